@@ -1,0 +1,109 @@
+package tenant
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"tributary/internal/fault"
+)
+
+// Verb is something that a Scope lets its holder do.
+type Verb string
+
+// The verbs.
+const (
+	Read   Verb = "read"
+	Write  Verb = "write"
+	Delete Verb = "delete"
+)
+
+// Resource names a kind of a tenant's things, such as "vault/input". A resource
+// in a scope that ends in "/" covers everything below it.
+type Resource string
+
+// The resources that capabilities ask for.
+const (
+	VaultInput    Resource = "vault/input"  // submitted files and their accepted forms
+	VaultOutput   Resource = "vault/output" // results
+	Submissions   Resource = "submissions"  // rows about submissions
+	Results       Resource = "results"      // rows about results
+	Acceptances   Resource = "acceptances"  // the tenant's yes and no to analyses
+	Credentials   Resource = "credentials"  // users, keys, sessions of the tenant
+	AuditTrail    Resource = "audit"        // the tenant's audit entries with their details
+	TenantProfile Resource = "tenant"       // the tenant's own row
+	Everything    Resource = "/"            // all of the above
+)
+
+// Permission is a verb on a resource.
+type Permission struct {
+	Verb     Verb
+	Resource Resource
+}
+
+// Terms is what package policy mints a Scope from.
+type Terms struct {
+	Tenant      ID
+	Actor       string       // who acts: a user's, key's or run's id
+	Permissions []Permission // empty: nothing is allowed
+	Expires     time.Time
+	Now         func() time.Time
+	// Alive is asked at each operation; an error ends the scope at once. It must
+	// be cheap, since long transfers ask it for every chunk.
+	Alive func() error
+}
+
+// Scope is a short-lived capability for one tenant: verbs, resources, expiry.
+// It is the only way to a tenant's data. Package policy mints it from a verified
+// credential or a standing grant; the zero Scope allows nothing.
+type Scope struct{ terms *Terms }
+
+// Mint makes a Scope. Only package policy may call it; layers_test.go sees to that.
+func Mint(t Terms) Scope { return Scope{&t} }
+
+// Tenant returns the tenant that the scope is for.
+func (s Scope) Tenant() ID {
+	if s.terms == nil {
+		return ""
+	}
+	return s.terms.Tenant
+}
+
+// Actor returns the id of who acts under the scope.
+func (s Scope) Actor() string {
+	if s.terms == nil {
+		return ""
+	}
+	return s.terms.Actor
+}
+
+// Check returns nil if the scope allows verb on resource now. Otherwise the
+// fault is Denied, Unauthenticated when the scope has expired or its credential
+// was revoked, or what the context says.
+func (s Scope) Check(ctx context.Context, v Verb, r Resource) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.terms == nil || s.terms.Tenant == "" || s.terms.Alive == nil || s.terms.Now == nil {
+		return fault.New(fault.Denied, "This needs a scope for a tenant.")
+	}
+	if !s.terms.Now().Before(s.terms.Expires) {
+		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
+	}
+	if err := s.terms.Alive(); err != nil {
+		return err
+	}
+	for _, p := range s.terms.Permissions {
+		if p.Verb == v && covers(p.Resource, r) {
+			return nil
+		}
+	}
+	return fault.New(fault.Denied, "This credential may not %s %s.", v, r)
+}
+
+func covers(have, want Resource) bool {
+	if have == Everything || have == want {
+		return true
+	}
+	return strings.HasSuffix(string(have), "/") && strings.HasPrefix(string(want), string(have))
+}
