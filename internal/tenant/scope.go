@@ -18,9 +18,12 @@ const (
 	Delete Verb = "delete"
 )
 
-// Resource names a kind of a tenant's things, such as "vault/input". A resource
-// in a scope that ends in "/" covers everything below it.
+// Resource names a tenant's things: a kind of them, such as "vault/input", or
+// one of them, such as "vault/input/obj_1". A kind covers each one below it.
 type Resource string
+
+// One names one thing of a kind.
+func (r Resource) One(id string) Resource { return r + "/" + Resource(id) }
 
 // The resources that capabilities ask for.
 const (
@@ -101,9 +104,8 @@ func (s Scope) Check(ctx context.Context, v Verb, r Resource) error {
 	return fault.New(fault.Denied, "This credential may not %s %s.", v, r)
 }
 
+// covers reports whether a permission for have extends to want: the same
+// resource, or one below it, as "vault/input" covers "vault/input/obj_1".
 func covers(have, want Resource) bool {
-	if have == Everything || have == want {
-		return true
-	}
-	return strings.HasSuffix(string(have), "/") && strings.HasPrefix(string(want), string(have))
+	return have == want || strings.HasPrefix(string(want), string(have)+"/")
 }
