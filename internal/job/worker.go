@@ -1,0 +1,384 @@
+package job
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+)
+
+var (
+	errCancelRequested = fault.New(fault.Cancelled, "It was cancelled.")
+	errTimedOut        = fault.New(fault.TimedOut, "It took longer than it may and was stopped.")
+	errShutdown        = errors.New("the server is shutting down")
+	errLeaseLost       = errors.New("another worker has the job")
+)
+
+// Job is one attempt at a piece of work. The queue makes it, a handler has it
+// for as long as Do runs, and its lease names it in the database.
+type Job struct {
+	ID      string
+	Kind    string
+	Tenant  tenant.ID
+	Subject string
+	Attempt int64 // 1 for the first
+
+	maxAttempts int64
+	payload     []byte
+	lease       string
+	queue       *Queue
+	stop        context.CancelCauseFunc
+	finished    bool
+
+	mu      sync.Mutex
+	written time.Time // when progress was last written
+}
+
+// Decode decodes the payload into v.
+func (j *Job) Decode(v any) error {
+	if err := json.Unmarshal(j.payload, v); err != nil {
+		return fmt.Errorf("decode payload of job %s: %w", j.ID, err)
+	}
+	return nil
+}
+
+// Progress records what the job is doing and how far it is; total 0 means that
+// the end is not known. It writes at most twice a second, so call it freely.
+func (j *Job) Progress(ctx context.Context, stage string, done, total int64) {
+	now := j.queue.cfg.Clock.Now()
+	j.mu.Lock()
+	due := now.Sub(j.written) >= 500*time.Millisecond
+	if due {
+		j.written = now
+	}
+	j.mu.Unlock()
+	if !due {
+		return
+	}
+	if _, err := j.queue.db.Unscoped().Exec(ctx, `UPDATE jobs SET stage = $1, done = $2, total = $3 WHERE id = $4 AND lease = $5`,
+		stage, done, total, j.ID, j.lease); err != nil && ctx.Err() == nil {
+		j.queue.log.WarnContext(ctx, "job progress not written", "job", j.ID, "error", err)
+	}
+}
+
+// Finish commits the job's results and its success in one transaction, or
+// neither: if another worker has taken the job over, nothing is written.
+func (j *Job) Finish(ctx context.Context, results func(tx *meta.DB) error) error {
+	err := j.queue.db.Transact(ctx, func(tx *meta.DB) error {
+		n, err := tx.Unscoped().Exec(ctx, `
+			UPDATE jobs SET state = $1, finished_at = $2, lease = '', lease_until = NULL, done = total
+			WHERE id = $3 AND lease = $4 AND state = $5`,
+			string(Succeeded), meta.Micros(j.queue.cfg.Clock.Now()), j.ID, j.lease, string(Running))
+		if err != nil {
+			return fmt.Errorf("finish job %s: %w", j.ID, err)
+		}
+		if n != 1 {
+			return errLeaseLost
+		}
+		return results(tx)
+	})
+	if err == nil {
+		j.finished = true
+	}
+	return err
+}
+
+// Run hands out jobs until ctx ends, then waits for those that run, at most for
+// Config.Drain, and puts the rest back.
+func (q *Queue) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	// Jobs outlive ctx by the drain time; what they wrote is then complete.
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	slots := make(chan struct{}, q.cfg.Workers)
+	poll := time.NewTicker(q.cfg.Poll)
+	defer poll.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case slots <- struct{}{}:
+		}
+		j, err := q.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			q.log.ErrorContext(ctx, "job queue not readable", "error", err)
+		}
+		if j != nil {
+			workers.Go(func() {
+				defer func() { <-slots; q.Wake() }()
+				q.do(work, j)
+			})
+			continue
+		}
+		<-slots
+		select {
+		case <-ctx.Done():
+		case <-q.wake:
+		case <-poll.C:
+		}
+	}
+	done := make(chan struct{})
+	go func() { workers.Wait(); close(done) }()
+	grace := time.NewTimer(q.cfg.Drain)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
+		stop(errShutdown)
+		<-done
+	}
+	return nil
+}
+
+// once does the next job, if there is one, and reports whether there was.
+func (q *Queue) once(ctx context.Context) (bool, error) {
+	j, err := q.next(ctx)
+	if j == nil || err != nil {
+		return false, err
+	}
+	q.do(ctx, j)
+	return true, nil
+}
+
+// next takes the next job: of the tenant that was served longest ago, its
+// oldest. It returns nil if there is none that may run now.
+func (q *Queue) next(ctx context.Context) (*Job, error) {
+	kinds := q.free()
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	now := q.cfg.Clock.Now()
+	var waiting int64
+	err := q.db.Unscoped().QueryRow(ctx, `
+		SELECT count(*) FROM (SELECT 1 AS one FROM jobs
+		WHERE (state = 'queued' AND run_after <= $1) OR (state = 'running' AND lease_until < $1) LIMIT 1) AS some`,
+		meta.Micros(now)).Scan(&waiting)
+	if err != nil || waiting == 0 {
+		return nil, err
+	}
+	var taken *Job
+	err = q.db.Transact(ctx, func(tx *meta.DB) error {
+		taken = nil
+		if err := q.reclaim(ctx, tx, now); err != nil {
+			return err
+		}
+		args := []any{meta.Micros(now)}
+		marks := make([]string, len(kinds))
+		for i, k := range kinds {
+			args = append(args, k)
+			marks[i] = fmt.Sprintf("$%d", i+2)
+		}
+		var id string
+		err := tx.Unscoped().QueryRow(ctx, `
+			SELECT j.id FROM jobs j LEFT JOIN job_turns t ON t.tenant = j.tenant
+			WHERE j.state = 'queued' AND j.run_after <= $1 AND j.kind IN (`+strings.Join(marks, ", ")+`)
+			ORDER BY COALESCE(t.served_at, 0), j.run_after, j.created_at, j.id LIMIT 1`, args...).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find next job: %w", err)
+		}
+		j, _, err := q.load(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		j.Attempt++
+		j.lease = q.cfg.Clock.ID("lse")
+		if _, err := tx.Unscoped().Exec(ctx, `
+			UPDATE jobs SET state = $1, attempts = $2, lease = $3, lease_until = $4, started_at = COALESCE(started_at, $5), stage = '', done = 0, total = 0
+			WHERE id = $6`,
+			string(Running), j.Attempt, j.lease, meta.Micros(now.Add(q.cfg.Lease)), meta.Micros(now), id); err != nil {
+			return fmt.Errorf("take job %s: %w", id, err)
+		}
+		if _, err := tx.Unscoped().Exec(ctx, `
+			INSERT INTO job_turns (tenant, served_at) VALUES ($1, $2)
+			ON CONFLICT (tenant) DO UPDATE SET served_at = excluded.served_at`, string(j.Tenant), meta.Micros(now)); err != nil {
+			return fmt.Errorf("record turn of %s: %w", j.Tenant, err)
+		}
+		taken = j
+		return nil
+	})
+	return taken, err
+}
+
+// free lists the kinds that may run one more job.
+func (q *Queue) free() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	busy := map[string]int{}
+	for _, j := range q.running {
+		busy[j.Kind]++
+	}
+	var kinds []string
+	for kind, h := range q.handlers {
+		if h.Concurrency == 0 || busy[kind] < h.Concurrency {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// reclaim puts jobs back whose worker gave no sign of life, or ends those that
+// have no attempt left.
+func (q *Queue) reclaim(ctx context.Context, tx *meta.DB, now time.Time) error {
+	rows, err := tx.Unscoped().Query(ctx, `SELECT id FROM jobs WHERE state = 'running' AND lease_until < $1`, meta.Micros(now))
+	if err != nil {
+		return fmt.Errorf("find lost jobs: %w", err)
+	}
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			rows.Close()
+			return fmt.Errorf("find lost jobs: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("find lost jobs: %w", err)
+	}
+	for _, id := range ids {
+		j, _, err := q.load(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		lost := fault.New(fault.Internal, "The worker that had it stopped without a result.")
+		if err := q.settle(ctx, tx, j, lost, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Recover puts back every job that a previous process of this server was
+// running. It is called once at start, while no other server can be active.
+func (q *Queue) Recover(ctx context.Context) error {
+	_, err := q.db.Unscoped().Exec(ctx, `UPDATE jobs SET lease_until = 0 WHERE state = 'running'`)
+	if err != nil {
+		return fmt.Errorf("recover jobs: %w", err)
+	}
+	return nil
+}
+
+// do runs one attempt and records how it ended.
+func (q *Queue) do(ctx context.Context, j *Job) {
+	q.mu.Lock()
+	h := q.handlers[j.Kind]
+	ctx, stop := context.WithCancelCause(ctx)
+	j.stop = stop
+	q.running[j.ID] = j
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		delete(q.running, j.ID)
+		q.mu.Unlock()
+		stop(nil)
+	}()
+	timer := time.AfterFunc(h.Timeout, func() { stop(errTimedOut) })
+	defer timer.Stop()
+	beating := make(chan struct{})
+	go func() { defer close(beating); q.beat(ctx, j) }()
+
+	err := attempt(ctx, h, j)
+	if err == nil && !j.finished {
+		err = j.Finish(ctx, func(*meta.DB) error { return nil })
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // why it was stopped says more than what the stop broke
+	}
+	stop(nil)
+	<-beating
+	if err == nil || errors.Is(err, errLeaseLost) || j.finished {
+		return
+	}
+	q.log.WarnContext(ctx, "job attempt failed", "job", j.ID, "kind", j.Kind, "subject", j.Subject,
+		"tenant.id", string(j.Tenant), "attempt", j.Attempt, "error", err)
+	record := context.WithoutCancel(ctx)
+	if err := q.db.Transact(record, func(tx *meta.DB) error {
+		current, state, loadErr := q.load(record, tx, j.ID)
+		if loadErr != nil {
+			return loadErr
+		}
+		if current.lease != j.lease || state != Running {
+			return nil
+		}
+		return q.settle(record, tx, j, err, q.cfg.Clock.Now())
+	}); err != nil {
+		q.log.ErrorContext(record, "job outcome not recorded; it is tried again when its lease ends", "job", j.ID, "error", err)
+	}
+}
+
+// attempt calls the handler; a panic in it is an error of this job alone.
+func attempt(ctx context.Context, h Handler, j *Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("handler of %s panicked: %v\n%s", j.Kind, p, debug.Stack())
+		}
+	}()
+	return h.Do(ctx, j)
+}
+
+// settle decides whether a failed attempt is tried again, and records it.
+func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, now time.Time) error {
+	shutdown := errors.Is(cause, errShutdown)
+	again := shutdown
+	switch fault.KindOf(cause) {
+	case fault.Unavailable, fault.StorageFull, fault.Throttled, fault.Internal:
+		again = shutdown || j.Attempt < j.maxAttempts
+	case fault.Cancelled:
+		return q.end(ctx, tx, j, Cancelled, cause)
+	}
+	if !again {
+		return q.end(ctx, tx, j, Failed, cause)
+	}
+	after, attempts := now, j.Attempt
+	if shutdown {
+		attempts-- // being put back is not its failure
+	} else {
+		after = now.Add(time.Second << (2 * min(j.Attempt-1, 6))) // 1 s, 4 s, 16 s, …
+	}
+	_, err := tx.Unscoped().Exec(ctx, `
+		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5 WHERE id = $6`,
+		string(Queued), attempts, meta.Micros(after), string(fault.KindOf(cause)), cause.Error(), j.ID)
+	if err != nil {
+		return fmt.Errorf("put job %s back: %w", j.ID, err)
+	}
+	return nil
+}
+
+// beat extends the lease until ctx ends and notices a cancellation that another
+// process requested.
+func (q *Queue) beat(ctx context.Context, j *Job) {
+	tick := time.NewTicker(q.cfg.Lease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := q.cfg.Clock.Now()
+		n, err := q.db.Unscoped().Exec(ctx, `UPDATE jobs SET lease_until = $1 WHERE id = $2 AND lease = $3 AND state = 'running'`,
+			meta.Micros(now.Add(q.cfg.Lease)), j.ID, j.lease)
+		if err != nil {
+			continue // the lease outlasts three more beats
+		}
+		var cancel int64
+		if n == 0 {
+			j.stop(errLeaseLost)
+		} else if err := q.db.Unscoped().QueryRow(ctx, `SELECT cancel_requested FROM jobs WHERE id = $1`, j.ID).Scan(&cancel); err == nil && cancel == 1 {
+			j.stop(errCancelRequested)
+		}
+	}
+}
