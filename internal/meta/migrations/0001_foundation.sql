@@ -248,6 +248,12 @@ CREATE TABLE vault_objects (
 );
 CREATE INDEX vault_objects_tenant ON vault_objects (tenant, store);
 
+CREATE TABLE vault_garbage (
+    blob_key TEXT PRIMARY KEY,                 -- bytes without a row, removed in the next round
+    tenant   TEXT NOT NULL,
+    since    BIGINT NOT NULL
+);
+
 CREATE TABLE datasets (
     id         TEXT PRIMARY KEY,
     version    BIGINT NOT NULL,                -- the current one

@@ -1,0 +1,225 @@
+package exchange
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+// Result is a sealed file that a run made for one recipient, in two forms with
+// the same content. A run's release makes it; nothing changes it.
+type Result struct {
+	ID           string
+	Tenant       tenant.ID
+	Release      string
+	Run          string
+	Analysis     string
+	Date         string
+	Name         string // without the ending
+	Rows         int64
+	Suppressed   int64
+	Marked       bool // made under a minimum below 3
+	CreatedAt    time.Time
+	DownloadedAt *time.Time
+
+	csv, parquet string // in the vault
+}
+
+// NewResult is a result about to be added: its bytes are in the vault already.
+type NewResult struct {
+	Release, Analysis, Date, Name string
+	CSV, Parquet                  vault.Object
+	Rows, Suppressed              int64
+	Marked                        bool
+}
+
+// AddResult makes a result exist when tx commits.
+func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scope, n NewResult) (Result, error) {
+	r := Result{ID: x.Clock.ID("res"), Tenant: scope.Tenant(), Release: n.Release, Analysis: n.Analysis, Date: n.Date, Name: n.Name,
+		Rows: n.Rows, Suppressed: n.Suppressed, Marked: n.Marked, CreatedAt: x.Clock.Now(), csv: n.CSV.ID, parquet: n.Parquet.ID}
+	if err := scope.Check(ctx, tenant.Write, tenant.VaultOutput); err != nil {
+		return r, err
+	}
+	for _, o := range []vault.Object{n.CSV, n.Parquet} {
+		if err := x.Vault.Insert(ctx, tx, scope, o); err != nil {
+			return r, err
+		}
+	}
+	name, err := x.Keys.Encrypt(ctx, r.Tenant, keys.Pool, []byte(r.Name), resultContext(r.ID))
+	if err != nil {
+		return r, fmt.Errorf("seal name of %s: %w", r.ID, err)
+	}
+	marked := int64(0)
+	if r.Marked {
+		marked = 1
+	}
+	_, err = tx.For(r.Tenant).Exec(ctx, `
+		INSERT INTO results (id, tenant, release_id, analysis, date, name, csv_object, parquet_object, row_count, suppressed, marked, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		r.ID, string(r.Tenant), r.Release, r.Analysis, r.Date, name, r.csv, r.parquet, r.Rows, r.Suppressed, marked, meta.Micros(r.CreatedAt))
+	if err != nil {
+		return r, fmt.Errorf("insert result: %w", err)
+	}
+	return r, nil
+}
+
+func resultContext(id string) []byte { return []byte("result name " + id) }
+
+const resultQuery = `
+	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.csv_object, r.parquet_object, r.row_count, r.suppressed, r.marked, r.created_at, r.downloaded_at
+	FROM results r JOIN releases l ON l.id = r.release_id `
+
+func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
+	var r Result
+	var name []byte
+	var marked, created int64
+	var downloaded sql.NullInt64
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.csv, &r.parquet, &r.Rows, &r.Suppressed, &marked, &created, &downloaded); err != nil {
+		return r, err
+	}
+	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), moment(downloaded)
+	plain, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, name, resultContext(r.ID))
+	if err != nil {
+		return r, fmt.Errorf("open name of %s: %w", r.ID, err)
+	}
+	r.Name = string(plain)
+	return r, nil
+}
+
+// Result returns one of the scope's tenant's results.
+func (x *Exchange) Result(ctx context.Context, scope tenant.Scope, id string) (Result, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Results.One(id)); err != nil {
+		return Result{}, err
+	}
+	return x.oneResult(ctx, x.DB.For(scope.Tenant()).QueryRow(ctx, resultQuery+`WHERE r.id = $1 AND r.tenant = $2`, id, string(scope.Tenant())), id)
+}
+
+// UnscopedResult returns a result's metadata.
+func (x *Exchange) UnscopedResult(ctx context.Context, id string) (Result, error) {
+	return x.oneResult(ctx, x.DB.Unscoped().QueryRow(ctx, resultQuery+`WHERE r.id = $1`, id), id)
+}
+
+func (x *Exchange) oneResult(ctx context.Context, row scanner, id string) (Result, error) {
+	r, err := x.scanResult(ctx, row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fault.New(fault.NotFound, "There is no result %q.", id)
+	}
+	if err != nil {
+		return r, fmt.Errorf("find result %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// ResultFilter narrows a list; empty fields do not.
+type ResultFilter struct{ Analysis, Date string }
+
+// Results lists the scope's tenant's results, the newest first.
+func (x *Exchange) Results(ctx context.Context, scope tenant.Scope, f ResultFilter, page meta.Page) ([]Result, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Results); err != nil {
+		return nil, "", err
+	}
+	return x.listResults(ctx, x.DB.For(scope.Tenant()), scope.Tenant(), f, page)
+}
+
+// UnscopedResults lists results of all tenants, or of one, as metadata.
+func (x *Exchange) UnscopedResults(ctx context.Context, id tenant.ID, f ResultFilter, page meta.Page) ([]Result, string, error) {
+	return x.listResults(ctx, x.DB.Unscoped(), id, f, page)
+}
+
+func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f ResultFilter, page meta.Page) ([]Result, string, error) {
+	pos, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := db.Query(ctx, resultQuery+`
+		WHERE ($1 = '' OR r.tenant = $1) AND ($2 = '' OR r.analysis = $2) AND ($3 = '' OR r.date = $3)
+		AND (r.created_at < $4 OR (r.created_at = $4 AND r.id < $5))
+		ORDER BY r.created_at DESC, r.id DESC LIMIT $6`, string(id), f.Analysis, f.Date, pos.At, pos.ID, int64(page.Size()+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("list results: %w", err)
+	}
+	defer rows.Close()
+	var list []Result
+	for rows.Next() {
+		r, err := x.scanResult(ctx, rows)
+		if err != nil {
+			return nil, "", fmt.Errorf("list results: %w", err)
+		}
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("list results: %w", err)
+	}
+	list, next := meta.Cut(list, page, func(r Result) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
+	return list, next, nil
+}
+
+// ResultContent opens a result in one of its two forms: vault.CSV or
+// vault.Parquet. The reading is in the audit log before the first byte is out.
+func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id string, form vault.Kind) (*vault.Reader, Result, error) {
+	res, err := x.Result(ctx, scope, id)
+	if err != nil {
+		return nil, res, err
+	}
+	object := res.csv
+	if form == vault.Parquet {
+		object = res.parquet
+	}
+	r, _, err := x.Vault.Open(ctx, scope, object)
+	if err != nil {
+		return nil, res, err
+	}
+	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
+		if _, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2`,
+			meta.Micros(x.Clock.Now()), id); err != nil {
+			return err
+		}
+		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: res.Tenant, Actor: scope.Actor(), Verb: "result.read", Subject: id, Outcome: "ok",
+			Details: map[string]any{"form": string(form)}})
+	})
+	if err != nil {
+		r.Close()
+		return nil, res, fmt.Errorf("record reading of %s: %w", id, err)
+	}
+	return r, res, nil
+}
+
+// Input is an accepted submission that a run may read under a grant.
+type Input struct {
+	Tenant     tenant.ID
+	Dataset    string
+	Submission string
+	Object     string // the accepted form, in the vault
+	Version    int64  // of the dataset's contract
+	Commitment []byte
+}
+
+// UnscopedAccepted lists the accepted submissions of a dataset for a date, by
+// tenant: what a run may take its snapshot from.
+func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, date string) ([]Input, error) {
+	rows, err := tx.Unscoped().Query(ctx, `
+		SELECT tenant, dataset, id, accepted_object, dataset_version, commitment FROM submissions
+		WHERE dataset = $1 AND date = $2 AND state = $3 AND accepted_object <> '' ORDER BY tenant`, dataset, date, string(Accepted))
+	if err != nil {
+		return nil, fmt.Errorf("list accepted submissions: %w", err)
+	}
+	defer rows.Close()
+	var list []Input
+	for rows.Next() {
+		var i Input
+		if err := rows.Scan(&i.Tenant, &i.Dataset, &i.Submission, &i.Object, &i.Version, &i.Commitment); err != nil {
+			return nil, fmt.Errorf("list accepted submissions: %w", err)
+		}
+		list = append(list, i)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,451 @@
+package exchange
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tributary/internal/audit"
+	"tributary/internal/exchange/parse"
+	"tributary/internal/fault"
+	"tributary/internal/job"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+// State is where a submission is in its life.
+//
+//	received -> validating -> accepted -> superseded (a later one was accepted)
+//	                      \-> rejected
+//	any but superseded -> withdrawn
+type State string
+
+// The states.
+const (
+	Received   State = "received"
+	Validating State = "validating"
+	Accepted   State = "accepted"
+	Rejected   State = "rejected"
+	Superseded State = "superseded"
+	Withdrawn  State = "withdrawn"
+)
+
+// Submission is a file that a participant sent for a dataset and a business
+// date. Submit makes it; validation decides it; a later accepted one of the same
+// dataset and date supersedes it; its tenant may withdraw it.
+type Submission struct {
+	ID             string
+	Tenant         tenant.ID
+	Dataset        string
+	DatasetVersion int64
+	Date           string // business date, YYYY-MM-DD
+	Revision       int64  // counts from 1 for this tenant, dataset and date
+	State          State
+	Name           string // as the sender called it; never used as a path
+	Channel        string
+	Size           int64
+	Rows           *int64
+	Columns        *int64
+	ErrorCount     *int64
+	Problems       []parse.Problem // the first 100; only for the tenant's own scope
+	SHA256         []byte          // of the file; only for the tenant's own scope
+	Commitment     []byte
+	ReceivedAt     time.Time
+	ValidatedAt    *time.Time
+	ClosedAt       *time.Time
+	SubmittedBy    string
+
+	object, accepted string // in the vault
+	job              string
+	verdict          []byte // sealed
+}
+
+// NewSubmission describes a file that is about to be sent.
+type NewSubmission struct {
+	Dataset string
+	Date    string // YYYY-MM-DD
+	Name    string
+	Channel string
+	SHA256  []byte // what the sender says the bytes hash to; empty: not said
+	Size    int64  // what the sender says; negative: not said
+}
+
+// maxName bounds file names, in bytes, as file systems do.
+const maxName = 255
+
+// Submit takes a file: hashes it, seals it while it arrives and makes it durable
+// before it returns. What was acknowledged is validated even after a crash; what
+// was not leaves nothing behind. A truncated file, or one that does not match
+// its checksum, is Invalid.
+func (x *Exchange) Submit(ctx context.Context, scope tenant.Scope, n NewSubmission, body io.Reader) (Submission, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+		return Submission{}, err
+	}
+	d, err := x.Dataset(ctx, n.Dataset, 0)
+	if err != nil {
+		return Submission{}, err
+	}
+	if err := checkNew(n); err != nil {
+		return Submission{}, err
+	}
+	if limit := d.Contract.Limits.Bytes; n.Size > limit {
+		return Submission{}, tooLarge(n.Dataset, limit)
+	}
+	release, err := x.admit(scope.Tenant())
+	if err != nil {
+		return Submission{}, err
+	}
+	defer release()
+
+	w, err := x.Vault.Create(ctx, scope, vault.Input, vault.File)
+	if err != nil {
+		return Submission{}, err
+	}
+	if err := receive(w, n, d, body); err != nil {
+		w.Abort()
+		return Submission{}, err
+	}
+	object, err := w.Finish(ctx)
+	if err != nil {
+		return Submission{}, err
+	}
+	return x.record(ctx, scope, n, d, object)
+}
+
+func tooLarge(dataset string, limit int64) error {
+	return fault.New(fault.TooLarge, "The file is larger than the %d bytes that dataset %q takes. Split it, or ask the provider to raise the limit.", limit, dataset)
+}
+
+func checkNew(n NewSubmission) error {
+	if _, err := time.Parse(time.DateOnly, n.Date); err != nil {
+		return fault.New(fault.Invalid, "The date %q is not a day in the form YYYY-MM-DD.", n.Date)
+	}
+	switch {
+	case n.Name == "":
+		return fault.New(fault.Invalid, "The file needs a name.")
+	case len(n.Name) > maxName:
+		return fault.New(fault.Invalid, "The file's name is longer than %d bytes.", maxName)
+	case !utf8.ValidString(n.Name):
+		return fault.New(fault.Invalid, "The file's name is not valid UTF-8.")
+	case strings.ContainsFunc(n.Name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
+		return fault.New(fault.Invalid, "The file's name has control characters in it.")
+	case strings.ContainsAny(n.Name, `/\`) || n.Name == "." || n.Name == "..":
+		return fault.New(fault.Invalid, "The file's name must not be a path: leave out what is before the last slash.")
+	case n.SHA256 != nil && len(n.SHA256) != 32:
+		return fault.New(fault.Invalid, "The checksum is not a SHA-256: it must be 32 bytes.")
+	}
+	return nil
+}
+
+// admit bounds how many files a tenant sends at once, so that one tenant cannot
+// take every descriptor and all memory.
+func (x *Exchange) admit(id tenant.ID) (release func(), err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.uploading[id] >= x.Uploads {
+		return nil, fault.New(fault.Throttled, "%d files are being sent already; wait until one is finished.", x.Uploads)
+	}
+	x.uploading[id]++
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.uploading[id]--; x.uploading[id] == 0 {
+			delete(x.uploading, id)
+		}
+	}, nil
+}
+
+// receive copies the body to the vault and checks what the sender said of it.
+func receive(w *vault.Writer, n NewSubmission, d Dataset, body io.Reader) error {
+	limit := d.Contract.Limits.Bytes
+	if _, err := io.CopyBuffer(w, io.LimitReader(body, limit+1), make([]byte, 256<<10)); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return fault.Wrap(fault.Invalid, err, "The file ended before all of it arrived. Nothing was kept; send it again.")
+		}
+		return fmt.Errorf("receive file: %w", err)
+	}
+	switch {
+	case w.Size() > limit:
+		return tooLarge(n.Dataset, limit)
+	case n.Size >= 0 && w.Size() != n.Size:
+		return fault.New(fault.Invalid, "%d bytes arrived of %d. Nothing was kept; send the file again.", w.Size(), n.Size)
+	case w.Size() == 0:
+		return fault.New(fault.Invalid, "The file is empty.")
+	case n.SHA256 != nil && subtle.ConstantTimeCompare(n.SHA256, w.SHA256()) != 1:
+		return fault.New(fault.Invalid, "What arrived does not match its checksum. Nothing was kept; send the file again.")
+	}
+	return nil
+}
+
+// record makes the submission exist, with its job, in one transaction.
+func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, object vault.Object) (Submission, error) {
+	now := x.Clock.Now()
+	s := Submission{
+		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
+		Name: n.Name, Channel: n.Channel, Size: object.Size, Commitment: object.Commitment, ReceivedAt: now, SubmittedBy: scope.Actor(),
+		object: object.ID,
+	}
+	name, err := x.Keys.Encrypt(ctx, s.Tenant, keys.Pool, []byte(n.Name), nameContext(s.ID))
+	if err != nil {
+		return s, fmt.Errorf("seal name of %s: %w", s.ID, err)
+	}
+	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+			return err
+		}
+		if err := tx.For(s.Tenant).QueryRow(ctx, `SELECT COALESCE(MAX(revision), 0) + 1 FROM submissions WHERE tenant = $1 AND dataset = $2 AND date = $3`,
+			string(s.Tenant), s.Dataset, s.Date).Scan(&s.Revision); err != nil {
+			return fmt.Errorf("number submission: %w", err)
+		}
+		if err := x.Vault.Insert(ctx, tx, scope, object); err != nil {
+			return err
+		}
+		if s.job, err = x.Jobs.Add(ctx, tx, job.Work{Kind: validateKind, Tenant: s.Tenant, Subject: s.ID, Payload: validatePayload{s.ID}}); err != nil {
+			return err
+		}
+		if _, err := tx.For(s.Tenant).Exec(ctx, `
+			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			s.ID, string(s.Tenant), s.Dataset, s.DatasetVersion, s.Date, s.Revision, string(s.State), name, s.Channel, s.Size, s.object,
+			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy); err != nil {
+			return fmt.Errorf("insert submission: %w", err)
+		}
+		if err := x.Tenants.Claim(ctx, tx, s.Tenant); err != nil {
+			return err
+		}
+		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: s.SubmittedBy, Verb: "submission.receive", Subject: s.ID, Outcome: "ok",
+			Details: map[string]any{"dataset": s.Dataset, "date": s.Date, "name": s.Name, "bytes": s.Size, "channel": s.Channel}})
+	})
+	if err != nil {
+		return s, err
+	}
+	x.Jobs.Wake()
+	return s, nil
+}
+
+func nameContext(id string) []byte    { return []byte("submission name " + id) }
+func verdictContext(id string) []byte { return []byte("submission verdict " + id) }
+
+const submissionColumns = `id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, row_count, column_count, error_count,
+	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, submitted_by`
+
+type scanner interface{ Scan(...any) error }
+
+// scan reads a row, opening the name (pooled metadata, which the provider's
+// people read too) but not the verdict.
+func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
+	var s Submission
+	var name []byte
+	var received int64
+	var rows, columns, problems, validated, closed sql.NullInt64
+	if err := row.Scan(&s.ID, &s.Tenant, &s.Dataset, &s.DatasetVersion, &s.Date, &s.Revision, &s.State, &name, &s.Channel, &s.Size,
+		&rows, &columns, &problems, &s.verdict, &s.object, &s.accepted, &s.Commitment, &s.job, &received, &validated, &closed, &s.SubmittedBy); err != nil {
+		return s, err
+	}
+	s.Rows, s.Columns, s.ErrorCount = number(rows), number(columns), number(problems)
+	s.ReceivedAt, s.ValidatedAt, s.ClosedAt = meta.Time(received), moment(validated), moment(closed)
+	plain, err := x.Keys.Decrypt(ctx, s.Tenant, keys.Pool, name, nameContext(s.ID))
+	if err != nil {
+		return s, fmt.Errorf("open name of %s: %w", s.ID, err)
+	}
+	s.Name = string(plain)
+	return s, nil
+}
+
+func number(n sql.NullInt64) *int64 {
+	if !n.Valid {
+		return nil
+	}
+	return &n.Int64
+}
+
+func moment(n sql.NullInt64) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := meta.Time(n.Int64)
+	return &t
+}
+
+func (x *Exchange) find(ctx context.Context, db *meta.DB, id tenant.ID, submission string) (Submission, error) {
+	s, err := x.scan(ctx, db.For(id).QueryRow(ctx, `SELECT `+submissionColumns+` FROM submissions WHERE id = $1 AND tenant = $2`, submission, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, fault.New(fault.NotFound, "There is no submission %q.", submission)
+	}
+	if err != nil {
+		return s, fmt.Errorf("find submission %s: %w", submission, err)
+	}
+	return s, nil
+}
+
+// Submission returns one of the scope's tenant's submissions, with its problems.
+func (x *Exchange) Submission(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
+	s, err := x.find(ctx, x.DB, scope.Tenant(), id)
+	if err != nil {
+		return s, err
+	}
+	if err := scope.Check(ctx, tenant.Read, tenant.Submissions.One(id)); err != nil {
+		return s, err
+	}
+	if s.verdict != nil {
+		plain, err := x.Keys.Decrypt(ctx, s.Tenant, keys.Vault, s.verdict, verdictContext(s.ID))
+		if err != nil {
+			return s, fmt.Errorf("open verdict of %s: %w", id, err)
+		}
+		if err := json.Unmarshal(plain, &s.Problems); err != nil {
+			return s, fmt.Errorf("decode verdict of %s: %w", id, err)
+		}
+	}
+	if s.object != "" {
+		if s.SHA256, _, err = x.Vault.Digest(ctx, scope, s.object); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// SubmissionFilter narrows a list; empty fields do not.
+type SubmissionFilter struct {
+	Dataset, Date string
+	State         State
+}
+
+// Submissions lists the scope's tenant's submissions, the newest first.
+func (x *Exchange) Submissions(ctx context.Context, scope tenant.Scope, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Submissions); err != nil {
+		return nil, "", err
+	}
+	return x.list(ctx, x.DB.For(scope.Tenant()), scope.Tenant(), f, page)
+}
+
+// UnscopedSubmissions lists submissions of all tenants, or of one, as metadata:
+// who sent what when, and whether it was accepted, not what is in it.
+func (x *Exchange) UnscopedSubmissions(ctx context.Context, id tenant.ID, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
+	return x.list(ctx, x.DB.Unscoped(), id, f, page)
+}
+
+// UnscopedSubmission returns one submission's metadata.
+func (x *Exchange) UnscopedSubmission(ctx context.Context, id string) (Submission, error) {
+	s, err := x.scan(ctx, x.DB.Unscoped().QueryRow(ctx, `SELECT `+submissionColumns+` FROM submissions WHERE id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, fault.New(fault.NotFound, "There is no submission %q.", id)
+	}
+	if err != nil {
+		return s, fmt.Errorf("find submission %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
+	pos, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := db.Query(ctx, `SELECT `+submissionColumns+` FROM submissions
+		WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR dataset = $2) AND ($3 = '' OR date = $3) AND ($4 = '' OR state = $4)
+		AND (received_at < $5 OR (received_at = $5 AND id < $6))
+		ORDER BY received_at DESC, id DESC LIMIT $7`,
+		string(id), f.Dataset, f.Date, string(f.State), pos.At, pos.ID, int64(page.Size()+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("list submissions: %w", err)
+	}
+	defer rows.Close()
+	var list []Submission
+	for rows.Next() {
+		s, err := x.scan(ctx, rows)
+		if err != nil {
+			return nil, "", fmt.Errorf("list submissions: %w", err)
+		}
+		list = append(list, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("list submissions: %w", err)
+	}
+	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
+	return list, next, nil
+}
+
+// Content opens the bytes of a submission as they were sent. The reading is in
+// the audit log before the first byte is out.
+func (x *Exchange) Content(ctx context.Context, scope tenant.Scope, id string) (*vault.Reader, Submission, error) {
+	s, err := x.find(ctx, x.DB, scope.Tenant(), id)
+	if err != nil {
+		return nil, s, err
+	}
+	if s.object == "" {
+		return nil, s, fault.New(fault.NotFound, "The bytes of submission %q were deleted.", id)
+	}
+	r, _, err := x.Vault.Open(ctx, scope, s.object)
+	if err != nil {
+		return nil, s, err
+	}
+	if err := x.Audit.Record(ctx, audit.Entry{Tenant: s.Tenant, Actor: scope.Actor(), Verb: "submission.read", Subject: id, Outcome: "ok"}); err != nil {
+		r.Close()
+		return nil, s, err
+	}
+	return r, s, nil
+}
+
+// Withdraw takes a submission back: no later run reads it. Runs that have their
+// snapshot keep it.
+func (x *Exchange) Withdraw(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
+	return x.close(ctx, scope, id, tenant.Write, "submission.withdraw", func(_ *meta.DB, s Submission) error {
+		if s.State == Superseded || s.State == Withdrawn {
+			return fault.New(fault.Conflict, "Submission %q is %s already.", id, s.State)
+		}
+		return nil
+	})
+}
+
+// Delete deletes the bytes of a submission, and withdraws it if it is not closed
+// yet. The row stays: that it was sent, and what became of it.
+func (x *Exchange) Delete(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
+	return x.close(ctx, scope, id, tenant.Delete, "submission.delete", func(tx *meta.DB, s Submission) error {
+		for _, object := range []string{s.object, s.accepted} {
+			if object == "" {
+				continue
+			}
+			if err := x.Vault.Remove(ctx, tx, scope, object); err != nil {
+				return err
+			}
+		}
+		_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET object = '', accepted_object = '' WHERE id = $1`, id)
+		return err
+	})
+}
+
+func (x *Exchange) close(ctx context.Context, scope tenant.Scope, id string, verb tenant.Verb, event string, also func(*meta.DB, Submission) error) (Submission, error) {
+	var s Submission
+	err := x.DB.Transact(ctx, func(tx *meta.DB) error {
+		var err error
+		if s, err = x.find(ctx, tx, scope.Tenant(), id); err != nil {
+			return err
+		}
+		if err := scope.Check(ctx, verb, tenant.Submissions.One(id)); err != nil {
+			return err
+		}
+		if err := also(tx, s); err != nil {
+			return err
+		}
+		if s.State != Superseded && s.State != Withdrawn {
+			now := x.Clock.Now()
+			s.State, s.ClosedAt = Withdrawn, &now
+			if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1, closed_at = $2 WHERE id = $3`,
+				string(s.State), meta.Micros(now), id); err != nil {
+				return fmt.Errorf("close submission %s: %w", id, err)
+			}
+		}
+		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: scope.Actor(), Verb: event, Subject: id, Outcome: "ok"})
+	})
+	return s, err
+}

@@ -1,0 +1,233 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/exchange/parse"
+	"tributary/internal/fault"
+	"tributary/internal/job"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/sandbox"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+const (
+	validateKind    = "validate"
+	validateTimeout = 15 * time.Minute
+)
+
+// validateLimits bound the child that reads one tenant's file. Its memory does
+// not grow with the file, so a bomb ends the child and not the server.
+var validateLimits = sandbox.Limits{
+	Memory:  2 << 30,
+	CPU:     10 * time.Minute,
+	Wall:    validateTimeout - time.Minute,
+	Output:  64 << 30,
+	Threads: 2,
+}
+
+type validatePayload struct {
+	Submission string `json:"submission"`
+}
+
+// validate decides one submission: a sandboxed child that sees this one file
+// and nothing else parses it, and the records it sends are checked here.
+func (x *Exchange) validate(ctx context.Context, j *job.Job) error {
+	var p validatePayload
+	if err := j.Decode(&p); err != nil {
+		return err
+	}
+	s, err := x.UnscopedSubmission(ctx, p.Submission)
+	if err != nil {
+		return err
+	}
+	if s.State != Received && s.State != Validating {
+		return nil // withdrawn before its turn
+	}
+	d, err := x.Dataset(ctx, s.Dataset, s.DatasetVersion)
+	if err != nil {
+		return err
+	}
+	scope, err := x.Policy.WorkScope(policy.Work{
+		Template: policy.Validation, Tenant: s.Tenant, Actor: s.ID, For: validateTimeout,
+		Permissions: []tenant.Permission{
+			{Verb: tenant.Read, Resource: tenant.VaultInput.One(s.object)},
+			{Verb: tenant.Write, Resource: tenant.VaultInput},
+			{Verb: tenant.Read, Resource: tenant.TenantProfile},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := x.DB.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND state = $3`, string(Validating), s.ID, string(Received)); err != nil {
+		return fmt.Errorf("mark submission %s: %w", s.ID, err)
+	}
+	verdict, accepted, err := x.parse(ctx, j, scope, s, d)
+	if err != nil {
+		return err
+	}
+	return j.Finish(ctx, func(tx *meta.DB) error {
+		return x.decide(ctx, tx, scope, s, verdict, accepted)
+	})
+}
+
+// parse runs the child and the checks. A file that cannot be read is a verdict;
+// an error is ours. The accepted form is nil unless the verdict is a yes.
+func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s Submission, d Dataset) (parse.Verdict, *vault.Object, error) {
+	ids, err := x.Tenants.ExternalIDs(ctx, scope)
+	if err != nil {
+		return parse.Verdict{}, nil, err
+	}
+	file, _, err := x.Vault.Open(ctx, scope, s.object)
+	if err != nil {
+		return parse.Verdict{}, nil, err
+	}
+	defer file.Close()
+	w, err := x.Vault.Create(ctx, scope, vault.Input, vault.Accepted)
+	if err != nil {
+		return parse.Verdict{}, nil, err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			w.Abort()
+		}
+	}()
+	args, err := parse.Args(d.Contract)
+	if err != nil {
+		return parse.Verdict{}, nil, err
+	}
+	date, err := time.Parse(time.DateOnly, s.Date)
+	if err != nil {
+		return parse.Verdict{}, nil, fmt.Errorf("date of submission %s: %w", s.ID, err)
+	}
+	var verdict parse.Verdict
+	var checkErr error
+	progress := &meter{r: file, report: func(n int64) { j.Progress(ctx, "reading the file", n, s.Size) }}
+	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.Name, Args: args, Stream: progress, Limits: validateLimits}, func(frames io.Reader) error {
+		verdict, checkErr = parse.Check(d.Contract, parse.Facts{Date: date, ExternalIDs: ids}, frames, w)
+		return checkErr
+	})
+	switch {
+	case checkErr != nil && fault.KindOf(checkErr) == fault.Internal:
+		return verdict, nil, fmt.Errorf("check submission %s: %w", s.ID, checkErr)
+	case err != nil && ctx.Err() == nil && unreadable(err):
+		return fileVerdict(err), nil, nil
+	case err != nil:
+		return verdict, nil, fmt.Errorf("parse submission %s: %w", s.ID, err)
+	case !verdict.Accepted:
+		return verdict, nil, nil
+	}
+	object, err := w.Finish(ctx)
+	if err != nil {
+		return verdict, nil, err
+	}
+	kept = true
+	return verdict, &object, nil
+}
+
+// meter reports how many bytes were read through it.
+type meter struct {
+	r      io.Reader
+	n      int64
+	report func(int64)
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n += int64(n)
+	m.report(m.n)
+	return n, err
+}
+
+// unreadable tells a fault of the file from one of ours.
+func unreadable(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.TooLarge, fault.TimedOut:
+		return true
+	}
+	return false
+}
+
+func fileVerdict(cause error) parse.Verdict {
+	code := "file"
+	if k := fault.KindOf(cause); k == fault.TooLarge || k == fault.TimedOut {
+		code = "limit"
+	}
+	return parse.Verdict{ErrorCount: 1, Problems: []parse.Problem{{Code: code, Message: fault.Message(cause)}}}
+}
+
+// decide records the verdict. Of several accepted files for one dataset and date
+// the highest revision stands, whichever is validated first.
+func (x *Exchange) decide(ctx context.Context, tx *meta.DB, scope tenant.Scope, s Submission, v parse.Verdict, accepted *vault.Object) error {
+	problems, err := json.Marshal(v.Problems)
+	if err != nil {
+		return fmt.Errorf("encode verdict of %s: %w", s.ID, err)
+	}
+	sealed, err := x.Keys.Encrypt(ctx, s.Tenant, keys.Vault, problems, verdictContext(s.ID))
+	if err != nil {
+		return fmt.Errorf("seal verdict of %s: %w", s.ID, err)
+	}
+	now := x.Clock.Now()
+	state, object, closed := Rejected, "", any(nil)
+	if accepted != nil {
+		state, object = Accepted, accepted.ID
+		if err := x.Vault.Insert(ctx, tx, scope, *accepted); err != nil {
+			return err
+		}
+		var later int64
+		if err := tx.For(s.Tenant).QueryRow(ctx, `
+			SELECT count(*) FROM submissions WHERE tenant = $1 AND dataset = $2 AND date = $3 AND revision > $4 AND state = $5`,
+			string(s.Tenant), s.Dataset, s.Date, s.Revision, string(Accepted)).Scan(&later); err != nil {
+			return fmt.Errorf("look for later submissions: %w", err)
+		}
+		if later > 0 {
+			state, closed = Superseded, meta.Micros(now)
+		} else if _, err := tx.For(s.Tenant).Exec(ctx, `
+			UPDATE submissions SET state = $1, closed_at = $2 WHERE tenant = $3 AND dataset = $4 AND date = $5 AND state = $6 AND id <> $7`,
+			string(Superseded), meta.Micros(now), string(s.Tenant), s.Dataset, s.Date, string(Accepted), s.ID); err != nil {
+			return fmt.Errorf("supersede earlier submissions: %w", err)
+		}
+	}
+	n, err := tx.For(s.Tenant).Exec(ctx, `
+		UPDATE submissions SET state = $1, row_count = $2, column_count = $3, error_count = $4, verdict = $5, accepted_object = $6, validated_at = $7, closed_at = $8
+		WHERE id = $9 AND state = $10`,
+		string(state), v.Rows, v.Columns, v.ErrorCount, sealed, object, meta.Micros(now), closed, s.ID, string(Validating))
+	if err != nil {
+		return fmt.Errorf("record verdict of %s: %w", s.ID, err)
+	}
+	if n == 0 {
+		return errWithdrawnMeanwhile
+	}
+	return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: "tributary", Verb: "submission.validate", Subject: s.ID, Outcome: string(state),
+		Details: map[string]any{"rows": v.Rows, "columns": v.Columns, "errors": v.ErrorCount}})
+}
+
+var errWithdrawnMeanwhile = fault.New(fault.Cancelled, "The submission was withdrawn while it was validated.")
+
+// validationFailed records the end of a validation that will not be tried again,
+// so that no submission waits for ever.
+func (x *Exchange) validationFailed(ctx context.Context, tx *meta.DB, j *job.Job, cause error) error {
+	s, err := x.scan(ctx, tx.Unscoped().QueryRow(ctx, `SELECT `+submissionColumns+` FROM submissions WHERE id = $1`, j.Subject))
+	if err != nil {
+		return fmt.Errorf("find submission %s: %w", j.Subject, err)
+	}
+	if s.State != Received && s.State != Validating {
+		return nil
+	}
+	x.Log.ErrorContext(ctx, "validation failed", "submission", s.ID, "tenant.id", string(s.Tenant), "error", cause)
+	if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2`, string(Validating), s.ID); err != nil {
+		return fmt.Errorf("mark submission %s: %w", s.ID, err)
+	}
+	v := parse.Verdict{ErrorCount: 1, Problems: []parse.Problem{{Code: "unreadable",
+		Message: "The file could not be read: the process that parses it stopped each time. Check that it is what the dataset asks for, and send it again; if it stops again, tell the provider the submission's id."}}}
+	return x.decide(ctx, tx, tenant.Scope{}, s, v, nil)
+}
