@@ -1,0 +1,92 @@
+# Everything that is done with this repository. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The version comes in by the linker, so the build need not read the repository's state.
+export GOFLAGS ?= -buildvcs=false
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GO       ?= go
+FUZZTIME ?= 20s
+ROWS     ?=
+
+BIN   := bin/tributary
+TOOLS := .cache/bin
+
+# Under the race detector SQLite, which is C translated to Go, takes fifty times as long, and it is not what we want to
+# know about: the driver goes without, everything around it with.
+RACE = -race -gcflags='modernc.org/sqlite/...=-race=false'
+
+# Not under the race detector at all: what starts sandboxed children, whose address space is limited to less than the
+# detector reserves, and what links DuckDB, which it cannot see into.
+NO_RACE ?= tributary/internal/sandbox|github.com/duckdb/
+
+# One line for each package that has tests: its test binary and all that goes into it.
+TESTED = $(GO) list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -E '^[^ ]+\.test '
+
+# What `make check` leaves to `make test`.
+SLOW = ^tributary/(test|bench)(/|$$)
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build bin/tributary
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/tributary
+
+.PHONY: demo
+demo: deps build ## build, start and fill a server to look at
+	$(BIN) demo
+
+.PHONY: deps
+deps: ## install what is missing (as root; otherwise prints the command)
+	@scripts/deps
+
+.PHONY: lint
+lint: $(TOOLS)/staticcheck $(TOOLS)/golangci-lint ## format, vet, staticcheck, golangci-lint, generated files fresh
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files; exit 1; fi
+	$(GO) vet ./...
+	$(TOOLS)/staticcheck ./...
+	$(TOOLS)/golangci-lint run
+	@scripts/check-generated
+
+.PHONY: check
+check: lint ## lint, layers and fast tests: under a minute once everything is built
+	@packages=$$($(TESTED) | sed 's/\.test .*//' | grep -vE '$(SLOW)'); $(GO) test -p 2 -short $$packages
+
+# Two runs, as the detector is for a whole run; go's own summary comes last.
+.PHONY: test
+test: deps lint ## everything, on both control databases: what CI runs
+	@packages=$$($(TESTED) | grep -vE '$(NO_RACE)' | sed 's/\.test .*//'); \
+		echo "with the race detector:"; $(GO) test -p 2 -timeout 15m $(RACE) $$packages
+	@packages=$$($(TESTED) | grep -E '$(NO_RACE)' | sed 's/\.test .*//') || exit 0; \
+		echo "without the race detector:"; $(GO) test -p 2 -timeout 15m $$packages
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (20s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run the benchmarks against their peers and limits; ROWS='6 8' picks some
+	$(GO) run ./bench $(ROWS)
+
+.PHONY: generate
+generate: ## write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: release
+release: ## build static binaries with checksums in dist/
+	@scripts/release $(VERSION)
+
+# Pinned, with checksums, in a module of their own, so that what they need stays out of ours.
+$(TOOLS)/staticcheck: scripts/tools/go.mod
+	$(GO) -C scripts/tools build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+
+$(TOOLS)/golangci-lint: scripts/tools/go.mod
+	$(GO) -C scripts/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist .cache
