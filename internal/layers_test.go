@@ -1,0 +1,120 @@
+// Package internal holds no code, only the architecture as a test: what may
+// import what, and what may be called where. The tables below are the map; a new
+// edge or exception is a new line in them, with its reason. The rules that read
+// them are in layers_rules_test.go.
+package internal
+
+import "testing"
+
+// layers lists the components below internal/ from the bottom up. Imports go
+// down only. A component is the folder with all folders below it.
+var layers = []struct {
+	name       string
+	components []string
+}{
+	{"base", []string{"tenant", "fault", "clock", "egress"}},
+	{"seams", []string{"stream", "sandbox", "blob", "query", "keys", "meta"}},
+	{"capabilities", []string{
+		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "disclosure", "events",
+		"warehouse", "churn", "dashboard", "meter", "audit", "alert", "logs", "cdc", "cell", "assist",
+	}},
+	{"gateways", []string{"gateway/api", "gateway/sftp", "gateway/collect", "gateway/postgres"}},
+	{"app", []string{"app"}},
+}
+
+// edges lists the imports between components of one layer. Base needs none
+// listed; one that is not used fails the test once both ends exist.
+var edges = []edge{
+	{"account", "audit", "sign-ins and changes of credentials are audited in the transaction that makes them"},
+	{"account", "control", "a user or key belongs to a tenant that must exist and be active"},
+	{"account", "policy", "roles are policy's words, and policy decides who may grant them"},
+	{"analysis", "audit", "acceptances, runs and releases are audited in the transaction that makes them"},
+	{"analysis", "control", "the gate counts organisations, and only active tenants take part"},
+	{"analysis", "disclosure", "the gate decides what a run may release"},
+	{"analysis", "exchange", "a run reads accepted forms and delivers results through the exchange"},
+	{"analysis", "job", "a run is queued in the transaction that records it"},
+	{"analysis", "policy", "a run's grants are minted from standing grants"},
+	{"analysis", "vault", "accepted forms are unsealed under a run grant, results sealed to their recipients"},
+	{"control", "audit", "each step of a tenant's life is audited in the transaction that makes it"},
+	{"control", "policy", "policy decides who may change a tenant"},
+	{"exchange", "audit", "submissions and downloads are audited in the transaction that makes them"},
+	{"exchange", "job", "validation is queued in the transaction that records the submission"},
+	{"exchange", "policy", "validation runs under a scope of its own, after the uploader has gone"},
+	{"exchange", "vault", "submitted files, accepted forms and results are kept sealed"},
+	{"job", "audit", "cancelling and retrying are audited in the transaction that makes them"},
+	{"policy", "audit", "decisions and the credentials they mint are audited"},
+}
+
+// pure lists the packages of rules and words alone: no store, no clock, no
+// network. They import base and each other, where the edges above allow it.
+var pure = []string{"disclosure", "exchange/contract", "analysis/definition", "analysis/render"}
+
+// libraries lists the parts of the outside world that one component deals with
+// for all. cgo is the library "C".
+var libraries = []library{
+	{"C", []string{"query/duckdb"}, "the rest builds and is analysed as plain Go"},
+	{"github.com/duckdb/", []string{"query/duckdb"}, "the engine runs in a sandboxed child, behind the query seam"},
+	{"modernc.org/sqlite", []string{"meta"}, "capabilities write one SQL text for both databases"},
+	{"github.com/jackc/pgx/", []string{"meta"}, "capabilities write one SQL text for both databases"},
+	{"github.com/pressly/goose/", []string{"meta"}, "there is one place for migrations"},
+	{"github.com/tink-crypto/", []string{"keys"}, "there is one place for cryptography of stored bytes"},
+	{"github.com/cedar-policy/", []string{"policy"}, "there is one decision point"},
+	{"github.com/alexedwards/argon2id", []string{"account"}, "passwords are hashed, with bounded concurrency, in one place"},
+	{"github.com/danielgtaylor/huma/", []string{"gateway/api"}, "HTTP ends at its gateway"},
+	{"github.com/pkg/sftp", []string{"gateway/sftp"}, "SFTP ends at its gateway"},
+	{"github.com/nats-io/", []string{"stream"}, "streams are reached through their seam"},
+}
+
+// banned lists calls that code under test must not make, and where they belong.
+// Tests, benchmarks and cmd may make them.
+var banned = []ban{
+	{"tributary/internal/tenant", "Mint", []string{"policy"}, "only policy makes scopes, from a verified credential or a standing grant"},
+	{"time", "Now", []string{"clock"}, "take a clock.Clock, so that tests decide the time"},
+	{"time", "Since", []string{"clock"}, "subtract from the clock's Now, so that tests decide the time"},
+	{"time", "Until", []string{"clock"}, "subtract the clock's Now, so that tests decide the time"},
+	{"time", "Sleep", nil, "wait on a signal or a timer that the context can end"},
+	{"crypto/rand", "*", []string{"clock"}, "take a clock.Clock, so that tests decide what is random"},
+	{"math/rand", "*", nil, "take a clock.Clock, so that tests decide what is random"},
+	{"math/rand/v2", "*", nil, "take a clock.Clock, so that tests decide what is random"},
+	{"os", "CreateTemp", nil, "no temporary files, which would hold tenants' bytes in plain: use memory files"},
+	{"os", "MkdirTemp", nil, "no temporary files, which would hold tenants' bytes in plain: use memory files"},
+	{"os", "TempDir", nil, "no temporary files, which would hold tenants' bytes in plain: use memory files"},
+}
+
+// allowed lists the uses of what is banned that are right where they are: the
+// file below internal/, the call, the reason.
+var allowed = []exception{}
+
+// unscoped lists the exported functions of capabilities that take a tenant.ID
+// without a Scope and are not named Unscoped: package.Name or package.Type.Name,
+// and the reason.
+var unscoped = []exception{
+	{"control", "Control.Claim", "called with a tenant's first submission or sign-in, whose scope need not reach the tenant's own row"},
+	{"control", "Control.WrappedKey", "it is the key ring's store, and seams have no scopes"},
+	{"vault", "Vault.EraseTenant", "the erasure saga comes after the tenant's keys, and so its scopes, are gone"},
+}
+
+func TestImportsGoDown(t *testing.T) {
+	t.Parallel()
+	report(t, imports(module(t)))
+}
+
+func TestListedEdgesAreUsed(t *testing.T) {
+	t.Parallel()
+	report(t, unusedEdges(module(t)))
+}
+
+func TestLibrariesAreReachedInOnePlace(t *testing.T) {
+	t.Parallel()
+	report(t, foreign(module(t)))
+}
+
+func TestBannedCallsAreNotMade(t *testing.T) {
+	t.Parallel()
+	report(t, bannedCalls(module(t)))
+}
+
+func TestCapabilitiesTakeScopes(t *testing.T) {
+	t.Parallel()
+	report(t, signatures(module(t)))
+}
