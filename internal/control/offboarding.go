@@ -207,8 +207,7 @@ func (c *Control) offboardSteps() []step {
 		after: func(s *saga) { c.Policy.BlockTenant(s.tenant); c.ring.Forget(s.tenant) },
 	}}
 	for _, e := range c.erasers {
-		steps = append(steps, step{name: e.Store, do: func(ctx context.Context, _ *meta.DB, s *saga) (string, error) {
-			// Not in the step's transaction: it may take long, and repeating it is harmless.
+		steps = append(steps, step{name: e.Store, outside: func(ctx context.Context, s *saga) (string, error) {
 			method, count, err := e.Eraser.EraseTenant(ctx, s.tenant)
 			if err != nil {
 				return "", err

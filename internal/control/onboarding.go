@@ -88,7 +88,7 @@ func (c *Control) UnscopedOnboard(ctx context.Context, by, idempotencyKey string
 		if err := c.begin(ctx, tx, s, key); err != nil {
 			return err
 		}
-		return c.doStep(ctx, tx, s, 0, steps[0], false)
+		return c.doStep(ctx, tx, s, 0, steps[0], "", false)
 	})
 	if meta.IsUnique(err) && key != nil { // the same request, at the same moment
 		t, found, err := c.onboarded(ctx, key, request)

@@ -33,7 +33,10 @@ type saga struct {
 
 type step struct {
 	name string
-	// do does the step in tx and says what it did.
+	// outside does what is not in the database, or takes too long for a
+	// transaction, before do; nil for nothing. It says what it did.
+	outside func(ctx context.Context, s *saga) (detail string, err error)
+	// do does the step in the transaction that records it; nil for nothing.
 	do func(ctx context.Context, tx *meta.DB, s *saga) (detail string, err error)
 	// undo takes it back; nil where there is nothing to take back.
 	undo func(ctx context.Context, tx *meta.DB, s *saga) error
@@ -90,8 +93,12 @@ func (c *Control) advance(ctx context.Context, s *saga, steps []step, compensate
 			continue
 		}
 		err := c.fail(s.kind, st.name)
+		var detail string
+		if err == nil && st.outside != nil {
+			detail, err = st.outside(ctx, s)
+		}
 		if err == nil {
-			err = c.DB.Transact(ctx, func(tx *meta.DB) error { return c.doStep(ctx, tx, s, i, st, i == len(steps)-1) })
+			err = c.DB.Transact(ctx, func(tx *meta.DB) error { return c.doStep(ctx, tx, s, i, st, detail, i == len(steps)-1) })
 		}
 		if err != nil {
 			if errors.Is(err, errCrash) || !compensate {
@@ -111,10 +118,12 @@ func (c *Control) advance(ctx context.Context, s *saga, steps []step, compensate
 // errCrash stands for the end of the process, in tests.
 var errCrash = errors.New("crash")
 
-func (c *Control) doStep(ctx context.Context, tx *meta.DB, s *saga, i int, st step, last bool) error {
-	detail, err := st.do(ctx, tx, s)
-	if err != nil {
-		return err
+func (c *Control) doStep(ctx context.Context, tx *meta.DB, s *saga, i int, st step, detail string, last bool) error {
+	if st.do != nil {
+		var err error
+		if detail, err = st.do(ctx, tx, s); err != nil {
+			return err
+		}
 	}
 	if err := c.recordStep(ctx, tx, s, i, st.name, sagaDone, detail); err != nil {
 		return err
@@ -122,7 +131,7 @@ func (c *Control) doStep(ctx context.Context, tx *meta.DB, s *saga, i int, st st
 	if !last {
 		return nil
 	}
-	_, err = tx.Unscoped().Exec(ctx, `UPDATE sagas SET state = $1, finished_at = $2 WHERE id = $3`, sagaDone, meta.Micros(c.Clock.Now()), s.id)
+	_, err := tx.Unscoped().Exec(ctx, `UPDATE sagas SET state = $1, finished_at = $2 WHERE id = $3`, sagaDone, meta.Micros(c.Clock.Now()), s.id)
 	if err != nil {
 		return fmt.Errorf("finish saga %s: %w", s.id, err)
 	}
