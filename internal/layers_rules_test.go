@@ -202,7 +202,7 @@ func bannedCalls(files []source) (wrong []string) {
 				if use.path != b.path || (b.name != "*" && use.name != "*" && use.name != b.name) || slices.Contains(b.at, component(src.pkg)) {
 					continue
 				}
-				call := path.Base(use.path) + "." + use.name
+				call := lastName(use.path) + "." + use.name
 				if i := slices.IndexFunc(allowed, func(e exception) bool { return "internal/"+e.where == src.name && e.what == call }); i >= 0 {
 					needed[allowed[i]] = true
 					continue
@@ -222,10 +222,7 @@ func selectors(src source) (uses []selector) {
 	names := map[string]string{}
 	for _, spec := range src.ast.Imports {
 		imported := unquote(spec.Path)
-		name := path.Base(imported)
-		if name == "v2" {
-			name = path.Base(path.Dir(imported))
-		}
+		name := lastName(imported)
 		if spec.Name != nil {
 			name = spec.Name.Name
 		}
@@ -244,6 +241,9 @@ func selectors(src source) (uses []selector) {
 	})
 	return uses
 }
+
+// lastName is the name that an import has when it is not given one.
+func lastName(imported string) string { return path.Base(strings.TrimSuffix(imported, "/v2")) }
 
 // signatures checks that what capabilities export takes a tenant.Scope, and not
 // a tenant's id alone unless its name starts with Unscoped. Policy is left out,
