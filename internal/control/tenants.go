@@ -110,6 +110,11 @@ func (c *Control) UnscopedTenant(ctx context.Context, idOrSlug string) (Tenant, 
 	return c.tenant(ctx, c.DB, idOrSlug)
 }
 
+// UnscopedTenantIn is UnscopedTenant within a transaction, by id.
+func (c *Control) UnscopedTenantIn(ctx context.Context, tx *meta.DB, id tenant.ID) (Tenant, error) {
+	return c.tenant(ctx, tx, string(id))
+}
+
 func (c *Control) tenant(ctx context.Context, db *meta.DB, idOrSlug string) (Tenant, error) {
 	column := "slug"
 	if tenant.ID(idOrSlug).Valid() {

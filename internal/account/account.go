@@ -1,0 +1,168 @@
+// Package account is people and their credentials: users, passwords, sessions,
+// API keys and SSH keys, and who they turn out to be. What they may then do is
+// decided in package policy.
+//
+// Who may make a tenant's credentials: the provider, only until the tenant is
+// claimed, that is, until its first submission or the first sign-in of one of
+// its admins. What the provider made is marked, and ends at that sign-in.
+package account
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/clock"
+	"tributary/internal/control"
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// Config is what Accounts needs; all fields but Log and Hashers are required.
+type Config struct {
+	DB      *meta.DB
+	Keys    *keys.Ring
+	Policy  *policy.Engine
+	Audit   *audit.Log
+	Control *control.Control
+	Clock   clock.Clock
+	Log     *slog.Logger
+	// Hashers is how many passwords are hashed at once, at 64 MiB each; 0 means 2.
+	Hashers int
+}
+
+// Accounts keeps users and credentials.
+type Accounts struct {
+	Config
+	hashing chan struct{} // a place for each hash that runs
+	waiting chan struct{} // a place for each that waits
+}
+
+// New makes Accounts.
+func New(cfg Config) *Accounts {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Hashers == 0 {
+		cfg.Hashers = 2
+	}
+	return &Accounts{Config: cfg, hashing: make(chan struct{}, cfg.Hashers), waiting: make(chan struct{}, 16*cfg.Hashers)}
+}
+
+// Made says who made and last changed a row, and when.
+type Made = control.Made
+
+type scanner interface{ Scan(...any) error }
+
+func moment(n sql.NullInt64) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := meta.Time(n.Int64)
+	return &t
+}
+
+// micros encodes an optional time for a MAC: -1 is none.
+func micros(t *time.Time) int64 {
+	if t == nil {
+		return -1
+	}
+	return meta.Micros(*t)
+}
+
+// nullable encodes an optional time for a column.
+func nullable(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return meta.Micros(*t)
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func encodePrefixes(list []netip.Prefix) string {
+	if len(list) == 0 {
+		return "[]"
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		panic("account: prefixes: " + err.Error())
+	}
+	return string(raw)
+}
+
+// allowed reports whether an address is in a list; an empty list allows all.
+func allowed(list []netip.Prefix, addr netip.Addr) bool {
+	if len(list) == 0 {
+		return true
+	}
+	addr = addr.Unmap()
+	for _, p := range list {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// unclaimed returns the tenant if the provider may still make credentials for
+// it, and a Conflict if not.
+func (a *Accounts) unclaimed(ctx context.Context, db *meta.DB, id tenant.ID) (control.Tenant, error) {
+	t, err := a.Control.UnscopedTenantIn(ctx, db, id)
+	if err != nil {
+		return t, err
+	}
+	if t.ClaimedAt != nil {
+		return t, fault.New(fault.Conflict, "The tenant %q has data or has signed in since %s, so only its own admins make its credentials.", t.Slug, t.ClaimedAt.Format(time.DateOnly))
+	}
+	if t.State != control.Active && t.State != control.Onboarding && t.State != control.Suspended {
+		return t, fault.New(fault.Conflict, "The tenant %q is %s.", t.Slug, t.State)
+	}
+	return t, nil
+}
+
+// record appends an audit entry to the chain of the tenant concerned, and to the
+// provider's as well if the provider acted on a tenant.
+func (a *Accounts) record(ctx context.Context, tx *meta.DB, id tenant.ID, provider bool, e audit.Entry) error {
+	e.Tenant = id
+	if err := a.Audit.Append(ctx, tx, e); err != nil {
+		return err
+	}
+	if !provider || id == "" {
+		return nil
+	}
+	e.Tenant = ""
+	return a.Audit.Append(ctx, tx, e)
+}
+
+// EraseTenant removes a tenant's people and credentials. It is safe to repeat.
+func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
+	if !id.Valid() {
+		return "", 0, fmt.Errorf("erase accounts: %q is no tenant", id)
+	}
+	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		count = 0
+		for _, table := range []string{"sessions", "ssh_keys", "api_keys", "users"} {
+			n, err := tx.For(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
+			if err != nil {
+				return fmt.Errorf("erase %s of %s: %w", table, id, err)
+			}
+			count += n
+		}
+		return nil
+	})
+	return "rows of users, sessions, API keys and SSH keys deleted and the database compacted", count, err
+}

@@ -1,0 +1,350 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// APIKey is a credential for programs. An admin makes it with a role; it ends
+// when it is revoked or expires.
+type APIKey struct {
+	ID           string
+	Tenant       tenant.ID
+	Role         policy.Role
+	Name         string
+	Hint         string // the secret's last characters
+	IPAllow      []netip.Prefix
+	ProviderMade bool
+	CreatedAt    time.Time
+	CreatedBy    string
+	ExpiresAt    *time.Time
+	UsedAt       *time.Time
+	RevokedAt    *time.Time
+
+	hash []byte
+}
+
+// NewAPIKey asks for an API key.
+type NewAPIKey struct {
+	Role      policy.Role
+	Name      string
+	IPAllow   []netip.Prefix
+	ExpiresAt *time.Time
+}
+
+const apiKeyColumns = `id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, used_at, revoked_at, mac`
+
+func (a *Accounts) scanAPIKey(row scanner) (APIKey, error) {
+	var k APIKey
+	var allow string
+	var made, created int64
+	var expires, used, revoked sql.NullInt64
+	var mac []byte
+	if err := row.Scan(&k.ID, &k.Tenant, &k.Role, &k.Name, &k.hash, &k.Hint, &allow, &made, &created, &k.CreatedBy, &expires, &used, &revoked, &mac); err != nil {
+		return k, err
+	}
+	k.ProviderMade, k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt = made != 0, meta.Time(created), moment(expires), moment(used), moment(revoked)
+	if err := json.Unmarshal([]byte(allow), &k.IPAllow); err != nil {
+		return k, fmt.Errorf("API key %s: address list: %w", k.ID, err)
+	}
+	if err := a.Keys.CheckMAC(mac, "api key", k.fields()...); err != nil {
+		return k, fmt.Errorf("API key %s: %w", k.ID, err)
+	}
+	return k, nil
+}
+
+// fields are what the row's MAC covers: all that grants power.
+func (k APIKey) fields() []any {
+	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, micros(k.ExpiresAt), micros(k.RevokedAt)}
+}
+
+// CreateAPIKey makes a key of the scope's tenant and returns its secret, which
+// is not kept.
+func (a *Accounts) CreateAPIKey(ctx context.Context, scope tenant.Scope, n NewAPIKey) (APIKey, string, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Credentials); err != nil {
+		return APIKey{}, "", err
+	}
+	return a.createAPIKey(ctx, scope.Actor(), scope.Tenant(), false, n)
+}
+
+// UnscopedCreateAPIKey makes a key of the provider (for ""), or of a tenant that
+// is not claimed yet; that of a claimed one is a Conflict.
+func (a *Accounts) UnscopedCreateAPIKey(ctx context.Context, by string, id tenant.ID, n NewAPIKey) (APIKey, string, error) {
+	return a.createAPIKey(ctx, by, id, id != "", n)
+}
+
+func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, provider bool, n NewAPIKey) (APIKey, string, error) {
+	now := a.Clock.Now()
+	switch {
+	case !n.Role.Valid() || n.Role.Staff() != (id == ""):
+		return APIKey{}, "", fault.New(fault.Invalid, "The role %q is not one that this key can have: a tenant's are tenant_admin and tenant_user, the provider's system_admin, auditor and analyst.", n.Role)
+	case len(n.Name) > 100:
+		return APIKey{}, "", fault.New(fault.Invalid, "The key's name is longer than 100 bytes.")
+	case n.ExpiresAt != nil && !n.ExpiresAt.After(now):
+		return APIKey{}, "", fault.New(fault.Invalid, "The key would expire in the past.")
+	}
+	if n.Name == "" {
+		n.Name = "key of " + now.Format(time.DateOnly)
+	}
+	secret := "trk_" + a.Clock.Secret(32)
+	k := APIKey{ID: a.Clock.ID("key"), Tenant: id, Role: n.Role, Name: n.Name, Hint: secret[len(secret)-4:], IPAllow: n.IPAllow,
+		ProviderMade: provider, CreatedAt: now, CreatedBy: by, hash: digest(secret)}
+	if n.ExpiresAt != nil {
+		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
+		k.ExpiresAt = &t
+	}
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if provider {
+			if _, err := a.unclaimed(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.For(id).Exec(ctx, `
+			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),
+			meta.Micros(now), by, nullable(k.ExpiresAt), a.Keys.MAC("api key", k.fields()...)); err != nil {
+			return fmt.Errorf("insert API key: %w", err)
+		}
+		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: "apikey.create", Subject: k.ID, Outcome: "ok",
+			Details: map[string]any{"role": k.Role, "name": k.Name}})
+	})
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	return k, secret, nil
+}
+
+// keyOf finds the key of a secret, if it may be used now.
+func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
+	k, err := a.scanAPIKey(a.DB.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE secret_hash = $1`, digest(secret)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, errNotSignedIn
+	}
+	if err != nil {
+		return k, fmt.Errorf("find API key: %w", err)
+	}
+	now := a.Clock.Now()
+	if k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt) {
+		return k, errNotSignedIn
+	}
+	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
+		if _, err := a.DB.For(k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2`, meta.Micros(now), k.ID); err != nil {
+			return k, fmt.Errorf("note use of API key: %w", err)
+		}
+	}
+	return k, nil
+}
+
+// APIKeys lists the keys of the scope's tenant, those that ended too.
+func (a *Accounts) APIKeys(ctx context.Context, scope tenant.Scope, page meta.Page) ([]APIKey, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
+		return nil, "", err
+	}
+	return a.listAPIKeys(ctx, a.DB.For(scope.Tenant()), scope.Tenant(), page)
+}
+
+// UnscopedAPIKeys lists the keys of a tenant, or the provider's for "".
+func (a *Accounts) UnscopedAPIKeys(ctx context.Context, id tenant.ID, page meta.Page) ([]APIKey, string, error) {
+	return a.listAPIKeys(ctx, a.DB.Unscoped(), id, page)
+}
+
+func (a *Accounts) listAPIKeys(ctx context.Context, db *meta.DB, id tenant.ID, page meta.Page) ([]APIKey, string, error) {
+	pos, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := db.Query(ctx, `SELECT `+apiKeyColumns+` FROM api_keys
+		WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4`,
+		string(id), pos.At, pos.ID, int64(page.Size()+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("list API keys: %w", err)
+	}
+	defer rows.Close()
+	var list []APIKey
+	for rows.Next() {
+		k, err := a.scanAPIKey(rows)
+		if err != nil {
+			return nil, "", fmt.Errorf("list API keys: %w", err)
+		}
+		list = append(list, k)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("list API keys: %w", err)
+	}
+	list, next := meta.Cut(list, page, func(k APIKey) meta.Position { return meta.Position{At: meta.Micros(k.CreatedAt), ID: k.ID} })
+	return list, next, nil
+}
+
+// RevokeAPIKey ends a key of the scope's tenant at once.
+func (a *Accounts) RevokeAPIKey(ctx context.Context, scope tenant.Scope, id string) error {
+	return a.revokeAPIKey(ctx, a.DB.For(scope.Tenant()), scope.Actor(), id, func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, scope.Tenant())
+}
+
+// UnscopedRevokeAPIKey ends any key at once: taking power away is always allowed.
+func (a *Accounts) UnscopedRevokeAPIKey(ctx context.Context, by, id string) error {
+	return a.revokeAPIKey(ctx, a.DB.Unscoped(), by, id, func() error { return nil }, "")
+}
+
+func (a *Accounts) revokeAPIKey(ctx context.Context, db *meta.DB, by, id string, check func() error, only tenant.ID) error {
+	err := db.Transact(ctx, func(tx *meta.DB) error {
+		k, err := a.scanAPIKey(tx.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND ($2 = '' OR tenant = $2)`, id, string(only)))
+		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
+			return fault.New(fault.NotFound, "There is no API key %q.", id)
+		}
+		if err != nil {
+			return fmt.Errorf("find API key: %w", err)
+		}
+		if err := check(); err != nil {
+			return err
+		}
+		if err := a.endAPIKey(ctx, tx, by, &k); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, k.Tenant, only == "", audit.Entry{Actor: by, Verb: "apikey.revoke", Subject: id, Outcome: "ok"})
+	})
+	if err == nil {
+		a.revoked([]string{id})
+	}
+	return err
+}
+
+func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *APIKey) error {
+	now := a.Clock.Now()
+	k.RevokedAt = &now
+	_, err := tx.For(k.Tenant).Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4`,
+		meta.Micros(now), by, a.Keys.MAC("api key", k.fields()...), k.ID)
+	if err != nil {
+		return fmt.Errorf("end API key %s: %w", k.ID, err)
+	}
+	return nil
+}
+
+// endProviderMade ends what the provider made for a tenant when its first admin
+// signs in: keys, and the other people's passwords and sessions.
+func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User) ([]string, error) {
+	var ended []string
+	keys, err := collect(ctx, tx.For(admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
+	if err != nil {
+		return nil, fmt.Errorf("list API keys: %w", err)
+	}
+	for _, k := range keys {
+		if err := a.endAPIKey(ctx, tx, admin.ID, &k); err != nil {
+			return nil, err
+		}
+		ended = append(ended, k.ID)
+	}
+	ssh, err := collect(ctx, tx.For(admin.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.tenant = $1 AND k.provider_made = 1 AND k.revoked_at IS NULL`, string(admin.Tenant))
+	if err != nil {
+		return nil, fmt.Errorf("list SSH keys: %w", err)
+	}
+	for _, k := range ssh {
+		if err := a.endSSHKey(ctx, tx, admin.ID, &k); err != nil {
+			return nil, err
+		}
+		ended = append(ended, k.ID)
+	}
+	users, err := collect(ctx, tx.For(admin.Tenant), a.scanUser, `SELECT `+userColumns+userTables+`WHERE u.tenant = $1 AND u.provider_made = 1 AND u.id <> $2`, string(admin.Tenant), admin.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	for _, u := range users {
+		u.password = ""
+		if err := a.saveUser(ctx, tx, admin.ID, &u); err != nil {
+			return nil, err
+		}
+		sessions, err := a.endSessions(ctx, tx, u, "")
+		if err != nil {
+			return nil, err
+		}
+		ended = append(ended, u.ID)
+		ended = append(ended, sessions...)
+	}
+	return ended, nil
+}
+
+// collect reads all rows before anything is written, since one connection does
+// one thing at a time.
+func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// FirstAdmin makes the first system admin, with a password, and an API key for
+// it. It is a Conflict when there is one.
+func (a *Accounts) FirstAdmin(ctx context.Context, email, password string) (User, string, error) {
+	var admins int64
+	if err := a.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = '' AND role = $1`, string(policy.SystemAdmin)).Scan(&admins); err != nil {
+		return User{}, "", fmt.Errorf("count system admins: %w", err)
+	}
+	if admins > 0 {
+		return User{}, "", fault.New(fault.Conflict, "There is a system admin already; sign in, or ask one to make another.")
+	}
+	u, err := a.UnscopedCreateUser(ctx, "setup", "", NewUser{Email: strings.TrimSpace(email), Role: policy.SystemAdmin, Password: password})
+	if err != nil {
+		return u, "", err
+	}
+	_, secret, err := a.UnscopedCreateAPIKey(ctx, u.ID, "", NewAPIKey{Role: policy.SystemAdmin, Name: "setup"})
+	return u, secret, err
+}
+
+// SetupLink makes a single-use token with which the first system admin can be
+// made within 15 minutes. It is a Conflict when there is one.
+func (a *Accounts) SetupLink(ctx context.Context) (token string, expires time.Time, err error) {
+	var admins int64
+	if err := a.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = '' AND role = $1`, string(policy.SystemAdmin)).Scan(&admins); err != nil {
+		return "", expires, fmt.Errorf("count system admins: %w", err)
+	}
+	if admins > 0 {
+		return "", expires, fault.New(fault.Conflict, "There is a system admin already, so there is nothing to set up.")
+	}
+	token, expires = "tru_"+a.Clock.Secret(32), a.Clock.Now().Add(15*time.Minute)
+	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM setup_links`); err != nil {
+			return fmt.Errorf("drop earlier setup links: %w", err)
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, digest(token), meta.Micros(expires))
+		return err
+	})
+	return token, expires, err
+}
+
+// ClaimSetup uses a setup link. The token is spent even if the rest fails, and
+// setup-link makes another.
+func (a *Accounts) ClaimSetup(ctx context.Context, token, email, password string) (User, string, error) {
+	if err := checkPassword(password); err != nil {
+		return User{}, "", err
+	}
+	n, err := a.DB.Exec(ctx, `UPDATE setup_links SET used_at = $1 WHERE token_hash = $2 AND used_at IS NULL AND expires_at > $1`, meta.Micros(a.Clock.Now()), digest(token))
+	if err != nil {
+		return User{}, "", fmt.Errorf("use setup link: %w", err)
+	}
+	if n == 0 {
+		return User{}, "", fault.New(fault.Unauthenticated, "The setup link is used, expired or wrong. Run `tributary setup-link` on the server for a new one.")
+	}
+	return a.FirstAdmin(ctx, email, password)
+}

@@ -1,0 +1,202 @@
+package account
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+)
+
+// hashParams are OWASP's first choice for Argon2id with room to spare: 64 MiB,
+// 2 passes, 1 lane.
+var hashParams = &argon2id.Params{Memory: 64 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// decoy is a hash that no password has; unknown accounts are checked against it
+// so that they take as long as known ones.
+const decoy = "$argon2id$v=19$m=65536,t=2,p=1$c29kaXVtY2hsb3JpZGU$X1hS9uW2ipDqz0zYVyDIZCMv4hYQ9U9JcFzQbnZ5Cmo"
+
+const (
+	minPassword = 12
+	maxPassword = 1000
+)
+
+func checkPassword(p string) error {
+	if n := utf8.RuneCountInString(p); n < minPassword || len(p) > maxPassword {
+		return fault.New(fault.Invalid, "A password has %d characters or more, and %d bytes at most.", minPassword, maxPassword)
+	}
+	return nil
+}
+
+// place takes one of the places for hashing, so that sign-ins cannot use up
+// memory; when too many wait already the caller is told to come back.
+func (a *Accounts) place(ctx context.Context) (release func(), err error) {
+	select {
+	case a.waiting <- struct{}{}:
+	default:
+		return nil, fault.New(fault.Throttled, "Too many people are signing in at this moment; try again in a few seconds.")
+	}
+	defer func() { <-a.waiting }()
+	select {
+	case a.hashing <- struct{}{}:
+		return func() { <-a.hashing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
+	release, err := a.place(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	h, err := argon2id.CreateHash(password, hashParams)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	return h, nil
+}
+
+// matches reports whether the password is the one hashed. An empty hash, that of
+// an account without a password, takes as long and never matches.
+func (a *Accounts) matches(ctx context.Context, password, hash string) (bool, error) {
+	release, err := a.place(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	known := hash != ""
+	if !known {
+		hash = decoy
+	}
+	ok, err := argon2id.ComparePasswordAndHash(password, hash)
+	if err != nil {
+		return false, fmt.Errorf("compare password: %w", err)
+	}
+	return ok && known, nil
+}
+
+// Lockout: an account after freeFailures wrong passwords in lockWindow, an
+// address after four times as many, for lockBase and then twice as long each
+// time, at most lockMost.
+const (
+	freeFailures = 5
+	lockWindow   = 15 * time.Minute
+	lockBase     = time.Minute
+	lockMost     = time.Hour
+)
+
+// lockSubjects are what failures are counted by: the login as typed, known or
+// not, and the address. They are stored as keyed digests.
+func (a *Accounts) lockSubjects(login string, addr netip.Addr) map[string]int64 {
+	digest := func(kind, s string) string {
+		mac := hmac.New(sha256.New, a.Keys.MAC("lockout"))
+		mac.Write([]byte(kind + "\x00" + s))
+		return kind + ":" + hex.EncodeToString(mac.Sum(nil)[:16])
+	}
+	return map[string]int64{digest("login", login): freeFailures, digest("address", network(addr)): 4 * freeFailures}
+}
+
+// network is what one person can change at will: all of an IPv4 address, the
+// first 64 bits of an IPv6 one.
+func network(addr netip.Addr) string {
+	addr = addr.Unmap()
+	if addr.Is6() {
+		if p, err := addr.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return addr.String()
+}
+
+// locked returns Throttled while the login or the address is locked.
+func (a *Accounts) locked(ctx context.Context, login string, addr netip.Addr) error {
+	now := a.Clock.Now()
+	for subject := range a.lockSubjects(login, addr) {
+		var until sql.NullInt64
+		err := a.DB.QueryRow(ctx, `SELECT locked_until FROM sign_in_failures WHERE subject = $1`, subject).Scan(&until)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read sign-in failures: %w", err)
+		}
+		if until.Valid && meta.Time(until.Int64).After(now) {
+			wait := meta.Time(until.Int64).Sub(now).Round(time.Second)
+			return fault.New(fault.Throttled, "There were too many wrong passwords. Try again in %s.", max(wait, time.Second))
+		}
+	}
+	return nil
+}
+
+// failed counts a wrong password.
+func (a *Accounts) failed(ctx context.Context, login string, addr netip.Addr) error {
+	now := a.Clock.Now()
+	return a.DB.Transact(ctx, func(tx *meta.DB) error {
+		for subject, free := range a.lockSubjects(login, addr) {
+			var failures, first int64
+			var until sql.NullInt64
+			err := tx.QueryRow(ctx, `SELECT failures, first_at, locked_until FROM sign_in_failures WHERE subject = $1`, subject).Scan(&failures, &first, &until)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return fmt.Errorf("read sign-in failures: %w", err)
+			}
+			quiet := meta.Time(first)
+			if until.Valid && meta.Time(until.Int64).After(quiet) {
+				quiet = meta.Time(until.Int64)
+			}
+			if now.Sub(quiet) > lockWindow {
+				failures, first, until = 0, meta.Micros(now), sql.NullInt64{}
+			}
+			failures++
+			if over := failures - free; over >= 0 {
+				until = sql.NullInt64{Valid: true, Int64: meta.Micros(now.Add(min(lockBase<<min(over, 10), lockMost)))}
+			}
+			if _, err := tx.Exec(ctx, `
+				INSERT INTO sign_in_failures (subject, failures, first_at, locked_until) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures, first_at = excluded.first_at, locked_until = excluded.locked_until`,
+				subject, failures, first, until); err != nil {
+				return fmt.Errorf("count sign-in failure: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// forgive forgets the failures of a login after a right password. Those of the
+// address stay: one known account must not open the way to guessing others.
+func (a *Accounts) forgive(ctx context.Context, tx *meta.DB, login string) error {
+	for subject, free := range a.lockSubjects(login, netip.Addr{}) {
+		if free != freeFailures {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM sign_in_failures WHERE subject = $1`, subject); err != nil {
+			return fmt.Errorf("forget sign-in failures: %w", err)
+		}
+	}
+	return nil
+}
+
+// ForgetDue removes old failures, ended sessions and used setup links. It is a
+// round.
+func (a *Accounts) ForgetDue(ctx context.Context) error {
+	now := a.Clock.Now()
+	for query, before := range map[string]time.Time{
+		`DELETE FROM sign_in_failures WHERE first_at < $1 AND (locked_until IS NULL OR locked_until < $1)`: now.Add(-24 * time.Hour),
+		`DELETE FROM sessions WHERE absolute_until < $1`:                                                   now.Add(-24 * time.Hour),
+		`DELETE FROM setup_links WHERE expires_at < $1`:                                                    now,
+		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                               now.Add(-24 * time.Hour),
+	} {
+		if _, err := a.DB.Unscoped().Exec(ctx, query, meta.Micros(before)); err != nil {
+			return fmt.Errorf("forget what has ended: %w", err)
+		}
+	}
+	return nil
+}

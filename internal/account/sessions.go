@@ -1,0 +1,444 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/control"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// Session life: it ends when it was not used for sessionIdle, and after
+// sessionMost in any case. Its token changes every sessionTurn; the one before
+// is good for sessionOverlap more, since requests may be on their way with it.
+const (
+	sessionIdle    = time.Hour
+	sessionMost    = 12 * time.Hour
+	sessionTurn    = 15 * time.Minute
+	sessionOverlap = time.Minute
+)
+
+// noteUse is how exactly the last use of a credential is kept.
+const noteUse = time.Minute
+
+// Session is a signed-in user.
+type Session struct {
+	ID            string
+	Tenant        tenant.ID
+	User          string
+	CreatedAt     time.Time
+	UsedAt        time.Time
+	IdleUntil     time.Time
+	AbsoluteUntil time.Time
+	Address       string
+	Agent         string
+
+	token, previous []byte // hashes
+	rotated         time.Time
+	revoked         *time.Time
+}
+
+const sessionColumns = `id, tenant, user_id, token_hash, previous_hash, created_at, rotated_at, used_at, idle_until, absolute_until, revoked_at, address, agent, mac`
+
+func (a *Accounts) scanSession(row scanner) (Session, error) {
+	var s Session
+	var created, rotated, used, idle, absolute int64
+	var revoked sql.NullInt64
+	var mac []byte
+	if err := row.Scan(&s.ID, &s.Tenant, &s.User, &s.token, &s.previous, &created, &rotated, &used, &idle, &absolute, &revoked, &s.Address, &s.Agent, &mac); err != nil {
+		return s, err
+	}
+	s.CreatedAt, s.rotated, s.UsedAt, s.IdleUntil, s.AbsoluteUntil = meta.Time(created), meta.Time(rotated), meta.Time(used), meta.Time(idle), meta.Time(absolute)
+	s.revoked = moment(revoked)
+	if err := a.Keys.CheckMAC(mac, "session", s.fields()...); err != nil {
+		return s, fmt.Errorf("session %s: %w", s.ID, err)
+	}
+	return s, nil
+}
+
+// fields are what the row's MAC covers. The idle time is not in it: whoever can
+// write the row can keep a session alive, but not make one or take one over.
+func (s Session) fields() []any {
+	return []any{s.ID, string(s.Tenant), s.User, s.token, s.previous, meta.Micros(s.AbsoluteUntil), micros(s.revoked)}
+}
+
+func digest(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// SignIn exchanges a password for a session. The login is SLUG.USER, or an email.
+// Wrong passwords, unknown accounts, disabled ones and refused addresses answer
+// alike. The first sign-in of a tenant admin claims the tenant; if the provider
+// set the password it must be replaced then: next is the new one, and otherwise
+// empty.
+func (a *Accounts) SignIn(ctx context.Context, login, password, next string, addr netip.Addr, agent string) (token string, s Session, u User, err error) {
+	login = strings.ToLower(strings.TrimSpace(login))
+	if err := a.locked(ctx, login, addr); err != nil {
+		return "", s, u, err
+	}
+	candidates, err := a.candidates(ctx, login)
+	if err != nil {
+		return "", s, u, err
+	}
+	if len(candidates) == 0 {
+		candidates = []User{{}} // takes as long, and matches nothing
+	}
+	for _, c := range candidates {
+		ok, err := a.matches(ctx, password, c.password)
+		if err != nil {
+			return "", s, u, err
+		}
+		if ok && c.State == UserActive && a.welcome(ctx, c, addr) {
+			u = c
+			break
+		}
+	}
+	if u.ID == "" {
+		if err := a.failed(ctx, login, addr); err != nil {
+			return "", s, u, err
+		}
+		chain := candidates[0].Tenant
+		if err := a.Audit.Record(ctx, audit.Entry{Tenant: chain, Actor: "anonymous", Verb: "session.create", Subject: candidates[0].ID, Outcome: "refused",
+			Details: map[string]any{"address": addr.String()}}); err != nil {
+			return "", s, u, err
+		}
+		return "", s, u, fault.New(fault.Unauthenticated, "The login or the password is not right.")
+	}
+	hash := ""
+	if u.ProviderMade && u.Role == policy.TenantAdmin {
+		if next == "" {
+			return "", s, u, fault.New(fault.Conflict, "The provider set this password. Sign in with it once more and a new password of your own (new_password).")
+		}
+		if next == password {
+			return "", s, u, fault.New(fault.Invalid, "The new password must be another than the one the provider set.")
+		}
+		if err := checkPassword(next); err != nil {
+			return "", s, u, err
+		}
+		if hash, err = a.hash(ctx, next); err != nil {
+			return "", s, u, err
+		}
+	}
+	token, s, err = a.openSession(ctx, u, login, hash, addr, agent)
+	return token, s, u, err
+}
+
+// candidates finds the accounts that a login may mean. An email may be known at
+// several tenants, and the password decides; at most four are tried.
+func (a *Accounts) candidates(ctx context.Context, login string) ([]User, error) {
+	where, args := `u.email = $1`, []any{login}
+	if !strings.Contains(login, "@") {
+		slug, local, _ := strings.Cut(login, ".")
+		where, args = `t.slug = $1 AND u.login = $2`, []any{slug, local}
+	}
+	rows, err := a.DB.Unscoped().Query(ctx, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 4`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find account: %w", err)
+	}
+	defer rows.Close()
+	var list []User
+	for rows.Next() {
+		u, err := a.scanUser(rows)
+		if err != nil {
+			return nil, fmt.Errorf("find account: %w", err)
+		}
+		list = append(list, u)
+	}
+	return list, rows.Err()
+}
+
+// welcome reports whether the user's tenant lets it in from this address.
+func (a *Accounts) welcome(ctx context.Context, u User, addr netip.Addr) bool {
+	if u.Tenant == "" {
+		return true
+	}
+	t, err := a.Control.UnscopedTenant(ctx, string(u.Tenant))
+	if err != nil {
+		a.Log.ErrorContext(ctx, "tenant of an account not readable", "tenant.id", string(u.Tenant), "error", err)
+		return false
+	}
+	_, ok := admitted(t, u.Role)
+	return ok && allowed(t.IPAllow, addr)
+}
+
+// admitted reports whether a tenant's state lets a role in, and as what: while
+// it is offboarded, its admins can read and export and nothing more.
+func admitted(t control.Tenant, r policy.Role) (policy.Role, bool) {
+	switch t.State {
+	case control.Active:
+		return r, true
+	case control.Offboarding:
+		return policy.Departing, r == policy.TenantAdmin
+	}
+	return r, false
+}
+
+func (a *Accounts) openSession(ctx context.Context, u User, login, newHash string, addr netip.Addr, agent string) (string, Session, error) {
+	now := a.Clock.Now()
+	token := "trs_" + a.Clock.Secret(32)
+	if len(agent) > 300 {
+		agent = agent[:300]
+	}
+	s := Session{ID: a.Clock.ID("ses"), Tenant: u.Tenant, User: u.ID, CreatedAt: now, UsedAt: now, rotated: now,
+		IdleUntil: now.Add(sessionIdle), AbsoluteUntil: now.Add(sessionMost), Address: addr.String(), Agent: strings.ToValidUTF8(agent, ""), token: digest(token)}
+	var ended []string
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		ended = nil
+		first := u.Role == policy.TenantAdmin && u.SignedInAt == nil
+		u.SignedInAt = &now
+		if newHash != "" {
+			u.password, u.ProviderMade = newHash, false
+		}
+		if err := a.saveUser(ctx, tx, u.ID, &u); err != nil {
+			return err
+		}
+		if first {
+			var err error
+			if ended, err = a.takeOver(ctx, tx, u); err != nil {
+				return err
+			}
+		}
+		if err := a.forgive(ctx, tx, login); err != nil {
+			return err
+		}
+		if _, err := tx.For(u.Tenant).Exec(ctx, `
+			INSERT INTO sessions (id, tenant, user_id, token_hash, created_at, rotated_at, used_at, idle_until, absolute_until, address, agent, mac)
+			VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10)`,
+			s.ID, string(s.Tenant), s.User, s.token, meta.Micros(now), meta.Micros(s.IdleUntil), meta.Micros(s.AbsoluteUntil),
+			s.Address, s.Agent, a.Keys.MAC("session", s.fields()...)); err != nil {
+			return fmt.Errorf("insert session: %w", err)
+		}
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: u.Tenant, Actor: u.ID, Verb: "session.create", Subject: s.ID, Outcome: "ok",
+			Details: map[string]any{"address": s.Address, "agent": s.Agent}})
+	})
+	if err != nil {
+		return "", s, err
+	}
+	a.revoked(ended)
+	return token, s, nil
+}
+
+// takeOver makes a tenant its own admins': it is claimed, and every credential
+// that the provider made for it ends, but for the account that signs in.
+func (a *Accounts) takeOver(ctx context.Context, tx *meta.DB, u User) (ended []string, err error) {
+	if err := a.Control.Claim(ctx, tx, u.Tenant); err != nil {
+		return nil, err
+	}
+	ended, err = a.endProviderMade(ctx, tx, u)
+	if err != nil {
+		return nil, err
+	}
+	return ended, a.Audit.Append(ctx, tx, audit.Entry{Tenant: u.Tenant, Actor: u.ID, Verb: "credentials.take-over", Subject: string(u.Tenant), Outcome: "ok",
+		Details: map[string]any{"revoked": ended}})
+}
+
+// endSessions revokes a user's sessions, except one.
+func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User, except string) ([]string, error) {
+	rows, err := tx.For(u.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND revoked_at IS NULL`, u.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
+	}
+	var list []Session
+	for rows.Next() {
+		s, err := a.scanSession(rows)
+		if err != nil {
+			rows.Close()
+			return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
+		}
+		if s.ID != except {
+			list = append(list, s)
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
+	}
+	var ended []string
+	for _, s := range list {
+		if err := a.endSession(ctx, tx, &s); err != nil {
+			return nil, err
+		}
+		ended = append(ended, s.ID)
+	}
+	return ended, nil
+}
+
+func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) error {
+	now := a.Clock.Now()
+	s.revoked = &now
+	_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE sessions SET revoked_at = $1, mac = $2 WHERE id = $3`,
+		meta.Micros(now), a.Keys.MAC("session", s.fields()...), s.ID)
+	if err != nil {
+		return fmt.Errorf("end session %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// Sessions lists one's own open sessions.
+func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session, error) {
+	rows, err := a.DB.For(p.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions
+		WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL AND idle_until > $3 AND absolute_until > $3 ORDER BY created_at DESC`,
+		p.User, string(p.Tenant), meta.Micros(a.Clock.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	defer rows.Close()
+	var list []Session
+	for rows.Next() {
+		s, err := a.scanSession(rows)
+		if err != nil {
+			return nil, fmt.Errorf("list sessions: %w", err)
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
+
+// EndSession signs out one of one's own sessions.
+func (a *Accounts) EndSession(ctx context.Context, p policy.Principal, id string) error {
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		s, err := a.scanSession(tx.For(p.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2 AND tenant = $3`,
+			id, p.User, string(p.Tenant)))
+		if errors.Is(err, sql.ErrNoRows) || err == nil && s.revoked != nil {
+			return fault.New(fault.NotFound, "There is no session %q.", id)
+		}
+		if err != nil {
+			return fmt.Errorf("find session: %w", err)
+		}
+		if err := a.endSession(ctx, tx, &s); err != nil {
+			return err
+		}
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: p.Tenant, Actor: p.User, Verb: "session.end", Subject: id, Outcome: "ok"})
+	})
+	if err == nil {
+		a.revoked([]string{id})
+	}
+	return err
+}
+
+var errNotSignedIn = fault.New(fault.Unauthenticated, "The credential is not valid: it may have expired or been revoked. Sign in again, or use another key.")
+
+// session finds and checks the session of a token, and turns the token when its
+// time has come: renewed is then the new one.
+func (a *Accounts) session(ctx context.Context, token string) (s Session, renewed string, err error) {
+	hash := digest(token)
+	s, err = a.scanSession(a.DB.Unscoped().QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1 OR previous_hash = $1`, hash))
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, "", errNotSignedIn
+	}
+	if err != nil {
+		return s, "", fmt.Errorf("find session: %w", err)
+	}
+	now := a.Clock.Now()
+	if s.revoked != nil || !now.Before(s.IdleUntil) || !now.Before(s.AbsoluteUntil) {
+		return s, "", errNotSignedIn
+	}
+	if string(hash) != string(s.token) {
+		if now.Sub(s.rotated) < sessionOverlap {
+			return s, "", nil
+		}
+		// Somebody uses a token that was replaced: it, or the new one, was stolen.
+		err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+			if err := a.endSession(ctx, tx, &s); err != nil {
+				return err
+			}
+			return a.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: s.User, Verb: "session.reuse", Subject: s.ID, Outcome: "revoked"})
+		})
+		if err == nil {
+			a.revoked([]string{s.ID})
+			err = errNotSignedIn
+		}
+		return s, "", err
+	}
+	if now.Sub(s.rotated) >= sessionTurn {
+		renewed, err = a.turn(ctx, &s, hash, now)
+		return s, renewed, err
+	}
+	if now.Sub(s.UsedAt) >= noteUse {
+		if _, err := a.DB.For(s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3`,
+			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID); err != nil {
+			return s, "", fmt.Errorf("note use of session: %w", err)
+		}
+	}
+	return s, "", nil
+}
+
+func (a *Accounts) turn(ctx context.Context, s *Session, old []byte, now time.Time) (string, error) {
+	renewed := "trs_" + a.Clock.Secret(32)
+	s.previous, s.token, s.rotated = old, digest(renewed), now
+	n, err := a.DB.For(s.Tenant).Exec(ctx, `
+		UPDATE sessions SET token_hash = $1, previous_hash = $2, rotated_at = $3, used_at = $3, idle_until = $4, mac = $5
+		WHERE id = $6 AND token_hash = $2 AND revoked_at IS NULL`,
+		s.token, s.previous, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...), s.ID)
+	if err != nil {
+		return "", fmt.Errorf("turn session's token: %w", err)
+	}
+	if n == 0 { // another request has just turned it; the old token is good for a while
+		return "", nil
+	}
+	return renewed, nil
+}
+
+// Authenticate finds who a bearer token belongs to. A renewed token, if there is
+// one, replaces it. Everything wrong with it is Unauthenticated in the same words.
+func (a *Accounts) Authenticate(ctx context.Context, token string, addr netip.Addr) (p policy.Principal, renewed string, err error) {
+	var allow []netip.Prefix
+	switch {
+	case strings.HasPrefix(token, "trs_"):
+		var s Session
+		if s, renewed, err = a.session(ctx, token); err != nil {
+			return p, "", err
+		}
+		u, err := a.user(ctx, a.DB, s.Tenant, s.User)
+		if err != nil || u.State != UserActive {
+			return p, "", errors.Join(errNotSignedIn, err)
+		}
+		p = policy.Principal{Credential: s.ID, Kind: policy.Session, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr}
+	case strings.HasPrefix(token, "trk_"):
+		k, err := a.keyOf(ctx, token)
+		if err != nil {
+			return p, "", err
+		}
+		allow = k.IPAllow
+		p = policy.Principal{Credential: k.ID, Kind: policy.APIKey, User: k.ID, Tenant: k.Tenant, Role: k.Role, Address: addr}
+	default:
+		return p, "", errNotSignedIn
+	}
+	p, err = a.admit(ctx, p, allow)
+	return p, renewed, err
+}
+
+// admit checks what can change without the credential: the tenant's state and
+// the addresses it allows.
+func (a *Accounts) admit(ctx context.Context, p policy.Principal, allow []netip.Prefix) (policy.Principal, error) {
+	if !allowed(allow, p.Address) {
+		return p, errNotSignedIn
+	}
+	if p.Tenant == "" {
+		return p, nil
+	}
+	t, err := a.Control.UnscopedTenant(ctx, string(p.Tenant))
+	if err != nil {
+		return p, fmt.Errorf("find tenant of credential: %w", err)
+	}
+	role, ok := admitted(t, p.Role)
+	if !ok && t.State == control.Suspended {
+		return p, fault.New(fault.Denied, "This tenant is suspended. Ask the provider.")
+	}
+	if !ok || !allowed(t.IPAllow, p.Address) {
+		return p, errNotSignedIn
+	}
+	p.Role = role
+	return p, nil
+}

@@ -1,0 +1,495 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// User is a person, of a tenant or of the provider. An admin makes it; disabling
+// ends its credentials at once; the tenant's erasure removes it.
+type User struct {
+	ID           string
+	Tenant       tenant.ID // empty: the provider's
+	TenantSlug   string
+	Name         string
+	Email        string // lower case
+	Role         policy.Role
+	State        UserState
+	HasPassword  bool
+	ProviderMade bool // made by the provider for a tenant
+	SignedInAt   *time.Time
+	Made
+
+	login    string // the part after the dot
+	password string // argon2id
+}
+
+// UserState says whether a user may sign in.
+type UserState string
+
+// The states.
+const (
+	UserActive   UserState = "active"
+	UserDisabled UserState = "disabled"
+)
+
+// Login is what the user signs in with: SLUG.USER, or the email for the
+// provider's people.
+func (u User) Login() string {
+	if u.Tenant == "" {
+		return u.Email
+	}
+	return u.TenantSlug + "." + u.login
+}
+
+// NewUser asks for a user.
+type NewUser struct {
+	Email        string
+	Login        string // the part after the dot; made from the email if empty
+	Name         string
+	Role         policy.Role
+	Password     string // empty: none
+	SSHPublicKey string // a line of authorized_keys; empty: none
+}
+
+const userColumns = `u.id, u.tenant, COALESCE(t.slug, ''), u.login, u.email, u.name, u.role, u.password, u.state, u.provider_made, u.signed_in_at,
+	u.created_at, u.created_by, u.modified_at, u.modified_by, u.times_modified, u.mac`
+
+const userTables = ` FROM users u LEFT JOIN tenants t ON t.id = u.tenant `
+
+func (a *Accounts) scanUser(row scanner) (User, error) {
+	var u User
+	var made, created, modified int64
+	var signedIn sql.NullInt64
+	var mac []byte
+	if err := row.Scan(&u.ID, &u.Tenant, &u.TenantSlug, &u.login, &u.Email, &u.Name, &u.Role, &u.password, &u.State, &made, &signedIn,
+		&created, &u.CreatedBy, &modified, &u.ModifiedBy, &u.TimesModified, &mac); err != nil {
+		return u, err
+	}
+	u.HasPassword, u.ProviderMade, u.SignedInAt = u.password != "", made != 0, moment(signedIn)
+	u.CreatedAt, u.ModifiedAt = meta.Time(created), meta.Time(modified)
+	if err := a.Keys.CheckMAC(mac, "user", u.fields()...); err != nil {
+		return u, fmt.Errorf("user %s: %w", u.ID, err)
+	}
+	return u, nil
+}
+
+// fields are what the row's MAC covers: all that grants power.
+func (u User) fields() []any {
+	return []any{u.ID, string(u.Tenant), u.login, u.Email, string(u.Role), u.password, string(u.State), u.ProviderMade}
+}
+
+func noUser(id string) error { return fault.New(fault.NotFound, "There is no user %q.", id) }
+
+func (a *Accounts) user(ctx context.Context, db *meta.DB, id tenant.ID, user string) (User, error) {
+	u, err := a.scanUser(db.For(id).QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1 AND u.tenant = $2`, user, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, noUser(user)
+	}
+	if err != nil {
+		return u, fmt.Errorf("find user %s: %w", user, err)
+	}
+	return u, nil
+}
+
+// User returns a user of the scope's tenant.
+func (a *Accounts) User(ctx context.Context, scope tenant.Scope, id string) (User, error) {
+	u, err := a.user(ctx, a.DB, scope.Tenant(), id)
+	if err != nil {
+		return u, err
+	}
+	return u, scope.Check(ctx, tenant.Read, tenant.Credentials.One(id))
+}
+
+// UnscopedUser returns a user of any tenant, or of the provider.
+func (a *Accounts) UnscopedUser(ctx context.Context, id string) (User, error) {
+	u, err := a.scanUser(a.DB.Unscoped().QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return u, noUser(id)
+	}
+	if err != nil {
+		return u, fmt.Errorf("find user %s: %w", id, err)
+	}
+	return u, nil
+}
+
+// Users lists the people of the scope's tenant.
+func (a *Accounts) Users(ctx context.Context, scope tenant.Scope, page meta.Page) ([]User, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
+		return nil, "", err
+	}
+	return a.listUsers(ctx, a.DB.For(scope.Tenant()), scope.Tenant(), page)
+}
+
+// UnscopedUsers lists the people of a tenant, or the provider's for "".
+func (a *Accounts) UnscopedUsers(ctx context.Context, id tenant.ID, page meta.Page) ([]User, string, error) {
+	return a.listUsers(ctx, a.DB.Unscoped(), id, page)
+}
+
+func (a *Accounts) listUsers(ctx context.Context, db *meta.DB, id tenant.ID, page meta.Page) ([]User, string, error) {
+	pos, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := db.Query(ctx, `SELECT `+userColumns+userTables+`
+		WHERE u.tenant = $1 AND (u.created_at < $2 OR (u.created_at = $2 AND u.id < $3)) ORDER BY u.created_at DESC, u.id DESC LIMIT $4`,
+		string(id), pos.At, pos.ID, int64(page.Size()+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("list users: %w", err)
+	}
+	defer rows.Close()
+	var list []User
+	for rows.Next() {
+		u, err := a.scanUser(rows)
+		if err != nil {
+			return nil, "", fmt.Errorf("list users: %w", err)
+		}
+		list = append(list, u)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("list users: %w", err)
+	}
+	list, next := meta.Cut(list, page, func(u User) meta.Position { return meta.Position{At: meta.Micros(u.CreatedAt), ID: u.ID} })
+	return list, next, nil
+}
+
+// CreateUser makes a user of the scope's tenant.
+func (a *Accounts) CreateUser(ctx context.Context, scope tenant.Scope, n NewUser) (User, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Credentials); err != nil {
+		return User{}, err
+	}
+	return a.createUser(ctx, scope.Actor(), scope.Tenant(), false, n)
+}
+
+// UnscopedCreateUser makes a user of the provider (for ""), or of a tenant that
+// is not claimed yet; that of a claimed one is a Conflict.
+func (a *Accounts) UnscopedCreateUser(ctx context.Context, by string, id tenant.ID, n NewUser) (User, error) {
+	if id != "" {
+		if _, err := a.unclaimed(ctx, a.DB, id); err != nil {
+			return User{}, err
+		}
+	}
+	return a.createUser(ctx, by, id, id != "", n)
+}
+
+var loginForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+var notLogin = regexp.MustCompile(`[^a-z0-9_-]+`)
+
+func (n *NewUser) check(id tenant.ID) error {
+	addr, err := mail.ParseAddress(n.Email)
+	if err != nil || addr.Address != n.Email || len(n.Email) > 254 {
+		return fault.New(fault.Invalid, "%q is not an email address.", n.Email)
+	}
+	n.Email = strings.ToLower(n.Email)
+	switch {
+	case !n.Role.Valid():
+		return fault.New(fault.Invalid, "There is no role %q.", n.Role)
+	case n.Role.Staff() && id != "":
+		return fault.New(fault.Invalid, "The role %s is for the provider's people; a tenant has tenant_admin and tenant_user.", n.Role)
+	case !n.Role.Staff() && id == "":
+		return fault.New(fault.Invalid, "The role %s is for a tenant's people; name the tenant.", n.Role)
+	}
+	if n.Login == "" {
+		local, _, _ := strings.Cut(n.Email, "@")
+		n.Login = strings.Trim(notLogin.ReplaceAllString(local, "-"), "-_")
+		n.Login = n.Login[:min(len(n.Login), 32)]
+	}
+	if !loginForm.MatchString(n.Login) {
+		return fault.New(fault.Invalid, "The login %q must be 1 to 32 lower-case letters, digits, hyphens and underscores, starting with a letter or digit.", n.Login)
+	}
+	if n.Password != "" {
+		return checkPassword(n.Password)
+	}
+	return nil
+}
+
+func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, provider bool, n NewUser) (User, error) {
+	given := n.Login != ""
+	if err := n.check(id); err != nil {
+		return User{}, err
+	}
+	var key NewSSHKey
+	if n.SSHPublicKey != "" {
+		key = NewSSHKey{Name: "first key", PublicKey: n.SSHPublicKey}
+		if err := key.check(a.Clock.Now()); err != nil {
+			return User{}, err
+		}
+	}
+	var hash string
+	if n.Password != "" {
+		var err error
+		if hash, err = a.hash(ctx, n.Password); err != nil {
+			return User{}, err
+		}
+	}
+	now := a.Clock.Now()
+	u := User{ID: a.Clock.ID("usr"), Tenant: id, login: n.Login, Email: n.Email, Name: n.Name, Role: n.Role, State: UserActive,
+		password: hash, HasPassword: hash != "", ProviderMade: provider,
+		Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if provider { // again, now that nothing can come between
+			if _, err := a.unclaimed(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		if err := a.freeLogin(ctx, tx, &u, given); err != nil {
+			return err
+		}
+		if err := a.insertUser(ctx, tx, u); err != nil {
+			return err
+		}
+		if n.SSHPublicKey != "" {
+			if _, err := a.insertSSHKey(ctx, tx, by, u, provider, key); err != nil {
+				return err
+			}
+		}
+		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: "user.create", Subject: u.ID, Outcome: "ok",
+			Details: map[string]any{"email": u.Email, "role": u.Role, "login": u.login}})
+	})
+	if err != nil {
+		return User{}, err
+	}
+	return a.user(ctx, a.DB, id, u.ID)
+}
+
+// freeLogin refuses a login or email that the tenant has already; a login that
+// was made from the email gets a number instead.
+func (a *Accounts) freeLogin(ctx context.Context, tx *meta.DB, u *User, given bool) error {
+	base := u.login
+	for n := 2; ; n++ {
+		var logins, emails int64
+		if err := tx.For(u.Tenant).QueryRow(ctx, `
+			SELECT COALESCE(SUM(CASE WHEN login = $2 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN email = $3 THEN 1 ELSE 0 END), 0) FROM users WHERE tenant = $1`,
+			string(u.Tenant), u.login, u.Email).Scan(&logins, &emails); err != nil {
+			return fmt.Errorf("look for login: %w", err)
+		}
+		switch {
+		case emails > 0:
+			return fault.New(fault.Conflict, "There is a user with the email %q already.", u.Email)
+		case logins == 0:
+			return nil
+		case given || n > 100:
+			return fault.New(fault.Conflict, "There is a user with the login %q already.", u.login)
+		}
+		u.login = fmt.Sprintf("%s-%d", base[:min(len(base), 28)], n)
+	}
+}
+
+func (a *Accounts) insertUser(ctx context.Context, tx *meta.DB, u User) error {
+	_, err := tx.For(u.Tenant).Exec(ctx, `
+		INSERT INTO users (id, tenant, login, email, name, role, password, state, provider_made, created_at, created_by, modified_at, modified_by, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, $11, $12)`,
+		u.ID, string(u.Tenant), u.login, u.Email, u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade),
+		meta.Micros(u.CreatedAt), u.CreatedBy, a.Keys.MAC("user", u.fields()...))
+	if err != nil {
+		return fmt.Errorf("insert user: %w", err)
+	}
+	return nil
+}
+
+// UserPatch changes what is not nil.
+type UserPatch struct {
+	Name  *string
+	Role  *policy.Role
+	State *UserState
+}
+
+// UpdateUser changes a user of the scope's tenant.
+func (a *Accounts) UpdateUser(ctx context.Context, scope tenant.Scope, id string, p UserPatch) (User, error) {
+	return a.changeUser(ctx, scope.Actor(), scope.Tenant(), id, "user.update",
+		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, func(_ *meta.DB, u *User) error { return u.apply(p) })
+}
+
+// UnscopedUpdateUser changes one of the provider's own people. It may disable a
+// tenant's user, which takes power away, but nothing else of one.
+func (a *Accounts) UnscopedUpdateUser(ctx context.Context, by, id string, p UserPatch) (User, error) {
+	u, err := a.UnscopedUser(ctx, id)
+	if err != nil {
+		return u, err
+	}
+	if u.Tenant != "" && (p.Name != nil || p.Role != nil || p.State == nil || *p.State != UserDisabled) {
+		return u, fault.New(fault.Conflict, "Only the tenant's own admins change its users; the provider can disable one.")
+	}
+	return a.changeUser(ctx, by, u.Tenant, id, "user.update", func(*meta.DB) error { return nil }, func(_ *meta.DB, u *User) error { return u.apply(p) })
+}
+
+func (u *User) apply(p UserPatch) error {
+	if p.Name != nil {
+		u.Name = *p.Name
+	}
+	if p.Role != nil {
+		if !p.Role.Valid() || p.Role.Staff() != (u.Tenant == "") {
+			return fault.New(fault.Invalid, "The role %q is not one that this user can have.", *p.Role)
+		}
+		u.Role = *p.Role
+	}
+	if p.State != nil {
+		if *p.State != UserActive && *p.State != UserDisabled {
+			return fault.New(fault.Invalid, "There is no state %q; it is active or disabled.", *p.State)
+		}
+		u.State = *p.State
+	}
+	return nil
+}
+
+// changeUser loads, changes and saves a user, refuses to take away the last
+// admin, and ends the user's sessions and keys where power was taken away.
+func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user, verb string, check func(*meta.DB) error, change func(*meta.DB, *User) error) (User, error) {
+	var u User
+	var ended []string
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		ended = nil
+		var err error
+		if u, err = a.user(ctx, tx, id, user); err != nil {
+			return err
+		}
+		if err := check(tx); err != nil {
+			return err
+		}
+		before := u
+		if err := change(tx, &u); err != nil {
+			return err
+		}
+		if err := a.saveUser(ctx, tx, by, &u); err != nil {
+			return err
+		}
+		if before.State == UserActive && before.Role.Admin() && (u.State != UserActive || !u.Role.Admin()) {
+			if err := a.keepAdmin(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		if u.State != before.State || u.Role != before.Role || u.password != before.password {
+			if ended, err = a.endSessions(ctx, tx, u, ""); err != nil {
+				return err
+			}
+		}
+		if u.State == UserDisabled && before.State != UserDisabled {
+			keys, err := a.endSSHKeys(ctx, tx, by, u)
+			if err != nil {
+				return err
+			}
+			ended = append(ended, keys...)
+		}
+		return a.record(ctx, tx, id, false, audit.Entry{Actor: by, Verb: verb, Subject: u.ID, Outcome: "ok",
+			Details: map[string]any{"role": u.Role, "state": u.State}})
+	})
+	if err == nil {
+		a.revoked(ended)
+	}
+	return u, err
+}
+
+// revoked tells policy, after the commit, so that live scopes end at once.
+func (a *Accounts) revoked(ids []string) {
+	for _, id := range ids {
+		a.Policy.RevokeCredential(id)
+	}
+}
+
+func (a *Accounts) saveUser(ctx context.Context, tx *meta.DB, by string, u *User) error {
+	u.ModifiedAt, u.ModifiedBy, u.TimesModified = a.Clock.Now(), by, u.TimesModified+1
+	u.HasPassword = u.password != ""
+	_, err := tx.For(u.Tenant).Exec(ctx, `
+		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10
+		WHERE id = $11`,
+		u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade), nullable(u.SignedInAt),
+		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.ID)
+	if err != nil {
+		return fmt.Errorf("save user %s: %w", u.ID, err)
+	}
+	return nil
+}
+
+// keepAdmin refuses a change that would leave nobody who can sign in and manage.
+func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) error {
+	role := policy.SystemAdmin
+	if id != "" {
+		role = policy.TenantAdmin
+	}
+	var left int64
+	if err := tx.For(id).QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = $1 AND role = $2 AND state = $3`,
+		string(id), string(role), string(UserActive)).Scan(&left); err != nil {
+		return fmt.Errorf("count admins: %w", err)
+	}
+	if left == 0 {
+		return fault.New(fault.Conflict, "This is the last %s; make another one first.", role)
+	}
+	return nil
+}
+
+// SetPassword sets the password of a user of the scope's tenant, as its admin
+// does for somebody who forgot it.
+func (a *Accounts) SetPassword(ctx context.Context, scope tenant.Scope, id, password string) error {
+	return a.setPassword(ctx, scope.Actor(), scope.Tenant(), id, password, false,
+		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
+}
+
+// UnscopedSetPassword sets the password of one of the provider's people, or of
+// the user of a tenant that is not claimed yet.
+func (a *Accounts) UnscopedSetPassword(ctx context.Context, by, id, password string) error {
+	u, err := a.UnscopedUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.setPassword(ctx, by, u.Tenant, id, password, u.Tenant != "", func(db *meta.DB) error {
+		if u.Tenant == "" {
+			return nil
+		}
+		_, err := a.unclaimed(ctx, db, u.Tenant)
+		return err
+	})
+}
+
+func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, user, password string, provider bool, check func(*meta.DB) error) error {
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	if err := check(a.DB); err != nil { // before the costly hash, and again inside
+		return err
+	}
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = a.changeUser(ctx, by, id, user, "user.password", check, func(_ *meta.DB, u *User) error {
+		u.password = hash
+		u.ProviderMade = u.ProviderMade && provider
+		return nil
+	})
+	return err
+}
+
+// ChangePassword sets one's own password, which takes the present one.
+func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, current, next string) error {
+	u, err := a.user(ctx, a.DB, p.Tenant, p.User)
+	if err != nil {
+		return err
+	}
+	if err := a.locked(ctx, u.Login(), p.Address); err != nil {
+		return err
+	}
+	ok, err := a.matches(ctx, current, u.password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := a.failed(ctx, u.Login(), p.Address); err != nil {
+			return err
+		}
+		return fault.New(fault.Denied, "The present password is not right.")
+	}
+	return a.setPassword(ctx, u.ID, u.Tenant, u.ID, next, false, func(*meta.DB) error { return nil })
+}
