@@ -86,6 +86,14 @@ func nullable(t *time.Time) any {
 	return meta.Micros(*t)
 }
 
+// rowsOf returns the handle for a tenant's rows, or the provider's for "".
+func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
+	if id == "" {
+		return db.Provider()
+	}
+	return db.For(id)
+}
+
 func flag(b bool) int64 {
 	if b {
 		return 1
@@ -156,7 +164,7 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
 		for _, table := range []string{"sessions", "ssh_keys", "api_keys", "users"} {
-			n, err := tx.For(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
+			n, err := rowsOf(tx, id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase %s of %s: %w", table, id, err)
 			}

@@ -111,7 +111,7 @@ func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, pr
 				return err
 			}
 		}
-		if _, err := tx.For(id).Exec(ctx, `
+		if _, err := rowsOf(tx, id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),
@@ -141,7 +141,7 @@ func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
 		return k, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		if _, err := a.DB.For(k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2`, meta.Micros(now), k.ID); err != nil {
+		if _, err := rowsOf(a.DB, k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(k.Tenant)); err != nil {
 			return k, fmt.Errorf("note use of API key: %w", err)
 		}
 	}
@@ -153,7 +153,7 @@ func (a *Accounts) APIKeys(ctx context.Context, scope tenant.Scope, page meta.Pa
 	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return nil, "", err
 	}
-	return a.listAPIKeys(ctx, a.DB.For(scope.Tenant()), scope.Tenant(), page)
+	return a.listAPIKeys(ctx, rowsOf(a.DB, scope.Tenant()), scope.Tenant(), page)
 }
 
 // UnscopedAPIKeys lists the keys of a tenant, or the provider's for "".
@@ -190,7 +190,7 @@ func (a *Accounts) listAPIKeys(ctx context.Context, db *meta.DB, id tenant.ID, p
 
 // RevokeAPIKey ends a key of the scope's tenant at once.
 func (a *Accounts) RevokeAPIKey(ctx context.Context, scope tenant.Scope, id string) error {
-	return a.revokeAPIKey(ctx, a.DB.For(scope.Tenant()), scope.Actor(), id, func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, scope.Tenant())
+	return a.revokeAPIKey(ctx, rowsOf(a.DB, scope.Tenant()), scope.Actor(), id, func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, scope.Tenant())
 }
 
 // UnscopedRevokeAPIKey ends any key at once: taking power away is always allowed.
@@ -224,8 +224,8 @@ func (a *Accounts) revokeAPIKey(ctx context.Context, db *meta.DB, by, id string,
 func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *APIKey) error {
 	now := a.Clock.Now()
 	k.RevokedAt = &now
-	_, err := tx.For(k.Tenant).Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4`,
-		meta.Micros(now), by, a.Keys.MAC("api key", k.fields()...), k.ID)
+	_, err := rowsOf(tx, k.Tenant).Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
+		meta.Micros(now), by, a.Keys.MAC("api key", k.fields()...), k.ID, string(k.Tenant))
 	if err != nil {
 		return fmt.Errorf("end API key %s: %w", k.ID, err)
 	}
@@ -236,7 +236,7 @@ func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *API
 // signs in: keys, and the other people's passwords and sessions.
 func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User) ([]string, error) {
 	var ended []string
-	keys, err := collect(ctx, tx.For(admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
+	keys, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", err)
 	}
@@ -246,7 +246,7 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		}
 		ended = append(ended, k.ID)
 	}
-	ssh, err := collect(ctx, tx.For(admin.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.tenant = $1 AND k.provider_made = 1 AND k.revoked_at IS NULL`, string(admin.Tenant))
+	ssh, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.tenant = $1 AND k.provider_made = 1 AND k.revoked_at IS NULL`, string(admin.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys: %w", err)
 	}
@@ -256,7 +256,7 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		}
 		ended = append(ended, k.ID)
 	}
-	users, err := collect(ctx, tx.For(admin.Tenant), a.scanUser, `SELECT `+userColumns+userTables+`WHERE u.tenant = $1 AND u.provider_made = 1 AND u.id <> $2`, string(admin.Tenant), admin.ID)
+	users, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanUser, `SELECT `+userColumns+userTables+`WHERE u.tenant = $1 AND u.provider_made = 1 AND u.id <> $2`, string(admin.Tenant), admin.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}

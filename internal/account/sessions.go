@@ -212,7 +212,7 @@ func (a *Accounts) openSession(ctx context.Context, u User, login, newHash strin
 		if err := a.forgive(ctx, tx, login); err != nil {
 			return err
 		}
-		if _, err := tx.For(u.Tenant).Exec(ctx, `
+		if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 			INSERT INTO sessions (id, tenant, user_id, token_hash, created_at, rotated_at, used_at, idle_until, absolute_until, address, agent, mac)
 			VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10)`,
 			s.ID, string(s.Tenant), s.User, s.token, meta.Micros(now), meta.Micros(s.IdleUntil), meta.Micros(s.AbsoluteUntil),
@@ -245,7 +245,7 @@ func (a *Accounts) takeOver(ctx context.Context, tx *meta.DB, u User) (ended []s
 
 // endSessions revokes a user's sessions, except one.
 func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User, except string) ([]string, error) {
-	rows, err := tx.For(u.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND revoked_at IS NULL`, u.ID)
+	rows, err := rowsOf(tx, u.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`, u.ID, string(u.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
 	}
@@ -277,8 +277,8 @@ func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User, except 
 func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) error {
 	now := a.Clock.Now()
 	s.revoked = &now
-	_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE sessions SET revoked_at = $1, mac = $2 WHERE id = $3`,
-		meta.Micros(now), a.Keys.MAC("session", s.fields()...), s.ID)
+	_, err := rowsOf(tx, s.Tenant).Exec(ctx, `UPDATE sessions SET revoked_at = $1, mac = $2 WHERE id = $3 AND tenant = $4`,
+		meta.Micros(now), a.Keys.MAC("session", s.fields()...), s.ID, string(s.Tenant))
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", s.ID, err)
 	}
@@ -287,7 +287,7 @@ func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) erro
 
 // Sessions lists one's own open sessions.
 func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session, error) {
-	rows, err := a.DB.For(p.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions
+	rows, err := rowsOf(a.DB, p.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions
 		WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL AND idle_until > $3 AND absolute_until > $3 ORDER BY created_at DESC`,
 		p.User, string(p.Tenant), meta.Micros(a.Clock.Now()))
 	if err != nil {
@@ -308,7 +308,7 @@ func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session,
 // EndSession signs out one of one's own sessions.
 func (a *Accounts) EndSession(ctx context.Context, p policy.Principal, id string) error {
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-		s, err := a.scanSession(tx.For(p.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2 AND tenant = $3`,
+		s, err := a.scanSession(rowsOf(tx, p.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2 AND tenant = $3`,
 			id, p.User, string(p.Tenant)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && s.revoked != nil {
 			return fault.New(fault.NotFound, "There is no session %q.", id)
@@ -366,8 +366,8 @@ func (a *Accounts) session(ctx context.Context, token string) (s Session, renewe
 		return s, renewed, err
 	}
 	if now.Sub(s.UsedAt) >= noteUse {
-		if _, err := a.DB.For(s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3`,
-			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID); err != nil {
+		if _, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
+			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID, string(s.Tenant)); err != nil {
 			return s, "", fmt.Errorf("note use of session: %w", err)
 		}
 	}
@@ -377,10 +377,10 @@ func (a *Accounts) session(ctx context.Context, token string) (s Session, renewe
 func (a *Accounts) turn(ctx context.Context, s *Session, old []byte, now time.Time) (string, error) {
 	renewed := "trs_" + a.Clock.Secret(32)
 	s.previous, s.token, s.rotated = old, digest(renewed), now
-	n, err := a.DB.For(s.Tenant).Exec(ctx, `
+	n, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `
 		UPDATE sessions SET token_hash = $1, previous_hash = $2, rotated_at = $3, used_at = $3, idle_until = $4, mac = $5
-		WHERE id = $6 AND token_hash = $2 AND revoked_at IS NULL`,
-		s.token, s.previous, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...), s.ID)
+		WHERE id = $6 AND token_hash = $2 AND revoked_at IS NULL AND tenant = $7`,
+		s.token, s.previous, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...), s.ID, string(s.Tenant))
 	if err != nil {
 		return "", fmt.Errorf("turn session's token: %w", err)
 	}

@@ -155,10 +155,10 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 		k.ExpiresAt = &t
 	}
 	// A key that was revoked may be added again; its old row gives way.
-	if _, err := tx.For(u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL`, u.ID, k.Fingerprint); err != nil {
+	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL AND tenant = $3`, u.ID, k.Fingerprint, string(u.Tenant)); err != nil {
 		return k, fmt.Errorf("replace SSH key: %w", err)
 	}
-	_, err := tx.For(u.Tenant).Exec(ctx, `
+	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO ssh_keys (id, tenant, user_id, name, public_key, fingerprint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),
@@ -178,19 +178,20 @@ func (a *Accounts) SSHKeys(ctx context.Context, scope tenant.Scope, user string)
 	if _, err := a.User(ctx, scope, user); err != nil {
 		return nil, err
 	}
-	return a.sshKeys(ctx, a.DB.For(scope.Tenant()), user)
+	return a.sshKeys(ctx, scope.Tenant(), user)
 }
 
 // UnscopedSSHKeys lists the keys of any user.
 func (a *Accounts) UnscopedSSHKeys(ctx context.Context, user string) ([]SSHKey, error) {
-	if _, err := a.UnscopedUser(ctx, user); err != nil {
+	u, err := a.UnscopedUser(ctx, user)
+	if err != nil {
 		return nil, err
 	}
-	return a.sshKeys(ctx, a.DB.Unscoped(), user)
+	return a.sshKeys(ctx, u.Tenant, user)
 }
 
-func (a *Accounts) sshKeys(ctx context.Context, db *meta.DB, user string) ([]SSHKey, error) {
-	list, err := collect(ctx, db, a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 ORDER BY k.created_at DESC, k.id`, user)
+func (a *Accounts) sshKeys(ctx context.Context, id tenant.ID, user string) ([]SSHKey, error) {
+	list, err := collect(ctx, rowsOf(a.DB, id), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 ORDER BY k.created_at DESC, k.id`, user, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys: %w", err)
 	}
@@ -233,8 +234,8 @@ func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.
 func (a *Accounts) endSSHKey(ctx context.Context, tx *meta.DB, by string, k *SSHKey) error {
 	now := a.Clock.Now()
 	k.RevokedAt = &now
-	_, err := tx.For(k.Tenant).Exec(ctx, `UPDATE ssh_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4`,
-		meta.Micros(now), by, a.Keys.MAC("ssh key", k.fields()...), k.ID)
+	_, err := rowsOf(tx, k.Tenant).Exec(ctx, `UPDATE ssh_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
+		meta.Micros(now), by, a.Keys.MAC("ssh key", k.fields()...), k.ID, string(k.Tenant))
 	if err != nil {
 		return fmt.Errorf("end SSH key %s: %w", k.ID, err)
 	}
@@ -242,7 +243,7 @@ func (a *Accounts) endSSHKey(ctx context.Context, tx *meta.DB, by string, k *SSH
 }
 
 func (a *Accounts) endSSHKeys(ctx context.Context, tx *meta.DB, by string, u User) ([]string, error) {
-	list, err := collect(ctx, tx.For(u.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.revoked_at IS NULL`, u.ID)
+	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 AND k.revoked_at IS NULL`, u.ID, string(u.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys of %s: %w", u.ID, err)
 	}
@@ -267,7 +268,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 		return policy.Principal{}, errNotSignedIn
 	}
 	u := users[0]
-	k, err := a.scanSSHKey(a.DB.For(u.Tenant).QueryRow(ctx, sshKeyQuery+`WHERE k.user_id = $1 AND k.fingerprint = $2`, u.ID, ssh.FingerprintSHA256(key)))
+	k, err := a.scanSSHKey(rowsOf(a.DB, u.Tenant).QueryRow(ctx, sshKeyQuery+`WHERE k.user_id = $1 AND k.fingerprint = $2 AND k.tenant = $3`, u.ID, ssh.FingerprintSHA256(key), string(u.Tenant)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return policy.Principal{}, errNotSignedIn
 	}
@@ -279,7 +280,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 		return policy.Principal{}, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		if _, err := a.DB.For(u.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2`, meta.Micros(now), k.ID); err != nil {
+		if _, err := rowsOf(a.DB, u.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(u.Tenant)); err != nil {
 			return policy.Principal{}, fmt.Errorf("note use of SSH key: %w", err)
 		}
 	}

@@ -94,7 +94,7 @@ func (u User) fields() []any {
 func noUser(id string) error { return fault.New(fault.NotFound, "There is no user %q.", id) }
 
 func (a *Accounts) user(ctx context.Context, db *meta.DB, id tenant.ID, user string) (User, error) {
-	u, err := a.scanUser(db.For(id).QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1 AND u.tenant = $2`, user, string(id)))
+	u, err := a.scanUser(rowsOf(db, id).QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1 AND u.tenant = $2`, user, string(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, noUser(user)
 	}
@@ -130,7 +130,7 @@ func (a *Accounts) Users(ctx context.Context, scope tenant.Scope, page meta.Page
 	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return nil, "", err
 	}
-	return a.listUsers(ctx, a.DB.For(scope.Tenant()), scope.Tenant(), page)
+	return a.listUsers(ctx, rowsOf(a.DB, scope.Tenant()), scope.Tenant(), page)
 }
 
 // UnscopedUsers lists the people of a tenant, or the provider's for "".
@@ -271,7 +271,7 @@ func (a *Accounts) freeLogin(ctx context.Context, tx *meta.DB, u *User, given bo
 	base := u.login
 	for n := 2; ; n++ {
 		var logins, emails int64
-		if err := tx.For(u.Tenant).QueryRow(ctx, `
+		if err := rowsOf(tx, u.Tenant).QueryRow(ctx, `
 			SELECT COALESCE(SUM(CASE WHEN login = $2 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN email = $3 THEN 1 ELSE 0 END), 0) FROM users WHERE tenant = $1`,
 			string(u.Tenant), u.login, u.Email).Scan(&logins, &emails); err != nil {
 			return fmt.Errorf("look for login: %w", err)
@@ -289,7 +289,7 @@ func (a *Accounts) freeLogin(ctx context.Context, tx *meta.DB, u *User, given bo
 }
 
 func (a *Accounts) insertUser(ctx context.Context, tx *meta.DB, u User) error {
-	_, err := tx.For(u.Tenant).Exec(ctx, `
+	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO users (id, tenant, login, email, name, role, password, state, provider_made, created_at, created_by, modified_at, modified_by, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, $11, $12)`,
 		u.ID, string(u.Tenant), u.login, u.Email, u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade),
@@ -402,11 +402,11 @@ func (a *Accounts) revoked(ids []string) {
 func (a *Accounts) saveUser(ctx context.Context, tx *meta.DB, by string, u *User) error {
 	u.ModifiedAt, u.ModifiedBy, u.TimesModified = a.Clock.Now(), by, u.TimesModified+1
 	u.HasPassword = u.password != ""
-	_, err := tx.For(u.Tenant).Exec(ctx, `
+	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10
-		WHERE id = $11`,
+		WHERE id = $11 AND tenant = $12`,
 		u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade), nullable(u.SignedInAt),
-		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.ID)
+		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.ID, string(u.Tenant))
 	if err != nil {
 		return fmt.Errorf("save user %s: %w", u.ID, err)
 	}
@@ -420,7 +420,7 @@ func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) err
 		role = policy.TenantAdmin
 	}
 	var left int64
-	if err := tx.For(id).QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = $1 AND role = $2 AND state = $3`,
+	if err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = $1 AND role = $2 AND state = $3`,
 		string(id), string(role), string(UserActive)).Scan(&left); err != nil {
 		return fmt.Errorf("count admins: %w", err)
 	}

@@ -179,8 +179,8 @@ func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id str
 		return nil, res, err
 	}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
-		if _, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2`,
-			meta.Micros(x.Clock.Now()), id); err != nil {
+		if _, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2 AND tenant = $3`,
+			meta.Micros(x.Clock.Now()), id, string(res.Tenant)); err != nil {
 			return err
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: res.Tenant, Actor: scope.Actor(), Verb: "result.read", Subject: id, Outcome: "ok",

@@ -419,7 +419,7 @@ func (x *Exchange) Delete(ctx context.Context, scope tenant.Scope, id string) (S
 				return err
 			}
 		}
-		_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET object = '', accepted_object = '' WHERE id = $1`, id)
+		_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET object = '', accepted_object = '' WHERE id = $1 AND tenant = $2`, id, string(s.Tenant))
 		return err
 	})
 }
@@ -440,8 +440,8 @@ func (x *Exchange) close(ctx context.Context, scope tenant.Scope, id string, ver
 		if s.State != Superseded && s.State != Withdrawn {
 			now := x.Clock.Now()
 			s.State, s.ClosedAt = Withdrawn, &now
-			if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1, closed_at = $2 WHERE id = $3`,
-				string(s.State), meta.Micros(now), id); err != nil {
+			if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1, closed_at = $2 WHERE id = $3 AND tenant = $4`,
+				string(s.State), meta.Micros(now), id, string(s.Tenant)); err != nil {
 				return fmt.Errorf("close submission %s: %w", id, err)
 			}
 		}

@@ -67,7 +67,8 @@ func (x *Exchange) validate(ctx context.Context, j *job.Job) error {
 	if err != nil {
 		return err
 	}
-	if _, err := x.DB.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND state = $3`, string(Validating), s.ID, string(Received)); err != nil {
+	if _, err := x.DB.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND state = $3 AND tenant = $4`,
+		string(Validating), s.ID, string(Received), string(s.Tenant)); err != nil {
 		return fmt.Errorf("mark submission %s: %w", s.ID, err)
 	}
 	verdict, accepted, err := x.parse(ctx, j, scope, s, d)
@@ -199,8 +200,8 @@ func (x *Exchange) decide(ctx context.Context, tx *meta.DB, scope tenant.Scope, 
 	}
 	n, err := tx.For(s.Tenant).Exec(ctx, `
 		UPDATE submissions SET state = $1, row_count = $2, column_count = $3, error_count = $4, verdict = $5, accepted_object = $6, validated_at = $7, closed_at = $8
-		WHERE id = $9 AND state = $10`,
-		string(state), v.Rows, v.Columns, v.ErrorCount, sealed, object, meta.Micros(now), closed, s.ID, string(Validating))
+		WHERE id = $9 AND state = $10 AND tenant = $11`,
+		string(state), v.Rows, v.Columns, v.ErrorCount, sealed, object, meta.Micros(now), closed, s.ID, string(Validating), string(s.Tenant))
 	if err != nil {
 		return fmt.Errorf("record verdict of %s: %w", s.ID, err)
 	}
@@ -224,7 +225,7 @@ func (x *Exchange) validationFailed(ctx context.Context, tx *meta.DB, j *job.Job
 		return nil
 	}
 	x.Log.ErrorContext(ctx, "validation failed", "submission", s.ID, "tenant.id", string(s.Tenant), "error", cause)
-	if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2`, string(Validating), s.ID); err != nil {
+	if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND tenant = $3`, string(Validating), s.ID, string(s.Tenant)); err != nil {
 		return fmt.Errorf("mark submission %s: %w", s.ID, err)
 	}
 	v := parse.Verdict{ErrorCount: 1, Problems: []parse.Problem{{Code: "unreadable",

@@ -322,7 +322,7 @@ func (v *Vault) Remove(ctx context.Context, tx *meta.DB, scope tenant.Scope, id 
 	if err := scope.Check(ctx, tenant.Delete, o.Store.resource().One(id)); err != nil {
 		return err
 	}
-	if _, err := tx.For(o.Tenant).Exec(ctx, `DELETE FROM vault_objects WHERE id = $1`, id); err != nil {
+	if _, err := tx.For(o.Tenant).Exec(ctx, `DELETE FROM vault_objects WHERE id = $1 AND tenant = $2`, id, string(o.Tenant)); err != nil {
 		return fmt.Errorf("remove object %s: %w", id, err)
 	}
 	_, err = tx.For(o.Tenant).Exec(ctx, `INSERT INTO vault_garbage (blob_key, tenant, since) VALUES ($1, $2, $3)`,
