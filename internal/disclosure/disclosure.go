@@ -1,0 +1,174 @@
+// Package disclosure decides which cells of a cross-participant result may be
+// shown to whom: pure functions over contributions, in exact integers. It
+// leaves to others where contributions come from and what a result looks like.
+//
+// This file has the words and the entrance, rules.go the arithmetic of the
+// primary rules. Secondary suppression and the attack audit take a Judgement
+// and can only take releases away, so they come after Judge and change nothing
+// here.
+package disclosure
+
+import (
+	"fmt"
+	"math"
+
+	"tributary/internal/fault"
+)
+
+// Contribution is one participant's one value in one cell.
+type Contribution struct {
+	Participant  int32 // small index from 0, made by the caller, the same in all cells
+	Organisation int32 // small index from 0: the owner of the participant, by which contributions are counted
+	Value        int64 // fixed point; one scale for all contributions of a table. A row count is a value too
+}
+
+// Cell is what the participants contributed to one group; each participant at
+// most once, in any order. The recipients of a cell are its contributors.
+type Cell []Contribution
+
+// Rules are the primary rules. All that are on must pass.
+type Rules struct {
+	MinContributors int       // fewest organisations in a cell, the recipient's included; at least 2
+	PPercent        int       // 0 to 100; 0 switches the p % rule off
+	Dominance       Dominance // the zero value switches dominance off
+}
+
+// Dominance is the (n,k) rule: the N largest organisations may not have more
+// than K per cent of a cell.
+type Dominance struct {
+	N int // 1 to 5
+	K int // 1 to 99
+}
+
+// On reports whether the rule is in force.
+func (d Dominance) On() bool { return d != Dominance{} }
+
+// Limits of the rules' parameters and of the indices in contributions.
+const (
+	FewestContributors = 2
+	MaxDominators      = 5
+	maxIndex           = 1 << 22
+)
+
+// Check says what is wrong with r, as fault.Invalid.
+func (r Rules) Check() error {
+	switch {
+	case r.MinContributors < FewestContributors:
+		return fault.New(fault.Invalid, "The minimum number of contributors is %d; it must be at least %d, since a cell of one is that one's value.", r.MinContributors, FewestContributors)
+	case r.PPercent < 0 || r.PPercent > 100:
+		return fault.New(fault.Invalid, "The p %% rule's p is %d; it must be 1 to 100, or 0 to switch the rule off.", r.PPercent)
+	case r.Dominance.On() && (r.Dominance.N < 1 || r.Dominance.N > MaxDominators):
+		return fault.New(fault.Invalid, "The dominance rule's n is %d; it must be 1 to %d.", r.Dominance.N, MaxDominators)
+	case r.Dominance.On() && (r.Dominance.K < 1 || r.Dominance.K > 99):
+		return fault.New(fault.Invalid, "The dominance rule's k is %d; it must be 1 to 99 per cent.", r.Dominance.K)
+	}
+	return nil
+}
+
+// Verdict says whether a recipient gets a cell's value, and if not, why not.
+// The zero Verdict, and any unknown one, does not release.
+type Verdict uint8
+
+// The verdicts. A cell that breaks several rules gets the first in this order.
+const (
+	Unjudged  Verdict = iota
+	Release           // the recipient gets the value
+	Overflow          // the absolute values add up to more than an int64 holds, so nothing can be said about them
+	Minimum           // too few organisations
+	Zero              // nothing remains after the recipient's own value, so every other's would be known to be zero
+	PPercent          // the recipient could bound another organisation's value too closely
+	Dominated         // a few organisations make up too much of the cell
+	verdicts
+)
+
+var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance"}
+
+// Released reports whether the recipient gets the value.
+func (v Verdict) Released() bool { return v == Release }
+
+// String is the verdict's name in manifests: "release" or the rule that hides the cell.
+func (v Verdict) String() string {
+	if v >= verdicts {
+		return fmt.Sprintf("verdict(%d)", uint8(v))
+	}
+	return verdictNames[v]
+}
+
+// Verdicts lists the verdicts that Judge gives, for tables and manifests.
+func Verdicts() []Verdict {
+	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated}
+}
+
+// Outcome is what was decided about one cell.
+type Outcome struct {
+	Sum           int64     // exact sum of the values; 0 after an overflow
+	Participants  int32     // how many contributions; what a mean divides by
+	Organisations int32     // how many contributors
+	Verdicts      []Verdict // one for each contribution, in the cell's order: may this participant have the cell
+}
+
+// Judgement is the outcome of a table: one measure over all its cells.
+type Judgement struct {
+	Cells  []Outcome // in the order of the cells
+	counts [verdicts]int64
+}
+
+// Count returns how many pairs of cell and recipient got this verdict.
+func (j *Judgement) Count(v Verdict) int64 {
+	if v >= verdicts {
+		return 0
+	}
+	return j.counts[v]
+}
+
+// Judge applies the rules to each cell and each of its contributors. It takes
+// time in proportion to the contributions. An error means that the rules or the
+// contributions are malformed (an index out of range, a participant twice in a
+// cell or in two organisations); values alone never cause one, since then one
+// participant could stop a run for all.
+func Judge(rules Rules, cells []Cell) (*Judgement, error) {
+	if err := rules.Check(); err != nil {
+		return nil, err
+	}
+	b, total, err := newScratch(rules, cells)
+	if err != nil {
+		return nil, err
+	}
+	j := &Judgement{Cells: make([]Outcome, len(cells))}
+	all := make([]Verdict, total)
+	for i, cell := range cells {
+		verdicts := all[:len(cell):len(cell)]
+		all = all[len(cell):]
+		out, err := b.judge(cell, verdicts)
+		if err != nil {
+			return nil, fmt.Errorf("judge cell %d: %w", i, err)
+		}
+		for _, v := range verdicts {
+			j.counts[v]++
+		}
+		j.Cells[i] = out
+	}
+	return j, nil
+}
+
+// newScratch makes the scratch space for the largest indices in cells, and counts contributions.
+func newScratch(rules Rules, cells []Cell) (*scratch, int, error) {
+	total, participants, organisations := 0, int32(-1), int32(-1)
+	for i, cell := range cells {
+		if len(cell) > math.MaxInt32 {
+			return nil, 0, fmt.Errorf("judge cell %d: %d contributions", i, len(cell))
+		}
+		total += len(cell)
+		for _, c := range cell {
+			if c.Participant < 0 || c.Organisation < 0 || c.Participant >= maxIndex || c.Organisation >= maxIndex {
+				return nil, 0, fmt.Errorf("judge cell %d: participant %d of organisation %d is not an index below %d", i, c.Participant, c.Organisation, maxIndex)
+			}
+			participants, organisations = max(participants, c.Participant), max(organisations, c.Organisation)
+		}
+	}
+	return &scratch{
+		rules:  rules,
+		owner:  make([]owner, participants+1),
+		shares: make([]share, organisations+1),
+	}, total, nil
+}

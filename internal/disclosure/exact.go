@@ -1,0 +1,100 @@
+package disclosure
+
+import (
+	"errors"
+	"math"
+	"math/bits"
+
+	"tributary/internal/fault"
+)
+
+// ErrOverflow is in the chain of every error that says that a number does not
+// fit into 64 bits at its scale.
+var ErrOverflow = errors.New("number does not fit into 64 bits")
+
+// MaxScale is the largest number of decimal places that Mean takes.
+const MaxScale = 18
+
+// Mean divides the exact sum of n values at a scale by n and rounds the
+// quotient half away from zero to the given decimals, in one step: 2.5 and -2.5
+// at no decimals are 3 and -3. With n = 1 it only rounds. The result is fixed
+// point at decimals. Errors: ErrOverflow with kind TooLarge; n below 1 or a
+// scale outside 0 to MaxScale are mistakes of the caller.
+func Mean(sum int64, n int64, scale, decimals int) (int64, error) {
+	if n < 1 || scale < 0 || decimals < 0 || scale > MaxScale || decimals > MaxScale {
+		return 0, fault.New(fault.Internal, "A mean of %d values at scale %d cannot be given with %d decimals.", n, scale, decimals)
+	}
+	top, divisor := wide{lo: magnitude(sum)}, wide{lo: uint64(n)}
+	if decimals >= scale {
+		top = product(power10[decimals-scale], magnitude(sum))
+	} else {
+		divisor = product(power10[scale-decimals], uint64(n))
+	}
+	q, ok := quotient(top, divisor)
+	if !ok || q > math.MaxInt64 {
+		return 0, fault.Wrap(fault.TooLarge, ErrOverflow, "A value is too large to be given with %d decimals.", decimals)
+	}
+	if sum < 0 {
+		return -int64(q), nil
+	}
+	return int64(q), nil
+}
+
+// quotient divides and rounds half up; false if the result does not fit.
+func quotient(a, d wide) (uint64, bool) {
+	var q, r uint64
+	if d.hi > 0 { // then a < 2^64 <= d: the quotient is 0 or, from one half on, 1
+		twice := wide{lo: a.lo}.plus(wide{lo: a.lo})
+		if twice.less(d) {
+			return 0, true
+		}
+		return 1, true
+	}
+	if a.hi >= d.lo {
+		return 0, false
+	}
+	q, r = bits.Div64(a.hi, a.lo, d.lo)
+	if r >= d.lo-r { // 2r >= d without overflow
+		if q == math.MaxUint64 {
+			return 0, false
+		}
+		q++
+	}
+	return q, true
+}
+
+var power10 = func() (p [MaxScale + 1]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = 10 * p[i-1]
+	}
+	return p
+}()
+
+// magnitude is |v|, right for the smallest int64 too.
+func magnitude(v int64) uint64 {
+	if v < 0 {
+		return -uint64(v)
+	}
+	return uint64(v)
+}
+
+// wide is an unsigned number of 128 bits. Nothing here comes near its end: a
+// cell's absolute values add up to less than 2^63, and scores are at most 200
+// times that for each of at most MaxDominators organisations.
+type wide struct{ hi, lo uint64 }
+
+func product(a, b uint64) wide {
+	hi, lo := bits.Mul64(a, b)
+	return wide{hi, lo}
+}
+
+func (w wide) plus(v wide) wide {
+	lo, carry := bits.Add64(w.lo, v.lo, 0)
+	hi, _ := bits.Add64(w.hi, v.hi, carry)
+	return wide{hi, lo}
+}
+
+func (w wide) less(v wide) bool {
+	return w.hi < v.hi || w.hi == v.hi && w.lo < v.lo
+}

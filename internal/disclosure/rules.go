@@ -1,0 +1,199 @@
+package disclosure
+
+import (
+	"fmt"
+	"math"
+)
+
+// The rules, for one cell and one recipient organisation r.
+//
+// Values are added up by organisation first: g(o) is the sum of the absolute
+// values of o's participants, b(o) the absolute value of their sum. Where no
+// signs differ the two are the same number x(o). Where they do, each is used
+// on the side where it is the safer: what is to be protected counts as g, what
+// hides it as b, since +100 and -100 of one owner hide nothing. B is the sum of
+// all b(o), n the number of organisations. An organisation whose values are
+// zero is a contributor. The recipient knows its own values and those of every
+// tenant under its own organisation, so the rules look at what is left without
+// them:
+//
+//	minimum    n < MinContributors
+//	zero       sum of g(o), o != r, is 0: the others' values would be known exactly (part of the p % rule)
+//	p-percent  B - b(r) - b(v) < p/100 g(v) for any v != r: r, having taken its own away from the total, would
+//	           know v's to within p %
+//	dominance  sum of the n largest x(o) > k/100 B, over all o (the classical rule, whoever looks), and
+//	           sum of the n largest x(o), o != r, > k/100 (B - b(r)): what the recipient has before it
+//
+// The formulas are those of sdcTable (R/utils.R; p %: X - x1 - x2 < p/100 x1,
+// (n,k): x1+..+xn > k/100 X, both strict) and of Hundepool et al., Handbook on
+// Statistical Disclosure Control, section 4.2, with the second largest
+// contributor replaced by the actual recipient; the handbook also has absolute
+// values for negative contributions. Zero is added here: sdcTable leaves cells
+// of zeros open by default.
+//
+// The second form of dominance with n = 2 also holds against a coalition of the
+// recipient and one more organisation u: if x(u) + x(v) <= k/100 R with R = B -
+// b(r), then what hides v from both is R - x(u) - x(v) >= (100-k)/k x(v), which
+// is a p % rule with p = 17.6 for k = 85. It hides every cell with fewer than
+// n+2 contributors.
+
+// owner is what is known of a participant: its organisation and the last cell it was seen in.
+type owner struct {
+	organisation int32
+	known        bool
+	cell         uint64
+}
+
+// share is an organisation's part in the cell being judged.
+type share struct {
+	cell    uint64 // the cell these numbers belong to
+	net     int64
+	gross   int64
+	verdict Verdict
+}
+
+// scratch is the scratch space of one Judge call.
+type scratch struct {
+	rules  Rules
+	cell   uint64 // number of the present cell, from 1, so that nothing has to be cleared between cells
+	owner  []owner
+	shares []share
+	order  []int32 // organisations of the present cell
+}
+
+// judge fills in a verdict for each contribution of the cell.
+func (b *scratch) judge(cell Cell, verdicts []Verdict) (Outcome, error) {
+	fits, err := b.gather(cell)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out := Outcome{Participants: int32(len(cell)), Organisations: int32(len(b.order)), Verdicts: verdicts}
+	switch {
+	case !fits:
+		b.all(Overflow)
+	case len(b.order) < b.rules.MinContributors:
+		b.all(Minimum)
+	default:
+		b.weigh()
+	}
+	for i, c := range cell {
+		verdicts[i] = b.shares[c.Organisation].verdict
+		if fits {
+			out.Sum += c.Value
+		}
+	}
+	return out, nil
+}
+
+// gather adds up by organisation. It reports false if the absolute values of
+// the cell do not fit; if they do, neither can any signed sum in it overflow.
+func (b *scratch) gather(cell Cell) (fits bool, err error) {
+	b.cell++
+	b.order = b.order[:0]
+	var total uint64
+	fits = true
+	for _, c := range cell {
+		who := &b.owner[c.Participant]
+		switch {
+		case who.cell == b.cell:
+			return false, fmt.Errorf("participant %d is in the cell twice", c.Participant)
+		case who.known && who.organisation != c.Organisation:
+			return false, fmt.Errorf("participant %d is in organisations %d and %d", c.Participant, who.organisation, c.Organisation)
+		}
+		*who = owner{organisation: c.Organisation, known: true, cell: b.cell}
+
+		s := &b.shares[c.Organisation]
+		if s.cell != b.cell {
+			*s = share{cell: b.cell}
+			b.order = append(b.order, c.Organisation)
+		}
+		if total += magnitude(c.Value); total > math.MaxInt64 {
+			total, fits = 0, false
+		}
+		if fits {
+			s.net += c.Value
+			s.gross += int64(magnitude(c.Value))
+		}
+	}
+	return fits, nil
+}
+
+func (b *scratch) all(v Verdict) {
+	for _, o := range b.order {
+		b.shares[o].verdict = v
+	}
+}
+
+// weigh judges a cell that has enough contributors, once for each organisation
+// as the recipient. To do that without comparing all pairs, each rule's
+// inequality is sorted into a score of v alone and a remainder of r alone, and
+// only the largest scores are kept:
+//
+//	p-percent  100 (B - b(r)) < 100 b(v) + p g(v)
+//	dominance  k (B - b(r)) < sum of (100-k) g(v) + k b(v)
+func (b *scratch) weigh() {
+	p, d := uint64(b.rules.PPercent), b.rules.Dominance
+	k := uint64(d.K)
+	var hidden, gross uint64 // B and the sum of all g
+	closest, largest := top{size: 2}, top{size: d.N + 1}
+	for _, o := range b.order {
+		s := &b.shares[o]
+		net, g := magnitude(s.net), uint64(s.gross)
+		hidden += net
+		gross += g
+		if p > 0 {
+			closest.add(o, product(100, net).plus(product(p, g)))
+		}
+		if d.On() {
+			largest.add(o, product(100-k, g).plus(product(k, net)))
+		}
+	}
+	dominated := d.On() && product(k, hidden).less(largest.sumWithout(d.N, -1))
+	for _, o := range b.order {
+		s := &b.shares[o]
+		rest := hidden - magnitude(s.net)
+		switch {
+		case p > 0 && gross == uint64(s.gross):
+			s.verdict = Zero
+		case p > 0 && product(100, rest).less(closest.sumWithout(1, o)):
+			s.verdict = PPercent
+		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, o)):
+			s.verdict = Dominated
+		default:
+			s.verdict = Release
+		}
+	}
+}
+
+// top keeps the largest few scores and whose they are, largest first.
+type top struct {
+	size, used int
+	scores     [MaxDominators + 1]wide
+	whose      [MaxDominators + 1]int32
+}
+
+func (t *top) add(o int32, score wide) {
+	if t.used == t.size && !t.scores[t.used-1].less(score) {
+		return
+	}
+	if t.used < t.size {
+		t.used++
+	}
+	i := t.used - 1
+	for ; i > 0 && t.scores[i-1].less(score); i-- {
+		t.scores[i], t.whose[i] = t.scores[i-1], t.whose[i-1]
+	}
+	t.scores[i], t.whose[i] = score, o
+}
+
+// sumWithout adds the n largest scores of all organisations but o.
+func (t *top) sumWithout(n int, o int32) wide {
+	var sum wide
+	for i := 0; i < t.used && n > 0; i++ {
+		if t.whose[i] != o {
+			sum = sum.plus(t.scores[i])
+			n--
+		}
+	}
+	return sum
+}
