@@ -43,12 +43,8 @@ func Mean(sum int64, n int64, scale, decimals int) (int64, error) {
 // quotient divides and rounds half up; false if the result does not fit.
 func quotient(a, d wide) (uint64, bool) {
 	var q, r uint64
-	if d.hi > 0 { // then a < 2^64 <= d: the quotient is 0 or, from one half on, 1
-		twice := wide{lo: a.lo}.plus(wide{lo: a.lo})
-		if twice.less(d) {
-			return 0, true
-		}
-		return 1, true
+	if d.hi > 0 { // only from Mean's division, where a <= 2^63: less than a half
+		return 0, true
 	}
 	if a.hi >= d.lo {
 		return 0, false
