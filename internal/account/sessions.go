@@ -193,9 +193,10 @@ func (a *Accounts) openSession(ctx context.Context, u User, login, newHash strin
 	s := Session{ID: a.Clock.ID("ses"), Tenant: u.Tenant, User: u.ID, CreatedAt: now, UsedAt: now, rotated: now,
 		IdleUntil: now.Add(sessionIdle), AbsoluteUntil: now.Add(sessionMost), Address: addr.String(), Agent: strings.ToValidUTF8(agent, ""), token: digest(token)}
 	var ended []string
+	first := u.Role == policy.TenantAdmin && u.SignedInAt == nil
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
 		ended = nil
-		first := u.Role == policy.TenantAdmin && u.SignedInAt == nil
+		u := u
 		u.SignedInAt = &now
 		if newHash != "" {
 			u.password, u.ProviderMade = newHash, false
