@@ -8,6 +8,10 @@
 // packages below this one.
 package query
 
+// ProgramName is the name under which the sandbox knows the engine. Its
+// arguments are a Spec in JSON, its inputs the files, its output is for Read.
+const ProgramName = "aggregate"
+
 // Type is the type of a column in an accepted form.
 type Type string
 
@@ -34,8 +38,8 @@ type Own string
 
 // The ways. Sum and Mean leave nulls out and are absent (Number.Present false)
 // when nothing remains. Count counts the values of the column that are not
-// null, or rows if the measure has no column, and is always present for a
-// participant with a row in the cell.
+// null, or rows if the measure has no column; it is absent only if the
+// participant has no row of the measure's dataset in the cell.
 const (
 	Sum   Own = "sum"
 	Mean  Own = "mean"
@@ -75,7 +79,7 @@ type Source struct {
 // Limits bound one query; all are required.
 type Limits struct {
 	Memory int64 // bytes the engine may use; the process needs more, see the engine
-	Rows   int   // of the answer: participants times cells, at most MaxRows
+	Rows   int   // of the answer: cells times participants, or times sources in the engine; at most MaxRows
 }
 
 // Spec is one question. Participants, cells and measures are known by their

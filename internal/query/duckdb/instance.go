@@ -1,0 +1,197 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	bindings "github.com/duckdb/duckdb-go-bindings"
+
+	"tributary/internal/fault"
+)
+
+// settings of one instance.
+type settings struct {
+	memory  int64 // bytes
+	threads int
+	files   []string // the only paths that it can open
+}
+
+// instance is a fresh DuckDB in memory, locked: it opens its files and no
+// other path, writes nothing, loads nothing and takes no further settings.
+type instance struct {
+	ctx    context.Context // of the one query run it lives for
+	memory int64
+	db     bindings.Database
+	conn   bindings.Connection
+}
+
+func open(ctx context.Context, s settings) (*instance, error) {
+	var config bindings.Config
+	if bindings.CreateConfig(&config) == bindings.StateError {
+		return nil, fmt.Errorf("make settings of DuckDB")
+	}
+	defer bindings.DestroyConfig(&config)
+	for _, option := range [][2]string{
+		{"threads", strconv.Itoa(s.threads)},
+		{"memory_limit", strconv.FormatInt(s.memory, 10) + "B"},
+		{"temp_directory", ""}, // spilled rows would be plaintext on disk
+		{"autoinstall_known_extensions", "false"},
+		{"autoload_known_extensions", "false"},
+		{"allow_community_extensions", "false"},
+		{"allow_persistent_secrets", "false"},
+		{"preserve_insertion_order", strconv.FormatBool(s.threads == 1)},
+	} {
+		if bindings.SetConfig(config, option[0], option[1]) == bindings.StateError {
+			return nil, fmt.Errorf("set %s of DuckDB to %q", option[0], option[1])
+		}
+	}
+	db := &instance{ctx: ctx, memory: s.memory}
+	var message string
+	if bindings.OpenExt(":memory:", &db.db, config, &message) == bindings.StateError {
+		return nil, fmt.Errorf("open DuckDB: %s", message)
+	}
+	if bindings.Connect(db.db, &db.conn) == bindings.StateError {
+		bindings.Close(&db.db)
+		return nil, fmt.Errorf("connect to DuckDB")
+	}
+	for _, statement := range []string{
+		"SET TimeZone = 'UTC'",
+		"SET allowed_paths = " + list(s.files), // no longer possible after the next one
+		"SET enable_external_access = false",
+		"SET lock_configuration = true",
+	} {
+		r, err := db.query(statement)
+		if err != nil {
+			db.close()
+			return nil, fmt.Errorf("%.40s: %w", statement, err)
+		}
+		r.close()
+	}
+	return db, nil
+}
+
+func (db *instance) close() {
+	bindings.Disconnect(&db.conn)
+	bindings.Close(&db.db)
+}
+
+// identifier quotes a name for SQL. Names have no NUL: Spec.Check.
+func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// list is an SQL list of texts; only our own paths are written this way.
+func list(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// result is a materialised result, read in chunks.
+type result struct{ res bindings.Result }
+
+func (r *result) close() { bindings.DestroyResult(&r.res) }
+
+// query runs one statement to its end with the parameters, which it destroys.
+func (db *instance) query(statement string, parameters ...bindings.Value) (*result, error) {
+	defer func() {
+		for i := range parameters {
+			bindings.DestroyValue(&parameters[i])
+		}
+	}()
+	if err := db.ctx.Err(); err != nil {
+		return nil, err
+	}
+	var prepared bindings.PreparedStatement
+	defer func() { bindings.DestroyPrepare(&prepared) }()
+	if bindings.Prepare(db.conn, statement, &prepared) == bindings.StateError {
+		text := bindings.PrepareError(prepared)
+		return nil, db.failure(preparing(text), text)
+	}
+	for i, p := range parameters {
+		if bindings.BindValue(prepared, bindings.IdxT(i+1), p) == bindings.StateError {
+			return nil, fmt.Errorf("bind parameter %d: %s", i+1, bindings.PrepareError(prepared))
+		}
+	}
+	stop := db.interruptWhenDone()
+	r := &result{}
+	state := bindings.ExecutePrepared(prepared, &r.res)
+	stop()
+	if state == bindings.StateError {
+		err := db.failure(bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// interruptWhenDone stops the running statement once the context has ended,
+// until the returned function is called, which waits for it.
+func (db *instance) interruptWhenDone() (stop func()) {
+	finished, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		select {
+		case <-finished:
+			return
+		case <-db.ctx.Done():
+		}
+		again := time.NewTicker(5 * time.Millisecond) // a statement that only begins clears the interrupt
+		defer again.Stop()
+		for {
+			bindings.Interrupt(db.conn)
+			select {
+			case <-finished:
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	return func() { close(finished); <-gone }
+}
+
+// failure gives DuckDB's error a kind. Its text may quote data, so it is a
+// cause, for the operator only. Our statements are right, and inspect compared
+// the files with them, so what remains at run time is a damaged file.
+func (db *instance) failure(kind bindings.ErrorType, text string) error {
+	if err := db.ctx.Err(); err != nil {
+		return err
+	}
+	cause := fmt.Errorf("DuckDB: %s", text)
+	switch kind {
+	case bindings.ErrorTypeOutOfMemory:
+		return fault.Wrap(fault.TooLarge, cause,
+			"The analysis needs more than its %d MB of memory. Group by fewer columns or filter, or ask for a higher limit.",
+			db.memory/1_000_000)
+	case bindings.ErrorTypeParser, bindings.ErrorTypeSyntax, bindings.ErrorTypeBinder, bindings.ErrorTypeCatalog,
+		bindings.ErrorTypePermission, bindings.ErrorTypeSettings, bindings.ErrorTypeInvalidConfiguration,
+		bindings.ErrorTypeNotImplemented, bindings.ErrorTypeMissingExtension, bindings.ErrorTypeAutoload,
+		bindings.ErrorTypeInternal, bindings.ErrorTypeFatal, bindings.ErrorTypeInterrupt:
+		return cause
+	}
+	return &damage{cause}
+}
+
+// preparing finds the kind of an error of Prepare, which has it in its text only.
+func preparing(text string) bindings.ErrorType {
+	for prefix, kind := range map[string]bindings.ErrorType{
+		"Parser Error": bindings.ErrorTypeParser, "Binder Error": bindings.ErrorTypeBinder,
+		"Catalog Error": bindings.ErrorTypeCatalog, "Permission Error": bindings.ErrorTypePermission,
+		"Not implemented Error": bindings.ErrorTypeNotImplemented, "INTERNAL Error": bindings.ErrorTypeInternal,
+		"Out of Memory Error": bindings.ErrorTypeOutOfMemory, "Missing Extension Error": bindings.ErrorTypeMissingExtension,
+	} {
+		if strings.HasPrefix(text, prefix) {
+			return kind
+		}
+	}
+	return bindings.ErrorTypeInvalid
+}
+
+// damage is an error that comes from the files; the caller knows which.
+type damage struct{ cause error }
+
+func (d *damage) Error() string { return d.cause.Error() }
+func (d *damage) Unwrap() error { return d.cause }

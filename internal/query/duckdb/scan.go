@@ -1,0 +1,381 @@
+package duckdb
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	bindings "github.com/duckdb/duckdb-go-bindings"
+
+	"tributary/internal/fault"
+	"tributary/internal/query"
+)
+
+// scan reads all sources of one dataset in one statement.
+type scan struct {
+	spec     query.Spec
+	dataset  string
+	sources  []int // indexes of Spec.Sources, in that order
+	files    []string
+	filters  []query.Filter
+	measures []int // indexes of Spec.Measures
+	floats   []string
+	required map[string]bool // columns that are never null
+	fileName string          // column that says which file, where "file_index" is the dataset's
+}
+
+// scansOf gives one scan for each dataset that has sources, in order of name.
+func scansOf(spec query.Spec, files []string) []*scan {
+	byName := map[string]*scan{}
+	var scans []*scan
+	for i, source := range spec.Sources {
+		s := byName[source.Dataset]
+		if s == nil {
+			s = &scan{spec: spec, dataset: source.Dataset}
+			byName[source.Dataset] = s
+			scans = append(scans, s)
+		}
+		s.sources = append(s.sources, i)
+		s.files = append(s.files, files[source.Input])
+	}
+	for _, s := range scans {
+		used := map[string]bool{}
+		for _, f := range spec.Filters {
+			if f.Dataset == "" || f.Dataset == s.dataset {
+				s.filters = append(s.filters, f)
+				used[f.Column] = true
+			}
+		}
+		for i, m := range spec.Measures {
+			if m.Dataset == s.dataset {
+				s.measures = append(s.measures, i)
+				used[m.Column] = true
+			}
+		}
+		for _, c := range spec.Datasets[s.dataset] {
+			if used[c.Name] && c.Type == query.Float {
+				s.floats = append(s.floats, c.Name)
+			}
+		}
+	}
+	slices.SortFunc(scans, func(a, b *scan) int { return strings.Compare(a.dataset, b.dataset) })
+	return scans
+}
+
+// storedAs are DuckDB's names for how an accepted form stores a type.
+func storedAs(c query.Column) []string {
+	switch c.Type {
+	case query.Text:
+		return []string{"VARCHAR"}
+	case query.Integer:
+		return []string{"BIGINT"}
+	case query.Decimal:
+		return []string{fmt.Sprintf("DECIMAL(18,%d)", c.Scale)}
+	case query.Float:
+		return []string{"DOUBLE"}
+	case query.Boolean:
+		return []string{"BOOLEAN"}
+	case query.Date:
+		return []string{"DATE"}
+	}
+	return []string{"TIMESTAMP WITH TIME ZONE", "TIMESTAMP"}
+}
+
+// inspect compares every file's columns with the spec, since DuckDB would cast
+// what differs and would take a column whose name differs in case; and it
+// stores the files' numbers of rows in scanned, by source.
+func (s *scan) inspect(db *instance, scanned []int64) error {
+	index := make(map[string]int, len(s.files))
+	for i, file := range s.files {
+		index[file] = i
+	}
+	needed := map[string]query.Column{}
+	for _, c := range s.spec.Datasets[s.dataset] {
+		needed[c.Name] = c
+	}
+	found := make([]map[string]bool, len(s.files)) // by file, folded names
+	s.required = map[string]bool{}
+	for name := range needed {
+		s.required[name] = true
+	}
+	taken := map[string]bool{} // folded names of all columns
+	text := columnType{id: bindings.TypeVarchar}
+	number := columnType{id: bindings.TypeBigInt}
+	err := s.each(db, "SELECT file_name, name, duckdb_type, repetition_type, num_children FROM parquet_schema("+list(s.files)+")",
+		[]columnType{text, text, text, text, number}, func(row int, columns []column) error {
+			file, ok := index[string(columns[0].text(row))]
+			if !ok {
+				return errors.New("schema of an unknown file")
+			}
+			if !columns[4].null(row) && at[int64](columns[4], row) > 0 {
+				if found[file] != nil {
+					return s.damaged(file, errors.New("nested columns"))
+				}
+				found[file] = map[string]bool{} // the root comes first
+				return nil
+			}
+			if found[file] == nil {
+				return s.damaged(file, errors.New("schema without root"))
+			}
+			name := string(columns[1].text(row))
+			folded := fold(name)
+			if found[file][folded] {
+				return fault.New(fault.Invalid,
+					"Dataset %q has two columns whose names differ from %q in case only. Rename one of them.", s.dataset, name)
+			}
+			found[file][folded] = true
+			taken[folded] = true
+			c, ok := needed[name]
+			if !ok {
+				return nil
+			}
+			found[file][exactly+name] = true
+			if columns[2].null(row) || !slices.Contains(storedAs(c), string(columns[2].text(row))) {
+				return s.damaged(file, fmt.Errorf("column %q is not stored as %s", name, storedAs(c)[0]))
+			}
+			if columns[3].null(row) || string(columns[3].text(row)) != "REQUIRED" {
+				s.required[name] = false
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for file, names := range found {
+		for name := range needed {
+			if !names[exactly+name] {
+				return s.damaged(file, fmt.Errorf("no column %q", name))
+			}
+		}
+	}
+	s.chooseFileName(taken)
+	return s.each(db, "SELECT file_name, num_rows FROM parquet_file_metadata("+list(s.files)+")",
+		[]columnType{text, number}, func(row int, columns []column) error {
+			file, ok := index[string(columns[0].text(row))]
+			rows := at[int64](columns[1], row)
+			if !ok || rows < 0 {
+				return errors.New("number of rows of an unknown file, or negative")
+			}
+			scanned[s.sources[file]] = rows
+			return nil
+		})
+}
+
+// exactly marks names that are found as they are; no name has a NUL.
+const exactly = "\x00"
+
+// fold lowers a name as DuckDB does to compare names: ASCII letters only.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
+// chooseFileName decides which column tells the files apart. DuckDB's virtual
+// file_index is the fastest, but a column of a file hides it, and then a
+// participant's data would say whose it is.
+func (s *scan) chooseFileName(taken map[string]bool) {
+	if !taken["file_index"] {
+		return
+	}
+	for s.fileName = "file"; taken[s.fileName]; {
+		s.fileName += "_"
+	}
+}
+
+// each runs a statement over the dataset's files and visits its rows.
+func (s *scan) each(db *instance, statement string, types []columnType, visit func(row int, columns []column) error, parameters ...bindings.Value) error {
+	r, err := db.query(statement, parameters...)
+	var broken *damage
+	if errors.As(err, &broken) {
+		return s.damaged(s.blamed(broken.Error()), err)
+	}
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	return r.chunks(db.ctx, types, func(rows int, columns []column) error {
+		for row := range rows {
+			if err := visit(row, columns); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// blamed finds the file that DuckDB's message names, or -1. The longest name
+// wins: /proc/self/fd/1 is in /proc/self/fd/12.
+func (s *scan) blamed(text string) int {
+	found := -1
+	for i, file := range s.files {
+		if strings.Contains(text, file) && (found < 0 || len(file) > len(s.files[found])) {
+			found = i
+		}
+	}
+	return found
+}
+
+func (s *scan) damaged(file int, cause error) error {
+	if file < 0 {
+		return fault.Wrap(fault.Damaged, cause, "An accepted form of dataset %q is damaged. Ask for the file to be submitted again.", s.dataset)
+	}
+	source := s.sources[file]
+	return fault.Wrap(fault.Damaged, fmt.Errorf("source %d: %w", source, cause),
+		"The accepted form of dataset %q from participant %d of this run is damaged. Ask for the file to be submitted again.",
+		s.dataset, s.spec.Sources[source].Participant)
+}
+
+// aggregates are the columns of the statement after the group columns. The
+// first is count(*).
+type aggregates struct {
+	sql   []string
+	types []columnType
+}
+
+func (a *aggregates) add(sql string, t columnType) int {
+	if i := slices.Index(a.sql, sql); i >= 0 {
+		return i
+	}
+	a.sql, a.types = append(a.sql, sql), append(a.types, t)
+	return len(a.sql) - 1
+}
+
+// use says from which aggregates a measure is made; none is -1.
+type use struct{ measure, sum, count int }
+
+func (s *scan) uses() (aggregates, []use) {
+	var a aggregates
+	bigint := columnType{id: bindings.TypeBigInt}
+	all := a.add("count(*)", bigint)
+	count := func(name string) int {
+		if name == "" || s.required[name] {
+			return all
+		}
+		return a.add("count("+qualified(name)+")", bigint)
+	}
+	uses := make([]use, len(s.measures))
+	for i, index := range s.measures {
+		m := s.spec.Measures[index]
+		u := use{measure: index, sum: -1, count: -1}
+		if m.Own != query.Sum { // a sum is null if there is nothing to count
+			u.count = count(m.Column)
+		}
+		if m.Own != query.Count {
+			c, _ := s.spec.Column(m.Dataset, m.Column)
+			u.sum = a.add("sum("+qualified(m.Column)+")", sumType(c))
+		}
+		uses[i] = u
+	}
+	for _, name := range s.floats {
+		a.add("bool_or(NOT isfinite("+qualified(name)+"))", columnType{id: bindings.TypeBoolean})
+	}
+	return a, uses
+}
+
+func sumType(c query.Column) columnType {
+	switch c.Type {
+	case query.Decimal:
+		return columnType{id: bindings.TypeDecimal, scale: c.Scale, stored: bindings.TypeHugeInt}
+	case query.Float:
+		return columnType{id: bindings.TypeDouble}
+	}
+	return columnType{id: bindings.TypeHugeInt}
+}
+
+func keyType(c query.Column) columnType {
+	switch c.Type {
+	case query.Text:
+		return columnType{id: bindings.TypeVarchar}
+	case query.Decimal:
+		return columnType{id: bindings.TypeDecimal, scale: c.Scale, stored: bindings.TypeBigInt}
+	case query.Boolean:
+		return columnType{id: bindings.TypeBoolean}
+	case query.Date:
+		return columnType{id: bindings.TypeDate}
+	case query.Timestamp:
+		return columnType{id: bindings.TypeTimestampTZ, or: bindings.TypeTimestamp}
+	}
+	return columnType{id: bindings.TypeBigInt}
+}
+
+// qualified names a column of the files, whatever else has that name.
+func qualified(name string) string { return "t." + identifier(name) }
+
+// run executes the scan and gives its groups to g.
+func (s *scan) run(db *instance, g *gather) error {
+	a, uses := s.uses()
+	which, option := "t.file_index", ""
+	types := []columnType{{id: bindings.TypeUBigInt}}
+	if s.fileName != "" {
+		which, option = qualified(s.fileName), ", filename = '"+s.fileName+"'"
+		types[0].id = bindings.TypeVarchar
+	}
+	selected, grouped := []string{which}, []string{"1"}
+	for i, name := range s.spec.Groups {
+		c, err := s.spec.Column(s.dataset, name)
+		if err != nil {
+			return err
+		}
+		selected = append(selected, qualified(name))
+		grouped = append(grouped, fmt.Sprint(i+2))
+		types = append(types, keyType(c))
+	}
+	where, parameters := s.where()
+	statement := "SELECT " + strings.Join(append(selected, a.sql...), ", ") +
+		" FROM read_parquet(" + list(s.files) + ", hive_partitioning = false, union_by_name = false" + option + ") AS t" +
+		where + " GROUP BY " + strings.Join(grouped, ", ")
+	visit := g.visitor(s, len(selected), a, uses)
+	return s.each(db, statement, append(types, a.types...), visit, parameters...)
+}
+
+// where is the condition and its parameters. Only names are in the text.
+func (s *scan) where() (string, []bindings.Value) {
+	var conditions []string
+	var parameters []bindings.Value
+	add := func(name, operator string, v query.Value) {
+		conditions = append(conditions, qualified(name)+operator)
+		parameters = append(parameters, parameter(v))
+	}
+	for _, f := range s.filters {
+		if f.From != nil {
+			add(f.Column, " >= ?", *f.From)
+		}
+		if f.To != nil {
+			add(f.Column, " <= ?", *f.To)
+		}
+		if len(f.Equals) == 0 {
+			continue
+		}
+		conditions = append(conditions, qualified(f.Column)+" IN (?"+strings.Repeat(", ?", len(f.Equals)-1)+")")
+		for _, v := range f.Equals {
+			parameters = append(parameters, parameter(v))
+		}
+	}
+	if len(conditions) == 0 {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(conditions, " AND "), parameters
+}
+
+func parameter(v query.Value) bindings.Value {
+	switch v.Type {
+	case query.Text:
+		return bindings.CreateVarcharLength(v.Text, bindings.IdxT(len(v.Text)))
+	case query.Decimal:
+		return bindings.CreateDecimal(bindings.NewDecimal(18, uint8(v.Scale), bindings.NewHugeInt(uint64(v.Int), v.Int>>63)))
+	case query.Float:
+		return bindings.CreateDouble(v.Float)
+	case query.Boolean:
+		return bindings.CreateBool(v.Int != 0)
+	case query.Date:
+		return bindings.CreateDate(bindings.NewDate(int32(v.Int)))
+	case query.Timestamp:
+		return bindings.CreateTimestamp(bindings.NewTimestamp(v.Int))
+	}
+	return bindings.CreateInt64(v.Int)
+}
