@@ -1,0 +1,114 @@
+package policy
+
+// Action is something that a principal asks to do: one for each family of
+// routes. Who may do it is in policies.cedar and nowhere else.
+type Action string
+
+// What everybody does with their own things. That a session, password or key is
+// the principal's own is for package account to see to.
+const (
+	OwnProfileRead    Action = "own-profile:read"    // GET /me
+	OwnPasswordChange Action = "own-password:change" // POST /me/password
+	OwnSessionRead    Action = "own-session:read"    // GET /sessions
+	OwnSessionEnd     Action = "own-session:end"     // DELETE /sessions/current, DELETE /sessions/{id}
+	OwnSSHKeyRead     Action = "own-ssh-key:read"    // GET /users/{own}/ssh-keys
+	OwnSSHKeyDelete   Action = "own-ssh-key:delete"  // DELETE /ssh-keys/{id}
+)
+
+// Organisations and tenants.
+const (
+	OrganisationCreate Action = "organisation:create" // POST /organisations
+	OrganisationRead   Action = "organisation:read"   // GET /organisations, GET /organisations/{id}
+	OrganisationVerify Action = "organisation:verify" // POST /organisations/{id}/verify
+
+	TenantCreate   Action = "tenant:create"   // POST /tenants
+	TenantRead     Action = "tenant:read"     // GET /tenants, GET /tenants/{id}, GET /tenants/{id}/onboarding
+	TenantUpdate   Action = "tenant:update"   // PATCH /tenants/{id}
+	TenantSuspend  Action = "tenant:suspend"  // POST /tenants/{id}/suspend
+	TenantActivate Action = "tenant:activate" // POST /tenants/{id}/activate
+	TenantOffboard Action = "tenant:offboard" // POST /tenants/{id}/offboard
+	TenantHasten   Action = "tenant:hasten"   // POST /tenants/{id}/offboard/hasten
+	TenantKeep     Action = "tenant:keep"     // DELETE /tenants/{id}/offboard
+	TenantReceipt  Action = "tenant:receipt"  // GET /tenants/{id}/receipt
+
+	ProfileRead  Action = "profile:read"  // GET /tenant
+	TenantExport Action = "tenant:export" // GET /tenant/export
+)
+
+// People and credentials.
+const (
+	UserCreate        Action = "user:create"         // POST /users
+	UserRead          Action = "user:read"           // GET /users, GET /users/{id}
+	UserUpdate        Action = "user:update"         // PATCH /users/{id}
+	UserResetPassword Action = "user:reset-password" // POST /users/{id}/password
+	SessionEnd        Action = "session:end"         // DELETE /sessions/{id}: another's
+	SSHKeyCreate      Action = "ssh-key:create"      // POST /users/{id}/ssh-keys
+	SSHKeyRead        Action = "ssh-key:read"        // GET /users/{id}/ssh-keys
+	SSHKeyDelete      Action = "ssh-key:delete"      // DELETE /ssh-keys/{id}
+	APIKeyCreate      Action = "api-key:create"      // POST /api-keys
+	APIKeyRead        Action = "api-key:read"        // GET /api-keys
+	APIKeyDelete      Action = "api-key:delete"      // DELETE /api-keys/{id}
+)
+
+// Datasets, submissions and results.
+const (
+	DatasetApply Action = "dataset:apply" // POST /datasets
+	DatasetRead  Action = "dataset:read"  // GET /datasets, GET /datasets/{id}
+
+	SubmissionCreate   Action = "submission:create"   // POST /submissions
+	SubmissionRead     Action = "submission:read"     // GET /submissions, GET /submissions/{id}
+	SubmissionContent  Action = "submission:content"  // GET /submissions/{id}/content
+	SubmissionWithdraw Action = "submission:withdraw" // POST /submissions/{id}/withdraw
+	SubmissionDelete   Action = "submission:delete"   // DELETE /submissions/{id}
+	SubmissionReceipts Action = "submission:receipts" // GET /submissions/{id}/receipts
+
+	ResultRead    Action = "result:read"    // GET /results, GET /results/{id}
+	ResultContent Action = "result:content" // GET /results/{id}/content
+)
+
+// Analyses and runs.
+const (
+	AnalysisApply   Action = "analysis:apply"   // POST /analyses
+	AnalysisRead    Action = "analysis:read"    // GET /analyses, GET /analyses/{id}
+	AnalysisAccept  Action = "analysis:accept"  // POST /analyses/{id}/accept; the resource is the tenant's
+	AnalysisDecline Action = "analysis:decline" // POST /analyses/{id}/decline; the resource is the tenant's
+	AcceptanceRead  Action = "acceptance:read"  // GET /analyses/{id}/acceptances
+
+	RunStart    Action = "run:start"    // POST /runs
+	RunRead     Action = "run:read"     // GET /runs, GET /runs/{id}
+	RunLog      Action = "run:log"      // GET /runs/{id}/log
+	RunCancel   Action = "run:cancel"   // POST /runs/{id}/cancel
+	RunRetry    Action = "run:retry"    // POST /runs/{id}/retry
+	RunManifest Action = "run:manifest" // GET /runs/{id}/manifest
+)
+
+// The audit log.
+const (
+	AuditRead        Action = "audit:read"        // GET /audit
+	AuditRaw         Action = "audit:raw"         // GET /audit/raw
+	AuditCheckpoints Action = "audit:checkpoints" // GET /audit/checkpoints
+)
+
+// Actions lists every action that a route can ask for. New refuses policies that
+// know others, or not all of these.
+var Actions = [...]Action{
+	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete,
+	OrganisationCreate, OrganisationRead, OrganisationVerify,
+	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
+	ProfileRead, TenantExport,
+	UserCreate, UserRead, UserUpdate, UserResetPassword, SessionEnd,
+	SSHKeyCreate, SSHKeyRead, SSHKeyDelete, APIKeyCreate, APIKeyRead, APIKeyDelete,
+	DatasetApply, DatasetRead,
+	SubmissionCreate, SubmissionRead, SubmissionContent, SubmissionWithdraw, SubmissionDelete, SubmissionReceipts,
+	ResultRead, ResultContent,
+	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
+	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest,
+	AuditRead, AuditRaw, AuditCheckpoints,
+}
+
+// The actions that minting a scope asks for, one for each verb; no route has them.
+const (
+	scopeRead   Action = "scope:read"
+	scopeWrite  Action = "scope:write"
+	scopeDelete Action = "scope:delete"
+)
