@@ -1,0 +1,164 @@
+//go:build linux && (amd64 || arm64)
+
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A child's arguments: its name, and which of its two stages it is in.
+const (
+	stageName    = "tributary-sandbox"
+	stageConfine = "confine" // makes the walls, then executes the binary once more
+	stageRun     = "run"     // closes the last door and runs the program
+)
+
+// Main must be the first call of main. In the server it does nothing. In a child
+// it runs the program that the parent asked for and does not return.
+func Main(programs ...Program) {
+	if len(os.Args) != 2 || os.Args[0] != stageName {
+		return
+	}
+	// Both stages change things of one thread that must outlive them.
+	runtime.LockOSThread()
+	var err error
+	switch os.Args[1] {
+	case stageConfine:
+		err = confine()
+	case stageRun:
+		var run func() error
+		if run, err = prepare(append(programs, probeProgram)); err == nil {
+			os.Exit(finish(run))
+		}
+	default:
+		err = fmt.Errorf("no stage %q", os.Args[1])
+	}
+	_ = report(status{State: stateUnfit, Detail: err.Error()})
+	os.Exit(exitUnfit)
+}
+
+// prepare finishes the confinement and returns the program, ready to run.
+func prepare(programs []Program) (func() error, error) {
+	if err := dieWithParent(); err != nil {
+		return nil, err
+	}
+	// Not traceable by others of the same user, and no core dumps. Execution
+	// resets this, so it is not for the first stage.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("forbid tracing: %w", err)
+	}
+	s, err := readSpec()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Dup3(fdStderr, fdSpec, 0); err != nil { // stray prints of libraries are for the operator
+		return nil, fmt.Errorf("replace standard output: %w", err)
+	}
+	var main func(context.Context, Child) error
+	for _, p := range programs {
+		if p.Name == s.Program {
+			main = p.Main
+		}
+	}
+	if main == nil {
+		return nil, fmt.Errorf("no program %q", s.Program)
+	}
+	c := Child{Args: s.Args, Stream: os.NewFile(fdStream, "stream"), Limits: s.Limits}
+	for i := range s.Inputs {
+		c.Inputs = append(c.Inputs, os.NewFile(uintptr(fdInputs+i), fdPath(fdInputs+i)))
+	}
+	output := os.NewFile(fdOutput, "output")
+	c.Output = writerOnly{output}
+	runtime.GOMAXPROCS(s.Limits.Threads)
+	debug.SetMemoryLimit(s.Limits.Memory / 4 * 3) // collect harder before the kernel says no
+	if err := limitMemory(s.Limits.Memory); err != nil {
+		return nil, err
+	}
+	if err := filterSystemCalls(); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := main(context.Background(), c); err != nil {
+			return err
+		}
+		return output.Close()
+	}, nil
+}
+
+// writerOnly hides the other methods of the output's file.
+type writerOnly struct{ io.Writer }
+
+// finish runs the program and gives the parent its last word. It returns the
+// exit code.
+func finish(run func() error) int {
+	if err := report(status{State: stateReady}); err != nil {
+		return exitUnfit
+	}
+	result := make(chan error)
+	go func() { result <- run() }() // off the locked thread, where switching is slow
+	last := statusOf(<-result)
+	if report(last) != nil || last.State != stateDone {
+		return exitFailed
+	}
+	return 0
+}
+
+func readSpec() (spec, error) {
+	var s spec
+	text, err := readSealed(fdSpec, maxSpec)
+	if err != nil {
+		return s, fmt.Errorf("read spec: %w", err)
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("decode spec: %w", err)
+	}
+	return s, nil
+}
+
+// dieWithParent has the kernel kill this process when the thread that started
+// it ends.
+func dieWithParent() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("tie to parent: %w", err)
+	}
+	// The parent may have ended before. Its process id is not visible from here,
+	// but nobody holds the other end of the status pipe then.
+	fds := []unix.PollFd{{Fd: fdStatus}}
+	if _, err := unix.Poll(fds, 0); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("look for parent: %w", err)
+	}
+	if fds[0].Revents != 0 {
+		return errors.New("the parent has ended")
+	}
+	return nil
+}
+
+// limitMemory bounds the address space: what the binary and its runtime have
+// reserved by now, most of it never touched, and the limit on top.
+func limitMemory(limit int64) error {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return fmt.Errorf("measure memory: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	pages, err := strconv.ParseUint(first, 10, 64)
+	if err != nil {
+		return fmt.Errorf("measure memory: %w", err)
+	}
+	total := pages*uint64(os.Getpagesize()) + uint64(limit) //nolint:gosec // limits are positive
+	if err := setLimit(unix.RLIMIT_AS, total); err != nil {
+		return fmt.Errorf("limit memory: %w", err)
+	}
+	return nil
+}

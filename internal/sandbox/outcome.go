@@ -1,0 +1,108 @@
+//go:build linux && (amd64 || arm64)
+
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"time"
+
+	"tributary/internal/fault"
+)
+
+// outcome judges a run whose child is gone; nil means that its output is whole.
+// reading is how the output ended.
+func (r *run) outcome(reading error) error {
+	if why := r.cause(); why != nil {
+		return why
+	}
+	if r.waited != nil {
+		return fmt.Errorf("wait for child: %w", r.waited)
+	}
+	last := r.said.last
+	switch {
+	case last.State == stateDone && r.state.Success():
+		if !errors.Is(reading, io.EOF) {
+			return fmt.Errorf("read output: %w", reading)
+		}
+		return nil
+	case last.State == stateFault && r.state.ExitCode() == exitFailed:
+		return fault.Wrap(last.Kind, r.operator("the program said: "+last.Detail), "%s", last.Message)
+	case last.State == stateError && r.state.ExitCode() == exitFailed:
+		if outOfMemory(last.Detail) {
+			return r.overMemory("the program said: " + last.Detail)
+		}
+		return r.operator("the program failed: " + last.Detail)
+	case last.State == stateUnfit:
+		return &unfitError{r.operator("the child could not be confined: " + last.Detail), last.Detail}
+	case r.signal() == syscall.SIGKILL && r.usedUp():
+		return fault.Wrap(fault.TooLarge, r.operator("killed by the kernel"),
+			"The work needed more than the %s of processor time it may take.", r.limits.CPU)
+	case r.signal() == syscall.SIGKILL:
+		// We did not, so it was the kernel for lack of memory of the machine or the
+		// container, or a person.
+		return r.operator("the child was killed from outside, probably because memory ran out")
+	case !r.said.ready:
+		return &unfitError{r.operator("the child ended before its program began"), ""}
+	case outOfMemory(string(r.stderr.kept)):
+		return r.overMemory("crashed")
+	}
+	return r.operator("the child crashed")
+}
+
+// unfitError is a child that ended before its program began.
+type unfitError struct {
+	error
+	detail string // what could not be done, if the child could say so
+}
+
+func (e *unfitError) Unwrap() error { return e.error }
+
+func (r *run) overMemory(what string) error {
+	return fault.Wrap(fault.TooLarge, r.operator(what),
+		"The work needed more than the %d bytes of memory it may take.", r.limits.Memory)
+}
+
+// usedUp reports whether the child's processor time reached its limit.
+func (r *run) usedUp() bool {
+	limit := (r.limits.CPU + time.Second - 1).Truncate(time.Second)
+	const slack = 50 * time.Millisecond // the kernel counts in ticks
+	return r.state.UserTime()+r.state.SystemTime() >= limit-slack
+}
+
+// outOfMemory reports whether a failed child's last words are those of an
+// allocator. This only names a failure better; it never makes one a success.
+func outOfMemory(text string) bool {
+	for _, words := range []string{
+		"fatal error: out of memory", "runtime: out of memory", "cannot allocate memory", "std::bad_alloc",
+		"Out of Memory Error", "failed to allocate", "pthread_create failed",
+	} {
+		if strings.Contains(text, words) || strings.Contains(text, strings.ToUpper(words[:1])+words[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// operator describes the end of the child to the operator.
+func (r *run) operator(what string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s after %s, processor %s, resident %d KiB)", what, r.state, r.box.clock.Now().Sub(r.began).Round(time.Millisecond),
+		(r.state.UserTime() + r.state.SystemTime()).Round(time.Millisecond), r.resident())
+	if text := bytes.TrimSpace(r.stderr.kept); len(text) > 0 {
+		fmt.Fprintf(&b, "; stderr ends: %s", text)
+	}
+	return errors.New(b.String())
+}
+
+// resident returns the most memory that the child had, in KiB.
+func (r *run) resident() int64 {
+	if u, ok := r.state.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss
+	}
+	return 0
+}

@@ -1,0 +1,219 @@
+//go:build linux && (amd64 || arm64)
+
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The descriptors of a child. Nothing else is open in it.
+const (
+	fdStream = 0 // pipe in: Job.Stream
+	fdSpec   = 1 // sealed memory file with the spec; then the same as fdStderr
+	fdStderr = 2 // pipe out: for the operator
+	fdOutput = 3 // pipe out: records
+	fdStatus = 4 // pipe out: the child's own account of how it went
+	fdInputs = 5 // the first input
+)
+
+// nobody is the user and group of children.
+const nobody = 65534
+
+// spec is what the parent tells the child. It travels in a sealed memory file,
+// since arguments and environment are readable by others on the host.
+type spec struct {
+	Level   Level  `json:"level"`
+	Program string `json:"program"`
+	Args    []byte `json:"args"`
+	Inputs  int    `json:"inputs"`
+	Limits  Limits `json:"limits"`
+}
+
+// maxSpec holds the largest arguments in base 64 and the rest.
+const maxSpec = 2 * maxArgs
+
+// process is a started child with the parent's ends of its pipes.
+type process struct {
+	*os.Process
+	stream, stderr, output, status *os.File
+}
+
+func (p *process) closePipes() {
+	for _, f := range []*os.File{p.stream, p.stderr, p.output, p.status} {
+		f.Close() //nolint:errcheck // a pipe loses nothing by an error of close
+	}
+}
+
+// start starts the first stage of a child. The calling thread must live as long
+// as the child: the kernel kills the child when the thread ends.
+func (b *Box) start(job Job, limits Limits) (*process, error) {
+	encoded, err := json.Marshal(spec{b.level, job.Program, job.Args, len(job.Inputs), limits})
+	if err != nil {
+		return nil, fmt.Errorf("encode spec: %w", err)
+	}
+	files := make([]*os.File, fdInputs, fdInputs+len(job.Inputs))
+	defer func() {
+		for _, f := range files {
+			if f != nil {
+				f.Close() //nolint:errcheck // the child has its own copies
+			}
+		}
+	}()
+	if files[fdSpec], err = sealedBytes("spec", encoded); err != nil {
+		return nil, err
+	}
+	for i, m := range job.Inputs {
+		f, err := m.open()
+		if err != nil {
+			return nil, fmt.Errorf("input %d: %w", i, err)
+		}
+		files = append(files, f)
+	}
+	p := &process{}
+	for _, pipe := range []struct {
+		parent, child **os.File
+		writes        bool // the parent writes
+	}{
+		{&p.stream, &files[fdStream], true}, {&p.stderr, &files[fdStderr], false},
+		{&p.output, &files[fdOutput], false}, {&p.status, &files[fdStatus], false},
+	} {
+		if *pipe.parent, *pipe.child, err = newPipe(pipe.writes); err != nil {
+			p.closePipes()
+			return nil, err
+		}
+	}
+	p.Process, err = os.StartProcess(b.executable, []string{stageName, stageConfine}, &os.ProcAttr{
+		Env: []string{}, Files: files, Sys: b.attributes(),
+	})
+	if err != nil {
+		p.closePipes()
+		return nil, b.explain(err)
+	}
+	return p, nil
+}
+
+// explain says what stops the kernel from starting a child.
+func (b *Box) explain(err error) error {
+	switch {
+	case b.level == Reduced && !errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("start child: %w", err)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("the program file must be readable and executable by every user (chmod 755), and not on a file system "+
+			"mounted noexec, because children run as another user; start child: %w", err)
+	}
+	for _, s := range []struct{ path, value, words string }{
+		{"/proc/sys/user/max_user_namespaces", "0", "user namespaces are disabled: sysctl user.max_user_namespaces is 0"},
+		{"/proc/sys/kernel/unprivileged_userns_clone", "0", "user namespaces are disabled for ordinary users: " +
+			"sysctl kernel.unprivileged_userns_clone is 0"},
+		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts user namespaces: " +
+			"sysctl kernel.apparmor_restrict_unprivileged_userns is 1"},
+	} {
+		if text, _ := os.ReadFile(s.path); strings.TrimSpace(string(text)) == s.value {
+			return fmt.Errorf("%s; start child: %w", s.words, err)
+		}
+	}
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) {
+		return fmt.Errorf("there are as many namespaces as this user may have: see sysctl user.max_*_namespaces; start child: %w", err)
+	}
+	if filtered() {
+		return fmt.Errorf("a system call filter, such as a container's, refuses namespaces "+
+			"(docker run --security-opt seccomp=unconfined lifts it); start child: %w", err)
+	}
+	return fmt.Errorf("the kernel refuses namespaces, as it does inside a chroot or where they are not built in; start child: %w", err)
+}
+
+// filtered reports whether this process itself has a system call filter.
+func filtered() bool {
+	mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
+	return err != nil || mode != unix.SECCOMP_MODE_DISABLED
+}
+
+// pipeSize is what pipes of data ask for; the kernel's default of 64 KiB stays
+// where a user has too many.
+const pipeSize = 256 << 10
+
+// newPipe makes a pipe. The child's end blocks, so that the child needs no
+// poller and no descriptors for one; the parent's end does not.
+func newPipe(parentWrites bool) (parent, child *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("make pipe: %w", err)
+	}
+	mine, its := fds[0], fds[1]
+	if parentWrites {
+		mine, its = its, mine
+	}
+	_, _ = unix.FcntlInt(uintptr(mine), unix.F_SETPIPE_SZ, pipeSize)
+	if err := unix.SetNonblock(mine, true); err != nil {
+		unix.Close(mine) //nolint:errcheck // nothing was written
+		unix.Close(its)  //nolint:errcheck // nothing was written
+		return nil, nil, fmt.Errorf("make pipe: %w", err)
+	}
+	return os.NewFile(uintptr(mine), "pipe"), os.NewFile(uintptr(its), "pipe"), nil
+}
+
+// attributes says how the kernel makes the child. A session of its own keeps
+// the terminal's interrupt from children: the server decides when they end.
+func (b *Box) attributes() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setsid: true}
+	if b.privileged || b.level == Strict {
+		a.Credential = &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: !b.privileged}
+	}
+	if b.level == Reduced {
+		return a
+	}
+	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
+		unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+	uid, gid := os.Geteuid(), os.Getegid()
+	if b.privileged {
+		uid, gid = nobody, nobody
+	}
+	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: uid, Size: 1}}
+	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: gid, Size: 1}}
+	a.GidMappingsEnableSetgroups = b.privileged
+	// The first stage needs these inside its own user namespace to arrange it,
+	// and gives them up before the second.
+	a.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+	return a
+}
+
+// mayBecomeNobody reports whether this process may start others as the user
+// and group 65534 of the host.
+func mayBecomeNobody() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if os.Geteuid() != 0 || unix.Capget(&header, &data[0]) != nil {
+		return false
+	}
+	const need = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+	return data[0].Effective&need == need && mapsNobody("/proc/self/uid_map") && mapsNobody("/proc/self/gid_map")
+}
+
+// mapsNobody reports whether a user namespace's map has the id 65534.
+func mapsNobody(path string) bool {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		first, err1 := strconv.ParseInt(f[0], 10, 64)
+		size, err2 := strconv.ParseInt(f[2], 10, 64)
+		if err1 == nil && err2 == nil && first <= nobody && nobody < first+size {
+			return true
+		}
+	}
+	return false
+}
