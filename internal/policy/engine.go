@@ -122,7 +122,7 @@ var (
 	provider = cedar.NewEntityUID("Tenant", "provider")
 	groups   = func() map[Role]cedar.EntityUIDSet {
 		m := map[Role]cedar.EntityUIDSet{}
-		for _, r := range Roles {
+		for _, r := range append(Roles[:], Departing) {
 			m[r] = cedar.NewEntityUIDSet(cedar.NewEntityUID("Role", cedar.String(r)))
 		}
 		return m

@@ -20,7 +20,11 @@ const (
 	TenantUser  Role = "tenant_user"
 )
 
-// Roles lists the roles.
+// Departing is what a tenant admin is while the tenant is offboarded: it reads and
+// exports. No user or key has it of itself, so it is neither Valid nor in Roles.
+const Departing Role = "departing"
+
+// Roles lists the roles that users and keys have.
 var Roles = [...]Role{SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser}
 
 // Staff reports whether the role is one of the provider's.
@@ -69,12 +73,14 @@ func (p Principal) Actor() string {
 // whole reports whether the parts of a principal fit each other.
 func (p Principal) whole() bool {
 	switch {
-	case p.Credential == "" || !p.Role.Valid():
+	case p.Credential == "":
 		return false
 	case p.Role.Staff():
 		return p.Tenant == ""
+	case p.Role.Valid() || p.Role == Departing:
+		return p.Tenant.Valid()
 	}
-	return p.Tenant.Valid()
+	return false
 }
 
 // Resource is what an action is about.

@@ -70,7 +70,7 @@ type template struct {
 func (e *Engine) makeTemplates() map[template][]tenant.Permission {
 	const anyone = tenant.ID("ten_00000000000000000000000000")
 	made := map[template][]tenant.Permission{}
-	for _, role := range Roles {
+	for role := range groups {
 		for _, kind := range []Kind{Session, APIKey, SSHKey, Setup} {
 			p := Principal{Credential: "anyone", Kind: kind, Role: role}
 			if !role.Staff() {
