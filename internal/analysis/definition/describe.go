@@ -1,0 +1,113 @@
+package definition
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Describe puts the definition into plain words for a tenant admin who is to
+// accept it: what is used, who gets what, under which rules. One sentence or
+// two an item.
+func Describe(d *Definition) []string {
+	var words []string
+	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
+	used := d.uses()
+	for _, dataset := range d.Datasets {
+		if len(used[dataset]) == 0 {
+			add("It counts the rows of your dataset %s and reads none of its columns.", dataset)
+		} else {
+			add("It reads these columns of your dataset %s and no others: %s.", dataset, strings.Join(used[dataset], ", "))
+		}
+		var only []string
+		for _, f := range d.Filters {
+			if f.Dataset == dataset {
+				only = append(only, f.words())
+			}
+		}
+		if len(only) > 0 {
+			add("Of the dataset %s only those rows count where %s.", dataset, strings.Join(only, ", and "))
+		}
+	}
+	if len(d.Groups) > 0 {
+		add("Results are divided into cells, one for each combination of %s.", strings.Join(d.Groups, ", "))
+	} else {
+		add("Results are one cell for all rows.")
+	}
+	for _, m := range d.Measures {
+		add("%s is %s, given with %s.", m.Name, m.words(), counted(m.Decimals, "decimal"))
+	}
+	add("Each participant receives the cells that it contributed to, and no others. Nobody else receives results.")
+	if d.OwnValue {
+		add("Beside each result a recipient sees its own value, which nobody else sees.")
+	}
+	words = append(words, d.Rules.words()...)
+	add("A run needs at least %d participants.", d.Quorum)
+	return words
+}
+
+// words say how the measure comes about.
+func (m Measure) words() string {
+	rows := "number of rows"
+	if m.Column != "" {
+		rows = "number of values of " + m.Column
+	}
+	own := map[Own]string{OwnSum: "sum of " + m.Column, OwnMean: "mean of " + m.Column, OwnCount: rows}[m.Own]
+	switch m.Function {
+	case Count:
+		return fmt.Sprintf("the %s in %s of all participants together", rows, m.Dataset)
+	case Sum:
+		return fmt.Sprintf("the total over the participants of each one's %s in %s", own, m.Dataset)
+	}
+	return fmt.Sprintf("the mean over the participants of each one's %s in %s", own, m.Dataset)
+}
+
+// words say what the rules promise, and where they promise nothing.
+func (r Rules) words() []string {
+	words := []string{fmt.Sprintf("A cell is shown only if at least %d organisations contributed to it; tenants of one owner count as one.", r.MinContributors)}
+	if r.MinContributors < safeMinimum {
+		words = append(words, "Warning: with 2 contributors each can compute the other's value exactly. Every recipient has to accept this, and every result says so.")
+	}
+	if r.PPercent > 0 {
+		words = append(words, fmt.Sprintf("A cell is hidden from a recipient that could work out another organisation's value to within %d %% (p %% rule).", r.PPercent))
+	} else {
+		words = append(words, "Warning: the p % rule is off, so a recipient may be able to work out a large contributor's value closely.")
+	}
+	if d := r.Dominance; d.On() {
+		words = append(words, fmt.Sprintf("A cell is hidden if %s more than %d %% of it, or of what remains of it without the recipient's own part (dominance rule).", makeUp(d.N), d.K))
+	} else {
+		words = append(words, "Warning: the dominance rule is off, so two contributors who tell each other their values may be able to work out a third's.")
+	}
+	if needed := r.contributorsNeeded(); needed > r.MinContributors {
+		words = append(words, fmt.Sprintf("Because of these rules a cell in truth needs at least %d organisations.", needed))
+	}
+	return words
+}
+
+// contributorsNeeded is the number of organisations below which some rule hides every cell.
+func (r Rules) contributorsNeeded() int {
+	needed := r.MinContributors
+	if r.PPercent > 0 {
+		needed = max(needed, 3) // of two, nothing hides the other
+	}
+	if r.Dominance.On() {
+		needed = max(needed, r.Dominance.N+2) // without the recipient there must be more than N
+	}
+	return needed
+}
+
+func makeUp(n int) string {
+	if n == 1 {
+		return "one organisation makes up"
+	}
+	return fmt.Sprintf("%d organisations together make up", n)
+}
+
+func counted(n int, unit string) string {
+	switch n {
+	case 0:
+		return "no " + unit + "s"
+	case 1:
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

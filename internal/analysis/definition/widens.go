@@ -1,0 +1,181 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Widens says in words what the next version of a definition uses, releases or
+// relaxes beyond the old one. If it returns nothing, an acceptance of the old
+// version still covers the next. Whatever is uncertain is in the list: a group
+// taken away, a filter added or tightened uses no more data, but makes other
+// cells, and those can be compared with what was released before.
+//
+// Titles, descriptions, the look of results and the limits of a run do not
+// matter, nor does what is only taken away: a measure, decimals, own values.
+func Widens(old, next *Definition) []string {
+	w := &widening{old: old, next: next}
+	if old.Name != next.Name {
+		w.add("it is another analysis, %s instead of %s", next.Name, old.Name)
+	}
+	if old.Recipients != next.Recipients {
+		w.add("the results go to %s instead of %s", next.Recipients, old.Recipients)
+	}
+	w.data()
+	w.groups()
+	w.filters()
+	w.measures()
+	if next.OwnValue && !old.OwnValue {
+		w.add("each recipient's own values are in its results")
+	}
+	w.rules()
+	return w.words
+}
+
+type widening struct {
+	old, next *Definition
+	words     []string
+}
+
+func (w *widening) add(format string, args ...any) {
+	w.words = append(w.words, fmt.Sprintf(format, args...))
+}
+
+// uses lists the columns that the definition reads of each of its datasets, in
+// the order in which it names them.
+func (d *Definition) uses() map[string][]string {
+	used := map[string][]string{}
+	for _, dataset := range d.Datasets {
+		used[dataset] = slices.Clone(d.Groups)
+	}
+	also := func(dataset, column string) {
+		if column != "" && !slices.Contains(used[dataset], column) {
+			used[dataset] = append(used[dataset], column)
+		}
+	}
+	for _, f := range d.Filters {
+		also(f.Dataset, f.Column)
+	}
+	for _, m := range d.Measures {
+		also(m.Dataset, m.Column)
+	}
+	return used
+}
+
+func (w *widening) data() {
+	before, after := w.old.uses(), w.next.uses()
+	for _, dataset := range slices.Sorted(maps.Keys(after)) {
+		columns, known := before[dataset]
+		if !known {
+			w.add("the dataset %s is used", dataset)
+			continue
+		}
+		for _, column := range after[dataset] {
+			if !slices.Contains(columns, column) {
+				w.add("the column %s of the dataset %s is used", column, dataset)
+			}
+		}
+	}
+}
+
+func (w *widening) groups() {
+	for _, g := range w.next.Groups {
+		if !slices.Contains(w.old.Groups, g) {
+			w.add("cells are also divided by %s, so each has fewer contributors", g)
+		}
+	}
+	for _, g := range w.old.Groups {
+		if !slices.Contains(w.next.Groups, g) {
+			w.add("cells are no longer divided by %s, so they can be compared with the smaller ones released before", g)
+		}
+	}
+}
+
+func (w *widening) filters() {
+	find := func(filters []Filter, like Filter) (Filter, bool) {
+		i := slices.IndexFunc(filters, func(f Filter) bool { return f.Dataset == like.Dataset && f.Column == like.Column })
+		if i < 0 {
+			return Filter{}, false
+		}
+		return filters[i], true
+	}
+	for _, f := range w.old.Filters {
+		if !slices.Contains(w.next.Datasets, f.Dataset) {
+			continue
+		}
+		switch g, ok := find(w.next.Filters, f); {
+		case !ok:
+			w.add("rows of the dataset %s count even where not (%s)", f.Dataset, f.words())
+		case f.words() != g.words():
+			w.add("rows of the dataset %s count where (%s) instead of (%s)", f.Dataset, g.words(), f.words())
+		}
+	}
+	for _, f := range w.next.Filters {
+		if _, ok := find(w.old.Filters, f); !ok && slices.Contains(w.old.Datasets, f.Dataset) {
+			w.add("rows of the dataset %s count only where (%s), which can be compared with the cells of all rows released before", f.Dataset, f.words())
+		}
+	}
+}
+
+// words say which rows pass, the same for lists in any order.
+func (f Filter) words() string {
+	switch {
+	case len(f.Equals) > 0:
+		values := slices.Sorted(slices.Values(f.Equals))
+		for i, v := range values {
+			values[i] = fmt.Sprintf("%q", v)
+		}
+		return f.Column + " is " + strings.Join(values, " or ")
+	case f.To == "":
+		return fmt.Sprintf("%s is %s or more", f.Column, f.From)
+	case f.From == "":
+		return fmt.Sprintf("%s is %s or less", f.Column, f.To)
+	}
+	return fmt.Sprintf("%s is from %s to %s", f.Column, f.From, f.To)
+}
+
+func (w *widening) measures() {
+	type identity struct {
+		dataset, column string
+		function        Function
+		own             Own
+	}
+	of := func(m Measure) identity { return identity{m.Dataset, m.Column, m.Function, m.Own} }
+	decimals := map[identity]int{}
+	for _, m := range w.old.Measures {
+		decimals[of(m)] = max(decimals[of(m)], m.Decimals+1)
+	}
+	for _, m := range w.next.Measures {
+		switch known := decimals[of(m)]; {
+		case known == 0:
+			w.add("%s is released: %s", m.Name, m.words())
+		case m.Decimals >= known:
+			w.add("%s is released with %s instead of %s", m.Name, counted(m.Decimals, "decimal"), counted(known-1, "decimal"))
+		}
+	}
+}
+
+func (w *widening) rules() {
+	o, n := w.old.Rules, w.next.Rules
+	if n.MinContributors < o.MinContributors {
+		w.add("a cell needs %d contributors instead of %d", n.MinContributors, o.MinContributors)
+	}
+	switch {
+	case n.PPercent == 0 && o.PPercent > 0:
+		w.add("the p %% rule is off")
+	case n.PPercent < o.PPercent:
+		w.add("the p %% rule asks for %d %% instead of %d %%", n.PPercent, o.PPercent)
+	}
+	switch {
+	case !o.Dominance.On():
+	case !n.Dominance.On():
+		w.add("the dominance rule is off")
+	case n.Dominance.N < o.Dominance.N || n.Dominance.K > o.Dominance.K:
+		w.add("the dominance rule is (%d,%d) instead of (%d,%d)", n.Dominance.N, n.Dominance.K, o.Dominance.N, o.Dominance.K)
+	}
+	if w.next.Quorum < w.old.Quorum {
+		w.add("a run needs %d participants instead of %d", w.next.Quorum, w.old.Quorum)
+	}
+}
