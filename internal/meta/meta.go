@@ -10,7 +10,8 @@
 // window functions. Text compares by its bytes. Not usable, because the two
 // differ: the order of NULLs (say NULLS LAST), LIKE on other than ASCII, FOR
 // UPDATE, and functions of dates and JSON. One statement per call, and only
-// SELECT, VALUES, WITH, INSERT, UPDATE and DELETE.
+// SELECT, VALUES, WITH, INSERT, UPDATE and DELETE. Migrations make tables and
+// indexes, no views.
 //
 // # Tenants
 //
@@ -28,6 +29,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 
 	"tributary/internal/fault"
 	"tributary/internal/tenant"
@@ -61,6 +63,8 @@ type core struct {
 	engine     engine
 	statements statements
 	turn       chan struct{} // held by the transaction that retries under contention
+	closing    sync.Once
+	closed     error
 }
 
 // engine is one of the two databases. Its errors are classified already.
@@ -128,7 +132,11 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 }
 
 // Close ends all connections and gives up the lock. Transactions that still run fail.
-func (db *DB) Close() error { return db.engine.close() }
+// Closing again does nothing.
+func (db *DB) Close() error {
+	db.closing.Do(func() { db.closed = db.engine.close() })
+	return db.closed
+}
 
 // Engine returns "sqlite" or "postgres", for manifests and fsck. No SQL may depend on it.
 func (db *DB) Engine() string { return db.engine.name() }

@@ -51,7 +51,9 @@ func (db *postgresDB) close() error {
 	if db.holder != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		_ = db.holder.Close(ctx) // the lock ends with the connection either way
+		// The lock ends with the connection, but the server may take its time to see that.
+		_, _ = db.holder.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+		_ = db.holder.Close(ctx)
 	}
 	return nil
 }
@@ -260,9 +262,7 @@ func (db *postgresDB) verify(ctx context.Context) ([]string, error) {
 
 // hold takes the lock that makes this the one active server on the schema.
 func (db *postgresDB) hold(ctx context.Context, c Config, schema string) error {
-	h := fnv.New64a()
-	h.Write([]byte("tributary/" + schema))
-	key := int64(h.Sum64()) //nolint:gosec // any 64 bits will do
+	key := lockKey(schema)
 	var got bool
 	if err := db.holder.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, key).Scan(&got); err != nil || got {
 		return err
@@ -273,6 +273,12 @@ func (db *postgresDB) hold(ctx context.Context, c Config, schema string) error {
 	c.Log.InfoContext(ctx, "waiting until the other server ends", "schema", schema)
 	_, err := db.holder.Exec(ctx, `SELECT pg_advisory_lock($1)`, key)
 	return err
+}
+
+func lockKey(schema string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte("tributary/" + schema))
+	return int64(h.Sum64()) //nolint:gosec // any 64 bits will do
 }
 
 // How often the connection that holds the lock is asked whether it is still

@@ -67,7 +67,7 @@ func start() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a cluster: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := os.MkdirTemp(memory(), "pg")
 	if err != nil {
 		return "", err
 	}
@@ -104,6 +104,17 @@ func start() (string, error) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// memory returns a directory in memory if the system has one with room, which
+// starts the cluster ten times as fast, and otherwise "", the temporary directory.
+func memory() string {
+	const shm, room = "/dev/shm", 1 << 30
+	var s syscall.Statfs_t
+	if syscall.Statfs(shm, &s) != nil || s.Bavail*uint64(s.Bsize) < room { //nolint:gosec // a block's size
+		return ""
+	}
+	return shm
 }
 
 // binaries returns the directory with PostgreSQL's programs.

@@ -1,0 +1,424 @@
+-- What the migrations add up to. Written by go test ./internal/meta -run SchemaFile -update.
+
+CREATE TABLE acceptances (
+    tenant     TEXT NOT NULL REFERENCES tenants (id),
+    analysis   TEXT NOT NULL REFERENCES analyses (id),
+    version    BIGINT NOT NULL,
+    decision   TEXT NOT NULL,                  -- accepted, declined
+    decided_at BIGINT NOT NULL,
+    decided_by TEXT NOT NULL,
+    mac        BYTEA NOT NULL,
+    PRIMARY KEY (tenant, analysis, version)
+);
+
+CREATE TABLE analyses (
+    id         TEXT PRIMARY KEY,
+    version    BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL
+);
+
+CREATE TABLE analysis_versions (
+    analysis   TEXT NOT NULL REFERENCES analyses (id),
+    version    BIGINT NOT NULL,
+    source     TEXT NOT NULL,
+    hash       BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    PRIMARY KEY (analysis, version)
+);
+
+CREATE TABLE api_keys (
+    id            TEXT PRIMARY KEY,
+    tenant        TEXT NOT NULL,
+    role          TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    secret_hash   BYTEA NOT NULL UNIQUE,
+    hint          TEXT NOT NULL,               -- last characters, to tell keys apart
+    ip_allow      TEXT NOT NULL DEFAULT '[]',
+    provider_made BIGINT NOT NULL DEFAULT 0,
+    created_at    BIGINT NOT NULL,
+    created_by    TEXT NOT NULL,
+    expires_at    BIGINT,
+    used_at       BIGINT,
+    revoked_at    BIGINT,
+    revoked_by    TEXT NOT NULL DEFAULT '',
+    mac           BYTEA NOT NULL
+);
+CREATE INDEX api_keys_tenant ON api_keys (tenant);
+
+CREATE TABLE audit_checkpoints (
+    seq       BIGINT PRIMARY KEY,
+    at        BIGINT NOT NULL,
+    body      BYTEA NOT NULL,                  -- the heads of all chains
+    prev      BYTEA NOT NULL,
+    hash      BYTEA NOT NULL,
+    key_id    TEXT NOT NULL,
+    signature BYTEA NOT NULL
+);
+
+CREATE TABLE audit_entries (
+    tenant  TEXT NOT NULL,                     -- which chain; '' is the provider's
+    seq     BIGINT NOT NULL,
+    at      BIGINT NOT NULL,
+    actor   TEXT NOT NULL,
+    verb    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    details BYTEA NOT NULL,                    -- sealed with the tenant's key
+    prev    BYTEA NOT NULL,
+    hash    BYTEA NOT NULL,
+    PRIMARY KEY (tenant, seq)
+);
+
+CREATE TABLE audit_heads (
+    tenant TEXT PRIMARY KEY,
+    seq    BIGINT NOT NULL,
+    hash   BYTEA NOT NULL
+);
+
+CREATE TABLE dataset_versions (
+    dataset    TEXT NOT NULL REFERENCES datasets (id),
+    version    BIGINT NOT NULL,
+    source     TEXT NOT NULL,                  -- the YAML as applied
+    hash       BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    PRIMARY KEY (dataset, version)
+);
+
+CREATE TABLE datasets (
+    id         TEXT PRIMARY KEY,
+    version    BIGINT NOT NULL,                -- the current one
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL
+);
+
+CREATE TABLE external_ids (
+    external_id TEXT PRIMARY KEY,
+    tenant      TEXT NOT NULL REFERENCES tenants (id),
+    position    BIGINT NOT NULL,
+    mac         BYTEA NOT NULL
+);
+CREATE INDEX external_ids_tenant ON external_ids (tenant, position);
+
+CREATE TABLE idempotency_keys (
+    actor        TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    request_hash BYTEA NOT NULL,
+    status       BIGINT NOT NULL,              -- 0 while the first request runs
+    response     BYTEA,
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (actor, key)
+);
+
+CREATE TABLE job_turns (
+    tenant    TEXT PRIMARY KEY,
+    served_at BIGINT NOT NULL                  -- when this tenant last got a worker: the longest ago goes first
+);
+
+CREATE TABLE jobs (
+    id               TEXT PRIMARY KEY,
+    kind             TEXT NOT NULL,
+    tenant           TEXT NOT NULL,            -- whose turn it takes; '' is the provider's
+    subject          TEXT NOT NULL,            -- the submission's or run's id
+    payload          BYTEA NOT NULL,
+    state            TEXT NOT NULL,            -- queued, running, succeeded, failed, cancelled
+    attempts         BIGINT NOT NULL DEFAULT 0,
+    max_attempts     BIGINT NOT NULL,
+    run_after        BIGINT NOT NULL,
+    lease            TEXT NOT NULL DEFAULT '', -- changes at each attempt; a stale worker's writes name an old one
+    lease_until      BIGINT,
+    cancel_requested BIGINT NOT NULL DEFAULT 0,
+    stage            TEXT NOT NULL DEFAULT '',
+    done             BIGINT NOT NULL DEFAULT 0,
+    total            BIGINT NOT NULL DEFAULT 0,
+    error_kind       TEXT NOT NULL DEFAULT '',
+    error            TEXT NOT NULL DEFAULT '',
+    created_at       BIGINT NOT NULL,
+    started_at       BIGINT,
+    finished_at      BIGINT
+);
+CREATE INDEX jobs_queue ON jobs (state, run_after);
+CREATE INDEX jobs_subject ON jobs (subject);
+
+CREATE TABLE offboardings (
+    tenant       TEXT PRIMARY KEY REFERENCES tenants (id),
+    requested_at BIGINT NOT NULL,
+    requested_by TEXT NOT NULL,
+    erase_after  BIGINT NOT NULL,
+    hastened_by  TEXT NOT NULL DEFAULT '',     -- the second admin who set the grace to nothing
+    exported_at  BIGINT,
+    finished_at  BIGINT,
+    receipt      BYTEA,
+    signature    BYTEA
+);
+
+CREATE TABLE organisations (
+    id             TEXT PRIMARY KEY,
+    name           TEXT NOT NULL UNIQUE,
+    verified_at    BIGINT,
+    verified_by    TEXT NOT NULL DEFAULT '',
+    evidence       TEXT NOT NULL DEFAULT '',
+    created_at     BIGINT NOT NULL,
+    created_by     TEXT NOT NULL,
+    modified_at    BIGINT NOT NULL,
+    modified_by    TEXT NOT NULL,
+    times_modified BIGINT NOT NULL DEFAULT 0,
+    mac            BYTEA NOT NULL
+);
+
+CREATE TABLE releases (
+    id           TEXT PRIMARY KEY,
+    run          TEXT NOT NULL REFERENCES runs (id),
+    analysis     TEXT NOT NULL,
+    version      BIGINT NOT NULL,
+    date         TEXT NOT NULL,
+    snapshot     BYTEA NOT NULL UNIQUE,        -- one release for one snapshot, for ever
+    manifest     BYTEA NOT NULL,
+    signature    BYTEA NOT NULL,
+    created_at   BIGINT NOT NULL
+);
+
+CREATE TABLE results (
+    id            TEXT PRIMARY KEY,
+    tenant        TEXT NOT NULL REFERENCES tenants (id),
+    release_id    TEXT NOT NULL REFERENCES releases (id),
+    analysis      TEXT NOT NULL,
+    date          TEXT NOT NULL,
+    name          BYTEA NOT NULL,              -- file name without ending, sealed with the pool key
+    csv_object    TEXT NOT NULL,
+    parquet_object TEXT NOT NULL,
+    row_count     BIGINT NOT NULL,
+    suppressed    BIGINT NOT NULL,
+    marked        BIGINT NOT NULL,             -- 1: made under a minimum below 3
+    created_at    BIGINT NOT NULL,
+    downloaded_at BIGINT,
+    UNIQUE (release_id, tenant)
+);
+CREATE INDEX results_tenant ON results (tenant, created_at);
+
+CREATE TABLE run_inputs (
+    run          TEXT NOT NULL REFERENCES runs (id),
+    tenant       TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    dataset      TEXT NOT NULL,
+    submission   TEXT NOT NULL,
+    object       TEXT NOT NULL,
+    commitment   BYTEA NOT NULL,
+    PRIMARY KEY (run, tenant, dataset)
+);
+
+CREATE TABLE run_log (
+    run     TEXT NOT NULL REFERENCES runs (id),
+    seq     BIGINT NOT NULL,
+    at      BIGINT NOT NULL,
+    level   TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+);
+
+CREATE TABLE runs (
+    id           TEXT PRIMARY KEY,
+    analysis     TEXT NOT NULL REFERENCES analyses (id),
+    version      BIGINT NOT NULL,
+    date         TEXT NOT NULL,
+    state        TEXT NOT NULL,                -- queued, running, succeeded, withheld, skipped, failed, cancelled
+    reason       TEXT NOT NULL DEFAULT '',
+    job          TEXT NOT NULL,
+    started_by   TEXT NOT NULL,
+    snapshot     BYTEA,                        -- hash over definition, date and inputs
+    release_id   TEXT NOT NULL DEFAULT '',
+    participants BIGINT NOT NULL DEFAULT 0,
+    created_at   BIGINT NOT NULL,
+    started_at   BIGINT,
+    finished_at  BIGINT
+);
+CREATE INDEX runs_analysis ON runs (analysis, date);
+CREATE INDEX runs_created ON runs (created_at);
+
+CREATE TABLE saga_steps (
+    saga   TEXT NOT NULL REFERENCES sagas (id),
+    tenant TEXT NOT NULL,
+    ord    BIGINT NOT NULL,
+    step   TEXT NOT NULL,
+    state  TEXT NOT NULL,                      -- done, compensated
+    detail TEXT NOT NULL DEFAULT '',
+    at     BIGINT NOT NULL,
+    PRIMARY KEY (saga, ord)
+);
+
+CREATE TABLE sagas (
+    id              TEXT PRIMARY KEY,
+    kind            TEXT NOT NULL,             -- onboard, offboard
+    tenant          TEXT NOT NULL,
+    idempotency_key TEXT UNIQUE,
+    request         BYTEA NOT NULL,
+    state           TEXT NOT NULL,             -- running, done, compensating, compensated
+    error           TEXT NOT NULL DEFAULT '',
+    actor           TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    finished_at     BIGINT
+);
+CREATE INDEX sagas_open ON sagas (state);
+CREATE INDEX sagas_tenant ON sagas (tenant);
+
+CREATE TABLE sessions (
+    id             TEXT PRIMARY KEY,
+    tenant         TEXT NOT NULL,
+    user_id        TEXT NOT NULL REFERENCES users (id),
+    token_hash     BYTEA NOT NULL UNIQUE,
+    previous_hash  BYTEA UNIQUE,               -- the token before the last rotation
+    created_at     BIGINT NOT NULL,
+    rotated_at     BIGINT NOT NULL,
+    used_at        BIGINT NOT NULL,
+    idle_until     BIGINT NOT NULL,
+    absolute_until BIGINT NOT NULL,
+    revoked_at     BIGINT,
+    address        TEXT NOT NULL DEFAULT '',
+    agent          TEXT NOT NULL DEFAULT '',
+    mac            BYTEA NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_id);
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value BYTEA NOT NULL
+);
+
+CREATE TABLE setup_links (
+    token_hash BYTEA PRIMARY KEY,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT
+);
+
+CREATE TABLE sign_in_failures (
+    subject      TEXT PRIMARY KEY,             -- an account's or an address's, hashed
+    failures     BIGINT NOT NULL,
+    first_at     BIGINT NOT NULL,
+    locked_until BIGINT
+);
+
+CREATE TABLE ssh_keys (
+    id            TEXT PRIMARY KEY,
+    tenant        TEXT NOT NULL,
+    user_id       TEXT NOT NULL REFERENCES users (id),
+    name          TEXT NOT NULL,
+    public_key    TEXT NOT NULL,               -- authorized_keys form without comment
+    fingerprint   TEXT NOT NULL,               -- SHA256:…
+    ip_allow      TEXT NOT NULL DEFAULT '[]',
+    provider_made BIGINT NOT NULL DEFAULT 0,
+    created_at    BIGINT NOT NULL,
+    created_by    TEXT NOT NULL,
+    expires_at    BIGINT,
+    used_at       BIGINT,
+    revoked_at    BIGINT,
+    revoked_by    TEXT NOT NULL DEFAULT '',
+    mac           BYTEA NOT NULL
+);
+CREATE UNIQUE INDEX ssh_keys_fingerprint ON ssh_keys (user_id, fingerprint);
+
+CREATE TABLE submissions (
+    id              TEXT PRIMARY KEY,
+    tenant          TEXT NOT NULL REFERENCES tenants (id),
+    dataset         TEXT NOT NULL REFERENCES datasets (id),
+    dataset_version BIGINT NOT NULL,
+    date            TEXT NOT NULL,             -- business date, YYYY-MM-DD
+    revision        BIGINT NOT NULL,           -- 1, 2, … for this tenant, dataset and date
+    state           TEXT NOT NULL,             -- received, validating, accepted, rejected, superseded, withdrawn
+    name            BYTEA NOT NULL,            -- file name, sealed with the pool key
+    channel         TEXT NOT NULL,             -- api, cli, sftp, web
+    size            BIGINT NOT NULL,
+    row_count       BIGINT,
+    column_count    BIGINT,
+    error_count     BIGINT,
+    verdict         BYTEA,                     -- sealed with the vault key: problems with row, column, reason
+    object          TEXT NOT NULL,             -- vault_objects.id of the file; '' once deleted
+    accepted_object TEXT NOT NULL DEFAULT '',
+    commitment      BYTEA NOT NULL,
+    job             TEXT NOT NULL DEFAULT '',
+    received_at     BIGINT NOT NULL,
+    validated_at    BIGINT,
+    closed_at       BIGINT,                    -- when superseded or withdrawn
+    submitted_by    TEXT NOT NULL,
+    UNIQUE (tenant, dataset, date, revision)
+);
+CREATE INDEX submissions_period ON submissions (dataset, date, state);
+CREATE INDEX submissions_received ON submissions (received_at);
+
+CREATE TABLE tenant_keys (
+    tenant       TEXT NOT NULL REFERENCES tenants (id),
+    purpose      TEXT NOT NULL,                -- vault, pool
+    wrapped      BYTEA,                        -- null once destroyed
+    created_at   BIGINT NOT NULL,
+    destroyed_at BIGINT,
+    mac          BYTEA NOT NULL,
+    PRIMARY KEY (tenant, purpose)
+);
+
+CREATE TABLE tenants (
+    id             TEXT PRIMARY KEY,
+    slug           TEXT NOT NULL UNIQUE,
+    name           TEXT NOT NULL,
+    organisation   TEXT NOT NULL REFERENCES organisations (id),
+    tier           TEXT NOT NULL,
+    type           TEXT NOT NULL,              -- PRODUCTION, POC, TESTING
+    industry       TEXT NOT NULL DEFAULT '',
+    revenue        BIGINT,                     -- a year, in whole units of the provider's currency
+    employees      BIGINT,
+    state          TEXT NOT NULL,              -- onboarding, active, suspended, offboarding, erased
+    state_reason   TEXT NOT NULL DEFAULT '',
+    ip_allow       TEXT NOT NULL DEFAULT '[]', -- JSON list of CIDR prefixes; empty allows all
+    claimed_at     BIGINT,                     -- first submission or first sign-in of a tenant admin: from then on the provider makes no credentials
+    created_at     BIGINT NOT NULL,
+    created_by     TEXT NOT NULL,
+    modified_at    BIGINT NOT NULL,
+    modified_by    TEXT NOT NULL,
+    times_modified BIGINT NOT NULL DEFAULT 0,
+    mac            BYTEA NOT NULL
+);
+CREATE INDEX tenants_organisation ON tenants (organisation);
+
+CREATE TABLE users (
+    id             TEXT PRIMARY KEY,
+    tenant         TEXT NOT NULL,
+    login          TEXT NOT NULL,              -- the part after the dot in SLUG.USER
+    email          TEXT NOT NULL,              -- lower case
+    name           TEXT NOT NULL DEFAULT '',
+    role           TEXT NOT NULL,
+    password       TEXT NOT NULL DEFAULT '',   -- argon2id, or empty: no password
+    state          TEXT NOT NULL,              -- active, disabled
+    provider_made  BIGINT NOT NULL DEFAULT 0,  -- 1: the provider made it for a tenant
+    signed_in_at   BIGINT,
+    created_at     BIGINT NOT NULL,
+    created_by     TEXT NOT NULL,
+    modified_at    BIGINT NOT NULL,
+    modified_by    TEXT NOT NULL,
+    times_modified BIGINT NOT NULL DEFAULT 0,
+    mac            BYTEA NOT NULL,
+    UNIQUE (tenant, login),
+    UNIQUE (tenant, email)
+);
+CREATE INDEX users_email ON users (email);
+
+CREATE TABLE vault_garbage (
+    blob_key TEXT PRIMARY KEY,                 -- bytes without a row, removed in the next round
+    tenant   TEXT NOT NULL,
+    since    BIGINT NOT NULL
+);
+
+CREATE TABLE vault_objects (
+    id          TEXT PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    store       TEXT NOT NULL,                 -- input, output
+    kind        TEXT NOT NULL,                 -- file, accepted, csv, parquet
+    version     BIGINT NOT NULL,
+    blob_key    TEXT NOT NULL UNIQUE,
+    size        BIGINT NOT NULL,               -- bytes before sealing
+    sealed_size BIGINT NOT NULL,
+    digest      BYTEA NOT NULL,                -- sealed: SHA-256 of the bytes and the commitment's salt
+    commitment  BYTEA NOT NULL,                -- SHA-256(salt | SHA-256 of the bytes): says nothing to who lacks the salt
+    created_at  BIGINT NOT NULL,
+    created_by  TEXT NOT NULL
+);
+CREATE INDEX vault_objects_tenant ON vault_objects (tenant, store);
