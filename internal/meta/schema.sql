@@ -47,10 +47,19 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_tenant ON api_keys (tenant);
 
+CREATE TABLE audit_checkpoint_heads (
+    checkpoint BIGINT NOT NULL REFERENCES audit_checkpoints (seq),
+    tenant     TEXT NOT NULL,                  -- the chains that grew since the checkpoint before
+    seq        BIGINT NOT NULL,
+    hash       BYTEA NOT NULL,
+    PRIMARY KEY (checkpoint, tenant)
+);
+CREATE INDEX audit_checkpoint_heads_tenant ON audit_checkpoint_heads (tenant, checkpoint);
+
 CREATE TABLE audit_checkpoints (
     seq       BIGINT PRIMARY KEY,
     at        BIGINT NOT NULL,
-    body      BYTEA NOT NULL,                  -- the heads of all chains
+    body      BYTEA NOT NULL,                  -- what is signed: number, time, root of the heads' tree, the hash before
     prev      BYTEA NOT NULL,
     hash      BYTEA NOT NULL,
     key_id    TEXT NOT NULL,
@@ -70,11 +79,13 @@ CREATE TABLE audit_entries (
     hash    BYTEA NOT NULL,
     PRIMARY KEY (tenant, seq)
 );
+CREATE INDEX audit_entries_at ON audit_entries (at);
 
 CREATE TABLE audit_heads (
     tenant TEXT PRIMARY KEY,
     seq    BIGINT NOT NULL,
-    hash   BYTEA NOT NULL
+    hash   BYTEA NOT NULL,
+    mac    BYTEA NOT NULL
 );
 
 CREATE TABLE dataset_versions (

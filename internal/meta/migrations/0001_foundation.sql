@@ -215,22 +215,33 @@ CREATE TABLE audit_entries (
     hash    BYTEA NOT NULL,
     PRIMARY KEY (tenant, seq)
 );
+CREATE INDEX audit_entries_at ON audit_entries (at);
 
 CREATE TABLE audit_heads (
     tenant TEXT PRIMARY KEY,
     seq    BIGINT NOT NULL,
-    hash   BYTEA NOT NULL
+    hash   BYTEA NOT NULL,
+    mac    BYTEA NOT NULL
 );
 
 CREATE TABLE audit_checkpoints (
     seq       BIGINT PRIMARY KEY,
     at        BIGINT NOT NULL,
-    body      BYTEA NOT NULL,                  -- the heads of all chains
+    body      BYTEA NOT NULL,                  -- what is signed: number, time, root of the heads' tree, the hash before
     prev      BYTEA NOT NULL,
     hash      BYTEA NOT NULL,
     key_id    TEXT NOT NULL,
     signature BYTEA NOT NULL
 );
+
+CREATE TABLE audit_checkpoint_heads (
+    checkpoint BIGINT NOT NULL REFERENCES audit_checkpoints (seq),
+    tenant     TEXT NOT NULL,                  -- the chains that grew since the checkpoint before
+    seq        BIGINT NOT NULL,
+    hash       BYTEA NOT NULL,
+    PRIMARY KEY (checkpoint, tenant)
+);
+CREATE INDEX audit_checkpoint_heads_tenant ON audit_checkpoint_heads (tenant, checkpoint);
 
 CREATE TABLE vault_objects (
     id          TEXT PRIMARY KEY,
