@@ -248,6 +248,11 @@ func (db *sqliteDB) query(ctx context.Context, q querier, text string, args []an
 		if err := rows.Scan(places...); err != nil {
 			return r, err
 		}
+		for i, v := range row {
+			if b, ok := v.([]byte); ok && b == nil {
+				row[i] = []byte{} // the driver's for no bytes, which is not NULL
+			}
+		}
 		if size += rowSize(row); size > maxResult {
 			return r, errTooMuch(text)
 		}
@@ -296,7 +301,7 @@ func (db *sqliteDB) verify(ctx context.Context) ([]string, error) {
 	var problems []string
 	r, err := db.query(ctx, db.reader, "PRAGMA integrity_check", nil)
 	if fault.Is(err, fault.Damaged) {
-		return []string{err.Error()}, nil
+		return []string{"control database: " + err.Error()}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -309,13 +314,13 @@ func (db *sqliteDB) verify(ctx context.Context) ([]string, error) {
 	r, err = db.query(ctx, db.reader, `
 		SELECT "table", coalesce(rowid, 0), parent FROM pragma_foreign_key_check`, nil)
 	if fault.Is(err, fault.Damaged) {
-		return append(problems, err.Error()), nil
+		return append(problems, "control database: "+err.Error()), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range r.rows {
-		problems = append(problems, fmt.Sprintf("control database: row %v of %v refers to a row of %v that is not there", row[1], row[0], row[2]))
+		problems = append(problems, fmt.Sprintf("control database: the row of %v with rowid %v refers to a row of %v that is not there", row[0], row[1], row[2]))
 	}
 	return problems, nil
 }
