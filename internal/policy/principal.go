@@ -30,6 +30,9 @@ var Roles = [...]Role{SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser}
 // Staff reports whether the role is one of the provider's.
 func (r Role) Staff() bool { return r == SystemAdmin || r == Auditor || r == Analyst }
 
+// Admin reports whether the role manages people and credentials.
+func (r Role) Admin() bool { return r == SystemAdmin || r == TenantAdmin }
+
 // Valid reports whether r is one of Roles.
 func (r Role) Valid() bool { return r.Staff() || r == TenantAdmin || r == TenantUser }
 
