@@ -184,8 +184,13 @@ func TestTheZeroVerdictDoesNotRelease(t *testing.T) {
 
 func TestOverflowOfAMeanIsNamed(t *testing.T) {
 	t.Parallel()
-	_, err := Mean(math.MaxInt64, 1, 0, 1)
-	if !errors.Is(err, ErrOverflow) || !fault.Is(err, fault.TooLarge) {
-		t.Errorf("Mean = %v, want ErrOverflow", err)
+	for _, c := range []struct {
+		sum      int64
+		decimals int
+	}{{math.MaxInt64, 1}, {MaxResult + 1, 0}, {math.MinInt64, 0}, {1, 18}} {
+		_, err := Mean(c.sum, 1, 0, c.decimals)
+		if !errors.Is(err, ErrOverflow) || !fault.Is(err, fault.TooLarge) {
+			t.Errorf("Mean of %d with %d decimals = %v, want ErrOverflow", c.sum, c.decimals, err)
+		}
 	}
 }

@@ -8,9 +8,12 @@ import (
 	"tributary/internal/fault"
 )
 
-// ErrOverflow is in the chain of every error that says that a number does not
-// fit into 64 bits at its scale.
-var ErrOverflow = errors.New("number does not fit into 64 bits")
+// ErrOverflow is in the chain of every error that says that a number has more
+// than the 18 digits that results hold at its scale.
+var ErrOverflow = errors.New("number has more than 18 digits")
+
+// MaxResult is the largest size of a number in a result, in units of its last place.
+const MaxResult = 1_000_000_000_000_000_000 - 1
 
 // MaxScale is the largest number of decimal places that Mean takes.
 const MaxScale = 18
@@ -31,7 +34,7 @@ func Mean(sum int64, n int64, scale, decimals int) (int64, error) {
 		divisor = product(power10[scale-decimals], uint64(n))
 	}
 	q, ok := quotient(top, divisor)
-	if !ok || q > math.MaxInt64 {
+	if !ok || q > MaxResult {
 		return 0, fault.Wrap(fault.TooLarge, ErrOverflow, "A value is too large to be given with %d decimals.", decimals)
 	}
 	if sum < 0 {

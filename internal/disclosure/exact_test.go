@@ -24,9 +24,9 @@ func TestMeanRoundsHalfAwayFromZero(t *testing.T) {
 		{125, 1, 2, 1, 13}, {124, 1, 2, 1, 12}, {-125, 1, 2, 1, -13}, // own value: only rounded
 		{149, 10, 2, 0, 0},
 		{149, 3, 2, 0, 0}, {150, 3, 2, 0, 1}, // one rounding: 0.4967 is not first 0.5
-		{math.MaxInt64, 1, 0, 0, math.MaxInt64},
-		{math.MinInt64, 2, 0, 0, math.MinInt64 / 2},
-		{math.MaxInt64, math.MaxInt64, 0, 18, 1e18},
+		{MaxResult, 1, 0, 0, MaxResult},
+		{math.MinInt64, 10, 0, 0, -922337203685477581},
+		{math.MaxInt64, math.MaxInt64, 0, 17, 1e17},
 		{math.MaxInt64, math.MaxInt64, 18, 0, 0},
 		{math.MaxInt64, 1, 18, 0, 9},
 		{-math.MaxInt64, 9, 18, 0, -1},
@@ -56,7 +56,7 @@ func TestMeanIsExact(t *testing.T) {
 		switch {
 		case errors.Is(err, ErrOverflow):
 			overflows++
-			if new(big.Int).Abs(want).Cmp(big.NewInt(math.MaxInt64)) <= 0 {
+			if new(big.Int).Abs(want).Cmp(big.NewInt(MaxResult)) <= 0 {
 				t.Fatalf("Mean(%d, %d, %d, %d) overflows, want %v", sum, n, scale, decimals, want)
 			}
 		case err != nil || big.NewInt(got).Cmp(want) != 0:
