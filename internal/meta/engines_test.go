@@ -126,6 +126,14 @@ func TestCompactLeavesNothingOfDeletedRows(t *testing.T) {
 		if len(found()) == 0 {
 			t.Fatal("the rows were gone before: the test sees nothing")
 		}
+		if err := db.Raw(t.Context(), `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+			t.Fatal(err)
+		}
+		if in := found(); len(in) > 0 {
+			t.Fatalf("deleted rows were not overwritten in %v", in)
+		}
+		exec(t, db, `INSERT INTO kinds (id, t) VALUES (1, $1)`, canary)
+		exec(t, db, `DELETE FROM kinds`)
 		if err := db.Compact(t.Context()); err != nil {
 			t.Fatal(err)
 		}

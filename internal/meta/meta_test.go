@@ -177,6 +177,17 @@ func TestOnlyOneServerIsActive(t *testing.T) {
 	})
 }
 
+func TestAClosedDatabaseCanBeOpenedAtOnce(t *testing.T) {
+	t.Parallel()
+	metatest.EachURL(t, func(t *testing.T, url string) {
+		for range 5 {
+			if err := open(t, url).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 func TestALostLockStopsTheServer(t *testing.T) {
 	t.Parallel()
 	url := metatest.Postgres(t)
@@ -274,6 +285,7 @@ func TestASuperuserIsRefused(t *testing.T) {
 	ctx := t.Context()
 	conn := connect(t, super)
 	for _, q := range []string{
+		"DROP ROLE IF EXISTS meta_bypass, meta_member, meta_nobody",
 		"CREATE ROLE meta_bypass LOGIN BYPASSRLS", "CREATE ROLE meta_member LOGIN IN ROLE postgres", "CREATE ROLE meta_nobody LOGIN",
 	} {
 		if _, err := conn.Exec(ctx, q); err != nil {

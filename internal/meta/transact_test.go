@@ -112,8 +112,9 @@ func TestACancelledTransactionRollsBack(t *testing.T) {
 		wantKind(t, db.Transact(ctx, func(*meta.DB) error { return nil }), fault.Cancelled)
 		_, err = db.Exec(ctx, insertCounter, "b", 1)
 		wantKind(t, err, fault.Cancelled)
-		if n := counters(t, db); n != 0 {
-			t.Fatalf("got %d rows, want none", n)
+		exec(t, db, insertCounter, "c", 1) // nothing is held that others need
+		if n := counters(t, db); n != 1 {
+			t.Fatalf("got %d rows, want only the last", n)
 		}
 	})
 }
