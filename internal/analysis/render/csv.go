@@ -103,21 +103,17 @@ func writeText(b *bufio.Writer, s string) {
 
 // Harmless puts a ' before a text that a spreadsheet could take for a formula:
 // one that begins with = + - @, in ASCII or a form that is taken for it, or
-// with TAB, CR, LF or NUL; spaces and invisible characters before these do not
-// help it, since some readers drop them. Other texts come back unchanged.
+// with a control character such as TAB, CR, LF and NUL. Spaces and invisible
+// characters are looked past, since some readers drop them. Other texts come
+// back unchanged.
 func Harmless(s string) string {
-	if s == "" {
-		return s
-	}
-	if c := s[0]; c < ' ' || c == 0x7f {
-		return "'" + s
-	}
-	rest := strings.TrimLeftFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) })
-	for _, r := range rest {
-		if strings.ContainsRune(triggers, r) {
+	for _, r := range s {
+		switch {
+		case unicode.IsControl(r) || strings.ContainsRune(triggers, r):
 			return "'" + s
+		case unicode.IsGraphic(r) && !unicode.IsSpace(r):
+			return s
 		}
-		break
 	}
 	return s
 }

@@ -212,6 +212,7 @@ func TestFormulasAreDefused(t *testing.T) {
 		"\ufeff=1":         "'\ufeff=1",
 		"\u200b@x":         "'\u200b@x",
 		" x":               " x",
+		" \x00":            "' \x00",
 		"'=1":              "'=1",
 		"=cmd|' /C calc'!": "'=cmd|' /C calc'!",
 	} {
