@@ -15,34 +15,50 @@ import (
 	"tributary/internal/query"
 )
 
-// gather collects the groups of all scans, one entry for each cell and source,
-// joins the sources of a participant and writes the answer in its order. It
-// sorts here and not in SQL because cells are few and known by number then,
-// which costs a tenth of what DuckDB needs to sort texts.
+// gather collects the groups of all scans, joins the sources of a participant
+// and writes the answer in its order. It sorts here and not in SQL because
+// cells are few and known by number then, which costs a tenth of what DuckDB
+// needs to sort texts; and it keeps each source's groups together, because
+// walking memory in order is most of what makes it fast.
 type gather struct {
 	spec    query.Spec
+	columns []query.Column    // of Spec.Measures
 	cells   map[string]uint32 // number of a cell by its encoded key
 	keys    [][]query.Value   // by number
-	entries []entry
-	partial []partial // len(Spec.Measures) for each entry
+	size    []int             // groups of a cell, by number
+	sources []groups          // of Spec.Sources
+	rows    int               // in all sources
 	buf     []byte
 }
 
-type entry struct {
-	cell, source uint32
-	count        int64
+// groups are what one source has, or the whole answer, in which who is set.
+type groups struct {
+	cell    []uint32
+	who     []uint32  // participants
+	count   []int64   // rows
+	partial []partial // len(Spec.Measures) for each group
 }
 
-// partial is what one source has for a measure in a cell.
+// partial is a measure of one participant in one cell before its rounding.
 type partial struct {
-	low     uint64 // of the sum, a hugeint; or the bits of the float
-	high    int64
-	n       int64 // values that are not null; of a sum just 1
-	present bool
+	low  uint64 // of the sum, a hugeint; or the bits of the float
+	high int64
+	n    int64 // values that are not null; of a sum just 1; absent if there is no number
 }
+
+const absent = -1
 
 func newGather(spec query.Spec) *gather {
-	return &gather{spec: spec, cells: map[string]uint32{}}
+	g := &gather{
+		spec: spec, cells: map[string]uint32{}, sources: make([]groups, len(spec.Sources)),
+		columns: make([]query.Column, len(spec.Measures)),
+	}
+	for i, m := range spec.Measures {
+		if m.Column != "" {
+			g.columns[i], _ = spec.Column(m.Dataset, m.Column)
+		}
+	}
+	return g
 }
 
 // visitor takes the rows of a scan: which file, group columns, aggregates,
@@ -69,7 +85,7 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 		if columns[0].null(row) || file < 0 || file >= len(s.sources) {
 			return errors.New("group of an unknown file")
 		}
-		if len(g.entries) >= g.spec.Limits.Rows {
+		if g.rows >= g.spec.Limits.Rows {
 			return fault.New(fault.TooLarge, "The result has more than %d rows (participants times cells). Group by fewer columns or filter.",
 				g.spec.Limits.Rows)
 		}
@@ -83,28 +99,32 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 				return fault.New(fault.Invalid, "Column %q of dataset %q has a value that is not a finite number.", name, s.dataset)
 			}
 		}
-		g.entries = append(g.entries, entry{cell: cell, source: uint32(s.sources[file]), count: at[int64](values[0], row)})
-		g.add(values, a, uses, row)
+		source := &g.sources[s.sources[file]]
+		source.cell = append(source.cell, cell)
+		source.count = append(source.count, at[int64](values[0], row))
+		source.add(values, len(g.spec.Measures), a, uses, row)
+		g.size[cell]++
+		g.rows++
 		return nil
 	}
 }
 
-// add appends the measures of the newest entry.
-func (g *gather) add(values []column, a aggregates, uses []use, row int) {
-	at0 := len(g.partial)
-	g.partial = slices.Grow(g.partial, len(g.spec.Measures))[:at0+len(g.spec.Measures)]
-	clear(g.partial[at0:])
+// add appends the measures of the newest group.
+func (s *groups) add(values []column, measures int, a aggregates, uses []use, row int) {
+	first := len(s.partial)
+	for range measures {
+		s.partial = append(s.partial, partial{n: absent})
+	}
 	for _, u := range uses {
-		p := &g.partial[at0+u.measure]
-		p.n, p.present = 1, true
+		p := &s.partial[first+u.measure]
+		if u.sum >= 0 && values[u.sum].null(row) {
+			continue
+		}
+		p.n = 1
 		if u.count >= 0 {
 			p.n = at[int64](values[u.count], row)
 		}
 		if u.sum < 0 {
-			continue
-		}
-		if p.present = !values[u.sum].null(row); !p.present {
-			p.n = 0
 			continue
 		}
 		if a.types[u.sum].id == bindings.TypeDouble {
@@ -155,6 +175,7 @@ func (g *gather) cell(group []query.Column, columns []column, row int) (uint32, 
 	number := uint32(len(g.keys))
 	g.cells[string(b)] = number
 	g.keys = append(g.keys, key)
+	g.size = append(g.size, 0)
 	return number, nil
 }
 
@@ -170,98 +191,84 @@ func integer(c query.Column, col column, row int) int64 {
 
 // write gives the answer, but its end, to w.
 func (g *gather) write(ctx context.Context, w *query.Writer) error {
-	columns := make([]query.Column, len(g.spec.Measures))
-	for i, m := range g.spec.Measures {
-		if m.Column != "" {
-			columns[i], _ = g.spec.Column(m.Dataset, m.Column)
-		}
+	order := make([]uint32, len(g.keys))
+	for i := range order {
+		order[i] = uint32(i)
 	}
-	order := g.order()
+	slices.SortFunc(order, func(a, b uint32) int { return query.CompareKeys(g.keys[a], g.keys[b]) })
+	begin, next := make([]int, len(g.keys)), make([]int, len(g.keys))
+	place := 0
+	for _, cell := range order {
+		begin[cell], next[cell] = place, place
+		place += g.size[cell]
+	}
+	all, err := g.collect(begin, next)
+	if err != nil {
+		return err
+	}
 	numbers := make([]query.Number, len(g.spec.Measures))
-	cell := uint32(math.MaxUint32)
-	for i := 0; i < len(order); {
+	for _, cell := range order {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		newest := order[i]
-		if g.entries[newest].cell != cell {
-			cell = g.entries[newest].cell
-			if err := w.Cell(g.keys[cell]); err != nil {
-				return err
-			}
-		}
-		participant := g.participant(newest)
-		for i++; i < len(order) && g.entries[order[i]].cell == cell && g.participant(order[i]) == participant; i++ {
-			if err := g.join(newest, order[i], columns); err != nil {
-				return err
-			}
-		}
-		if err := g.round(newest, columns, numbers); err != nil {
+		if err := w.Cell(g.keys[cell]); err != nil {
 			return err
 		}
-		if err := w.Row(participant, g.entries[newest].count, numbers); err != nil {
-			return err
+		for i := begin[cell]; i < next[cell]; i++ {
+			if err := g.round(all.partial[i*len(numbers):], numbers); err != nil {
+				return err
+			}
+			if err := w.Row(int(all.who[i]), all.count[i], numbers); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (g *gather) participant(e uint32) int { return g.spec.Sources[g.entries[e].source].Participant }
-
-// order sorts entries by key, participant and source. Cells and sources are
-// numbers below a bound, so two stable counting sorts do.
-func (g *gather) order() []uint32 {
-	bySource := make([]uint32, len(g.spec.Sources))
-	for i := range bySource {
-		bySource[i] = uint32(i)
+// collect moves the groups of all sources to their places: cell by cell from
+// begin, in order of participant. It joins the sources of a participant, in
+// their order, and leaves in next where each cell ends.
+func (g *gather) collect(begin, next []int) (groups, error) {
+	order := make([]int, len(g.sources))
+	for i := range order {
+		order[i] = i
 	}
-	slices.SortStableFunc(bySource, func(a, b uint32) int {
+	slices.SortStableFunc(order, func(a, b int) int {
 		return cmp.Compare(g.spec.Sources[a].Participant, g.spec.Sources[b].Participant)
 	})
-	byKey := make([]uint32, len(g.keys))
-	for i := range byKey {
-		byKey[i] = uint32(i)
+	n := len(g.spec.Measures)
+	all := groups{who: make([]uint32, g.rows), count: make([]int64, g.rows), partial: make([]partial, g.rows*n)}
+	for _, source := range order {
+		from, who := g.sources[source], uint32(g.spec.Sources[source].Participant)
+		g.sources[source] = groups{}
+		for i, cell := range from.cell {
+			to := next[cell]
+			values := from.partial[i*n : i*n+n]
+			if last := to - 1; last >= begin[cell] && all.who[last] == who {
+				all.count[last] += from.count[i]
+				if err := g.join(all.partial[last*n:last*n+n], values); err != nil {
+					return groups{}, err
+				}
+				continue
+			}
+			all.who[to], all.count[to] = who, from.count[i]
+			copy(all.partial[to*n:], values)
+			next[cell]++
+		}
 	}
-	slices.SortFunc(byKey, func(a, b uint32) int { return query.CompareKeys(g.keys[a], g.keys[b]) })
-	order := make([]uint32, len(g.entries))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	order = countingSort(order, bySource, func(e uint32) uint32 { return g.entries[e].source })
-	return countingSort(order, byKey, func(e uint32) uint32 { return g.entries[e].cell })
+	return all, nil
 }
 
-// countingSort sorts entries by the place that what gives has in sorted; stable.
-func countingSort(entries, sorted []uint32, what func(uint32) uint32) []uint32 {
-	count := make([]int, len(sorted))
-	for _, e := range entries {
-		count[what(e)]++
-	}
-	next, start := make([]int, len(sorted)), 0
-	for _, v := range sorted {
-		next[v] = start
-		start += count[v]
-	}
-	out := make([]uint32, len(entries))
-	for _, e := range entries {
-		v := what(e)
-		out[next[v]] = e
-		next[v]++
-	}
-	return out
-}
-
-// join adds the entry of a participant's next source to its first.
-func (g *gather) join(to, from uint32, columns []query.Column) error {
-	g.entries[to].count += g.entries[from].count
-	n := len(columns)
-	for i, c := range columns {
-		a, b := &g.partial[int(to)*n+i], g.partial[int(from)*n+i]
+// join adds the measures of a participant's next source to those before.
+func (g *gather) join(to, from []partial) error {
+	for i := range to {
+		a, b := &to[i], from[i]
 		switch {
-		case !b.present:
-		case !a.present:
+		case b.n == absent:
+		case a.n == absent:
 			*a = b
-		case c.Type == query.Float && g.spec.Measures[i].Own != query.Count:
+		case g.columns[i].Type == query.Float && g.spec.Measures[i].Own != query.Count:
 			a.low = math.Float64bits(math.Float64frombits(a.low) + math.Float64frombits(b.low))
 			a.n += b.n
 		default:
@@ -277,12 +284,12 @@ func (g *gather) join(to, from uint32, columns []query.Column) error {
 	return nil
 }
 
-// round makes the numbers of an entry.
-func (g *gather) round(e uint32, columns []query.Column, numbers []query.Number) error {
-	for i, m := range g.spec.Measures {
-		p := g.partial[int(e)*len(columns)+i]
-		numbers[i] = query.Number{Present: p.present}
-		if !p.present {
+// round makes the numbers of a group.
+func (g *gather) round(from []partial, numbers []query.Number) error {
+	for i := range numbers {
+		p, m, scale := &from[i], &g.spec.Measures[i], g.columns[i].Scale
+		numbers[i] = query.Number{Present: p.n != absent}
+		if p.n == absent {
 			continue
 		}
 		n, ok := p.n, false
@@ -291,15 +298,13 @@ func (g *gather) round(e uint32, columns []query.Column, numbers []query.Number)
 		}
 		switch {
 		case m.Own == query.Count:
-			numbers[i].Fixed, ok = multiply(p.n, powers[m.Scale])
-		case columns[i].Type == query.Float:
-			f := math.Float64frombits(p.low)
-			if math.IsInf(f, 0) || math.IsNaN(f) {
-				return g.overflow(i)
+			numbers[i].Fixed, ok = multiply(n, powers[m.Scale])
+		case g.columns[i].Type == query.Float:
+			if f := math.Float64frombits(p.low); !math.IsInf(f, 0) && !math.IsNaN(f) {
+				numbers[i].Fixed, ok = fixedFloat(f, n, m.Scale)
 			}
-			numbers[i].Fixed, ok = fixedFloat(f, n, m.Scale)
 		default:
-			numbers[i].Fixed, ok = fixed(p.high, p.low, n, columns[i].Scale, m.Scale)
+			numbers[i].Fixed, ok = fixed(p.high, p.low, n, scale, m.Scale)
 		}
 		if !ok {
 			return g.overflow(i)

@@ -42,6 +42,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 		{"autoload_known_extensions", "false"},
 		{"allow_community_extensions", "false"},
 		{"allow_persistent_secrets", "false"},
+		{"enable_external_file_cache", "false"}, // would copy files that are in memory
 		{"preserve_insertion_order", strconv.FormatBool(s.threads == 1)},
 	} {
 		if bindings.SetConfig(config, option[0], option[1]) == bindings.StateError {
