@@ -29,7 +29,7 @@ type Config struct {
 
 // Engine decides and mints. It is safe for use by several goroutines.
 type Engine struct {
-	policies  cedar.PolicyMap
+	policies  map[Action]cedar.PolicyMap       // those that could decide about an action
 	templates map[template][]tenant.Permission // what a scope of a role and kind of credential has
 	live      *liveness
 }
@@ -42,7 +42,7 @@ func newEngine(cfg Config, schemaText, policyText []byte) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	e := &Engine{policies: policies, live: newLiveness(cfg)}
+	e := &Engine{policies: byAction(policies), live: newLiveness(cfg)}
 	e.templates = e.makeTemplates()
 	return e, nil
 }
@@ -88,7 +88,7 @@ func notFound(r Resource) error {
 // decide asks Cedar, and says which rules decided. A rule that cannot be
 // evaluated denies, since it might have been one that forbids.
 func (e *Engine) decide(principal types.Entity, a Action, resource types.Entity) (bool, string) {
-	decision, diagnostic := cedar.Authorize(e.policies, pair{principal, resource}, cedar.Request{
+	decision, diagnostic := cedar.Authorize(e.policies[a], pair{principal, resource}, cedar.Request{
 		Principal: principal.UID,
 		Action:    cedar.NewEntityUID("Action", cedar.String(a)),
 		Resource:  resource.UID,

@@ -83,15 +83,19 @@ func sinceBoot() time.Duration {
 func (l *liveness) now() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.look()
+	l.step()
 	return l.wall
 }
 
-// look is called with mu held.
-func (l *liveness) look() moment {
+// step and look are called with mu held.
+func (l *liveness) step() {
 	now := l.clock.Now()
 	l.walked += max(0, now.Sub(l.wall))
 	l.wall = now
+}
+
+func (l *liveness) look() moment {
+	l.step()
 	return moment{l.walked, l.elapsed()}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
@@ -102,4 +103,31 @@ func modest(p *cedar.Policy) error {
 		return errors.New("it allows every action; name them")
 	}
 	return nil
+}
+
+// byAction sorts the rules by the actions that their heads name, so that each
+// decision evaluates those few. An action that is not known has no rules.
+func byAction(all cedar.PolicyMap) map[Action]cedar.PolicyMap {
+	sorted := map[Action]cedar.PolicyMap{}
+	for _, list := range [][]Action{Actions[:], scopeActions[:]} {
+		for _, a := range list {
+			sorted[a] = cedar.PolicyMap{}
+			for id, p := range all {
+				if concerns(p, cedar.NewEntityUID("Action", cedar.String(a))) {
+					sorted[a][id] = p
+				}
+			}
+		}
+	}
+	return sorted
+}
+
+func concerns(p *cedar.Policy, action types.EntityUID) bool {
+	switch head := (*ast.Policy)(p.AST()).Action.(type) {
+	case ast.ScopeTypeEq:
+		return head.Entity == action
+	case ast.ScopeTypeInSet:
+		return slices.Contains(head.Entities, action) // actions have no groups
+	}
+	return true
 }

@@ -100,8 +100,11 @@ func (e *Engine) Scope(ctx context.Context, p Principal) (tenant.Scope, error) {
 	if !p.whole() || p.Tenant == "" {
 		return tenant.Scope{}, fault.New(fault.Denied, "Only a tenant's own people can do this.")
 	}
+	if p.VerifiedAt.IsZero() {
+		return tenant.Scope{}, fmt.Errorf("policy: the principal %s does not say when it was verified", p.Credential)
+	}
 	age := e.live.now().Sub(p.VerifiedAt)
-	if p.VerifiedAt.IsZero() || age > MaxVerified || age < -time.Minute {
+	if age > MaxVerified || age < -time.Minute { // a time to come means that the clock was set back
 		return tenant.Scope{}, fault.Wrap(fault.Unauthenticated, fmt.Errorf("policy: the credential was verified %s ago", age),
 			"The permission for this has expired; sign in again.")
 	}
@@ -207,7 +210,7 @@ func named(r tenant.Resource) bool {
 		}
 		if id, below := strings.CutPrefix(string(r), string(s)+"/"); below {
 			prefix, _, _ := strings.Cut(id, "_")
-			return prefix != "" && clock.ValidID(prefix, id) && !tenant.ID(id).Valid()
+			return strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz") == "" && clock.ValidID(prefix, id) && !tenant.ID(id).Valid()
 		}
 	}
 	return false

@@ -1,0 +1,506 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tributary/internal/clock"
+	"tributary/internal/fault"
+	"tributary/internal/tenant"
+)
+
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// hands are the two clocks of a test.
+type hands struct {
+	mu      sync.Mutex
+	wall    time.Time
+	elapsed time.Duration
+}
+
+func (h *hands) pass(d time.Duration) { h.set(d, d) }
+
+func (h *hands) set(wall, elapsed time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wall, h.elapsed = h.wall.Add(wall), h.elapsed+elapsed
+}
+
+func newTestEngine(t testing.TB, h *hands) *Engine {
+	t.Helper()
+	if h == nil {
+		h = &hands{}
+	}
+	h.wall = epoch
+	e, err := New(Config{
+		Clock:   clock.Clock{NowFunc: func() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.wall }},
+		Elapsed: func() time.Duration { h.mu.Lock(); defer h.mu.Unlock(); return h.elapsed },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func replaceOnce(t *testing.T, s, old, with string) string {
+	t.Helper()
+	if strings.Count(s, old) != 1 {
+		t.Fatalf("%q is %d times in the text, want once", old, strings.Count(s, old))
+	}
+	return strings.Replace(s, old, with, 1)
+}
+
+func someone(role Role, kind Kind) Principal {
+	return Principal{Credential: "ses_1", Kind: kind, User: "usr_1", Tenant: tenantA, Role: role, VerifiedAt: epoch}
+}
+
+func scopeOf(t *testing.T, e *Engine, p Principal) tenant.Scope {
+	t.Helper()
+	s, err := e.Scope(t.Context(), p)
+	if err != nil {
+		t.Fatalf("Scope(%+v): %v", p, err)
+	}
+	return s
+}
+
+func TestScopesOfRoles(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, nil)
+	files := "read results,read submissions,read tenant,read vault/input,read vault/output"
+	all := "read acceptances,read audit,read credentials," + files
+	for _, c := range []struct {
+		role Role
+		kind Kind
+		want string
+	}{
+		{TenantUser, Session, files + ",write submissions,write vault/input"},
+		{TenantUser, APIKey, files + ",write submissions,write vault/input"},
+		{TenantUser, SSHKey, files + ",write submissions,write vault/input"},
+		{TenantUser, Setup, ""},
+		{TenantAdmin, Session, "delete credentials,delete submissions,delete vault/input," + all + ",write acceptances,write credentials,write submissions,write vault/input"},
+		{TenantAdmin, SSHKey, "delete submissions,delete vault/input," + files + ",write submissions,write vault/input"},
+		{TenantAdmin, "", ""},
+		{Departing, Session, "read acceptances,read audit," + files},
+		{Departing, SSHKey, files},
+	} {
+		s, err := e.Scope(t.Context(), someone(c.role, c.kind))
+		if (err != nil) != (c.want == "") {
+			t.Errorf("%s with %s: %v", c.role, c.kind, err)
+		}
+		var have []string
+		for verb := range verbs {
+			for _, store := range append(stores[:], tenant.Everything) {
+				if s.Check(t.Context(), verb, store) == nil {
+					have = append(have, fmt.Sprintf("%s %s", verb, store))
+				}
+			}
+		}
+		slices.Sort(have)
+		if got := strings.Join(have, ","); got != c.want {
+			t.Errorf("%s with %s\n got %s\nwant %s", c.role, c.kind, got, c.want)
+		}
+		if c.want != "" && (s.Tenant() != tenantA || s.Actor() != "usr_1") {
+			t.Errorf("the scope is %s's for %s, want usr_1's for %s", s.Actor(), s.Tenant(), tenantA)
+		}
+	}
+}
+
+func TestScopesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	h := &hands{}
+	e := newTestEngine(t, h)
+	change := func(f func(*Principal)) Principal { p := someone(TenantAdmin, Session); f(&p); return p }
+	for name, c := range map[string]struct {
+		p    Principal
+		want fault.Kind
+	}{
+		"nobody":               {Principal{}, fault.Denied},
+		"staff":                {Principal{Credential: "ses_1", Kind: Session, Role: SystemAdmin, VerifiedAt: epoch}, fault.Denied},
+		"staff with a tenant":  {change(func(p *Principal) { p.Role = SystemAdmin }), fault.Denied},
+		"no tenant":            {change(func(p *Principal) { p.Tenant = "" }), fault.Denied},
+		"every tenant":         {change(func(p *Principal) { p.Tenant = "*" }), fault.Denied},
+		"the provider":         {change(func(p *Principal) { p.Tenant = "provider" }), fault.Denied},
+		"no credential":        {change(func(p *Principal) { p.Credential = "" }), fault.Denied},
+		"an unknown role":      {change(func(p *Principal) { p.Role = "owner" }), fault.Denied},
+		"a setup token":        {change(func(p *Principal) { p.Kind = Setup }), fault.Denied},
+		"not verified":         {change(func(p *Principal) { p.VerifiedAt = time.Time{} }), fault.Internal},
+		"verified long ago":    {change(func(p *Principal) { p.VerifiedAt = epoch.Add(-MaxVerified - 1) }), fault.Unauthenticated},
+		"verified in time":     {change(func(p *Principal) { p.VerifiedAt = epoch.Add(-MaxVerified) }), ""},
+		"verified in a future": {change(func(p *Principal) { p.VerifiedAt = epoch.Add(time.Hour) }), fault.Unauthenticated},
+	} {
+		if _, err := e.Scope(t.Context(), c.p); fault.KindOf(err) != c.want {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+const object = "obj_0000000000000000000000000q"
+
+func TestWorkScopes(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, nil)
+	read := func(r tenant.Resource) []tenant.Permission {
+		return []tenant.Permission{{Verb: tenant.Read, Resource: r}}
+	}
+	write := func(r tenant.Resource) []tenant.Permission {
+		return []tenant.Permission{{Verb: tenant.Write, Resource: r}}
+	}
+	remove := func(r tenant.Resource) []tenant.Permission {
+		return []tenant.Permission{{Verb: tenant.Delete, Resource: r}}
+	}
+	one := tenant.VaultInput.One(object)
+	for name, c := range map[string]struct {
+		w    Work
+		want fault.Kind
+	}{
+		"nothing at all":             {Work{}, fault.Internal},
+		"validation reads its file":  {Work{Validation, tenantA, "sub_1", append(read(one), write(tenant.VaultInput)...), time.Hour}, ""},
+		"validation reads all input": {Work{Validation, tenantA, "sub_1", read(tenant.VaultInput), time.Hour}, fault.Denied},
+		"validation reads a result":  {Work{Validation, tenantA, "sub_1", read(tenant.VaultOutput.One(object)), time.Hour}, fault.Denied},
+		"validation writes results":  {Work{Validation, tenantA, "sub_1", write(tenant.VaultOutput), time.Hour}, fault.Denied},
+		"validation deletes":         {Work{Validation, tenantA, "sub_1", remove(tenant.VaultInput), time.Hour}, fault.Denied},
+		"a run reads a named object": {Work{RunGrant, tenantA, "run_1", append(read(one), write(tenant.VaultOutput)...), time.Hour}, ""},
+		"a run reads all input":      {Work{RunGrant, tenantA, "run_1", append(read(one), read(tenant.VaultInput)...), time.Hour}, fault.Denied},
+		"a run reads results":        {Work{RunGrant, tenantA, "run_1", read(tenant.VaultOutput), time.Hour}, fault.Denied},
+		"a run writes input":         {Work{RunGrant, tenantA, "run_1", write(tenant.VaultInput), time.Hour}, fault.Denied},
+		"a run makes credentials":    {Work{RunGrant, tenantA, "run_1", write(tenant.Credentials), time.Hour}, fault.Denied},
+		"offboarding deletes":        {Work{Offboarding, tenantA, "tributary", remove(tenant.VaultOutput), time.Hour}, ""},
+		"offboarding reads":          {Work{Offboarding, tenantA, "tributary", read(one), time.Hour}, fault.Denied},
+		"no template":                {Work{"", tenantA, "run_1", read(one), time.Hour}, fault.Denied},
+		"an unknown template":        {Work{"root", tenantA, "run_1", read(one), time.Hour}, fault.Denied},
+		"no tenant":                  {Work{RunGrant, "", "run_1", read(one), time.Hour}, fault.Internal},
+		"every tenant":               {Work{RunGrant, "*", "run_1", read(one), time.Hour}, fault.Internal},
+		"the provider as a tenant":   {Work{RunGrant, "provider", "run_1", read(one), time.Hour}, fault.Internal},
+		"no actor":                   {Work{RunGrant, tenantA, "", read(one), time.Hour}, fault.Internal},
+		"no permission":              {Work{RunGrant, tenantA, "run_1", nil, time.Hour}, fault.Internal},
+		"no time":                    {Work{RunGrant, tenantA, "run_1", read(one), 0}, fault.Internal},
+		"time that is over":          {Work{RunGrant, tenantA, "run_1", read(one), -1}, fault.Internal},
+		"too much time":              {Work{RunGrant, tenantA, "run_1", read(one), Longest + 1}, fault.Internal},
+		"everything":                 {Work{Offboarding, tenantA, "run_1", remove(tenant.Everything), time.Hour}, fault.Internal},
+		"a wildcard for an object":   {Work{RunGrant, tenantA, "run_1", read(tenant.VaultInput.One("*")), time.Hour}, fault.Internal},
+		"an empty object":            {Work{RunGrant, tenantA, "run_1", read(tenant.VaultInput.One("")), time.Hour}, fault.Internal},
+		"a path for an object":       {Work{RunGrant, tenantA, "run_1", read(tenant.VaultInput.One("../" + object)), time.Hour}, fault.Internal},
+		"an object below an object":  {Work{RunGrant, tenantA, "run_1", read(one.One(object)), time.Hour}, fault.Internal},
+		"another tenant's input":     {Work{RunGrant, tenantA, "run_1", read(tenant.VaultInput.One(string(tenantB))), time.Hour}, fault.Internal},
+		"an unknown verb":            {Work{RunGrant, tenantA, "run_1", []tenant.Permission{{Verb: "own", Resource: one}}, time.Hour}, fault.Internal},
+		"an unknown store":           {Work{RunGrant, tenantA, "run_1", read("vault"), time.Hour}, fault.Internal},
+	} {
+		s, err := e.WorkScope(c.w)
+		if fault.KindOf(err) != c.want {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+		for _, p := range c.w.Permissions {
+			if got := s.Check(t.Context(), p.Verb, p.Resource); (got == nil) != (c.want == "") {
+				t.Errorf("%s: check gives %v", name, got)
+			}
+		}
+		if c.want == "" && s.Check(t.Context(), tenant.Read, tenant.VaultInput) == nil {
+			t.Errorf("%s: reads all input", name)
+		}
+	}
+}
+
+// A scope lives as long as it may by either clock, and not a moment longer when
+// the wall clock is set back.
+func TestScopesEnd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		turn  func(h *hands, look func())
+		alive bool
+	}{
+		"just made":                     {func(*hands, func()) {}, true},
+		"a moment before":               {func(h *hands, _ func()) { h.pass(Life - time.Microsecond) }, true},
+		"in time":                       {func(h *hands, _ func()) { h.pass(Life) }, false},
+		"wall clock put forward":        {func(h *hands, _ func()) { h.set(400*24*time.Hour, 0) }, false},
+		"put forward and back":          {func(h *hands, look func()) { h.set(time.Hour, 0); look(); h.set(-time.Hour, 0) }, false},
+		"ended, then an hour back":      {func(h *hands, look func()) { h.pass(Life); look(); h.set(-time.Hour, 0) }, false},
+		"an hour back, then in time":    {func(h *hands, look func()) { h.set(-time.Hour, 0); look(); h.pass(Life) }, false},
+		"an hour back unseen, in time":  {func(h *hands, _ func()) { h.set(-time.Hour, 0); h.pass(Life) }, false},
+		"an hour back, a moment before": {func(h *hands, look func()) { h.set(-time.Hour, 0); look(); h.pass(Life - time.Microsecond) }, true},
+		"back and forth for its life":   {func(h *hands, look func()) { back(h, look, Life) }, false},
+		"wall clock stands still":       {func(h *hands, _ func()) { h.set(0, Life) }, false},
+		"the other clock stands still":  {func(h *hands, _ func()) { h.set(Life, 0) }, false},
+	} {
+		h := &hands{}
+		e := newTestEngine(t, h)
+		s := scopeOf(t, e, someone(TenantUser, Session))
+		look := func() { _ = s.Check(t.Context(), tenant.Read, tenant.Results) }
+		c.turn(h, look)
+		err := s.Check(t.Context(), tenant.Read, tenant.Results)
+		if want := map[bool]fault.Kind{true: "", false: fault.Unauthenticated}[c.alive]; fault.KindOf(err) != want {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
+// back lets time pass while the wall clock is set back again and again.
+func back(h *hands, look func(), whole time.Duration) {
+	for range 30 {
+		h.pass(whole / 30)
+		look()
+		h.set(-whole/30, 0)
+		look()
+	}
+}
+
+func TestRevocationEndsScopesAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, revoke := range map[string]func(*Engine){
+		"credential": func(e *Engine) { e.RevokeCredential("ses_1") },
+		"user":       func(e *Engine) { e.RevokeCredential("usr_1") },
+		"tenant":     func(e *Engine) { e.BlockTenant(tenantA) },
+		"scopes":     func(e *Engine) { e.EndScopes(tenantA) },
+	} {
+		e := newTestEngine(t, nil)
+		p := someone(TenantAdmin, Session)
+		s := scopeOf(t, e, p)
+		child, err := e.Narrow(t.Context(), s, []tenant.Permission{{Verb: tenant.Read, Resource: tenant.Results}}, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := someone(TenantAdmin, Session)
+		other.Credential, other.User, other.Tenant = "ses_2", "usr_2", tenantB
+		others := scopeOf(t, e, other)
+		revoke(e)
+		for _, scope := range []tenant.Scope{s, child} {
+			if err := scope.Check(t.Context(), tenant.Read, tenant.Results); err == nil {
+				t.Errorf("%s: the scope is alive", name)
+			}
+		}
+		if err := others.Check(t.Context(), tenant.Read, tenant.Results); err != nil {
+			t.Errorf("%s: another tenant's scope ended: %v", name, err)
+		}
+		_, err = e.Scope(t.Context(), p)
+		allow := e.Allow(t.Context(), p, ResultRead, Resource{Type: "result", Tenant: tenantA})
+		if again := name == "scopes"; (err == nil) != again || (allow == nil) != again {
+			t.Errorf("%s: afterwards Scope gives %v and Allow %v", name, err, allow)
+		}
+	}
+}
+
+func TestBlockedTenants(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, nil)
+	p := someone(TenantAdmin, Session)
+	s := scopeOf(t, e, p)
+	deletes := []tenant.Permission{{Verb: tenant.Delete, Resource: tenant.VaultInput}}
+	e.BlockTenant(tenantA)
+	if err := s.Check(t.Context(), tenant.Read, tenant.Results); err == nil {
+		t.Error("a scope outlives the block")
+	}
+	if _, err := e.WorkScope(Work{RunGrant, tenantA, "run_1", []tenant.Permission{{Verb: tenant.Write, Resource: tenant.VaultOutput}}, time.Hour}); !fault.Is(err, fault.Denied) {
+		t.Errorf("a run of a blocked tenant: got %v, want denied", err)
+	}
+	if w, err := e.WorkScope(Work{Offboarding, tenantA, "tributary", deletes, time.Hour}); err != nil || w.Check(t.Context(), tenant.Delete, tenant.VaultInput) != nil {
+		t.Errorf("a blocked tenant cannot be offboarded: %v", err)
+	}
+	e.UnblockTenant(tenantA)
+	if err := s.Check(t.Context(), tenant.Read, tenant.Results); err == nil {
+		t.Error("a scope from before the block is alive again")
+	}
+	if err := scopeOf(t, e, p).Check(t.Context(), tenant.Read, tenant.Results); err != nil {
+		t.Errorf("a new scope after the block: %v", err)
+	}
+}
+
+// While many use scopes, no check that begins after the revocation succeeds.
+func TestRevocationRaces(t *testing.T) {
+	t.Parallel()
+	e := newTestEngine(t, nil)
+	for round := range 200 {
+		p := someone(TenantUser, Session)
+		p.Credential = fmt.Sprint("ses_", round)
+		s := scopeOf(t, e, p)
+		var revoked atomic.Bool
+		var users sync.WaitGroup
+		started := make(chan struct{}, 4)
+		for range 4 {
+			users.Go(func() {
+				for first := true; ; first = false {
+					after := revoked.Load()
+					scope, err := s, error(nil)
+					if round%2 == 1 { // a new one each time
+						scope, err = e.Scope(context.Background(), p)
+					}
+					if err == nil {
+						err = scope.Check(context.Background(), tenant.Read, tenant.Results)
+					}
+					if after && err == nil {
+						t.Error("a check that began after the revocation succeeded")
+					}
+					if first {
+						started <- struct{}{}
+					}
+					if after {
+						return
+					}
+				}
+			})
+		}
+		for range 4 {
+			<-started
+		}
+		if round%4 < 2 {
+			e.RevokeCredential(p.Credential)
+		} else {
+			e.BlockTenant(p.Tenant)
+		}
+		revoked.Store(true)
+		users.Wait()
+		e.UnblockTenant(p.Tenant)
+	}
+}
+
+// A child has what it asked for and its parent has, and nothing else.
+func TestChildrenNeverExceedTheirParents(t *testing.T) {
+	t.Parallel()
+	h := &hands{}
+	e := newTestEngine(t, h)
+	r := rand.New(rand.NewPCG(8, 41)) //nolint:gosec // the same requests each time
+	allVerbs := []tenant.Verb{tenant.Read, tenant.Write, tenant.Delete}
+	resource := func() tenant.Resource {
+		s := pick(r, append(stores[:], tenant.Everything, "vault"))
+		if r.IntN(2) == 0 {
+			s = s.One(pick(r, []string{object, "obj_0000000000000000000000000r", "*", ""}))
+		}
+		return s
+	}
+	made, allowed := 0, 0
+	for range 100_000 {
+		parent := scopeOf(t, e, someone(pick(r, []Role{TenantAdmin, TenantUser, Departing}), pick(r, []Kind{Session, SSHKey})))
+		var asked []tenant.Permission
+		for range 1 + r.IntN(3) {
+			asked = append(asked, tenant.Permission{Verb: pick(r, allVerbs), Resource: resource()})
+		}
+		child, err := e.Narrow(t.Context(), parent, asked, time.Minute)
+		if err == nil {
+			made++
+		}
+		verb, res := pick(r, allVerbs), resource()
+		if child.Check(t.Context(), verb, res) != nil {
+			continue
+		}
+		allowed++
+		if err := parent.Check(t.Context(), verb, res); err != nil {
+			t.Fatalf("a child asked for %v may %s %s, its parent may not", asked, verb, res)
+		}
+		if !slices.ContainsFunc(asked, func(p tenant.Permission) bool {
+			return p.Verb == verb && (p.Resource == res || strings.HasPrefix(string(res), string(p.Resource)+"/"))
+		}) {
+			t.Fatalf("a child asked for %v may %s %s", asked, verb, res)
+		}
+		if child.Tenant() != parent.Tenant() {
+			t.Fatalf("a child is for %s, its parent for %s", child.Tenant(), parent.Tenant())
+		}
+	}
+	if made < 1000 || allowed < 100 {
+		t.Errorf("only %d children were made and %d checks allowed: the test shows little", made, allowed)
+	}
+}
+
+func TestChildrenEndWithTheirParents(t *testing.T) {
+	t.Parallel()
+	h := &hands{}
+	e := newTestEngine(t, h)
+	want := []tenant.Permission{{Verb: tenant.Read, Resource: tenant.Results}}
+	parent := scopeOf(t, e, someone(TenantUser, Session))
+	child, err := e.Narrow(t.Context(), parent, want, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := e.Narrow(t.Context(), parent, want, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pass(time.Second)
+	if err := short.Check(t.Context(), tenant.Read, tenant.Results); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a child outlives its own time: %v", err)
+	}
+	h.pass(Life)
+	if err := child.Check(t.Context(), tenant.Read, tenant.Results); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a child outlives its parent: %v", err)
+	}
+	if _, err := e.Narrow(t.Context(), parent, want, time.Hour); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("an ended parent has a child: %v", err)
+	}
+	if _, err := e.Narrow(t.Context(), tenant.Scope{}, want, time.Hour); !fault.Is(err, fault.Denied) {
+		t.Errorf("the zero scope has a child: %v", err)
+	}
+}
+
+// What was revoked is remembered while a scope could need it, and then dropped,
+// by the clock that nobody can set.
+func TestRevocationsAreForgotten(t *testing.T) {
+	t.Parallel()
+	h := &hands{}
+	e := newTestEngine(t, h)
+	e.RevokeCredential("ses_1")
+	h.set(400*24*time.Hour, Longest)
+	e.RevokeCredential("ses_2")
+	if _, err := e.Scope(t.Context(), Principal{Credential: "ses_1", Kind: Session, Tenant: tenantA, Role: TenantUser, VerifiedAt: h.wall}); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("a revoked credential gets a scope: %v", err)
+	}
+	for i := range 10_000 {
+		h.pass(time.Minute)
+		e.RevokeCredential(fmt.Sprint("ses_", i))
+		e.RevokeCredential("ses_again")
+		e.EndScopes(tenant.ID(fmt.Sprint("ten_", i)))
+		e.EndScopes(tenantA)
+	}
+	const most = int(Longest/time.Minute) + 3
+	if got := len(e.live.revoked); got > most {
+		t.Errorf("%d revoked credentials are remembered, want at most %d", got, most)
+	}
+	if got := len(e.live.ended); got > most {
+		t.Errorf("%d ended tenants are remembered, want at most %d", got, most)
+	}
+	if got := len(e.live.forget); got > 3*most {
+		t.Errorf("%d things are queued to be forgotten, want at most %d", got, 3*most)
+	}
+}
+
+// The default of the clock that nobody can set is one.
+func TestTheKernelsClockRuns(t *testing.T) {
+	t.Parallel()
+	before := sinceBoot()
+	for sinceBoot() == before { //nolint:revive // a nanosecond
+	}
+	if got := sinceBoot(); got <= before {
+		t.Errorf("the clock since boot went from %s to %s", before, got)
+	}
+}
+
+func BenchmarkAllow(b *testing.B) {
+	e := newTestEngine(b, nil)
+	p := someone(TenantUser, Session)
+	for b.Loop() {
+		if err := e.Allow(b.Context(), p, SubmissionCreate, Resource{Type: "submission", Tenant: tenantA}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkScopeCheck(b *testing.B) {
+	e, err := New(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := someone(TenantUser, Session)
+	p.VerifiedAt = time.Now()
+	s, err := e.Scope(b.Context(), p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := s.Check(b.Context(), tenant.Read, tenant.Results); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
