@@ -72,18 +72,20 @@ func (l *Log) Append(ctx context.Context, tx *meta.DB, e Entry) error {
 	}
 	hash, _ := r.digest(nil)
 	r.Hash = hash[:]
-	if _, err := db.Exec(ctx, `
-		INSERT INTO audit_entries (tenant, seq, at, actor, verb, subject, outcome, details, prev, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		string(r.Tenant), r.Seq, r.At, r.Actor, r.Verb, r.Subject, r.Outcome, r.Details, r.Prev, r.Hash); err != nil {
-		return fmt.Errorf("append %s to the audit log: %w", e.Verb, err)
-	}
 	next := Head{Tenant: r.Tenant, Seq: r.Seq, Hash: r.Hash}
+	// The head goes first: of two that append at once, one then waits for the other
+	// and is run again, and does not find its entry's number taken.
 	if _, err := db.Exec(ctx, `
 		INSERT INTO audit_heads (tenant, seq, hash, mac) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, mac = excluded.mac`,
 		string(next.Tenant), next.Seq, next.Hash, l.cfg.Keys.MAC(headLabel, next.fields()...)); err != nil {
 		return fmt.Errorf("move the head of the audit log: %w", err)
+	}
+	if _, err := db.Exec(ctx, `
+		INSERT INTO audit_entries (tenant, seq, at, actor, verb, subject, outcome, details, prev, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		string(r.Tenant), r.Seq, r.At, r.Actor, r.Verb, r.Subject, r.Outcome, r.Details, r.Prev, r.Hash); err != nil {
+		return fmt.Errorf("append %s to the audit log: %w", e.Verb, err)
 	}
 	return nil
 }
