@@ -61,6 +61,7 @@ func TestWhatDoesNotFitIsNamed(t *testing.T) {
 		{filter("{column: Ratio, equals: [0x1p4]}"), "filters[0].equals[0]"},
 		{filter("{column: Paid, equals: [yes]}"), "true or false"},
 		{measure("{name: V, function: mean, column: Vaule, decimals: 1}"), `line 4: measures[0].column: dataset "sales" has no column "Vaule". Did you mean "Value"?`},
+		{measure("{name: V, function: mean, column: CASE WHEN ClientID = 1 THEN Value ELSE 1000000 END, decimals: 2}"), `has no column "CASE WHEN ClientID = 1 THEN Value ELSE 1000000 END".`},
 		{measure("{name: V, function: mean, column: Region, decimals: 1}"), `line 4: measures[0].column: column "Region" of dataset "sales" is text; only integer, decimal, float columns can be measured`},
 		{measure("{name: V, function: count, column: Region}"), "is text"},
 		{measure("{name: V, function: sum, column: Paid, decimals: 1}"), "is boolean"},
