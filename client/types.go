@@ -258,6 +258,8 @@ type NewAPIKey struct {
 type SignIn struct {
 	Login    string `json:"login" minLength:"1" maxLength:"300" doc:"SLUG.USER, or an email"`
 	Password string `json:"password" minLength:"1" maxLength:"1000"`
+	// NewPassword replaces a password that the provider set, at the first sign-in.
+	NewPassword string `json:"new_password,omitempty" maxLength:"1000"`
 }
 
 // Session is a signed-in user. Token is its secret, shown once and at rotation.
@@ -487,6 +489,37 @@ type AuditEntry struct {
 	Subject string         `json:"subject"`
 	Outcome string         `json:"outcome"`
 	Details map[string]any `json:"details,omitempty"`
+	Sealed  bool           `json:"sealed,omitempty" doc:"There are details that this reader cannot open, or nobody since the tenant was erased"`
+	Damaged bool           `json:"damaged,omitempty" doc:"The details are not what was written"`
+}
+
+// Checkpoint is a signed statement of where the audit log's chains had ended.
+// Whoever keeps its hash (a pin) finds whether anything before it was changed.
+type Checkpoint struct {
+	Seq       int64      `json:"seq"`
+	At        time.Time  `json:"at"`
+	Heads     int64      `json:"heads" doc:"How many chains it is about"`
+	Root      []byte     `json:"root"`
+	Prev      []byte     `json:"prev"`
+	Body      []byte     `json:"body" doc:"What is signed"`
+	Hash      []byte     `json:"hash" doc:"SHA-256 of the body"`
+	Key       string     `json:"key"`
+	Signature []byte     `json:"signature"`
+	Own       *Inclusion `json:"own,omitempty" doc:"The reader's own chain, if the checkpoint is about it"`
+}
+
+// Inclusion shows that a checkpoint is about a chain.
+type Inclusion struct {
+	Tenant string `json:"tenant"`
+	Seq    int64  `json:"seq"`
+	Hash   []byte `json:"hash"`
+	Path   []Step `json:"path"`
+}
+
+// Step is a step from a chain's head up to a checkpoint's root.
+type Step struct {
+	Left bool   `json:"left" doc:"The sibling stands to the left"`
+	Hash []byte `json:"hash" doc:"The sibling's"`
 }
 
 // AuditRecord is an entry as stored, for verification.

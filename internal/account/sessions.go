@@ -405,14 +405,14 @@ func (a *Accounts) Authenticate(ctx context.Context, token string, addr netip.Ad
 		if err != nil || u.State != UserActive {
 			return p, "", errors.Join(errNotSignedIn, err)
 		}
-		p = policy.Principal{Credential: s.ID, Kind: policy.Session, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr}
+		p = policy.Principal{Credential: s.ID, Kind: policy.Session, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: a.Clock.Now()}
 	case strings.HasPrefix(token, "trk_"):
 		k, err := a.keyOf(ctx, token)
 		if err != nil {
 			return p, "", err
 		}
 		allow = k.IPAllow
-		p = policy.Principal{Credential: k.ID, Kind: policy.APIKey, User: k.ID, Tenant: k.Tenant, Role: k.Role, Address: addr}
+		p = policy.Principal{Credential: k.ID, Kind: policy.APIKey, Tenant: k.Tenant, Role: k.Role, Address: addr, VerifiedAt: a.Clock.Now()}
 	default:
 		return p, "", errNotSignedIn
 	}
@@ -440,6 +440,6 @@ func (a *Accounts) admit(ctx context.Context, p policy.Principal, allow []netip.
 	if !ok || !allowed(t.IPAllow, p.Address) {
 		return p, errNotSignedIn
 	}
-	p.Role = role
+	p.Role, p.Tier = role, t.Tier
 	return p, nil
 }

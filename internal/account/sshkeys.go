@@ -284,6 +284,6 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 			return policy.Principal{}, fmt.Errorf("note use of SSH key: %w", err)
 		}
 	}
-	p := policy.Principal{Credential: k.ID, Kind: policy.SSHKey, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr}
+	p := policy.Principal{Credential: k.ID, Kind: policy.SSHKey, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: now}
 	return a.admit(ctx, p, k.IPAllow)
 }

@@ -160,6 +160,12 @@ func (c *Control) ExternalIDs(ctx context.Context, scope tenant.Scope) ([]string
 	return c.externalIDs(ctx, c.DB, scope.Tenant())
 }
 
+// UnscopedExternalIDs is ExternalIDs for the server's own work: a result names
+// its recipient by them.
+func (c *Control) UnscopedExternalIDs(ctx context.Context, id tenant.ID) ([]string, error) {
+	return c.externalIDs(ctx, c.DB, id)
+}
+
 // Profile returns the scope's own tenant.
 func (c *Control) Profile(ctx context.Context, scope tenant.Scope) (Tenant, error) {
 	if err := scope.Check(ctx, tenant.Read, tenant.TenantProfile); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -33,8 +34,11 @@ func (x *Exchange) UnscopedApplyDataset(ctx context.Context, by string, source [
 	if err != nil {
 		return d, false, err
 	}
-	hash := c.Hash()
-	d = Dataset{Name: c.Name, Source: string(source), Hash: hash[:], Contract: c, CreatedAt: x.Clock.Now(), CreatedBy: by}
+	hash, err := hex.DecodeString(c.Hash())
+	if err != nil {
+		return d, false, fmt.Errorf("hash of contract %s: %w", c.Name, err)
+	}
+	d = Dataset{Name: c.Name, Source: string(source), Hash: hash, Contract: c, CreatedAt: x.Clock.Now(), CreatedBy: by}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
 		changed = false
 		current, err := x.dataset(ctx, tx, c.Name, 0)

@@ -314,6 +314,17 @@ func (x *Exchange) Submission(ctx context.Context, scope tenant.Scope, id string
 	return s, nil
 }
 
+// Salt returns the salt of a submission's commitment; NotFound once its bytes
+// were deleted.
+func (x *Exchange) Salt(ctx context.Context, scope tenant.Scope, id string) ([]byte, error) {
+	s, err := x.find(ctx, x.DB, scope.Tenant(), id)
+	if err != nil {
+		return nil, err
+	}
+	_, salt, err := x.Vault.Digest(ctx, scope, s.object)
+	return salt, err
+}
+
 // SubmissionFilter narrows a list; empty fields do not.
 type SubmissionFilter struct {
 	Dataset, Date string

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/internal/audit"
+	"tributary/internal/exchange/contract"
 	"tributary/internal/exchange/parse"
 	"tributary/internal/fault"
 	"tributary/internal/job"
@@ -21,18 +22,8 @@ import (
 
 const (
 	validateKind    = "validate"
-	validateTimeout = 15 * time.Minute
+	validateTimeout = 6 * time.Hour // the most; the child's own limits grow with the file and end it sooner
 )
-
-// validateLimits bound the child that reads one tenant's file. Its memory does
-// not grow with the file, so a bomb ends the child and not the server.
-var validateLimits = sandbox.Limits{
-	Memory:  2 << 30,
-	CPU:     10 * time.Minute,
-	Wall:    validateTimeout - time.Minute,
-	Output:  64 << 30,
-	Threads: 2,
-}
 
 type validatePayload struct {
 	Submission string `json:"submission"`
@@ -106,22 +97,25 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 	if err != nil {
 		return parse.Verdict{}, nil, err
 	}
-	date, err := time.Parse(time.DateOnly, s.Date)
+	date, err := contract.ParseDate(s.Date)
 	if err != nil {
 		return parse.Verdict{}, nil, fmt.Errorf("date of submission %s: %w", s.ID, err)
+	}
+	if err := d.Contract.CheckFileName(s.Name, date, ids); err != nil {
+		return fileVerdict("file-name", err), nil, nil
 	}
 	var verdict parse.Verdict
 	var checkErr error
 	progress := &meter{r: file, report: func(n int64) { j.Progress(ctx, "reading the file", n, s.Size) }}
-	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.Name, Args: args, Stream: progress, Limits: validateLimits}, func(frames io.Reader) error {
-		verdict, checkErr = parse.Check(d.Contract, parse.Facts{Date: date, ExternalIDs: ids}, frames, w)
+	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.ProgramName, Args: args, Stream: progress, Limits: parse.Limits(d.Contract, s.Size)}, func(frames io.Reader) error {
+		verdict, checkErr = parse.Check(d.Contract, parse.Facts{BusinessDate: date, Participants: ids}, frames, w)
 		return checkErr
 	})
 	switch {
 	case checkErr != nil && fault.KindOf(checkErr) == fault.Internal:
 		return verdict, nil, fmt.Errorf("check submission %s: %w", s.ID, checkErr)
 	case err != nil && ctx.Err() == nil && unreadable(err):
-		return fileVerdict(err), nil, nil
+		return fileVerdict(codeOf(err), err), nil, nil
 	case err != nil:
 		return verdict, nil, fmt.Errorf("parse submission %s: %w", s.ID, err)
 	case !verdict.Accepted:
@@ -158,18 +152,21 @@ func unreadable(err error) bool {
 	return false
 }
 
-func fileVerdict(cause error) parse.Verdict {
-	code := "file"
-	if k := fault.KindOf(cause); k == fault.TooLarge || k == fault.TimedOut {
-		code = "limit"
+func codeOf(err error) string {
+	if fault.Is(err, fault.Invalid) {
+		return "file"
 	}
-	return parse.Verdict{ErrorCount: 1, Problems: []parse.Problem{{Code: code, Message: fault.Message(cause)}}}
+	return "limit"
+}
+
+func fileVerdict(code string, cause error) parse.Verdict {
+	return parse.Verdict{ErrorCount: 1, Errors: []parse.Problem{{Code: code, Message: fault.Message(cause)}}}
 }
 
 // decide records the verdict. Of several accepted files for one dataset and date
 // the highest revision stands, whichever is validated first.
 func (x *Exchange) decide(ctx context.Context, tx *meta.DB, scope tenant.Scope, s Submission, v parse.Verdict, accepted *vault.Object) error {
-	problems, err := json.Marshal(v.Problems)
+	problems, err := json.Marshal(v.Errors)
 	if err != nil {
 		return fmt.Errorf("encode verdict of %s: %w", s.ID, err)
 	}
@@ -228,7 +225,7 @@ func (x *Exchange) validationFailed(ctx context.Context, tx *meta.DB, j *job.Job
 	if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND tenant = $3`, string(Validating), s.ID, string(s.Tenant)); err != nil {
 		return fmt.Errorf("mark submission %s: %w", s.ID, err)
 	}
-	v := parse.Verdict{ErrorCount: 1, Problems: []parse.Problem{{Code: "unreadable",
+	v := parse.Verdict{ErrorCount: 1, Errors: []parse.Problem{{Code: "unreadable",
 		Message: "The file could not be read: the process that parses it stopped each time. Check that it is what the dataset asks for, and send it again; if it stops again, tell the provider the submission's id."}}}
 	return x.decide(ctx, tx, tenant.Scope{}, s, v, nil)
 }

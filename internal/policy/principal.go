@@ -51,12 +51,13 @@ const (
 // Principal is a verified credential. Package account makes it for each request;
 // the zero Principal may do nothing.
 type Principal struct {
-	Credential string     // the session's or key's id
-	Kind       Kind       // what sort of credential it is
-	User       string     // the user's id; empty for an API key
-	Tenant     tenant.ID  // whose credential it is; empty for the provider's
-	Role       Role       // the user's or key's role
-	Address    netip.Addr // where the request came from
+	Credential string      // the session's or key's id
+	Kind       Kind        // what sort of credential it is
+	User       string      // the user's id; empty for an API key
+	Tenant     tenant.ID   // whose credential it is; empty for the provider's
+	Role       Role        // the user's or key's role
+	Tier       tenant.Tier // the tenant's, for limits and logs; no rule depends on it
+	Address    netip.Addr  // where the request came from
 
 	// VerifiedAt is when the credential was last looked up and found good. A scope
 	// is not made from one that was verified more than MaxVerified ago: a connection

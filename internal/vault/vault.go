@@ -279,6 +279,9 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return r.sealed.ReadAt(p, off)
 }
 
+// Size returns the length of the object before sealing, in bytes.
+func (r *Reader) Size() int64 { return r.sealed.Size() }
+
 // Seek sets where the next Read starts.
 func (r *Reader) Seek(offset int64, whence int) (int64, error) { return r.sealed.Seek(offset, whence) }
 

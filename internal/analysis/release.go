@@ -1,0 +1,453 @@
+package analysis
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/analysis/render"
+	"tributary/internal/audit"
+	"tributary/internal/disclosure"
+	"tributary/internal/exchange"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/query"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+// table gathers the engine's answer by cell: for each cell and measure the
+// contributions in order of participant.
+type table struct {
+	spec  query.Spec
+	keys  [][]query.Value
+	cells [][]disclosure.Cell // by measure, then by cell
+}
+
+func newTable(spec query.Spec) *table {
+	return &table{spec: spec, cells: make([][]disclosure.Cell, len(spec.Measures))}
+}
+
+// add takes the next row; rows come sorted by key, then participant.
+func (t *table) add(r query.Row) error {
+	if n := len(t.keys); n == 0 || query.CompareKeys(t.keys[n-1], r.Key) != 0 {
+		t.keys = append(t.keys, r.Key)
+		for m := range t.cells {
+			t.cells[m] = append(t.cells[m], nil)
+		}
+	}
+	last := len(t.keys) - 1
+	for m, v := range r.Values {
+		if v.Present {
+			t.cells[m][last] = append(t.cells[m][last], disclosure.Contribution{Participant: int32(r.Participant), Value: v.Fixed}) //nolint:gosec // the decoder bounds participants
+		}
+	}
+	return nil
+}
+
+// outcome is what the gate decided.
+type outcome struct {
+	measures   []definition.Measure // those that were asked for, in the order of the table
+	judgements []*disclosure.Judgement
+	rows       [][]render.Row // by participant
+	suppressed []int64        // by participant: cells and measures it contributed to and does not get
+	reasons    map[string]int64
+	released   int64 // pairs of cell and recipient
+}
+
+// judge puts every measure of every cell before the gate, for each recipient.
+func (x *execution) judge(t *table) (*outcome, error) {
+	o := &outcome{rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{}}
+	organisation := x.organisationIndex()
+	rules := disclosure.Rules{MinContributors: x.def.Rules.MinContributors, PPercent: x.def.Rules.PPercent,
+		Dominance: disclosure.Dominance{N: x.def.Rules.Dominance.N, K: x.def.Rules.Dominance.K}}
+	for m, qm := range t.spec.Measures {
+		for _, cell := range t.cells[m] {
+			for i := range cell {
+				cell[i].Organisation = organisation[cell[i].Participant]
+			}
+		}
+		j, err := disclosure.Judge(rules, t.cells[m])
+		if err != nil {
+			return nil, fmt.Errorf("judge %s: %w", qm.Name, err)
+		}
+		o.judgements = append(o.judgements, j)
+		for _, def := range x.def.Measures {
+			if def.Name == qm.Name {
+				o.measures = append(o.measures, def)
+			}
+		}
+		for _, v := range disclosure.Verdicts() {
+			if n := j.Count(v); n > 0 && !v.Released() {
+				o.reasons[v.String()] += n
+			}
+		}
+	}
+	for cell, key := range t.keys {
+		if err := x.cellRows(t, o, cell, renderKey(key)); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// organisationIndex numbers the participants' organisations.
+func (x *execution) organisationIndex() []int32 {
+	numbers := map[string]int32{}
+	index := make([]int32, len(x.owners))
+	for p, owner := range x.owners {
+		n, ok := numbers[owner]
+		if !ok {
+			n = int32(len(numbers)) //nolint:gosec // there are at most as many as participants
+			numbers[owner] = n
+		}
+		index[p] = n
+	}
+	return index
+}
+
+// cellRows adds a cell's row to the table of each recipient that may have it.
+func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value) error {
+	rows := map[int32]*render.Row{}
+	for m := range o.judgements {
+		out := o.judgements[m].Cells[cell]
+		scale, decimals := t.spec.Measures[m].Scale, o.measures[m].Decimals
+		divisor := int64(1)
+		if o.measures[m].Function == definition.Mean {
+			divisor = int64(out.Participants)
+		}
+		for i, c := range t.cells[m][cell] {
+			r := rows[c.Participant]
+			if r == nil {
+				r = &render.Row{Key: key, Values: nulls(len(o.judgements))}
+				if x.def.OwnValue {
+					r.Own = nulls(len(o.judgements))
+				}
+				rows[c.Participant] = r
+			}
+			if !out.Verdicts[i].Released() {
+				o.suppressed[c.Participant]++
+				continue
+			}
+			o.released++
+			value, err := disclosure.Mean(out.Sum, divisor, scale, decimals)
+			if err != nil {
+				return fmt.Errorf("measure %s: %w", o.measures[m].Name, err)
+			}
+			r.Values[m] = render.Value{Int: value}
+			if x.def.OwnValue {
+				own, err := disclosure.Mean(c.Value, 1, scale, decimals)
+				if err != nil {
+					return fmt.Errorf("own value of measure %s: %w", o.measures[m].Name, err)
+				}
+				r.Own[m] = render.Value{Int: own}
+			}
+		}
+	}
+	for p, r := range rows {
+		for _, v := range r.Values {
+			if !v.Null {
+				o.rows[p] = append(o.rows[p], *r)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func nulls(n int) []render.Value {
+	list := make([]render.Value, n)
+	for i := range list {
+		list[i].Null = true
+	}
+	return list
+}
+
+func renderKey(key []query.Value) []render.Value {
+	list := make([]render.Value, len(key))
+	for i, v := range key {
+		list[i] = render.Value{Null: v.Null, Text: v.Text, Int: v.Int}
+	}
+	return list
+}
+
+// Manifest is what a release says about itself. It names inputs by commitments,
+// which only their owners can open, and no values.
+type Manifest struct {
+	Statement    string            `json:"statement"` // always "tributary run manifest v1"
+	Run          string            `json:"run"`
+	Release      string            `json:"release"`
+	Analysis     string            `json:"analysis"`
+	Version      int64             `json:"version"`
+	Definition   string            `json:"definition_sha256"`
+	Date         string            `json:"date"`
+	Snapshot     string            `json:"snapshot_sha256"`
+	Inputs       []ManifestInput   `json:"inputs"`
+	Participants int               `json:"participants"`
+	Owners       int               `json:"organisations"`
+	Datasets     []ManifestDataset `json:"datasets"`
+	Software     string            `json:"software"`
+	Sandbox      string            `json:"sandbox"`
+	StartedBy    string            `json:"started_by"`
+	StartedAt    time.Time         `json:"started_at"`
+	ReleasedAt   time.Time         `json:"released_at"`
+	Cells        int               `json:"cells"`
+	Released     int64             `json:"values_released"`
+	Suppressed   map[string]int64  `json:"values_suppressed"` // by reason
+	Marked       bool              `json:"marked"`            // made under a minimum below 3
+	Results      []ManifestResult  `json:"results"`
+}
+
+// ManifestInput is a submission that was read.
+type ManifestInput struct {
+	Tenant     tenant.ID `json:"tenant"`
+	Dataset    string    `json:"dataset"`
+	Submission string    `json:"submission"`
+	Commitment string    `json:"commitment"`
+}
+
+// ManifestDataset is a contract that the inputs were accepted under.
+type ManifestDataset struct {
+	Dataset string `json:"dataset"`
+	Version int64  `json:"version"`
+	SHA256  string `json:"sha256"`
+}
+
+// ManifestResult is what went to one recipient.
+type ManifestResult struct {
+	Tenant     tenant.ID `json:"tenant"`
+	Rows       int64     `json:"rows"`
+	Suppressed int64     `json:"suppressed"`
+	CSV        string    `json:"csv_commitment"`
+	Parquet    string    `json:"parquet_commitment"`
+}
+
+// release judges, seals to each recipient what it may have, and records all of
+// it in one transaction: the release, its results and the run's end exist
+// together or not at all.
+func (x *execution) release(ctx context.Context, t *table, totals query.Totals) error {
+	x.job.Progress(ctx, "judging", 0, 0)
+	o, err := x.judge(t)
+	if err != nil {
+		return err
+	}
+	if o.released == 0 {
+		return x.job.Finish(ctx, func(tx *meta.DB) error {
+			return x.conclude(ctx, tx, x.run, RunWithheld, "The disclosure rules released no cell to anybody: "+words(o.reasons)+".")
+		})
+	}
+	release := x.Clock.ID("rel")
+	results := make([]exchange.NewResult, len(x.participants))
+	for p := range x.participants {
+		x.job.Progress(ctx, "sealing results", int64(p), int64(len(x.participants)))
+		if results[p], err = x.deliver(ctx, o, p, release); err != nil {
+			return fmt.Errorf("result of %s: %w", x.participants[p], err)
+		}
+	}
+	m, err := x.manifest(ctx, o, len(t.keys), release, results)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode manifest: %w", err)
+	}
+	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, release, results, body, totals) })
+	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
+		if done, err := x.alreadyReleased(ctx); done || err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func words(reasons map[string]int64) string {
+	text := ""
+	for _, v := range disclosure.Verdicts() {
+		if n := reasons[v.String()]; n > 0 {
+			if text != "" {
+				text += ", "
+			}
+			text += fmt.Sprintf("%s %d", v, n)
+		}
+	}
+	return text
+}
+
+// deliver renders one recipient's result and seals it into its output store.
+func (x *execution) deliver(ctx context.Context, o *outcome, p int, release string) (exchange.NewResult, error) {
+	ids, err := x.Control.UnscopedExternalIDs(ctx, x.participants[p])
+	if err != nil {
+		return exchange.NewResult{}, err
+	}
+	id := string(x.participants[p])
+	if len(ids) > 0 {
+		id = ids[0]
+	}
+	date, err := time.Parse(time.DateOnly, x.run.Date)
+	if err != nil {
+		return exchange.NewResult{}, fmt.Errorf("date of run: %w", err)
+	}
+	spec := render.Spec{Date: date, DateColumn: x.def.Output.DateColumn, DateFormat: x.def.Output.DateFormat, IDColumn: x.def.Output.IDColumn,
+		ExternalID: id, OwnValues: x.def.OwnValue, OwnPrefix: x.def.Output.OwnPrefix, Marked: x.def.MarksResults(),
+		Metadata: map[string]string{"tributary.analysis": x.run.Analysis, "tributary.version": fmt.Sprint(x.run.Version), "tributary.release": release}}
+	for _, g := range x.def.Groups {
+		c := x.groupColumn(g)
+		spec.Groups = append(spec.Groups, render.Column{Name: g, Type: render.Type(c.Type), Scale: c.Scale})
+	}
+	for _, m := range o.measures {
+		c := render.Column{Name: m.Name, Type: render.Integer}
+		if m.Decimals > 0 {
+			c.Type, c.Scale = render.Decimal, m.Decimals
+		}
+		spec.Measures = append(spec.Measures, c)
+	}
+	t, err := render.New(spec, o.rows[p])
+	if err != nil {
+		return exchange.NewResult{}, err
+	}
+	name, err := render.FileName(x.def.Output.FileName, render.Names{Analysis: x.run.Analysis, Date: date, Participant: id, Dataset: x.def.Datasets[0]}, render.CSV)
+	if err != nil {
+		return exchange.NewResult{}, err
+	}
+	n := exchange.NewResult{Release: release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
+		Rows: int64(len(t.Rows)), Suppressed: o.suppressed[p], Marked: t.Marked}
+	if n.CSV, err = x.seal(ctx, p, vault.CSV, func(w io.Writer) error { return render.WriteCSV(w, t) }); err != nil {
+		return n, err
+	}
+	n.Parquet, err = x.seal(ctx, p, vault.Parquet, func(w io.Writer) error { return render.WriteParquet(w, t) })
+	return n, err
+}
+
+func (x *execution) groupColumn(name string) query.Column {
+	for _, columns := range x.columnsOf {
+		for _, c := range columns {
+			if c.Name == name {
+				return c
+			}
+		}
+	}
+	return query.Column{Name: name, Type: query.Text}
+}
+
+func (x *execution) seal(ctx context.Context, p int, k vault.Kind, write func(io.Writer) error) (vault.Object, error) {
+	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, k)
+	if err != nil {
+		return vault.Object{}, err
+	}
+	if err := write(w); err != nil {
+		w.Abort()
+		return vault.Object{}, fmt.Errorf("write %s: %w", k, err)
+	}
+	return w.Finish(ctx)
+}
+
+func (x *execution) manifest(_ context.Context, o *outcome, cells int, release string, results []exchange.NewResult) (Manifest, error) {
+	owners := map[string]bool{}
+	for _, id := range x.owners {
+		owners[id] = true
+	}
+	m := Manifest{
+		Statement: "tributary run manifest v1", Run: x.run.ID, Release: release, Analysis: x.run.Analysis, Version: x.run.Version,
+		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Snapshot: hex.EncodeToString(x.run.Snapshot),
+		Participants: len(x.participants), Owners: len(owners), Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
+		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: cells, Released: o.released,
+		Suppressed: o.reasons, Marked: x.def.MarksResults(), Datasets: x.contracts,
+	}
+	for _, i := range x.inputs {
+		m.Inputs = append(m.Inputs, ManifestInput{Tenant: i.Tenant, Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})
+	}
+	for p, r := range results {
+		m.Results = append(m.Results, ManifestResult{Tenant: x.participants[p], Rows: r.Rows, Suppressed: r.Suppressed,
+			CSV: hex.EncodeToString(r.CSV.Commitment), Parquet: hex.EncodeToString(r.Parquet.Commitment)})
+	}
+	return m, nil
+}
+
+func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, release string, results []exchange.NewResult, manifest []byte, totals query.Totals) error {
+	now := x.Clock.Now()
+	if _, err := tx.Exec(ctx, `INSERT INTO releases (id, run, analysis, version, date, snapshot, manifest, signature, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		release, x.run.ID, x.run.Analysis, x.run.Version, x.run.Date, x.run.Snapshot, manifest, x.Keys.Sign(manifest), meta.Micros(now)); err != nil {
+		return fmt.Errorf("record release: %w", err)
+	}
+	for p, n := range results {
+		r, err := x.Exchange.AddResult(ctx, tx, x.scopes[p], n)
+		if err != nil {
+			return err
+		}
+		if err := x.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: x.run.ID, Verb: "result.deliver", Subject: r.ID, Outcome: "ok",
+			Details: map[string]any{"analysis": x.run.Analysis, "date": x.run.Date, "rows": r.Rows, "suppressed": r.Suppressed}}); err != nil {
+			return err
+		}
+	}
+	var rows int64
+	for _, n := range totals.Scanned {
+		rows += n
+	}
+	reason := fmt.Sprintf("%d values went to %d recipients.", o.released, len(results))
+	if hidden := words(o.reasons); hidden != "" {
+		reason += " Hidden: " + hidden + "."
+	}
+	if err := x.note(ctx, tx, x.run.ID, "info", "%d rows of %d submissions read in a %s sandbox", rows, len(x.inputs), x.Sandbox.Level()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $1 WHERE id = $2`, release, x.run.ID); err != nil {
+		return fmt.Errorf("point to release: %w", err)
+	}
+	return x.conclude(ctx, tx, x.run, RunSucceeded, reason)
+}
+
+// Receipt proves to a tenant how one of its submissions was used: the statement
+// names the run and its manifest, whose hash it has, and the commitment that the
+// manifest lists; with the salt the tenant can see that it is its own file's.
+type Receipt struct {
+	Submission, Run, Release, Analysis string
+	Version                            int64
+	Date                               string
+	SHA256, Salt, Commitment           []byte
+	Manifest                           []byte // SHA-256 of the manifest
+	Body, Signature                    []byte // the signed statement
+}
+
+// Receipts returns a receipt for each release that a submission of the scope's
+// tenant went into.
+func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission string) ([]Receipt, error) {
+	s, err := a.Exchange.Submission(ctx, scope, submission)
+	if err != nil {
+		return nil, err
+	}
+	salt, err := a.Exchange.Salt(ctx, scope, submission)
+	if err != nil && !fault.Is(err, fault.NotFound) { // after its bytes were deleted there is none
+		return nil, err
+	}
+	rows, err := a.DB.For(scope.Tenant()).Query(ctx, `
+		SELECT l.run, l.id, l.analysis, l.version, l.date, l.manifest FROM run_inputs i JOIN releases l ON l.run = i.run
+		WHERE i.submission = $1 AND i.tenant = $2 ORDER BY l.created_at, l.id`, submission, string(scope.Tenant()))
+	if err != nil {
+		return nil, fmt.Errorf("list releases of %s: %w", submission, err)
+	}
+	defer rows.Close()
+	list := []Receipt{}
+	for rows.Next() {
+		r := Receipt{Submission: submission, SHA256: s.SHA256, Salt: salt, Commitment: s.Commitment}
+		var manifest []byte
+		if err := rows.Scan(&r.Run, &r.Release, &r.Analysis, &r.Version, &r.Date, &manifest); err != nil {
+			return nil, fmt.Errorf("list releases of %s: %w", submission, err)
+		}
+		sum := sha256.Sum256(manifest)
+		r.Manifest = sum[:]
+		r.Body, err = json.Marshal(map[string]any{"statement": "tributary receipt v1", "tenant": scope.Tenant(), "submission": submission,
+			"commitment": hex.EncodeToString(s.Commitment), "run": r.Run, "release": r.Release, "manifest_sha256": hex.EncodeToString(r.Manifest)})
+		if err != nil {
+			return nil, fmt.Errorf("encode receipt: %w", err)
+		}
+		r.Signature = a.Keys.Sign(r.Body)
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}

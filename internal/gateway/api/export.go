@@ -1,0 +1,210 @@
+package api
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"tributary/internal/audit"
+	"tributary/internal/exchange"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+// exporter writes a tenant's archive.
+type exporter struct {
+	*server
+	ctx   context.Context //nolint:containedctx // lives for one request only
+	scope tenant.Scope
+	tar   *tar.Writer
+}
+
+// export sends everything of a tenant as one tar archive: its profile, every
+// submission with its verdict and receipts, every result in both forms, and its
+// audit chain. It is written as it is read, so its size does not matter. An
+// archive that is cut short has no end, and tar says so.
+func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := s.Control.Profile(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		req, w := humago.Unwrap(hc)
+		w.Header().Set("Content-Type", "application/x-tar")
+		w.Header().Set("Content-Disposition", `attachment; filename="`+profile.Slug+`-export.tar"`)
+		x := &exporter{server: s, ctx: ctx, scope: scope, tar: tar.NewWriter(&patient{w, http.NewResponseController(w)})}
+		err := x.all(profile.Slug)
+		if err == nil {
+			err = x.tar.Close()
+		}
+		if err == nil {
+			err = s.Control.Exported(ctx, scope)
+		}
+		if err != nil {
+			s.logFault(req.Context(), fmt.Errorf("export: %w", err))
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+// patient ends a transfer that stands still.
+type patient struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(stall)) //nolint:forbidigo // deadlines are the kernel's time, not ours
+	return p.w.Write(b)
+}
+
+func (x *exporter) all(slug string) error {
+	profile, err := x.Control.Profile(x.ctx, x.scope)
+	if err != nil {
+		return err
+	}
+	if err := x.document("tenant.json", tenantWord(profile)); err != nil {
+		return err
+	}
+	for _, part := range []func() error{x.submissions, x.results, x.trail} {
+		if err := part(); err != nil {
+			return fmt.Errorf("%s: %w", slug, err)
+		}
+	}
+	return nil
+}
+
+func (x *exporter) submissions() error {
+	return pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Exchange.Submissions(x.ctx, x.scope, exchange.SubmissionFilter{}, p)
+		if err != nil {
+			return "", err
+		}
+		for _, row := range found {
+			sub, err := x.Exchange.Submission(x.ctx, x.scope, row.ID)
+			if err != nil {
+				return "", err
+			}
+			folder := "submissions/" + sub.Dataset + "/" + sub.Date + "/" + sub.ID
+			if err := x.document(folder+"/submission.json", submissionWord(sub)); err != nil {
+				return "", err
+			}
+			receipts, err := x.Analyses.Receipts(x.ctx, x.scope, sub.ID)
+			if err != nil {
+				return "", err
+			}
+			if err := x.document(folder+"/receipts.json", receipts); err != nil {
+				return "", err
+			}
+			if sub.SHA256 == nil { // its bytes were deleted
+				continue
+			}
+			r, _, err := x.Exchange.Content(x.ctx, x.scope, sub.ID)
+			if err != nil {
+				return "", err
+			}
+			if err := x.file(folder+"/"+sub.Name, r); err != nil {
+				return "", err
+			}
+		}
+		return next, nil
+	})
+}
+
+func (x *exporter) results() error {
+	return pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Exchange.Results(x.ctx, x.scope, exchange.ResultFilter{}, p)
+		if err != nil {
+			return "", err
+		}
+		for _, res := range found {
+			folder := "results/" + res.Analysis + "/" + res.Date + "/" + res.ID
+			if err := x.document(folder+"/result.json", resultWord(res)); err != nil {
+				return "", err
+			}
+			for _, form := range []vault.Kind{vault.CSV, vault.Parquet} {
+				r, _, err := x.Exchange.ResultContent(x.ctx, x.scope, res.ID, form)
+				if err != nil {
+					return "", err
+				}
+				if err := x.file(folder+"/"+res.Name+"."+string(form), r); err != nil {
+					return "", err
+				}
+			}
+		}
+		return next, nil
+	})
+}
+
+// trail writes the audit chain twice: to read, and as stored, to verify.
+func (x *exporter) trail() error {
+	n := 0
+	err := pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Audit.Entries(x.ctx, x.scope, audit.Filter{}, p)
+		if err != nil {
+			return "", err
+		}
+		n++
+		return next, x.document(fmt.Sprintf("audit/entries-%04d.json", n), found)
+	})
+	if err != nil {
+		return err
+	}
+	for after, n := int64(0), 1; ; n++ {
+		found, err := x.Audit.Raw(x.ctx, x.scope, after, 0)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		if err := x.document(fmt.Sprintf("audit/records-%04d.json", n), found); err != nil {
+			return err
+		}
+		after = found[len(found)-1].Seq
+	}
+}
+
+// pages calls one for each page of a list.
+func pages(one func(meta.Page) (next string, err error)) error {
+	p := meta.Page{Limit: 200}
+	for {
+		next, err := one(p)
+		if err != nil || next == "" {
+			return err
+		}
+		p.After = next
+	}
+}
+
+func (x *exporter) document(name string, v any) error {
+	raw, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	if err := x.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(raw)), ModTime: x.Clock.Now(), Format: tar.FormatPAX}); err != nil {
+		return err
+	}
+	_, err = x.tar.Write(raw)
+	return err
+}
+
+// file copies an object into the archive. The name is the tenant's own and was
+// checked to be no path when it was submitted.
+func (x *exporter) file(name string, r *vault.Reader) error {
+	defer r.Close()
+	if err := x.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: r.Size(), ModTime: x.Clock.Now(), Format: tar.FormatPAX}); err != nil {
+		return err
+	}
+	_, err := io.Copy(x.tar, struct{ io.Reader }{r})
+	return err
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+)
+
+// maxKey is how long an Idempotency-Key may be.
+const maxKey = 200
+
+// answer is what an idempotency key remembers, sealed in the database.
+type answer struct {
+	Status      int    `json:"status"`
+	ContentType string `json:"content_type"`
+	Body        []byte `json:"body"`
+}
+
+// remembered answers a POST with an Idempotency-Key: the first request is done
+// and its answer kept for a day; the same request again gets that answer, and
+// another one with the same key a Conflict. Answers with secrets are not kept:
+// then the same request again is a Conflict that says so.
+func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Context)) {
+	req, w := humago.Unwrap(hc)
+	ctx := hc.Context()
+	key := req.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		s.refuse(w, req, fault.New(fault.Invalid, "The Idempotency-Key is longer than %d bytes.", maxKey))
+		return
+	}
+	limit := r.body
+	if limit == 0 {
+		limit = defaultBody
+	}
+	body, err := io.ReadAll(io.LimitReader(req.Body, limit+1))
+	if err != nil {
+		s.refuse(w, req, fault.Wrap(fault.Invalid, err, "The request ended before all of it arrived."))
+		return
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%d\n", req.Method, req.URL.RequestURI(), len(body))
+	h.Write(body)
+	sum := h.Sum(nil)
+
+	earlier, found, err := s.claim(ctx, c.principal, key, sum)
+	switch {
+	case err != nil:
+		s.refuse(w, req, err)
+	case found:
+		w.Header().Set("Idempotency-Replayed", "true")
+		w.Header().Set("Content-Type", earlier.ContentType)
+		w.WriteHeader(earlier.Status)
+		_, _ = w.Write(earlier.Body) // the client may be gone
+	default:
+		tee := &teeWriter{ResponseWriter: w}
+		defer func() { s.settle(context.WithoutCancel(ctx), r, c.principal, key, tee) }()
+		next(humago.NewContext(hc.Operation(), req.WithContext(ctx), tee))
+	}
+}
+
+// claim takes the key for this request, or finds the answer to an earlier one.
+func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum []byte) (a answer, found bool, err error) {
+	actor := p.Actor()
+	err = s.DB.Transact(ctx, func(tx *meta.DB) error {
+		found = false
+		var hash, sealed []byte
+		var status int64
+		err := tx.QueryRow(ctx, `SELECT request_hash, status, response FROM idempotency_keys WHERE actor = $1 AND key = $2`, actor, key).Scan(&hash, &status, &sealed)
+		if errors.Is(err, sql.ErrNoRows) {
+			_, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (actor, key, request_hash, status, created_at) VALUES ($1, $2, $3, 0, $4)`,
+				actor, key, sum, meta.Micros(s.Clock.Now()))
+			return err
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("look up idempotency key: %w", err)
+		case subtle.ConstantTimeCompare(hash, sum) != 1:
+			return fault.New(fault.Conflict, "This Idempotency-Key was used for another request.")
+		case status == 0:
+			return fault.New(fault.Conflict, "The first request with this Idempotency-Key is still being answered; ask again in a moment.")
+		case sealed == nil:
+			return fault.New(fault.Conflict, "This request was done before, and its answer had a secret in it, which is shown once only.")
+		}
+		plain := sealed
+		if p.Tenant != "" {
+			if plain, err = s.Keys.Decrypt(ctx, p.Tenant, keys.Pool, sealed, keyContext(actor, key)); err != nil {
+				return fmt.Errorf("open remembered answer: %w", err)
+			}
+		}
+		found = true
+		return json.Unmarshal(plain, &a)
+	})
+	return a, found, err
+}
+
+func keyContext(actor, key string) []byte { return []byte("idempotency " + actor + " " + key) }
+
+// settle keeps the answer, or lets go of the key after one that may be different
+// next time.
+func (s *server) settle(ctx context.Context, r route, p policy.Principal, key string, tee *teeWriter) {
+	actor := p.Actor()
+	var err error
+	if tee.status == 0 || tee.status >= 500 || tee.status == http.StatusTooManyRequests {
+		_, err = s.DB.Exec(ctx, `DELETE FROM idempotency_keys WHERE actor = $1 AND key = $2`, actor, key)
+	} else {
+		var sealed []byte
+		if !r.secret || tee.status >= 400 {
+			var raw []byte
+			raw, err = json.Marshal(answer{tee.status, tee.Header().Get("Content-Type"), tee.body.Bytes()})
+			if sealed = raw; err == nil && p.Tenant != "" {
+				sealed, err = s.Keys.Encrypt(ctx, p.Tenant, keys.Pool, raw, keyContext(actor, key))
+			}
+		}
+		if err == nil {
+			_, err = s.DB.Exec(ctx, `UPDATE idempotency_keys SET status = $1, response = $2 WHERE actor = $3 AND key = $4`, int64(tee.status), sealed, actor, key)
+		}
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "answer not remembered for its idempotency key", "actor", actor, "error", err)
+	}
+}
+
+// teeWriter keeps a copy of the answer.
+type teeWriter struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (t *teeWriter) WriteHeader(status int) {
+	if t.status == 0 {
+		t.status = status
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *teeWriter) Write(p []byte) (int, error) {
+	if t.status == 0 {
+		t.status = http.StatusOK
+	}
+	t.body.Write(p)
+	return t.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (t *teeWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }

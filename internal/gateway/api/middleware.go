@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"tributary/internal/fault"
+	"tributary/internal/policy"
+)
+
+// note is what is learned of a request while it is answered.
+type note struct {
+	id        string
+	address   netip.Addr
+	principal policy.Principal
+	fault     error
+}
+
+type noteKey struct{}
+
+// noteOf returns the request's note; a fresh one outside of a request.
+func noteOf(ctx context.Context) *note {
+	if n, ok := ctx.Value(noteKey{}).(*note); ok {
+		return n
+	}
+	return &note{}
+}
+
+func addressOf(ctx context.Context) netip.Addr { return noteOf(ctx).address }
+
+// identified gives each request an id, which its answer and log line share, and
+// finds its address.
+func (s *server) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := &note{id: s.Clock.ID("req"), address: s.address(r)}
+		w.Header().Set("Request-Id", n.id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), noteKey{}, n)))
+	})
+}
+
+// address is the client's: the connection's, or what a trusted proxy says, read
+// from the right up to the first address that is not a proxy of ours.
+func (s *server) address(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := peer.Addr().Unmap()
+	if !s.proxy(addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if addr = hop.Unmap(); !s.proxy(addr) {
+			break
+		}
+	}
+	return addr
+}
+
+func (s *server) proxy(addr netip.Addr) bool {
+	for _, p := range s.BehindProxy {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// headers keeps answers out of caches and browsers from guessing.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recovered answers 500 when a handler panics, and logs where.
+func (s *server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && err == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				panic(p)
+			}
+			s.refuse(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recorder learns the status and size of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// logged writes one line for each request, without bodies, queries or secrets.
+func (s *server) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Clock.Now()
+		rec := &recorder{ResponseWriter: w}
+		next.ServeHTTP(rec, r)
+		if strings.HasPrefix(r.URL.Path, "/healthz") || strings.HasPrefix(r.URL.Path, "/readyz") || r.URL.Path == "/metrics" {
+			return
+		}
+		n := noteOf(r.Context())
+		pattern := r.Pattern
+		if pattern == "" {
+			pattern = "none"
+		}
+		s.Log.InfoContext(r.Context(), "request", "request", n.id, "method", r.Method, "route", pattern, "status", rec.status, "bytes", rec.bytes,
+			"duration", s.Clock.Now().Sub(start).Round(time.Microsecond), "tenant.id", string(n.principal.Tenant), "tenant.tier", string(n.principal.Tier),
+			"actor", n.principal.Actor(), "address", n.address.String(), "fault", string(fault.KindOf(n.fault)))
+	})
+}

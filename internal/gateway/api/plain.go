@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/internal/fault"
+)
+
+// plainRoutes are those that are not the JSON API: health, metrics, and the
+// API's own description. They need no credential and give nothing of any tenant.
+func (s *server) plainRoutes() error {
+	document, err := json.MarshalIndent(s.api.OpenAPI(), "", "  ")
+	if err != nil {
+		return err
+	}
+	page, err := s.docsPage()
+	if err != nil {
+		return err
+	}
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	s.mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(document)
+	})
+	s.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(page))
+	})
+	if s.Metrics != nil {
+		s.mux.Handle("GET /metrics", s.Metrics)
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if allowed := s.methods(r.URL.Path); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			p := problemOf(fault.New(fault.Invalid, "%s does not work here; these do: %s.", r.Method, strings.Join(allowed, ", ")), noteOf(r.Context()).id)
+			p.Status, p.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+			writeProblem(w, p)
+			return
+		}
+		s.refuse(w, r, fault.New(fault.NotFound, "There is nothing at %s. The API is described at /docs.", r.URL.Path))
+	})
+	return nil
+}
+
+// methods lists the methods that a path of the API takes.
+func (s *server) methods(path string) []string {
+	rest, ok := strings.CutPrefix(path, "/api/v1")
+	if !ok {
+		return nil
+	}
+	parts := strings.Split(rest, "/")
+	var found []string
+	for _, r := range s.routes {
+		pattern := strings.Split(r.path, "/")
+		if len(pattern) != len(parts) {
+			continue
+		}
+		fits := true
+		for i, p := range pattern {
+			fits = fits && (strings.HasPrefix(p, "{") || p == parts[i])
+		}
+		if fits && !slices.Contains(found, r.method) {
+			found = append(found, r.method)
+		}
+	}
+	return found
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// ready tells the truth: it tries the database and the object store.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		s.Log.WarnContext(ctx, "not ready", "error", err)
+		text(w, http.StatusServiceUnavailable, "not ready: "+fault.Message(err)+"\n")
+		return
+	}
+	text(w, http.StatusOK, "ready\n")
+}
+
+//go:embed docs.html
+var docsTemplate string
+
+// docsPage is the API's documentation, made on the server and without scripts.
+func (s *server) docsPage() (string, error) {
+	type entry struct {
+		ID, Method, Path, Summary, Action, Audience, Curl string
+	}
+	t, err := template.New("docs").Parse(docsTemplate)
+	if err != nil {
+		return "", err
+	}
+	groups := map[string][]entry{}
+	var order []string
+	for _, r := range s.routes {
+		group := strings.Split(r.path, "/")[1]
+		if groups[group] == nil {
+			order = append(order, group)
+		}
+		curl := "curl -H \"Authorization: Bearer $TRIBUTARY_TOKEN\" "
+		if r.audience == public {
+			curl = "curl "
+		}
+		if r.method != http.MethodGet {
+			curl += "-X " + r.method + " "
+		}
+		groups[group] = append(groups[group], entry{ID: r.id, Method: r.method, Path: "/api/v1" + r.path, Summary: r.summary, Action: string(r.action),
+			Audience: string(r.audience), Curl: curl + "\"$TRIBUTARY_SERVER/api/v1" + r.path + "\""})
+	}
+	var b strings.Builder
+	err = t.Execute(&b, map[string]any{"Order": order, "Groups": groups, "Description": description, "Version": s.Version})
+	return b.String(), err
+}

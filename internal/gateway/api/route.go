@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// audience says who a route is for. Policy decides; the audience is what the
+// documentation says and what the first check is.
+type audience string
+
+const (
+	public  audience = "public"  // no credential
+	anyone  audience = "anyone"  // any credential
+	staff   audience = "staff"   // the provider's
+	tenants audience = "tenants" // a tenant's
+)
+
+// route is a route as it is registered. What it leaves empty has no default that
+// opens anything: without an action it must be public.
+type route struct {
+	method, path string
+	id           string // in the OpenAPI document
+	summary      string
+	thing        string // what it is about, in words for errors: "submission"
+	action       policy.Action
+	audience     audience
+	audit        string // the audit entry that the capability writes; "" where nothing changes and nothing sealed is read
+	status       int    // of success; 0 means 200
+	body         int64  // most bytes of the request's body; 0 means 1 MiB; negative: the capability limits it
+	secret       bool   // the answer has a secret in it, so it is not kept for its idempotency key
+	yaml         bool   // the request's body is YAML
+}
+
+const defaultBody = 1 << 20
+
+// call is one request being answered.
+type call struct {
+	server    *server
+	principal policy.Principal
+	request   *http.Request
+}
+
+type callKey struct{}
+
+// scope mints the scope of a tenant's principal.
+func (c *call) scope(ctx context.Context) (tenant.Scope, error) {
+	return c.server.Policy.Scope(ctx, c.principal)
+}
+
+func (c *call) staff() bool { return c.principal.Role.Staff() }
+
+// by is who acts, for the provider's doings.
+func (c *call) by() string { return c.principal.Actor() }
+
+// named resolves the tenant that a staff member names in a request. For a
+// tenant's credential a name is ignored and counted, and the answer is its own.
+func (c *call) named(ctx context.Context, idOrSlug string) (tenant.ID, error) {
+	if !c.staff() {
+		if idOrSlug != "" {
+			c.server.counted.foreign.Add(ctx, 1)
+		}
+		return c.principal.Tenant, nil
+	}
+	if idOrSlug == "" {
+		return "", nil
+	}
+	t, err := c.server.Control.UnscopedTenant(ctx, idOrSlug)
+	return t.ID, err
+}
+
+// add registers a route with what does it.
+func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, error)) {
+	op := huma.Operation{
+		Method: r.method, Path: "/api/v1" + r.path, OperationID: r.id, Summary: r.summary, DefaultStatus: r.status,
+		Tags: []string{strings.SplitN(strings.TrimPrefix(r.path, "/"), "/", 2)[0]}, SkipValidateBody: r.yaml,
+		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests},
+		MaxBodyBytes: defaultBody, BodyReadTimeout: bodyTime,
+	}
+	if r.body > 0 {
+		op.MaxBodyBytes = r.body
+	}
+	if r.audience != public {
+		op.Security = []map[string][]string{{"bearer": {}}}
+		op.Description = fmt.Sprintf("For: %s. Action: `%s`.", r.audience, r.action)
+	}
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { s.admit(r, ctx, next) }}
+	s.routes = append(s.routes, r)
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		c, ok := ctx.Value(callKey{}).(*call)
+		if !ok {
+			return nil, s.problem(ctx, fmt.Errorf("route %s was not admitted", r.id))
+		}
+		out, err := do(ctx, c, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// admit is what stands before every route: credential, rate, policy, and the
+// memory of idempotency keys.
+func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
+	req, w := humago.Unwrap(hc)
+	ctx := hc.Context()
+	c := &call{server: s, request: req}
+	if err := s.limits.address(ctx, w, addressOf(ctx), r.audience == public); err != nil {
+		s.counted.refused.Add(ctx, 1)
+		s.refuse(w, req, err)
+		return
+	}
+	if r.audience != public {
+		if err := s.authenticate(ctx, w, c, r); err != nil {
+			s.refuse(w, req, err)
+			return
+		}
+		ctx = hc.Context()
+	}
+	ctx = context.WithValue(ctx, callKey{}, c)
+	hc = huma.WithContext(hc, ctx)
+	if r.method == http.MethodPost && req.Header.Get("Idempotency-Key") != "" && r.audience != public && r.body >= 0 {
+		s.remembered(r, c, hc, next)
+		return
+	}
+	next(hc)
+}
+
+// authenticate finds who asks and whether they may. A refusal by policy is in
+// the audit log.
+func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *call, r route) error {
+	token, ok := strings.CutPrefix(c.request.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tributary"`)
+		return fault.New(fault.Unauthenticated, "This needs a credential: send Authorization: Bearer with an API key or a session's token.")
+	}
+	p, renewed, err := s.Accounts.Authenticate(ctx, token, addressOf(ctx))
+	if err != nil {
+		if fault.Is(err, fault.Unauthenticated) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tributary", error="invalid_token"`)
+			s.limits.badCredential(addressOf(ctx))
+		}
+		return err
+	}
+	if renewed != "" {
+		w.Header().Set("Tributary-Session", renewed)
+	}
+	c.principal = p
+	trace.SpanFromContext(ctx).SetAttributes(attribute.String("tenant.id", string(p.Tenant)), attribute.String("tenant.tier", string(p.Tier)))
+	noteOf(ctx).principal = p
+	if err := s.limits.credential(ctx, w, p); err != nil {
+		s.counted.refused.Add(ctx, 1)
+		return err
+	}
+	if named := c.request.URL.Query().Get("tenant"); named != "" && !p.Role.Staff() || c.request.Header.Get("X-Tenant") != "" || c.request.Header.Get("X-Tenant-Id") != "" {
+		s.counted.foreign.Add(ctx, 1)
+	}
+	err = s.Policy.Allow(ctx, p, r.action, policy.Resource{Type: r.thing, Tenant: p.Tenant})
+	if err == nil && (r.audience == staff && !p.Role.Staff() || r.audience == tenants && p.Role.Staff()) {
+		err = fault.New(fault.Denied, "This is for %s only.", map[audience]string{staff: "the provider's people", tenants: "a tenant's own people"}[r.audience])
+	}
+	if fault.Is(err, fault.Denied) {
+		s.counted.denied.Add(ctx, 1)
+		if auditErr := s.Audit.Record(ctx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: string(r.action), Subject: c.request.PathValue("id"), Outcome: "denied"}); auditErr != nil {
+			return auditErr
+		}
+	}
+	return err
+}
+
+// checkRoutes refuses routes that say too little, and operations that are not
+// among them.
+func checkRoutes(routes []route, doc *huma.OpenAPI) error {
+	known := map[string]bool{}
+	for _, r := range routes {
+		switch {
+		case r.id == "" || r.summary == "" || r.audience == "":
+			return fmt.Errorf("route %s %s has no id, summary or audience", r.method, r.path)
+		case (r.action == "") != (r.audience == public):
+			return fmt.Errorf("route %s needs an action, or to be public", r.id)
+		case r.method != http.MethodGet && r.audit == "":
+			return fmt.Errorf("route %s changes things and names no audit event", r.id)
+		case known[r.id]:
+			return fmt.Errorf("two routes are called %s", r.id)
+		}
+		known[r.id] = true
+	}
+	for path, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil && !known[op.OperationID] {
+				return fmt.Errorf("operation %s at %s is not a registered route", op.OperationID, path)
+			}
+		}
+	}
+	return nil
+}
