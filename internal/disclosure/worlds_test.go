@@ -156,7 +156,7 @@ func TestNoReleaseLetsAValueBeComputed(t *testing.T) {
 	for _, signed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("signed=%v", signed), func(t *testing.T) {
 			t.Parallel()
-			for _, rules := range []Rules{preset, {5, 30, Dominance{2, 85}}, {5, 100, Dominance{2, 50}}, {7, 5, Dominance{3, 85}}} {
+			for _, rules := range []Rules{preset, {5, 60, Dominance{2, 85}}, {5, 100, Dominance{2, 50}}, {7, 5, Dominance{3, 85}}} {
 				worked, released := attack(t, rules, int64(rules.PPercent), signed)
 				if len(worked) > 0 {
 					t.Errorf("%+v: attacks worked: %v", rules, worked)
@@ -180,12 +180,13 @@ func TestEachRuleSwitchedOffIsBreached(t *testing.T) {
 		breach  string
 		noOther bool
 	}{
-		{"minimum", Rules{2, 30, Dominance{2, 85}}, 30, "three", true},
-		{"p %", Rules{5, 0, Dominance{2, 85}}, 30, "alone", false},
-		{"p % (its zero part)", Rules{5, 0, Dominance{2, 85}}, 30, "zero", false},
-		{"dominance", Rules{5, 30, Dominance{}}, 30, "pair", true},
+		{"minimum", Rules{2, 60, Dominance{2, 85}}, 60, "three", true},
+		{"p %", Rules{5, 0, Dominance{2, 85}}, 60, "alone", false},
+		{"p % (its zero part)", Rules{5, 0, Dominance{2, 85}}, 60, "zero", false},
+		{"dominance", Rules{5, 60, Dominance{}}, 60, "pair", true},
 	} {
 		worked, _ := attack(t, c.rules, c.p, false)
+		t.Logf("%s off: %v", c.off, worked)
 		if worked[c.breach] == 0 {
 			t.Errorf("%s off: attack %q never worked (%v): the property test could not fail", c.off, c.breach, worked)
 		}
