@@ -75,7 +75,7 @@ type Config struct {
 	Secrets Secrets // as OpenSecrets returned them
 
 	// CachedTenants is how many tenants' unwrapped keys are kept in memory, the
-	// ones used last; each takes about 8 KB with both its keys. 0 means 4,096.
+	// ones used last; each takes about 3 KB with both its keys. 0 means 4,096.
 	CachedTenants int
 }
 
