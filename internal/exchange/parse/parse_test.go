@@ -220,6 +220,7 @@ func BenchmarkParseAndCheck(b *testing.B) {
 	file := generate(n)
 	facts := Facts{day(b, "2022-09-23"), []string{"000001"}}
 	var records bytes.Buffer
+	records.Write(frames(b, d, strings.NewReader(file)))
 	b.Run("child", func(b *testing.B) {
 		for b.Loop() {
 			records.Reset()
