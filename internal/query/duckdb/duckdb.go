@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -36,7 +37,9 @@ func Main(ctx context.Context, args []byte, inputs []*os.File, out io.Writer) er
 	for i, input := range inputs {
 		files[i] = fmt.Sprintf("/proc/self/fd/%d", input.Fd())
 	}
-	return Aggregate(ctx, spec, files, out)
+	err := Aggregate(ctx, spec, files, out)
+	runtime.KeepAlive(inputs) // DuckDB opens them by path; collected, they would be closed
+	return err
 }
 
 // Aggregate answers spec from files, which Source.Input counts, and writes the

@@ -44,12 +44,12 @@ func TestKeysStayApart(t *testing.T) {
 	columns := []query.Column{tag1, tag2}
 	one := table{columns: columns, rows: [][]query.Value{
 		{text("ab"), text("c")}, {text("a"), text("bc")}, {text(""), text("abc")}, {none(tag1), text("abc")}, {text("abc"), none(tag2)}, {text("abc"), text("")},
-		{text("a\x00b"), text("c")}, {text("a"), text("\x00bc")}, {text("Z"), text("é")}, {text("z"), text("e\u0301")}, {text("日本語の長い文字列です"), text("🦆")},
+		{text("a\x01b"), text("c")}, {text("a"), text("b\x01c")}, {text("a\x00b"), text("c")}, {text("Z"), text("é")}, {text("z"), text("e\u0301")}, {text("日本語の長い文字列です"), text("🦆")},
 	}}
 	spec := simple(1, columns, []string{"Tag1", "Tag2"}, query.Measure{Own: query.Count})
 	rows, _ := answer(t, spec, save(t, one))
 	equal(t, show(spec, rows), []string{
-		"∅|abc|0|1|1", "|abc|0|1|1", "Z|é|0|1|1", "a|\x00bc|0|1|1", "a|bc|0|1|1", "a\x00b|c|0|1|1", "ab|c|0|1|1", "abc|∅|0|1|1", "abc||0|1|1",
+		"∅|abc|0|1|1", "|abc|0|1|1", "Z|é|0|1|1", "a|b\x01c|0|1|1", "a|bc|0|1|1", "a\x00b|c|0|1|1", "a\x01b|c|0|1|1", "ab|c|0|1|1", "abc|∅|0|1|1", "abc||0|1|1",
 		"z|e\u0301|0|1|1", "日本語の長い文字列です|🦆|0|1|1",
 	})
 }
@@ -129,8 +129,8 @@ func TestFloatsAreTheSameEveryTime(t *testing.T) {
 	tables := make([]table, 3)
 	sums := map[string]float64{}
 	for i := range tables {
-		tables[i].columns = columns
-		own := map[string]float64{} // sources are added up first
+		tables[i].columns, tables[i].group = columns, 5000 // row groups are what threads share
+		own := map[string]float64{}                        // sources are added up first
 		for range 200_000 {
 			key, f := string(rune('a'+r.IntN(3))), (r.Float64()-0.5)*math.Pow(10, float64(r.IntN(12)))
 			tables[i].rows = append(tables[i].rows, []query.Value{text(key), query.FloatOf(f)})

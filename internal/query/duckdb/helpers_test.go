@@ -19,6 +19,7 @@ type table struct {
 	columns  []query.Column // in the order of the file
 	required bool
 	naive    bool // timestamps without time zone
+	group    int  // rows in a row group; 0 for the default
 	rows     [][]query.Value
 }
 
@@ -66,7 +67,11 @@ func (tb table) write(w io.Writer) error {
 		group.Group[c.Name] = tb.node(c)
 		group.names = append(group.names, c.Name)
 	}
-	writer := parquet.NewWriter(w, parquet.NewSchema("accepted", group), parquet.Compression(&parquet.Snappy))
+	options := []parquet.WriterOption{parquet.NewSchema("accepted", group), parquet.Compression(&parquet.Snappy)}
+	if tb.group > 0 {
+		options = append(options, parquet.MaxRowsPerRowGroup(int64(tb.group)))
+	}
+	writer := parquet.NewWriter(w, options...)
 	rows := make([]parquet.Row, len(tb.rows))
 	for r, row := range tb.rows {
 		for i, v := range row {

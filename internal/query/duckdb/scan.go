@@ -102,7 +102,7 @@ func (s *scan) inspect(db *instance, scanned []int64) error {
 	taken := map[string]bool{} // folded names of all columns
 	text := columnType{id: bindings.TypeVarchar}
 	number := columnType{id: bindings.TypeBigInt}
-	err := s.each(db, "SELECT file_name, name, duckdb_type, repetition_type, num_children FROM parquet_schema("+list(s.files)+")",
+	err := s.each(db, about("SELECT file_name, name, duckdb_type, repetition_type, num_children FROM parquet_schema("),
 		[]columnType{text, text, text, text, number}, func(row int, columns []column) error {
 			file, ok := index[string(columns[0].text(row))]
 			if !ok {
@@ -150,7 +150,7 @@ func (s *scan) inspect(db *instance, scanned []int64) error {
 		}
 	}
 	s.chooseFileName(taken)
-	return s.each(db, "SELECT file_name, num_rows FROM parquet_file_metadata("+list(s.files)+")",
+	return s.each(db, about("SELECT file_name, num_rows FROM parquet_file_metadata("),
 		[]columnType{text, number}, func(row int, columns []column) error {
 			file, ok := index[string(columns[0].text(row))]
 			rows := at[int64](columns[1], row)
@@ -187,12 +187,21 @@ func (s *scan) chooseFileName(taken map[string]bool) {
 	}
 }
 
+// statement makes the same statement for any files, with fresh parameters.
+type statement func(files []string) (string, []bindings.Value)
+
+// about is a statement on files alone: the text before them.
+func about(text string) statement {
+	return func(files []string) (string, []bindings.Value) { return text + list(files) + ")", nil }
+}
+
 // each runs a statement over the dataset's files and visits its rows.
-func (s *scan) each(db *instance, statement string, types []columnType, visit func(row int, columns []column) error, parameters ...bindings.Value) error {
-	r, err := db.query(statement, parameters...)
+func (s *scan) each(db *instance, of statement, types []columnType, visit func(row int, columns []column) error) error {
+	text, parameters := of(s.files)
+	r, err := db.query(text, parameters...)
 	var broken *damage
 	if errors.As(err, &broken) {
-		return s.damaged(s.blamed(broken.Error()), err)
+		return s.damaged(s.blamed(db, of), err)
 	}
 	if err != nil {
 		return err
@@ -208,16 +217,22 @@ func (s *scan) each(db *instance, statement string, types []columnType, visit fu
 	})
 }
 
-// blamed finds the file that DuckDB's message names, or -1. The longest name
-// wins: /proc/self/fd/1 is in /proc/self/fd/12.
-func (s *scan) blamed(text string) int {
-	found := -1
-	for i, file := range s.files {
-		if strings.Contains(text, file) && (found < 0 || len(file) > len(s.files[found])) {
-			found = i
+// blamed finds the first file that the statement fails on, or gives -1.
+// DuckDB's message often names none.
+func (s *scan) blamed(db *instance, of statement) int {
+	for i := range s.files {
+		text, parameters := of(s.files[i : i+1])
+		r, err := db.query(text, parameters...)
+		var broken *damage
+		if errors.As(err, &broken) {
+			return i
 		}
+		if err != nil {
+			return -1
+		}
+		r.close()
 	}
-	return found
+	return -1
 }
 
 func (s *scan) damaged(file int, cause error) error {
@@ -325,12 +340,13 @@ func (s *scan) run(db *instance, g *gather) error {
 		grouped = append(grouped, fmt.Sprint(i+2))
 		types = append(types, keyType(c))
 	}
-	where, parameters := s.where()
-	statement := "SELECT " + strings.Join(append(selected, a.sql...), ", ") +
-		" FROM read_parquet(" + list(s.files) + ", hive_partitioning = false, union_by_name = false" + option + ") AS t" +
-		where + " GROUP BY " + strings.Join(grouped, ", ")
 	visit := g.visitor(s, len(selected), a, uses)
-	return s.each(db, statement, append(types, a.types...), visit, parameters...)
+	return s.each(db, func(files []string) (string, []bindings.Value) {
+		where, parameters := s.where()
+		return "SELECT " + strings.Join(slices.Concat(selected, a.sql), ", ") +
+			" FROM read_parquet(" + list(files) + ", hive_partitioning = false, union_by_name = false" + option + ") AS t" +
+			where + " GROUP BY " + strings.Join(grouped, ", "), parameters
+	}, append(types, a.types...), visit)
 }
 
 // where is the condition and its parameters. Only names are in the text.
