@@ -196,18 +196,20 @@ func (c chunked) Read(p []byte) (int, error) { return c.r.Read(p[:min(len(p), c.
 func generate(n int) string {
 	var b strings.Builder
 	b.WriteString("Date,ClientID,Tag1,Tag2,Value\n")
-	tag := func(i int) string {
-		t := []byte("aaaaaa")
-		for k := range t {
-			t[k] += byte(i % 26)
-			i /= 26
-		}
-		return string(t)
-	}
 	for i := range n {
-		fmt.Fprintf(&b, "20220923,000001,%s,%s,%d.%02d\n", tag(i%5000), tag(i/5000), i*7919%100_000, i%100)
+		fmt.Fprintf(&b, "20220923,000001,%s,%s,%d.%02d\n", tagOf(i%5000), tagOf(i/5000), i*7919%100_000, i%100)
 	}
 	return b.String()
+}
+
+// tagOf makes six letters of a number, different for different numbers.
+func tagOf(i int) string {
+	t := []byte("aaaaaa")
+	for k := range t {
+		t[k] += byte(i % 26)
+		i /= 26
+	}
+	return string(t)
 }
 
 func BenchmarkParseAndCheck(b *testing.B) {
