@@ -69,8 +69,8 @@ func BenchmarkParts(b *testing.B) {
 			return err
 		})
 		g, s := newGather(spec), scansOf(spec, files)[0]
-		inspected += timed(b, func() error { return s.inspect(db, make([]int64, 100)) })
-		ran += timed(b, func() error { return s.run(db, g) })
+		inspected += timed(b, func() error { return s.inspect(b.Context(), db, make([]int64, 100)) })
+		ran += timed(b, func() error { return s.run(b.Context(), db, g) })
 		written += timed(b, func() error {
 			w, err := query.NewWriter(io.Discard, spec)
 			if err != nil {
@@ -100,7 +100,7 @@ func timed(b *testing.B, f func() error) time.Duration {
 func rawTime(b *testing.B, db *instance, statement string) time.Duration {
 	b.Helper()
 	return timed(b, func() error {
-		r, err := db.query(statement)
+		r, err := db.query(b.Context(), statement)
 		if err != nil {
 			return err
 		}

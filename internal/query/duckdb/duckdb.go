@@ -81,10 +81,10 @@ func Aggregate(ctx context.Context, spec query.Spec, files []string, out io.Writ
 	g := newGather(spec)
 	scanned := make([]int64, len(spec.Sources))
 	for _, s := range scansOf(spec, files) {
-		if err := s.inspect(db, scanned); err != nil {
+		if err := s.inspect(ctx, db, scanned); err != nil {
 			return err
 		}
-		if err := s.run(db, g); err != nil {
+		if err := s.run(ctx, db, g); err != nil {
 			return err
 		}
 	}

@@ -64,25 +64,14 @@ func newGather(spec query.Spec) *gather {
 // visitor takes the rows of a scan: which file, group columns, aggregates,
 // which begin at column first.
 func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row int, columns []column) error {
-	files := make(map[string]int, len(s.files))
-	for i, file := range s.files {
-		files[file] = i
-	}
 	group := make([]query.Column, len(s.spec.Groups))
 	for i, name := range s.spec.Groups {
 		group[i], _ = s.spec.Column(s.dataset, name)
 	}
 	guards := len(a.sql) - len(s.floats)
 	return func(row int, columns []column) error {
-		file := 0
-		if s.fileName == "" {
-			file = int(at[uint64](columns[0], row))
-		} else if i, ok := files[string(columns[0].text(row))]; ok {
-			file = i
-		} else {
-			file = -1
-		}
-		if columns[0].null(row) || file < 0 || file >= len(s.sources) {
+		source := s.source(columns[0], row)
+		if source < 0 {
 			return errors.New("group of an unknown file")
 		}
 		if g.rows >= g.spec.Limits.Rows {
@@ -99,10 +88,10 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 				return fault.New(fault.Invalid, "Column %q of dataset %q has a value that is not a finite number.", name, s.dataset)
 			}
 		}
-		source := &g.sources[s.sources[file]]
-		source.cell = append(source.cell, cell)
-		source.count = append(source.count, at[int64](values[0], row))
-		source.add(values, len(g.spec.Measures), a, uses, row)
+		to := &g.sources[source]
+		to.cell = append(to.cell, cell)
+		to.count = append(to.count, at[int64](values[0], row))
+		to.add(values, len(g.spec.Measures), a, uses, row)
 		g.size[cell]++
 		g.rows++
 		return nil

@@ -225,9 +225,8 @@ func TestCancellation(t *testing.T) {
 	defer db.close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	db.ctx = ctx
 	start := time.Now()
-	_, err = db.query("SELECT sum(a.range * b.range % 7) FROM range(10000000) a, range(10000000) b")
+	_, err = db.query(ctx, "SELECT sum(a.range * b.range % 7) FROM range(10000000) a, range(10000000) b")
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
 		t.Errorf("got %v after %v, want timed out at once", err, time.Since(start))
 	}
@@ -273,7 +272,7 @@ func TestInstanceIsLocked(t *testing.T) {
 	}
 	defer db.close()
 	run := func(statement string) error {
-		r, err := db.query(statement)
+		r, err := db.query(t.Context(), statement)
 		if err == nil {
 			r.close()
 		}
@@ -313,7 +312,7 @@ func TestInstanceIsLocked(t *testing.T) {
 
 func setting(t *testing.T, db *instance, name string) string {
 	t.Helper()
-	r, err := db.query("SELECT CAST(current_setting('" + name + "') AS VARCHAR)")
+	r, err := db.query(t.Context(), "SELECT CAST(current_setting('"+name+"') AS VARCHAR)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +338,7 @@ func TestMainReadsMemoryFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := os.NewFile(uintptr(fd), "accepted")
-		defer f.Close() //nolint:errcheck // in memory
+		defer f.Close()
 		if err := (table{columns: columns, rows: [][]query.Value{{text("x"), cents(i)}}}).write(f); err != nil {
 			t.Fatal(err)
 		}

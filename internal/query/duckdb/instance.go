@@ -22,7 +22,6 @@ type settings struct {
 // instance is a fresh DuckDB in memory, locked: it opens its files and no
 // other path, writes nothing, loads nothing and takes no further settings.
 type instance struct {
-	ctx    context.Context // of the one query run it lives for
 	memory int64
 	db     bindings.Database
 	conn   bindings.Connection
@@ -49,7 +48,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 			return nil, fmt.Errorf("set %s of DuckDB to %q", option[0], option[1])
 		}
 	}
-	db := &instance{ctx: ctx, memory: s.memory}
+	db := &instance{memory: s.memory}
 	var message string
 	if bindings.OpenExt(":memory:", &db.db, config, &message) == bindings.StateError {
 		return nil, fmt.Errorf("open DuckDB: %s", message)
@@ -64,7 +63,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 		"SET enable_external_access = false",
 		"SET lock_configuration = true",
 	} {
-		r, err := db.query(statement)
+		r, err := db.query(ctx, statement)
 		if err != nil {
 			db.close()
 			return nil, fmt.Errorf("%.40s: %w", statement, err)
@@ -97,32 +96,32 @@ type result struct{ res bindings.Result }
 func (r *result) close() { bindings.DestroyResult(&r.res) }
 
 // query runs one statement to its end with the parameters, which it destroys.
-func (db *instance) query(statement string, parameters ...bindings.Value) (*result, error) {
+func (db *instance) query(ctx context.Context, statement string, parameters ...bindings.Value) (*result, error) {
 	defer func() {
 		for i := range parameters {
 			bindings.DestroyValue(&parameters[i])
 		}
 	}()
-	if err := db.ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var prepared bindings.PreparedStatement
 	defer func() { bindings.DestroyPrepare(&prepared) }()
 	if bindings.Prepare(db.conn, statement, &prepared) == bindings.StateError {
 		text := bindings.PrepareError(prepared)
-		return nil, db.failure(preparing(text), text)
+		return nil, db.failure(ctx, preparing(text), text)
 	}
 	for i, p := range parameters {
 		if bindings.BindValue(prepared, bindings.IdxT(i+1), p) == bindings.StateError {
 			return nil, fmt.Errorf("bind parameter %d: %s", i+1, bindings.PrepareError(prepared))
 		}
 	}
-	stop := db.interruptWhenDone()
+	stop := db.interruptWhenDone(ctx)
 	r := &result{}
 	state := bindings.ExecutePrepared(prepared, &r.res)
 	stop()
 	if state == bindings.StateError {
-		err := db.failure(bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
+		err := db.failure(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
 		r.close()
 		return nil, err
 	}
@@ -131,14 +130,14 @@ func (db *instance) query(statement string, parameters ...bindings.Value) (*resu
 
 // interruptWhenDone stops the running statement once the context has ended,
 // until the returned function is called, which waits for it.
-func (db *instance) interruptWhenDone() (stop func()) {
+func (db *instance) interruptWhenDone(ctx context.Context) (stop func()) {
 	finished, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
 		select {
 		case <-finished:
 			return
-		case <-db.ctx.Done():
+		case <-ctx.Done():
 		}
 		again := time.NewTicker(5 * time.Millisecond) // a statement that only begins clears the interrupt
 		defer again.Stop()
@@ -157,8 +156,8 @@ func (db *instance) interruptWhenDone() (stop func()) {
 // failure gives DuckDB's error a kind. Its text may quote data, so it is a
 // cause, for the operator only. Our statements are right, and inspect compared
 // the files with them, so what remains at run time is a damaged file.
-func (db *instance) failure(kind bindings.ErrorType, text string) error {
-	if err := db.ctx.Err(); err != nil {
+func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text string) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	cause := fmt.Errorf("DuckDB: %s", text)

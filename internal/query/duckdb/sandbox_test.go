@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ func TestMain(m *testing.M) {
 	sandbox.Main(sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 		return Main(ctx, c.Args, c.Inputs, c.Output)
 	}})
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // The engine does its work behind the walls, and its faults come through them.
@@ -73,6 +72,32 @@ func TestInTheSandbox(t *testing.T) {
 	}
 }
 
+// As many inputs as a job may have.
+func TestThousandInputsInTheSandbox(t *testing.T) {
+	t.Parallel()
+	level, err := sandbox.Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.New(sandbox.Config{Level: level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := []query.Column{tag1, money}
+	var file bytes.Buffer
+	if err := (table{columns: columns, rows: [][]query.Value{{text("x"), cents(1)}, {text("y"), cents(1)}}}).write(&file); err != nil {
+		t.Fatal(err)
+	}
+	spec := simple(1000, columns, []string{"Tag1"}, query.Measure{Column: "Value", Own: query.Sum, Scale: 2})
+	files := make([][]byte, 1000)
+	for i := range files {
+		files[i] = file.Bytes()
+	}
+	if totals, err := inSandbox(t, box, spec, files...); err != nil || totals.Rows != 2000 {
+		t.Errorf("got %+v, %v; want 2000 rows", totals.Rows, err)
+	}
+}
+
 func inSandbox(t *testing.T, box *sandbox.Box, spec query.Spec, files ...[]byte) (totals query.Totals, err error) {
 	t.Helper()
 	args, err := json.Marshal(spec)
@@ -88,7 +113,7 @@ func inSandbox(t *testing.T, box *sandbox.Box, spec query.Spec, files ...[]byte)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer m.Close() //nolint:errcheck // in memory
+		defer m.Close()
 		if _, err := m.Write(content); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,7 @@ type scan struct {
 	filters  []query.Filter
 	measures []int // indexes of Spec.Measures
 	floats   []string
+	index    map[string]int  // of files
 	required map[string]bool // columns that are never null
 	fileName string          // column that says which file, where "file_index" is the dataset's
 }
@@ -63,130 +65,6 @@ func scansOf(spec query.Spec, files []string) []*scan {
 	return scans
 }
 
-// storedAs are DuckDB's names for how an accepted form stores a type.
-func storedAs(c query.Column) []string {
-	switch c.Type {
-	case query.Text:
-		return []string{"VARCHAR"}
-	case query.Integer:
-		return []string{"BIGINT"}
-	case query.Decimal:
-		return []string{fmt.Sprintf("DECIMAL(18,%d)", c.Scale)}
-	case query.Float:
-		return []string{"DOUBLE"}
-	case query.Boolean:
-		return []string{"BOOLEAN"}
-	case query.Date:
-		return []string{"DATE"}
-	}
-	return []string{"TIMESTAMP WITH TIME ZONE", "TIMESTAMP"}
-}
-
-// inspect compares every file's columns with the spec, since DuckDB would cast
-// what differs and would take a column whose name differs in case; and it
-// stores the files' numbers of rows in scanned, by source.
-func (s *scan) inspect(db *instance, scanned []int64) error {
-	index := make(map[string]int, len(s.files))
-	for i, file := range s.files {
-		index[file] = i
-	}
-	needed := map[string]query.Column{}
-	for _, c := range s.spec.Datasets[s.dataset] {
-		needed[c.Name] = c
-	}
-	found := make([]map[string]bool, len(s.files)) // by file, folded names
-	s.required = map[string]bool{}
-	for name := range needed {
-		s.required[name] = true
-	}
-	taken := map[string]bool{} // folded names of all columns
-	text := columnType{id: bindings.TypeVarchar}
-	number := columnType{id: bindings.TypeBigInt}
-	err := s.each(db, about("SELECT file_name, name, duckdb_type, repetition_type, num_children FROM parquet_schema("),
-		[]columnType{text, text, text, text, number}, func(row int, columns []column) error {
-			file, ok := index[string(columns[0].text(row))]
-			if !ok {
-				return errors.New("schema of an unknown file")
-			}
-			if !columns[4].null(row) && at[int64](columns[4], row) > 0 {
-				if found[file] != nil {
-					return s.damaged(file, errors.New("nested columns"))
-				}
-				found[file] = map[string]bool{} // the root comes first
-				return nil
-			}
-			if found[file] == nil {
-				return s.damaged(file, errors.New("schema without root"))
-			}
-			name := string(columns[1].text(row))
-			folded := fold(name)
-			if found[file][folded] {
-				return fault.New(fault.Invalid,
-					"Dataset %q has two columns whose names differ from %q in case only. Rename one of them.", s.dataset, name)
-			}
-			found[file][folded] = true
-			taken[folded] = true
-			c, ok := needed[name]
-			if !ok {
-				return nil
-			}
-			found[file][exactly+name] = true
-			if columns[2].null(row) || !slices.Contains(storedAs(c), string(columns[2].text(row))) {
-				return s.damaged(file, fmt.Errorf("column %q is not stored as %s", name, storedAs(c)[0]))
-			}
-			if columns[3].null(row) || string(columns[3].text(row)) != "REQUIRED" {
-				s.required[name] = false
-			}
-			return nil
-		})
-	if err != nil {
-		return err
-	}
-	for file, names := range found {
-		for name := range needed {
-			if !names[exactly+name] {
-				return s.damaged(file, fmt.Errorf("no column %q", name))
-			}
-		}
-	}
-	s.chooseFileName(taken)
-	return s.each(db, about("SELECT file_name, num_rows FROM parquet_file_metadata("),
-		[]columnType{text, number}, func(row int, columns []column) error {
-			file, ok := index[string(columns[0].text(row))]
-			rows := at[int64](columns[1], row)
-			if !ok || rows < 0 {
-				return errors.New("number of rows of an unknown file, or negative")
-			}
-			scanned[s.sources[file]] = rows
-			return nil
-		})
-}
-
-// exactly marks names that are found as they are; no name has a NUL.
-const exactly = "\x00"
-
-// fold lowers a name as DuckDB does to compare names: ASCII letters only.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
-}
-
-// chooseFileName decides which column tells the files apart. DuckDB's virtual
-// file_index is the fastest, but a column of a file hides it, and then a
-// participant's data would say whose it is.
-func (s *scan) chooseFileName(taken map[string]bool) {
-	if !taken["file_index"] {
-		return
-	}
-	for s.fileName = "file"; taken[s.fileName]; {
-		s.fileName += "_"
-	}
-}
-
 // statement makes the same statement for any files, with fresh parameters.
 type statement func(files []string) (string, []bindings.Value)
 
@@ -196,18 +74,18 @@ func about(text string) statement {
 }
 
 // each runs a statement over the dataset's files and visits its rows.
-func (s *scan) each(db *instance, of statement, types []columnType, visit func(row int, columns []column) error) error {
+func (s *scan) each(ctx context.Context, db *instance, of statement, types []columnType, visit func(row int, columns []column) error) error {
 	text, parameters := of(s.files)
-	r, err := db.query(text, parameters...)
+	r, err := db.query(ctx, text, parameters...)
 	var broken *damage
 	if errors.As(err, &broken) {
-		return s.damaged(s.blamed(db, of), err)
+		return s.damaged(s.blamed(ctx, db, of), err)
 	}
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	return r.chunks(db.ctx, types, func(rows int, columns []column) error {
+	return r.chunks(ctx, types, func(rows int, columns []column) error {
 		for row := range rows {
 			if err := visit(row, columns); err != nil {
 				return err
@@ -219,10 +97,10 @@ func (s *scan) each(db *instance, of statement, types []columnType, visit func(r
 
 // blamed finds the first file that the statement fails on, or gives -1.
 // DuckDB's message often names none.
-func (s *scan) blamed(db *instance, of statement) int {
+func (s *scan) blamed(ctx context.Context, db *instance, of statement) int {
 	for i := range s.files {
 		text, parameters := of(s.files[i : i+1])
-		r, err := db.query(text, parameters...)
+		r, err := db.query(ctx, text, parameters...)
 		var broken *damage
 		if errors.As(err, &broken) {
 			return i
@@ -243,6 +121,24 @@ func (s *scan) damaged(file int, cause error) error {
 	return fault.Wrap(fault.Damaged, fmt.Errorf("source %d: %w", source, cause),
 		"The accepted form of dataset %q from participant %d of this run is damaged. Ask for the file to be submitted again.",
 		s.dataset, s.spec.Sources[source].Participant)
+}
+
+// source finds the source that a group belongs to, from the column that run
+// selects first; -1 if there is none.
+func (s *scan) source(c column, row int) int {
+	if c.null(row) {
+		return -1
+	}
+	if s.fileName == "" {
+		if file := at[uint64](c, row); file < uint64(len(s.sources)) {
+			return s.sources[file]
+		}
+		return -1
+	}
+	if file, ok := s.index[string(c.text(row))]; ok {
+		return s.sources[file]
+	}
+	return -1
 }
 
 // aggregates are the columns of the statement after the group columns. The
@@ -322,7 +218,7 @@ func keyType(c query.Column) columnType {
 func qualified(name string) string { return "t." + identifier(name) }
 
 // run executes the scan and gives its groups to g.
-func (s *scan) run(db *instance, g *gather) error {
+func (s *scan) run(ctx context.Context, db *instance, g *gather) error {
 	a, uses := s.uses()
 	which, option := "t.file_index", ""
 	types := []columnType{{id: bindings.TypeUBigInt}}
@@ -341,7 +237,7 @@ func (s *scan) run(db *instance, g *gather) error {
 		types = append(types, keyType(c))
 	}
 	visit := g.visitor(s, len(selected), a, uses)
-	return s.each(db, func(files []string) (string, []bindings.Value) {
+	return s.each(ctx, db, func(files []string) (string, []bindings.Value) {
 		where, parameters := s.where()
 		return "SELECT " + strings.Join(slices.Concat(selected, a.sql), ", ") +
 			" FROM read_parquet(" + list(files) + ", hive_partitioning = false, union_by_name = false" + option + ") AS t" +
