@@ -101,7 +101,7 @@ func TestErrorsNameLineAndPath(t *testing.T) {
 		{"no type", column("name: b"), "columns[1].type: is missing"},
 		{"unknown type", column("name: b, type: number"), `line 4: columns[1].type: "number" is not known. Write one of: text, integer`},
 		{"same name in other case", column("name: A, type: text"), `line 4: columns[1]: there is another column "A"`},
-		{"Kelvin sign", "dataset: x\ncolumns: [{name: k, type: text}, {name: \"\u212a\", type: text}]", "columns[1]"},
+		{"same name with a long s", "dataset: x\ncolumns: [{name: s, type: text}, {name: \"\u017f\", type: text}]", "columns[1]: there is another column"},
 		{"name with a quote", column(`name: "a\"b", type: text`), "columns[1].name: must be"},
 		{"name like a formula", column(`name: "=b", type: text`), "columns[1].name: must be"},
 		{"name not composed", column("name: \"u\\u0308\", type: text"), "columns[1].name: must be"},

@@ -178,7 +178,7 @@ func latest(wall int64, zone *time.Location) time.Time {
 	for _, near := range []int64{-86400, 86400} { // the offsets before and after any change
 		_, east := time.Unix(wall+near, 0).In(zone).Zone()
 		t := time.Unix(wall-int64(east), 0).UTC()
-		if t.After(fallback) || fallback.IsZero() {
+		if fallback.IsZero() { // by the clock as it was before the gap
 			fallback = t
 		}
 		if _, shown := t.In(zone).Zone(); shown == east && (t.After(best) || best.IsZero()) {

@@ -11,10 +11,10 @@ import (
 )
 
 // Row groups of the accepted form are bounded, and so is the memory to write
-// it: by DuckDB's own unit of parallel work, and by the bytes of texts.
+// it: by DuckDB's own unit of parallel work, and by the bytes of values.
 const (
 	groupRows  = 122_880
-	groupBytes = 32 << 20
+	groupBytes = 64 << 20
 	pageBytes  = 256 << 10
 	allPages   = 16 << 20 // page buffers of all columns together
 	dictionary = 1 << 20  // bytes of a dictionary, then texts are written plain
@@ -86,14 +86,14 @@ func nodeOf(c *contract.Column) parquet.Node {
 	return parquet.Optional(n)
 }
 
-// write appends the same number of rows to each column; bytes are those of texts.
-func (t *table) write(columns []*columnCheck, rows, bytes int) error {
+// write appends the same number of rows to each column; texts are their bytes.
+func (t *table) write(columns []*columnCheck, rows, texts int) error {
 	for i, c := range columns {
 		if _, err := t.columns[i].WriteRowValues(c.values[:rows]); err != nil {
 			return fmt.Errorf("write accepted form: %w", err)
 		}
 	}
-	t.rows, t.bytes = t.rows+rows, t.bytes+bytes
+	t.rows, t.bytes = t.rows+rows, t.bytes+texts+8*rows*len(columns)
 	if t.rows < groupRows && t.bytes < groupBytes {
 		return nil
 	}

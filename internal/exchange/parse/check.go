@@ -130,13 +130,13 @@ func (c *checker) batch(p cursor) error {
 	for _, f := range b.bad {
 		c.problems.add(located{finding: f})
 	}
-	bytes := 0
+	texts := 0
 	for i, col := range c.columns {
 		c.problems.begin()
 		if err := col.check(b); err != nil {
 			return err
 		}
-		bytes += len(b.views[i].text)
+		texts += len(b.views[i].text)
 	}
 	if c.keys != nil {
 		c.problems.begin()
@@ -150,7 +150,7 @@ func (c *checker) batch(p cursor) error {
 	if c.table == nil {
 		c.table = newTable(c.d, c.out)
 	}
-	return c.table.write(c.columns, b.rows, bytes)
+	return c.table.write(c.columns, b.rows, texts)
 }
 
 // unique finds rows whose key an earlier row has. Rows with a faulty cell in

@@ -130,6 +130,9 @@ func TestMessagesShowLittleOfAValue(t *testing.T) {
 			t.Errorf("%s: message shows too much: %q", row, m)
 		}
 	}
+	if got, want := excerpt([]byte("a\u202eb\u200bc\x07\xff")), "a\ufffdb\ufffdc\ufffd\ufffd"; got != want {
+		t.Errorf("what cannot be seen: got %q, want %q", got, want)
+	}
 	if got := excerpt([]byte(strings.Repeat("x", maxExcerpt))); got != strings.Repeat("x", maxExcerpt) {
 		t.Errorf("64 characters: got %q, want all", got)
 	}
@@ -255,16 +258,30 @@ func TestAcceptedFormIsBoundedInRowGroups(t *testing.T) {
 
 func TestManyColumns(t *testing.T) {
 	t.Parallel()
+	const wide = 5000 // rows
 	var columns, cells []string
 	for i := range contract.MaxColumns {
 		columns = append(columns, fmt.Sprintf("  - {name: c%d, type: integer}\n", i))
 		cells = append(cells, strconv.Itoa(i))
 	}
 	d := dataset(t, "dataset: x\ncsv: {header: false}\ncolumns:\n"+strings.Join(columns, ""))
-	v, table := run(t, d, Facts{}, strings.Repeat(strings.Join(cells, ",")+"\n", 200))
+	v, table := run(t, d, Facts{}, strings.Repeat(strings.Join(cells, ",")+"\n", wide))
 	if !v.Accepted || v.Columns != contract.MaxColumns {
 		t.Fatalf("got %+v, want accepted", v)
 	}
+	f, err := parquet.OpenFile(bytes.NewReader(table), int64(len(table)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range f.RowGroups() {
+		if most := int64(groupBytes/8/contract.MaxColumns + rowsOf(contract.MaxColumns)); g.NumRows() > most {
+			t.Errorf("a row group of %d rows, want at most %d", g.NumRows(), most)
+		}
+	}
+	if f.NumRows() != wide {
+		t.Errorf("got %d rows, want %d", f.NumRows(), wide)
+	}
+	_, table = run(t, d, Facts{}, strings.Repeat(strings.Join(cells, ",")+"\n", 200))
 	if got := rows(t, table); len(got) != 200 || got[199] != strings.Join(cells, "|") {
 		t.Errorf("got %d rows, the last %.40s, want 200 of all columns", len(got), got[len(got)-1])
 	}
@@ -324,6 +341,53 @@ func TestBrokenFramesAreErrors(t *testing.T) {
 	}
 }
 
+func TestForgedEndsAreErrors(t *testing.T) {
+	t.Parallel()
+	d := dataset(t, "dataset: x\ncolumns: [{name: a, type: integer}]\nlimits: {rows: 2}\n")
+	for _, c := range []struct {
+		name   string
+		frames func(w *frameWriter, row func(first int64))
+		bad    bool
+	}{
+		{"all right", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); w.end(1, true) }, false},
+		{"other number of rows", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); w.end(2, true) }, true},
+		{"not complete without a reason", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); w.end(1, false) }, true},
+		{"no header", func(w *frameWriter, row func(int64)) { w.end(0, true) }, true},
+		{"rows before the header", func(w *frameWriter, row func(int64)) { row(1); w.columns(1); w.end(1, true) }, true},
+		{"two headers", func(w *frameWriter, row func(int64)) { w.columns(1); w.columns(1); row(1); w.end(1, true) }, true},
+		{"header of other columns", func(w *frameWriter, row func(int64)) { w.columns(2); row(1); w.end(1, true) }, true},
+		{"a row again", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); row(1); w.end(2, true) }, true},
+		{"a row left out", func(w *frameWriter, row func(int64)) { w.columns(1); row(2); w.end(2, true) }, true},
+		{"more rows than allowed", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); row(2); row(3); w.end(3, true) }, true},
+		{"after the end", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); w.end(1, true); row(2) }, true},
+		{"unknown kind", func(w *frameWriter, row func(int64)) { w.columns(1); row(1); w.frame(9, nil); w.end(1, true) }, true},
+		{"cell's flaw as the file's", func(w *frameWriter, row func(int64)) {
+			w.problem(finding{flaw: badType, column: 0})
+			w.end(0, false)
+		}, true},
+		{"flaw of no column", func(w *frameWriter, row func(int64)) {
+			w.problem(finding{flaw: columnMissing, column: -1})
+			w.end(0, false)
+		}, true},
+		{"unknown signature", func(w *frameWriter, row func(int64)) {
+			w.problem(finding{flaw: foreignFormat, column: -1, a: 1000})
+			w.end(0, false)
+		}, true},
+	} {
+		var out bytes.Buffer
+		w := &frameWriter{out: bufio.NewWriter(&out)}
+		c.frames(w, func(first int64) {
+			w.batch(&batch{first: first, span: 1}, []*vector{{kind: kindInt, status: []byte{byte(sound)}, ints: []int64{1}}})
+		})
+		if err := w.out.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := Check(d, Facts{}, &out, io.Discard); (err != nil) != c.bad {
+			t.Errorf("%s: got %+v %v, want an error: %v", c.name, v, err, c.bad)
+		}
+	}
+}
+
 func TestForgedValuesAreErrors(t *testing.T) {
 	t.Parallel()
 	one := func(column string, v *vector) error {
@@ -348,7 +412,8 @@ func TestForgedValuesAreErrors(t *testing.T) {
 		{"a text", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{1}, bytes: []byte("x")}, false},
 		{"invalid UTF-8", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{1}, bytes: []byte("\xff")}, true},
 		{"NUL", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{9}, bytes: []byte("12345678\x00")}, true},
-		{"too long", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{70_000}, bytes: make([]byte, 70_000)}, true},
+		{"NUL first", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{9}, bytes: []byte("\x0012345678")}, true},
+		{"too long", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{70_000}, bytes: bytes.Repeat([]byte("x"), 70_000)}, true},
 		{"longer than it is", "name: a, type: text", &vector{kind: kindText, status: ok, lengths: []uint32{2}, bytes: []byte("x")}, true},
 		{"null with a text", "name: a, type: text", &vector{kind: kindText, status: []byte{byte(null)}, lengths: []uint32{1}, bytes: []byte("x")}, true},
 		{"unknown status", "name: a, type: text", &vector{kind: kindText, status: []byte{byte(lastCell) + 1}, lengths: []uint32{0}}, true},

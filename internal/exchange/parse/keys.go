@@ -29,8 +29,8 @@ type slot struct {
 
 const bytesOfKey = 43 // 16 bytes a slot, three eighths used right after growing
 
-// Memory is how many bytes the server's half of a check needs at most, beyond
-// a constant of some 64 MiB for buffers.
+// Memory is how many bytes the server's half of a check needs at most for keys,
+// beyond the buffers of a row group and a frame, which are below 192 MiB.
 func Memory(d *contract.Dataset) int64 {
 	if len(d.Unique) == 0 {
 		return 0

@@ -156,7 +156,7 @@ func TestForeignParticipantsAreNotToldApart(t *testing.T) {
 func TestValuesThatAreSplitDifferentlyAreDifferentKeys(t *testing.T) {
 	t.Parallel()
 	d := dataset(t, "dataset: x\ncolumns: [{name: a, type: text}, {name: b, type: text}]\nunique: [a, b]\n")
-	v, _ := run(t, d, Facts{}, "a,b\nab,c\na,bc\n,abc\nabc,\n")
+	v, _ := run(t, d, Facts{}, "a,b\nab,c\na,bc\n,abc\nabc,\na\x01b,c\na,b\x01c\n")
 	if !v.Accepted {
 		t.Errorf("got %+v, want accepted", v)
 	}
