@@ -77,8 +77,7 @@ func open(dir string, c clock.Clock, sys system) (*Store, error) {
 func makeDurable(dir string) error {
 	parent := filepath.Dir(dir)
 	switch err := os.Mkdir(dir, 0o700); {
-	case errors.Is(err, fs.ErrExist):
-		return nil
+	case errors.Is(err, fs.ErrExist): // perhaps made by a process that died before the sync
 	case errors.Is(err, fs.ErrNotExist) && parent != dir:
 		if err := makeDurable(parent); err != nil {
 			return err
@@ -88,6 +87,9 @@ func makeDurable(dir string) error {
 		return err
 	}
 	d, err := os.Open(parent)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // not a directory of ours
+	}
 	if err != nil {
 		return err
 	}

@@ -37,12 +37,22 @@ func linux() system {
 func rename(from *os.File, old string, to *os.File, name string) error {
 	err := unix.Renameat2(int(from.Fd()), old, int(to.Fd()), name, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) { // a file system without that flag, such as NFS
-		if err = unix.Linkat(int(from.Fd()), old, int(to.Fd()), name, 0); err == nil {
-			err = unix.Unlinkat(int(from.Fd()), old, 0)
-		}
+		return link(from, old, to, name)
 	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: old, New: name, Err: err}
+	}
+	return nil
+}
+
+// link is rename in two steps. What is left if the second does not happen is a
+// file in tmp, which is removed by Abort or Sweep.
+func link(from *os.File, old string, to *os.File, name string) error {
+	if err := unix.Linkat(int(from.Fd()), old, int(to.Fd()), name, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: old, New: name, Err: err}
+	}
+	if err := unix.Unlinkat(int(from.Fd()), old, 0); err != nil {
+		return &os.LinkError{Op: "unlink", Old: old, Err: err}
 	}
 	return nil
 }
