@@ -35,6 +35,12 @@ func (c *cached) slot(p Purpose) *tink.AEAD {
 	return &c.pool
 }
 
+// of returns what the list holds, which is nothing else.
+func of(e *list.Element) *cached {
+	c, _ := e.Value.(*cached)
+	return c
+}
+
 // get returns the cached key, or nil and the epoch to hand to put.
 func (c *cache) get(id tenant.ID, p Purpose) (tink.AEAD, uint64) {
 	c.mu.Lock()
@@ -44,7 +50,7 @@ func (c *cache) get(id tenant.ID, p Purpose) (tink.AEAD, uint64) {
 		return nil, c.epoch
 	}
 	c.order.MoveToFront(e)
-	return *e.Value.(*cached).slot(p), c.epoch
+	return *of(e).slot(p), c.epoch
 }
 
 // put caches a key that was fetched since epoch, unless something was forgotten
@@ -60,10 +66,11 @@ func (c *cache) put(id tenant.ID, p Purpose, key tink.AEAD, epoch uint64) {
 		e = c.order.PushFront(&cached{id: id})
 		c.tenants[id] = e
 	}
-	*e.Value.(*cached).slot(p) = key
+	*of(e).slot(p) = key
 	for len(c.tenants) > c.limit {
-		last := c.order.Remove(c.order.Back()).(*cached)
-		delete(c.tenants, last.id)
+		last := c.order.Back()
+		c.order.Remove(last)
+		delete(c.tenants, of(last).id)
 	}
 }
 

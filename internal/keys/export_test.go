@@ -33,6 +33,9 @@ func (w *Writer) Position() Position {
 	return at
 }
 
+// Flush seals what is held as a chunk that is not the last, as no writer does.
+func (w *Writer) Flush() { w.flush(w.buf[w.head:], false) }
+
 // Next is the number of the next chunk.
 func (p Position) Next() int64 { return int64(p.next) }
 

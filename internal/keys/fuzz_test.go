@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 
@@ -33,7 +34,7 @@ func FuzzReader(f *testing.F) {
 			wantKind(t, "open", err, fault.Damaged)
 			return
 		}
-		if n, err := r.ReadAt(make([]byte, 100), off); err != nil && err != io.EOF && off >= 0 {
+		if n, err := r.ReadAt(make([]byte, 100), off); err != nil && !errors.Is(err, io.EOF) && off >= 0 {
 			wantKind(t, "read at", err, fault.Damaged)
 			if n > 100 {
 				t.Errorf("got %d bytes in 100", n)
@@ -82,7 +83,7 @@ func FuzzRoundTrip(f *testing.F) {
 		for p := make([]byte, int(step)+1); ; {
 			n, err := r.Read(p)
 			back = append(back, p[:n]...)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -87,7 +87,7 @@ func (m *machine) at(f *os.File) string {
 }
 
 func (m *machine) system() system {
-	real := linux()
+	actual := linux()
 	step := func(f func() error) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -100,7 +100,7 @@ func (m *machine) system() system {
 				if m.breaks("create") {
 					return m.errno
 				}
-				f, err = real.create(r, name)
+				f, err = actual.create(r, name)
 				if err == nil {
 					m.files[name] = &file{}
 					m.folder[path.Dir(name)].set(path.Base(name), m.files[name])
@@ -115,7 +115,7 @@ func (m *machine) system() system {
 				if broken {
 					p = p[:len(p)/2]
 				}
-				n, err = real.write(f, p)
+				n, err = actual.write(f, p)
 				node := m.files[m.at(f)]
 				node.now = append(node.now, p[:n]...)
 				if broken {
@@ -135,7 +135,7 @@ func (m *machine) system() system {
 				if !node.lost {
 					node.durable = bytes.Clone(node.now)
 				}
-				return real.sync(f)
+				return actual.sync(f)
 			})
 		},
 		mkdir: func(r *os.Root, name string) error {
@@ -143,7 +143,7 @@ func (m *machine) system() system {
 				if m.breaks("mkdir") {
 					return m.errno
 				}
-				err := real.mkdir(r, name)
+				err := actual.mkdir(r, name)
 				if err == nil {
 					m.folder[name] = newFolder()
 					m.folder[path.Dir(name)].set(path.Base(name), m.folder[name])
@@ -156,7 +156,7 @@ func (m *machine) system() system {
 				if m.breaks("rename") {
 					return m.errno
 				}
-				err := real.rename(from, old, to, name)
+				err := actual.rename(from, old, to, name)
 				if err == nil {
 					source := m.folder[m.at(from)]
 					m.folder[m.at(to)].set(name, source.now[old])
@@ -170,7 +170,7 @@ func (m *machine) system() system {
 				if m.breaks("remove") {
 					return m.errno
 				}
-				err := real.remove(r, name)
+				err := actual.remove(r, name)
 				if err == nil {
 					m.folder[path.Dir(name)].set(path.Base(name), nil)
 				}
@@ -191,7 +191,7 @@ func (m *machine) system() system {
 						put(node.durable, name, node.now[name])
 					}
 				}
-				return real.syncDir(d)
+				return actual.syncDir(d)
 			})
 		},
 	}

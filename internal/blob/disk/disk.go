@@ -60,17 +60,22 @@ func open(dir string, c clock.Clock, sys system) (*Store, error) {
 		return nil, failure("open directory of objects", err)
 	}
 	s := &Store{root: root, clock: c, sys: sys, durable: map[string]struct{}{}}
-	for _, name := range []string{objects, tmp} {
-		if err := s.keep(name); err != nil {
-			root.Close()
-			return nil, err
-		}
-	}
-	if s.tmp, err = root.Open(tmp); err != nil {
-		root.Close()
-		return nil, failure("open folder tmp", err)
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, root.Close())
 	}
 	return s, nil
+}
+
+func (s *Store) prepare() (err error) {
+	for _, name := range []string{objects, tmp} {
+		if err := s.keep(name); err != nil {
+			return err
+		}
+	}
+	if s.tmp, err = s.root.Open(tmp); err != nil {
+		return failure("open folder tmp", err)
+	}
+	return nil
 }
 
 // makeDurable makes dir and what is missing above it.

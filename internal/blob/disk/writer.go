@@ -102,7 +102,7 @@ func (w *writer) commit(ctx context.Context) error {
 	}
 	if err := w.store.syncOpen(dir); err != nil {
 		// Nobody was told of it. If this fails too, the object stays: whole, unknown.
-		_ = w.store.sys.remove(w.store.root, path.Join(folder, name)) //nolint:errcheck // said above
+		_ = w.store.sys.remove(w.store.root, path.Join(folder, name))
 		return err
 	}
 	return nil
@@ -116,7 +116,7 @@ func (w *writer) Abort() {
 	w.err = errEnded
 	w.file.Close()
 	// After Commit the name is gone from tmp; what cannot be removed Sweep finds.
-	_ = w.store.sys.remove(w.store.root, path.Join(tmp, w.temp)) //nolint:errcheck // said above
+	_ = w.store.sys.remove(w.store.root, path.Join(tmp, w.temp))
 }
 
 func taken(k blob.Key) error {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -172,7 +173,7 @@ func TestMalformedFilesAreDamaged(t *testing.T) {
 	good := string(format(sample(2)))
 	lines := strings.SplitAfter(good, "\n")
 	second := strings.Fields(lines[2])
-	replace := func(old, new string) string { return resum(strings.Replace(good, old, new, 1)) }
+	replace := func(old, by string) string { return resum(strings.Replace(good, old, by, 1)) }
 	short := base64.StdEncoding.EncodeToString(make([]byte, 31))
 	for name, c := range map[string]struct{ text, words string }{
 		"empty":               {"", "first line"},
@@ -318,6 +319,50 @@ func TestWrappedBytesAreBound(t *testing.T) {
 	wantKind(t, "another key's name", err, fault.Damaged)
 }
 
+// What is synced, and in which order, is all that a power cut respects.
+func TestFirstStartIsDurable(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	path := filepath.Join(root, "a", "keys", "kek")
+	var log []string
+	did := func(what, name string) {
+		name, err := filepath.Rel(filepath.Dir(root), name)
+		if err != nil {
+			t.Error(err)
+		}
+		_, name, _ = strings.Cut(name, "/") // the name of the test's directory
+		if strings.Contains(name, ".new") {
+			name = "new"
+		}
+		log = append(log, what+" "+name)
+	}
+	actual := linux()
+	sys := system{
+		mkdir:   func(dir string) error { did("mkdir", dir); return actual.mkdir(dir) },
+		create:  func(path string) (*os.File, error) { did("create", path); return actual.create(path) },
+		write:   func(f *os.File, p []byte) (int, error) { did("write", f.Name()); return actual.write(f, p) },
+		sync:    func(f *os.File) error { did("sync", f.Name()); return actual.sync(f) },
+		link:    func(old, path string) error { did("link", path); return actual.link(old, path) },
+		remove:  func(path string) error { did("remove", path); return actual.remove(path) },
+		syncDir: func(d *os.File) error { did("syncdir", d.Name()); return actual.syncDir(d) },
+	}
+	for _, want := range [][]string{
+		{
+			"mkdir a/keys", "mkdir a", "syncdir ", "mkdir a/keys", "syncdir a",
+			"create new", "write new", "sync new", "link a/keys/kek", "remove new", "sync a/keys/kek", "syncdir a/keys",
+		},
+		{"sync a/keys/kek", "syncdir a/keys"},
+	} {
+		log = nil
+		if _, err := open(path, clock.Clock{}, sys); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(log, want) {
+			t.Errorf("got %q, want %q", log, want)
+		}
+	}
+}
+
 // A first start that fails, wherever it does, leaves no key file, or one that the
 // next start takes; and no key is handed out before its file is durable.
 func TestFirstStartFailsCleanly(t *testing.T) {
@@ -333,44 +378,44 @@ func TestFirstStartFailsCleanly(t *testing.T) {
 			}
 			return nil
 		}
-		real := linux()
-		sys := real
+		actual := linux()
+		sys := actual
 		sys.mkdir = func(dir string) error {
 			if err := broken("mkdir"); err != nil {
 				return err
 			}
-			return real.mkdir(dir)
+			return actual.mkdir(dir)
 		}
 		sys.create = func(path string) (*os.File, error) {
 			if err := broken("create"); err != nil {
 				return nil, err
 			}
-			return real.create(path)
+			return actual.create(path)
 		}
 		sys.write = func(f *os.File, p []byte) (int, error) {
 			if err := broken("write"); err != nil {
-				n, _ := real.write(f, p[:len(p)/2])
+				n, _ := actual.write(f, p[:len(p)/2])
 				return n, err
 			}
-			return real.write(f, p)
+			return actual.write(f, p)
 		}
 		sys.sync = func(f *os.File) error {
 			if err := broken("sync"); err != nil {
 				return err
 			}
-			return real.sync(f)
+			return actual.sync(f)
 		}
 		sys.link = func(old, path string) error {
 			if err := broken("link"); err != nil {
 				return err
 			}
-			return real.link(old, path)
+			return actual.link(old, path)
 		}
 		sys.syncDir = func(d *os.File) error {
 			if err := broken("sync of a directory"); err != nil {
 				return err
 			}
-			return real.syncDir(d)
+			return actual.syncDir(d)
 		}
 		k, err := open(path, clock.Clock{}, sys)
 		if failed == "" {
