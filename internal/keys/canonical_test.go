@@ -108,6 +108,9 @@ func TestCanonicalEncodingIsFixed(t *testing.T) {
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	if got, want := hex.EncodeToString(keys.Canonical("", math.NaN())), "0000000000000000"+"667ff8000000000001"; got != want {
+		t.Errorf("NaN: got %s, want %s", got, want)
+	}
 	ring, _ := newRing(t, func(c *keys.Config) { c.Secrets.MAC = [32]byte{1, 2, 3} })
 	// printf of the encoding | openssl dgst -sha256 -mac HMAC -macopt hexkey:0102030000…
 	if got, want := hex.EncodeToString(ring.MAC("kind", "ab", []byte{9}, int64(-2), true, 1.5)), "011d80c914dadc2fcfaff9d1dae7fbc12618dae72843e540484114ace6c0e7283a"; got != want {

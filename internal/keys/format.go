@@ -51,7 +51,9 @@ const (
 	maxSegments  = 1024
 	maxChunks    = math.MaxUint32 // chunk numbers are 32 bits of the nonce
 
-	// chunkBits is what Writer uses: 64 KiB. See BenchmarkChunkSize.
+	// chunkBits is what Writer uses: 64 KiB. By BenchmarkChunkSize, reading a file
+	// in sequence is 15 % faster than with 16 KiB and 5 % slower than with 256 KiB,
+	// and a small read at a random place costs 15 us rather than 5 or 55.
 	chunkBits = 16
 )
 
