@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/client"
+)
+
+type datasetCmd struct {
+	Apply datasetApplyCmd `cmd:"" help:"Apply a dataset's contract; a changed one makes a version."`
+	List  datasetListCmd  `cmd:"" help:"List datasets by name."`
+	Show  datasetShowCmd  `cmd:"" help:"Show a dataset's columns, or its contract."`
+}
+
+// applied says what applying a document did.
+func applied(out *output, id string, version int64, changed *bool) {
+	done := "changed"
+	if changed != nil && !*changed {
+		done = "unchanged"
+	}
+	out.line("%s  version %d  %s", id, version, done)
+}
+
+type datasetApplyCmd struct {
+	File string `short:"f" required:"" placeholder:"FILE" help:"The contract, in YAML; - is standard input."`
+}
+
+// Run applies a contract.
+func (d *datasetApplyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	yaml, err := document(d.File)
+	if err != nil {
+		return err
+	}
+	x, err := c.ApplyDataset(ctx, yaml)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() { applied(out, x.ID, x.Version, x.Changed) })
+}
+
+type datasetListCmd struct{ listFlags }
+
+// Run lists datasets.
+func (d *datasetListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	return printList(ctx, out, d.listFlags, c.Datasets, d.page(), columns[client.Dataset]{
+		[]string{"ID", "VERSION", "COLUMNS", "CADENCE", "TITLE"},
+		func(x client.Dataset) []string {
+			return []string{x.ID, number(x.Version), number(int64(len(x.Columns))), x.Cadence, x.Title}
+		},
+	})
+}
+
+// versionFlags are those of what has versions and a source.
+type versionFlags struct {
+	Version int64 `placeholder:"N" help:"This version; the current one if not said."`
+	Source  bool  `help:"Print the YAML as it was applied."`
+}
+
+type datasetShowCmd struct {
+	Name string `arg:"" help:"The dataset's name."`
+	versionFlags
+}
+
+// Run shows a dataset.
+func (d *datasetShowCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	x, err := c.Dataset(ctx, d.Name, d.Version)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		if d.Source {
+			out.text(x.Source)
+			return
+		}
+		out.fields("id", x.ID, "version", number(x.Version), "title", x.Title, "description", x.Description, "cadence", x.Cadence, "hash", x.Hash,
+			"created_at", when(x.CreatedAt), "created_by", x.CreatedBy)
+		var columns [][]string
+		for _, col := range x.Columns {
+			kind := col.Type
+			if col.Type == "decimal" {
+				kind = fmt.Sprintf("decimal(%d)", col.Scale)
+			}
+			columns = append(columns, []string{col.Name, kind, col.Unit, yesNo(col.Required), col.Role})
+		}
+		fmt.Fprintln(out.stdout)
+		out.table([]string{"COLUMN", "TYPE", "UNIT", "REQUIRED", "ROLE"}, columns)
+	})
+}
+
+// text prints a text of several lines.
+func (o *output) text(s string) {
+	if s != "" && s[len(s)-1] != '\n' {
+		s += "\n"
+	}
+	fmt.Fprint(harmless{o.stdout}, s)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+
+	"tributary/client"
+)
+
+// file is being written beside its target under a temporary name, so that nobody
+// takes a part for the whole.
+type file struct {
+	*os.File
+	target string
+}
+
+// newFile starts a file that only its owner can read.
+func newFile(target string) (*file, error) {
+	if info, err := os.Stat(target); err == nil && info.IsDir() {
+		return nil, usage("%s is a directory", target)
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), ".tributary-*.part")
+	if err != nil {
+		return nil, err
+	}
+	return &file{f, target}, nil
+}
+
+// replace makes the file complete under its name, in place of what was there.
+func (f *file) replace() error {
+	if err := f.complete(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), f.target)
+}
+
+// create makes the file complete under a new name; there must be none yet.
+func (f *file) create(target string) error {
+	if err := f.complete(); err != nil {
+		return err
+	}
+	err := os.Link(f.Name(), target)
+	if errors.Is(err, fs.ErrExist) {
+		return &exit{code: exitConflict, err: fmt.Errorf("%s exists already", target), hint: "Name the file with -o to replace it."}
+	}
+	if err == nil {
+		f.target = target
+	}
+	return err
+}
+
+func (f *file) complete() error {
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// discard removes what is left under the temporary name.
+func (f *file) discard() {
+	f.Close()
+	os.Remove(f.Name()) //nolint:errcheck // it is gone when all went well
+}
+
+// target is the flag of commands that download.
+type target struct {
+	Output string `short:"o" placeholder:"FILE" help:"Write to this file, replacing it; - is standard output. Without it the file is named as the server names it, and must not exist yet."`
+}
+
+// fetch downloads to where the flag says.
+func (t target) fetch(ctx context.Context, out *output, get func(context.Context, io.Writer, client.Progress) (client.Download, error)) error {
+	if t.Output == "-" {
+		var w io.Writer = out.stdout
+		if out.terminal {
+			w = harmless{w}
+		}
+		_, err := get(ctx, w, nil)
+		return err
+	}
+	f, err := newFile(t.Output) // without a name: in the current directory
+	if err != nil {
+		return err
+	}
+	defer f.discard()
+	d, err := get(ctx, f, out.progress("receiving "+t.Output))
+	if err != nil {
+		return err
+	}
+	if t.Output != "" {
+		err = f.replace()
+	} else {
+		var name string
+		if name, err = safeName(d.Name); err == nil {
+			err = f.create(name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	out.clearLine()
+	if out.json {
+		return out.JSON(map[string]any{"file": f.target, "size": d.Size})
+	}
+	out.note("%s  %s", f.target, size(d.Size))
+	return nil
+}
+
+// safeName makes a file name that the server gave fit to be used here: without
+// folders, hidden names or characters that do not print.
+func safeName(name string) (string, error) {
+	name = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == ':' || !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return '_'
+		}
+		return r
+	}, name)
+	name = strings.TrimLeft(name, ".-~ ")
+	if name == "" || len(name) > 255 {
+		return "", &exit{code: exitFailed, err: errors.New("the server gives the file no name that can be used"), hint: "Name it with -o FILE."}
+	}
+	return name, nil
+}
+
+// document reads a file that a flag names; - is standard input.
+func document(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(os.Stdin, 64<<20))
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return raw, nil
+}
+
+// secret reads a password or token: from a file (- is standard input), else by
+// asking on a terminal, else from the first line of standard input. Nothing but
+// the line end is trimmed.
+func secret(out *output, file, ask string) (string, error) {
+	if file != "" && file != "-" {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return "", usage("%w", err)
+		}
+		return strings.TrimRight(string(raw), "\r\n"), nil
+	}
+	if file == "" && isTerminal(os.Stdin) {
+		fmt.Fprintf(out.stderr, "%s: ", ask)
+		raw, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(out.stderr)
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", strings.ToLower(ask), err)
+		}
+		return string(raw), nil
+	}
+	text, err := stdinLine()
+	if err != nil || text == "" {
+		return "", usage("there is no %s on standard input; give it there or by a file", strings.ToLower(ask))
+	}
+	return text, nil
+}
+
+// stdin is read by lines, so that two secrets can come one after the other.
+var stdin = bufio.NewReader(os.Stdin)
+
+func stdinLine() (string, error) {
+	text, err := stdin.ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return strings.TrimRight(text, "\r\n"), err
+}
+
+// publicKey reads a public key's file, and refuses a private one.
+func publicKey(path string) (string, error) {
+	raw, err := document(path)
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(string(raw), "PRIVATE KEY") {
+		return "", &exit{code: exitUsage, err: fmt.Errorf("%s is a private key, which stays with you", path), hint: "Use the .pub file beside it."}
+	}
+	return strings.TrimSpace(string(raw)), nil
+}

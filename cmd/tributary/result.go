@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+
+	"tributary/client"
+)
+
+type resultCmd struct {
+	List resultListCmd `cmd:"" help:"List results, the newest first."`
+	Show resultShowCmd `cmd:"" help:"Show a result."`
+	Get  resultGetCmd  `cmd:"" help:"Download a result."`
+}
+
+type resultListCmd struct {
+	listFlags
+	tenantFlag
+	Analysis string `placeholder:"NAME" help:"Only of this analysis."`
+	Date     string `placeholder:"YYYY-MM-DD" help:"Only for this business date."`
+}
+
+// Run lists results.
+func (r *resultListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	filter := client.ResultFilter{TenantPage: client.TenantPage{Page: r.page(), Tenant: r.Tenant}, Analysis: r.Analysis, Date: r.Date}
+	return printList(ctx, out, r.listFlags, c.Results, filter, columns[client.Result]{
+		[]string{"ID", "TENANT", "ANALYSIS", "DATE", "ROWS", "SUPPRESSED", "MARKED", "NAME", "CREATED"},
+		func(r client.Result) []string {
+			return []string{r.ID, named(r.TenantSlug, r.Tenant), r.Analysis, r.Date, number(r.Rows), number(r.Suppressed), yesNo(r.Marked), r.Name, when(r.CreatedAt)}
+		},
+	})
+}
+
+type resultShowCmd struct {
+	ID string `arg:"" name:"id" help:"The result's id."`
+}
+
+// Run shows a result.
+func (r *resultShowCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	x, err := c.Result(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		out.fields("id", x.ID, "tenant", named(x.TenantSlug, x.Tenant), "analysis", x.Analysis, "date", x.Date, "run", x.Run, "release", x.Release,
+			"name", x.Name, "rows", number(x.Rows), "suppressed", number(x.Suppressed), "marked", yesNo(x.Marked), "mark", x.Mark,
+			"created_at", when(x.CreatedAt), "downloaded_at", whenever(x.DownloadedAt))
+	})
+}
+
+type resultGetCmd struct {
+	ID string `arg:"" name:"id" help:"The result's id."`
+	target
+	Format string `placeholder:"FORMAT" enum:",csv,parquet" default:"" help:"csv or parquet; if not said, as the file's name ends, else csv."`
+}
+
+// Run downloads a result.
+func (r *resultGetCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	format := r.Format
+	if format == "" {
+		format = "csv"
+		if filepath.Ext(r.Output) == ".parquet" {
+			format = "parquet"
+		}
+	}
+	return r.fetch(ctx, out, func(ctx context.Context, w io.Writer, p client.Progress) (client.Download, error) {
+		return c.ResultContent(ctx, r.ID, format, w, p)
+	})
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tributary/client"
+)
+
+type runCmd struct {
+	List     runListCmd     `cmd:"" help:"List runs, the newest first."`
+	Show     runShowCmd     `cmd:"" help:"Show a run, its snapshot and progress."`
+	Logs     runLogsCmd     `cmd:"" help:"Print a run's log."`
+	Cancel   runCancelCmd   `cmd:"" help:"Cancel a run."`
+	Retry    runRetryCmd    `cmd:"" help:"Queue a run's analysis and date once more."`
+	Manifest runManifestCmd `cmd:"" help:"Print the signed manifest of a run's release."`
+}
+
+var runColumns = columns[client.Run]{
+	[]string{"ID", "ANALYSIS", "VERSION", "DATE", "STATE", "PARTICIPANTS", "CREATED", "TOOK", "REASON"},
+	func(r client.Run) []string {
+		return []string{r.ID, r.Analysis, number(r.Version), r.Date, r.State, number(r.Participants), when(r.CreatedAt), took(r.StartedAt, r.FinishedAt), r.Reason}
+	},
+}
+
+// took is how long something ran.
+func took(from, to *time.Time) string {
+	if from == nil || to == nil {
+		return ""
+	}
+	d := to.Sub(*from)
+	if d < time.Minute {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+type runListCmd struct {
+	listFlags
+	Analysis string `placeholder:"NAME" help:"Only of this analysis."`
+	Date     string `placeholder:"YYYY-MM-DD" help:"Only for this business date."`
+	State    string `placeholder:"STATE" enum:",queued,running,succeeded,withheld,skipped,failed,cancelled" default:"" help:"Only in this state: queued, running, succeeded, withheld, skipped, failed, cancelled."`
+}
+
+// Run lists runs.
+func (r *runListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	return printList(ctx, out, r.listFlags, c.Runs, client.RunFilter{Page: r.page(), Analysis: r.Analysis, Date: r.Date, State: r.State}, runColumns)
+}
+
+// runArg is a run that is named.
+type runArg struct {
+	ID string `arg:"" name:"id" help:"The run's id."`
+}
+
+func (o *output) run(r client.Run) {
+	progress := ""
+	if !r.Finished() && r.Total > 0 {
+		progress = fmt.Sprintf("%d of %d", r.Done, r.Total)
+	}
+	o.fields("id", r.ID, "analysis", r.Analysis, "version", number(r.Version), "date", r.Date, "state", r.State, "reason", r.Reason, "stage", r.Stage,
+		"progress", progress, "participants", number(r.Participants), "release", r.Release, "started_by", r.StartedBy,
+		"created_at", when(r.CreatedAt), "started_at", whenever(r.StartedAt), "finished_at", whenever(r.FinishedAt))
+	if len(r.Inputs) == 0 {
+		return
+	}
+	var lines [][]string
+	for _, i := range r.Inputs {
+		lines = append(lines, []string{named(i.TenantSlug, i.Tenant), i.Dataset, i.Submission, i.Commitment})
+	}
+	fmt.Fprintln(o.stdout)
+	o.table([]string{"TENANT", "DATASET", "SUBMISSION", "COMMITMENT"}, lines)
+}
+
+type runShowCmd struct{ runArg }
+
+// Run shows a run.
+func (r *runShowCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.Run(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() { out.run(found) })
+}
+
+type runLogsCmd struct {
+	runArg
+	Follow bool `short:"f" help:"Go on until the run has ended; with --json a line is a document of its own."`
+}
+
+// Run prints a run's log.
+func (r *runLogsCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	if !r.Follow {
+		found, err := c.RunLog(ctx, r.ID, 0)
+		if err != nil {
+			return err
+		}
+		return out.answer(func() { printLog(out, found.Items) })
+	}
+	after := int64(0)
+	more := func() error {
+		found, err := c.RunLog(ctx, r.ID, after)
+		if err != nil {
+			return err
+		}
+		for _, l := range found.Items {
+			after = l.Seq
+			if out.json {
+				raw, err := json.Marshal(l)
+				if err != nil {
+					return fmt.Errorf("encode log: %w", err)
+				}
+				if err := out.raw(raw); err != nil {
+					return err
+				}
+			}
+		}
+		if !out.json {
+			printLog(out, found.Items)
+		}
+		return nil
+	}
+	var failed error
+	ended, err := c.WaitRun(ctx, r.ID, func(client.Run) {
+		if failed == nil {
+			failed = more()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if failed == nil {
+		failed = more() // what was written between the last look and the end
+	}
+	if failed == nil {
+		out.note("%s %s", ended.ID, ended.State)
+	}
+	return failed
+}
+
+func printLog(out *output, lines []client.LogLine) {
+	for _, l := range lines {
+		out.line("%s  %-5s  %s", when(l.At), l.Level, l.Message)
+	}
+}
+
+type runCancelCmd struct{ runArg }
+
+// Run cancels a run.
+func (r *runCancelCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	x, err := c.CancelRun(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() { out.fields("id", x.ID, "state", x.State) })
+}
+
+type runRetryCmd struct {
+	runArg
+	Wait bool `help:"Wait until the new run has ended, and exit by how it did."`
+}
+
+// Run queues a run once more.
+func (r *runRetryCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	x, err := c.RetryRun(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if r.Wait {
+		return waitRuns(ctx, out, c, client.List[client.Run]{Items: []client.Run{x}})
+	}
+	return out.answer(func() { out.table(runColumns.header, [][]string{runColumns.row(x)}) })
+}
+
+type runManifestCmd struct{ runArg }
+
+// Run prints a manifest, after checking its signature. With --json it is the
+// signed statement, else what it states.
+func (r *runManifestCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.Manifest(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	body := out.last
+	keys, err := c.AuditKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if err := found.Verify(keys.Items); err != nil {
+		return err
+	}
+	if out.json {
+		return out.raw(body)
+	}
+	if err := out.raw(found.Body); err != nil {
+		return err
+	}
+	out.note("signed by the server's key %s", found.Key)
+	return nil
+}
