@@ -34,6 +34,7 @@ type Client struct {
 	renewed func(token string)
 	answer  func(body []byte)
 	pause   func(try int) time.Duration // before a try is repeated, where the server does not say
+	stall   time.Duration               // how long an answer's body may stand still
 
 	mu    sync.Mutex
 	token string
@@ -77,7 +78,7 @@ func New(server, token string, options ...Option) (*Client, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, fmt.Errorf("%q is not the address of a server, such as https://tributary.example.com", server)
 	}
-	c := &Client{base: base, token: strings.TrimSpace(token), agent: "tributary-go", channel: "api", http: &http.Client{Transport: transport()}}
+	c := &Client{base: base, token: strings.TrimSpace(token), agent: "tributary-go", channel: "api", stall: stallTime, http: &http.Client{Transport: transport()}}
 	if strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token has characters that no token has; is it the right file or variable?")
 	}
@@ -267,7 +268,7 @@ func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, e
 		}
 		return nil, c.unreachable(ctx, err)
 	}
-	res.Body = newWatched(res.Body, cancel)
+	res.Body = newWatched(res.Body, c.stall, cancel)
 	if token := res.Header.Get("Tributary-Session"); token != "" {
 		c.mu.Lock()
 		c.token = token

@@ -9,20 +9,21 @@ import (
 )
 
 // errStalled ends transfers that stand still.
-var errStalled = errors.New("nothing has come for a minute")
+var errStalled = errors.New("nothing more has come")
 
 // watched is an answer's body that ends its request when nothing comes for
-// stallTime. The time that its reader takes between reads does not count.
+// a while. The time that its reader takes between reads does not count.
 type watched struct {
 	body   io.ReadCloser
+	wait   time.Duration
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	stood  atomic.Bool
 }
 
-func newWatched(body io.ReadCloser, cancel context.CancelCauseFunc) *watched {
-	w := &watched{body: body, cancel: cancel}
-	w.timer = time.AfterFunc(stallTime, func() {
+func newWatched(body io.ReadCloser, wait time.Duration, cancel context.CancelCauseFunc) *watched {
+	w := &watched{body: body, wait: wait, cancel: cancel}
+	w.timer = time.AfterFunc(wait, func() {
 		w.stood.Store(true)
 		cancel(errStalled)
 	})
@@ -31,7 +32,7 @@ func newWatched(body io.ReadCloser, cancel context.CancelCauseFunc) *watched {
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	w.timer.Reset(stallTime)
+	w.timer.Reset(w.wait)
 	defer w.timer.Stop()
 	n, err := w.body.Read(p)
 	if err != nil && w.stood.Load() {

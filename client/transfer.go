@@ -37,16 +37,16 @@ var errChanged = errors.New("the file changed while it was being sent; nothing w
 // thinks of it comes later, see WaitSubmission. It is never sent twice.
 func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 	var none Submission
-	size, digest := int64(-1), ""
+	size, digest, rewind := int64(-1), "", func() error { return nil }
 	if seeker, ok := u.Body.(io.Seeker); ok {
 		var err error
-		if size, digest, err = measure(ctx, u.Body, seeker, u.Hashing); err != nil {
+		if size, digest, rewind, err = measure(ctx, u.Body, seeker, u.Hashing); err != nil {
 			return none, err
 		}
 	}
 	query := params{}.text("dataset", u.Dataset).text("date", u.Date).text("name", u.Name)
-	body := &outgoing{r: u.Body, left: size, size: size, progress: u.Sending}
-	req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body)
+	body := func() io.Reader { return &outgoing{r: u.Body, left: size, size: size, progress: u.Sending} }
+	req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body())
 	if err != nil {
 		return none, err
 	}
@@ -56,6 +56,8 @@ func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 	if size >= 0 {
 		req.ContentLength = size
 		req.Header.Set("Content-Digest", digest)
+		// For a connection that turns out to be closed before the server saw anything.
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body()), rewind() }
 	}
 	if size == 0 {
 		req.Body = http.NoBody
@@ -80,28 +82,35 @@ func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 }
 
 // measure reads a file once from where it stands, for its size and digest, and
-// goes back.
-func measure(ctx context.Context, r io.Reader, s io.Seeker, progress Progress) (size int64, digest string, err error) {
+// goes back there; rewind does so again.
+func measure(ctx context.Context, r io.Reader, s io.Seeker, progress Progress) (size int64, digest string, rewind func() error, err error) {
 	start, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return 0, "", fmt.Errorf("read file: %w", err)
+		return 0, "", nil, fmt.Errorf("read file: %w", err)
+	}
+	rewind = func() error {
+		if _, err := s.Seek(start, io.SeekStart); err != nil {
+			return fmt.Errorf("read file: %w", err)
+		}
+		return nil
 	}
 	end, err := s.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = s.Seek(start, io.SeekStart)
-	}
 	if err != nil {
-		return 0, "", fmt.Errorf("read file: %w", err)
+		return 0, "", nil, fmt.Errorf("read file: %w", err)
+	}
+	if err := rewind(); err != nil {
+		return 0, "", nil, err
 	}
 	h := sha256.New()
 	counted := &outgoing{r: r, left: -1, size: end - start, progress: progress, ctx: ctx}
 	if size, err = io.CopyBuffer(h, counted, make([]byte, 1<<20)); err != nil {
-		return 0, "", fmt.Errorf("read file: %w", err)
+		var local *localError
+		if errors.As(err, &local) {
+			err = local.Err
+		}
+		return 0, "", nil, err
 	}
-	if _, err = s.Seek(start, io.SeekStart); err != nil {
-		return 0, "", fmt.Errorf("read file: %w", err)
-	}
-	return size, "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":", nil
+	return size, "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":", rewind, rewind()
 }
 
 // outgoing is a file being read, to the size that was announced and no more.
