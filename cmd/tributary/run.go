@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,22 +122,22 @@ func (r *runLogsCmd) Run(ctx context.Context, out *output, c *client.Client) err
 		}
 		return nil
 	}
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
 	var failed error
-	ended, err := c.WaitRun(ctx, r.ID, func(client.Run) {
-		if failed == nil {
-			failed = more()
+	ended, err := c.WaitRun(waiting, r.ID, func(client.Run) {
+		if failed = more(); failed != nil {
+			stop()
 		}
 	})
-	if err != nil {
-		return err
-	}
-	if failed == nil {
+	if failed == nil && err == nil {
 		failed = more() // what was written between the last look and the end
 	}
-	if failed == nil {
-		out.note("%s %s", ended.ID, ended.State)
+	if failed != nil || err != nil {
+		return cmp.Or(failed, err)
 	}
-	return failed
+	out.note("%s %s", ended.ID, ended.State)
+	return nil
 }
 
 func printLog(out *output, lines []client.LogLine) {
