@@ -303,12 +303,12 @@ func checkInclusion(i Inclusion, leaves int64, root []byte) error {
 // is a field of eight bytes.
 
 func appendField[T string | []byte](b []byte, field T) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(field))) //nolint:gosec // an answer is far below 4 GiB
+	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
 	return append(b, field...)
 }
 
 func appendNumber(b []byte, n int64) []byte {
-	return appendField(b, binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // two's complement is meant
+	return appendField(b, binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 func entryHash(r AuditRecord) []byte {
@@ -367,7 +367,7 @@ func readCheckpoint(body []byte) (signedBody, error) {
 	if len(body) != 0 || string(fields[0]) != checkpointFormat {
 		return signedBody{}, wrong
 	}
-	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(fields[i])) } //nolint:gosec // two's complement is meant
+	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(fields[i])) }
 	return signedBody{seq: n(1), at: time.UnixMicro(n(2)).UTC(), heads: n(3), root: fields[4], prev: fields[5]}, nil
 }
 

@@ -33,7 +33,7 @@ type helpCmd struct {
 }
 
 // topics are what help explains besides commands.
-var topics = map[string]string{
+var topics = map[string]string{ //nolint:gosec // G101 takes a text about tokens for one
 	"exit-codes": exitCodes,
 	"environment": `TRIBUTARY_SERVER            the server's address; http://127.0.0.1:8080 if nothing says another
 TRIBUTARY_TOKEN             the token

@@ -82,7 +82,7 @@ func (l *loginCmd) Run(ctx context.Context, root *cli, out *output) error {
 	}
 	file := s.loginFile()
 	if file == "" {
-		return &exit{code: exitFailed, err: errors.New("there is no place to store the token"), hint: "Name one with --token-file."}
+		return &exit{code: exitFailed, says: "There is no place to store the token.", hint: "Name one with --token-file."}
 	}
 	if err := writeSecret(file, session.Token+"\n"); err != nil {
 		return err

@@ -235,5 +235,5 @@ func outcome(runs []client.Run) error {
 	if bad == nil {
 		return nil
 	}
-	return &exit{code: code, err: fmt.Errorf("%s.", strings.Join(bad, "; ")), hint: "tributary run logs ID has more."} //nolint:staticcheck,revive // a sentence
+	return &exit{code: code, says: strings.Join(bad, "; ") + ".", hint: "tributary run logs ID has more."}
 }

@@ -143,7 +143,7 @@ func (a *auditVerifyCmd) report(out *output, all []client.AuditReport) error {
 		}
 	}
 	if wrong != nil {
-		return &exit{code: exitFailed, err: errors.New("The audit log is not what was written."), //nolint:staticcheck,revive // a sentence
+		return &exit{code: exitFailed, says: "The audit log is not what was written.",
 			hint: "docs/formats/audit.md says what each finding means; keep the log and the pins as they are."}
 	}
 	last := all[0].Last

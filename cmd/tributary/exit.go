@@ -54,16 +54,17 @@ var codes = map[client.Kind]int{
 	client.Internal:        exitFailed,
 }
 
-// exit is an error that knows its exit code. Without err nothing more is printed.
+// exit is an error that knows its exit code.
 type exit struct {
 	code int
+	says string // to the user, in a sentence; empty: what err says
 	err  error
-	hint string
+	hint string // what to do
 }
 
 func (e *exit) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit %d", e.code)
+	if e.says != "" {
+		return e.says
 	}
 	return e.err.Error()
 }
@@ -110,9 +111,6 @@ func (o *output) fail(err error) int {
 	var known *exit
 	if errors.As(err, &known) {
 		code, hint = known.code, known.hint
-		if known.err == nil {
-			return code
-		}
 	}
 	var answered *client.Error
 	isAnswer := errors.As(err, &answered)
@@ -165,6 +163,9 @@ func hintFor(err error) string {
 		}
 		return "Check TRIBUTARY_TOKEN or the token file; tributary login makes a new session."
 	case client.Denied:
+		if answered.Path == "/api/v1/me" {
+			return ""
+		}
 		return "tributary me shows who the token is."
 	case client.Throttled:
 		if answered.RetryAfter > 0 {

@@ -51,7 +51,7 @@ func (f *file) create(target string) error {
 	}
 	err := os.Link(f.Name(), target)
 	if errors.Is(err, fs.ErrExist) {
-		return &exit{code: exitConflict, err: fmt.Errorf("%s exists already", target), hint: "Name the file with -o to replace it."}
+		return &exit{code: exitConflict, says: target + " exists already.", hint: "Name the file with -o to replace it."}
 	}
 	if err == nil {
 		f.target = target
@@ -126,7 +126,7 @@ func safeName(name string) (string, error) {
 	}, name)
 	name = strings.TrimLeft(name, ".-~ ")
 	if name == "" || len(name) > 255 {
-		return "", &exit{code: exitFailed, err: errors.New("the server gives the file no name that can be used"), hint: "Name it with -o FILE."}
+		return "", &exit{code: exitFailed, says: "The server gives the file no name that can be used.", hint: "Name it with -o FILE."}
 	}
 	return name, nil
 }
@@ -188,7 +188,7 @@ func publicKey(path string) (string, error) {
 		return "", err
 	}
 	if strings.Contains(string(raw), "PRIVATE KEY") {
-		return "", &exit{code: exitUsage, err: fmt.Errorf("%s is a private key, which stays with you", path), hint: "Use the .pub file beside it."}
+		return "", &exit{code: exitUsage, says: path + " is a private key, which stays with you.", hint: "Use the .pub file beside it."}
 	}
 	return strings.TrimSpace(string(raw)), nil
 }

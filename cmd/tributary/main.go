@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -135,7 +134,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 func newClient(root *cli, out *output) (*client.Client, error) {
 	c, err := root.connect(out)
 	if err == nil && c.Token() == "" {
-		err = &exit{code: exitDenied, err: errors.New("There is no token."), //nolint:staticcheck // errors for users are sentences
+		err = &exit{code: exitDenied, says: "There is no token.",
 			hint: "Set TRIBUTARY_TOKEN to an API key, or sign in: tributary login --save LOGIN."}
 	}
 	return c, err
@@ -168,5 +167,5 @@ func buildVersion() string {
 // isTerminal reports whether w is a terminal.
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // descriptors are small
+	return ok && term.IsTerminal(int(f.Fd()))
 }

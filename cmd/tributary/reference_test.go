@@ -37,7 +37,7 @@ func TestReferenceIsOfTheseCommands(t *testing.T) {
 	}
 	want := head + beginCommands + reference(parser.Model)
 	if *update {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -57,10 +57,10 @@ func (s *submitCmd) Run(ctx context.Context, out *output, c *client.Client) erro
 	}
 	switch sub.State {
 	case "rejected":
-		return &exit{code: exitInvalid, err: fmt.Errorf("The file was rejected: %s.", plural(count(sub), "thing is wrong", "things are wrong")), //nolint:staticcheck // errors for users are sentences
+		return &exit{code: exitInvalid, says: "The file was rejected: " + plural(count(sub), "thing is wrong", "things are wrong") + ".",
 			hint: "Correct the file and send it again; nothing of this one is used."}
 	case "withdrawn":
-		return &exit{code: exitFailed, err: fmt.Errorf("The submission was withdrawn before it was validated.")} //nolint:staticcheck,revive // a sentence
+		return &exit{code: exitFailed, says: "The submission was withdrawn before it was validated."}
 	}
 	return nil
 }

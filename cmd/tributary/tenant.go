@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -210,7 +209,7 @@ type tenantOffboardCmd struct {
 func (t *tenantOffboardCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	if t.Confirm == "" {
 		if !isTerminal(os.Stdin) {
-			return &exit{code: exitUsage, err: errors.New("this ends in the erasure of everything of the tenant"), hint: "Confirm it with --confirm SLUG."}
+			return &exit{code: exitUsage, says: "This ends in the erasure of everything of the tenant.", hint: "Confirm it with --confirm SLUG."}
 		}
 		fmt.Fprintf(out.stderr, "After 30 days everything of %s is erased. Type its slug to confirm: ", clean(t.Slug))
 		var err error
