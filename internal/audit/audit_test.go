@@ -165,6 +165,9 @@ func TestATenantReadsItsOwnChain(t *testing.T) {
 				}
 				got = append(got, fmt.Sprint(e.Seq, e.Subject, e.Details["name"]))
 			}
+			if next == page.After && next != "" {
+				t.Fatal("a page leads to itself")
+			}
 			if page.After = next; next == "" {
 				break
 			}
@@ -218,6 +221,9 @@ func TestTheProviderReadsSkeletons(t *testing.T) {
 					t.Errorf("an entry of %s comes after one of %s", e.At, last)
 				}
 				last = e.At
+			}
+			if next == page.After && next != "" {
+				t.Fatal("a page leads to itself")
 			}
 			if page.After = next; next == "" {
 				break
