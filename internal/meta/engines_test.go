@@ -2,11 +2,13 @@ package meta_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"tributary/internal/fault"
 	"tributary/internal/meta"
@@ -142,9 +144,22 @@ func TestCompactLeavesNothingOfDeletedRows(t *testing.T) {
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		db := open(t, metatest.Postgres(t))
+		address := metatest.Postgres(t)
+		db := open(t, address)
 		exec(t, db, `INSERT INTO kinds (id, t) SELECT i, $1 FROM generate_series(1, 1000) AS i`, canary)
+		reader := connect(t, address)
+		sees := func(query string) {
+			t.Helper()
+			if _, err := reader.Exec(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sees(`BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM counters`)
 		exec(t, db, `DELETE FROM kinds`)
+		soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		wantKind(t, db.Compact(soon), fault.TimedOut) // the reader may still see them
+		sees(`COMMIT`)
 		size := func() int64 { return number(t, db, `SELECT pg_relation_size('kinds')`) }
 		before := size()
 		if err := db.Compact(t.Context()); err != nil {
@@ -221,6 +236,14 @@ func BenchmarkStatements(b *testing.B) {
 			db := open(b, url(b))
 			seed(b, db)
 			a := db.For(alice)
+			b.Run("open", func(b *testing.B) {
+				other := url(b)
+				for b.Loop() {
+					if err := open(b, other).Close(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 			b.Run("read", func(b *testing.B) {
 				for b.Loop() {
 					number(b, a, `SELECT id FROM notes WHERE tenant = $1 AND id = $2`, alice, 1)

@@ -221,6 +221,9 @@ func (t *postgresTx) rollback() {
 }
 
 func (db *postgresDB) compact(ctx context.Context) error {
+	if err := db.awaitReaders(ctx); err != nil {
+		return classifyPostgres(ctx, err)
+	}
 	tables, err := allTables(ctx, db.pool)
 	if err != nil {
 		return classifyPostgres(ctx, err)
@@ -232,6 +235,36 @@ func (db *postgresDB) compact(ctx context.Context) error {
 	}
 	return nil
 }
+
+// awaitReaders waits until no transaction is left that may still see what was
+// deleted before: VACUUM would leave it those rows.
+func (db *postgresDB) awaitReaders(ctx context.Context) error {
+	var now string
+	if err := db.pool.QueryRow(ctx, `SELECT pg_current_xact_id()::xid::text`).Scan(&now); err != nil {
+		return err
+	}
+	tick := time.NewTicker(readersPoll)
+	defer tick.Stop()
+	for deadline := time.Now().Add(maxWait); ; {
+		var older int
+		err := db.pool.QueryRow(ctx, `
+			SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND age(backend_xmin) > age($1::text::xid)`, now).Scan(&older)
+		if err != nil || older == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fault.New(fault.Unavailable, "A transaction still reads what was deleted from the control database. Try again.")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+const readersPoll = 20 * time.Millisecond
 
 func (db *postgresDB) verify(ctx context.Context) ([]string, error) {
 	var problems []string
@@ -263,16 +296,27 @@ func (db *postgresDB) verify(ctx context.Context) ([]string, error) {
 // hold takes the lock that makes this the one active server on the schema.
 func (db *postgresDB) hold(ctx context.Context, c Config, schema string) error {
 	key := lockKey(schema)
-	var got bool
-	if err := db.holder.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, key).Scan(&got); err != nil || got {
-		return err
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	// Asked again and again, and not waited for in the server: a statement that
+	// waits has a snapshot, which would keep deleted rows from being removed.
+	for waited := false; ; waited = true {
+		var got bool
+		if err := db.holder.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, key).Scan(&got); err != nil || got {
+			return err
+		}
+		if !c.Wait {
+			return errSecond(fmt.Sprintf("in schema %q", schema))
+		}
+		if !waited {
+			c.Log.InfoContext(ctx, "waiting until the other server ends", "schema", schema)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if !c.Wait {
-		return errSecond(fmt.Sprintf("in schema %q", schema))
-	}
-	c.Log.InfoContext(ctx, "waiting until the other server ends", "schema", schema)
-	_, err := db.holder.Exec(ctx, `SELECT pg_advisory_lock($1)`, key)
-	return err
 }
 
 func lockKey(schema string) int64 {
