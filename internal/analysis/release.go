@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -136,15 +137,19 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value)
 			}
 			o.released++
 			value, err := disclosure.Mean(out.Sum, divisor, scale, decimals)
-			if err != nil {
+			own, ownErr := disclosure.Mean(c.Value, 1, scale, decimals)
+			if errors.Is(err, disclosure.ErrOverflow) || errors.Is(ownErr, disclosure.ErrOverflow) {
+				// A value that cannot be written hides its cell; it must not stop the run for all.
+				o.released--
+				o.suppressed[c.Participant]++
+				o.reasons[disclosure.Overflow.String()]++
+				continue
+			}
+			if err = errors.Join(err, ownErr); err != nil {
 				return fmt.Errorf("measure %s: %w", o.measures[m].Name, err)
 			}
 			r.Values[m] = render.Value{Int: value}
 			if x.def.OwnValue {
-				own, err := disclosure.Mean(c.Value, 1, scale, decimals)
-				if err != nil {
-					return fmt.Errorf("own value of measure %s: %w", o.measures[m].Name, err)
-				}
 				r.Own[m] = render.Value{Int: own}
 			}
 		}

@@ -1,0 +1,385 @@
+// Package app joins the parts into a server: it alone knows every one of them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"tributary/internal/account"
+	"tributary/internal/analysis"
+	"tributary/internal/audit"
+	"tributary/internal/blob/disk"
+	"tributary/internal/clock"
+	"tributary/internal/control"
+	"tributary/internal/exchange"
+	"tributary/internal/fault"
+	"tributary/internal/gateway/api"
+	"tributary/internal/job"
+	"tributary/internal/keys"
+	"tributary/internal/keys/file"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/sandbox"
+	"tributary/internal/vault"
+)
+
+// Config says how a server is made. Config{Data: dir} is a sensible one.
+type Config struct {
+	// Data is the directory of everything that is kept. Required.
+	Data string
+	// Database is the control database's URL; empty: SQLite in Data.
+	Database string
+	// KeyFile is the file of the key-encryption key; empty: keys/kek.json in Data.
+	// Keep it elsewhere, and out of backups of Data.
+	KeyFile string
+	// HTTP is the address to listen on; empty: 127.0.0.1:8080. Port 0 takes a free one.
+	HTTP string
+	// CertFile and KeyPEM are a certificate and its key, read again when they change.
+	CertFile, CertKeyFile string
+	// ACME lists the host names to get certificates for from Let's Encrypt.
+	ACME []string
+	// BehindProxy lists proxies that end TLS before us and set X-Forwarded-For.
+	BehindProxy []netip.Prefix
+	// Sandbox is the level that children must have; empty: strict.
+	Sandbox sandbox.Level
+	// Workers is how many jobs run at once; 0 means 2.
+	Workers int
+	// Grace is how long an offboarded tenant can still be kept; 0 means 30 days.
+	Grace time.Duration
+	// Wait makes Start wait while another server has the data, instead of failing.
+	Wait bool
+	// Version is the binary's.
+	Version string
+	Clock   clock.Clock
+	Log     *slog.Logger
+}
+
+func (c *Config) defaults() error {
+	if c.Data == "" {
+		return fault.New(fault.Invalid, "A data directory is needed (--data DIR).")
+	}
+	if c.Database == "" {
+		c.Database = "sqlite:" + filepath.Join(c.Data, "control.db")
+	}
+	if c.KeyFile == "" {
+		c.KeyFile = filepath.Join(c.Data, "keys", "kek.json")
+	}
+	if c.HTTP == "" {
+		c.HTTP = "127.0.0.1:8080"
+	}
+	if c.Sandbox == "" {
+		c.Sandbox = sandbox.Strict
+	}
+	if c.Version == "" {
+		c.Version = "devel"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// stores are the parts that hold data, joined but not running.
+type stores struct {
+	db       *meta.DB
+	blobs    *disk.Store
+	ring     *keys.Ring
+	policy   *policy.Engine
+	audit    *audit.Log
+	control  *control.Control
+	accounts *account.Accounts
+	vault    *vault.Vault
+	jobs     *job.Queue
+}
+
+// open opens the stores; the caller closes them.
+func open(ctx context.Context, c Config) (_ *stores, err error) {
+	if err := makeDir(c.Data); err != nil {
+		return nil, err
+	}
+	s := &stores{}
+	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Log: c.Log}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.blobs, err = disk.New(filepath.Join(c.Data, "objects"), c.Clock); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
+	}
+	kek, secrets, err := openSecrets(ctx, c, s.db)
+	if err != nil {
+		return nil, err
+	}
+	if s.policy, err = policy.New(policy.Config{Clock: c.Clock}); err != nil {
+		return nil, fmt.Errorf("load policies: %w", err)
+	}
+	s.control = control.New(control.Config{DB: s.db, Policy: s.policy, Clock: c.Clock, Log: c.Log, Grace: c.Grace})
+	if s.ring, err = keys.NewRing(keys.Config{KEK: kek, Store: s.control, Clock: c.Clock, Secrets: secrets}); err != nil {
+		return nil, fmt.Errorf("make key ring: %w", err)
+	}
+	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock})
+	s.control.SetKeys(s.ring)
+	s.control.SetAudit(s.audit)
+	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Clock: c.Clock, Log: c.Log})
+	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log})
+	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log})
+	return s, nil
+}
+
+func (s *stores) close() {
+	if s.blobs != nil {
+		s.blobs.Close()
+	}
+	s.db.Close()
+}
+
+// makeDir makes the data directory, for its owner only.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fault.Wrap(fault.Invalid, err, "The data directory %s cannot be made.", path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at data directory: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fault.New(fault.Invalid, "The data directory %s can be read by others. Run: chmod 700 %s", path, path)
+	}
+	return nil
+}
+
+// openSecrets opens the key file and the server's own secrets, making both at
+// the first start. A database with secrets and no key file is not started: a
+// fresh key could open nothing.
+func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Secrets, error) {
+	var wrapped []byte
+	rows, err := db.Query(ctx, `SELECT value FROM settings WHERE name = 'secrets'`)
+	if err != nil {
+		return nil, keys.Secrets{}, fmt.Errorf("read server's secrets: %w", err)
+	}
+	known := rows.Next()
+	if known {
+		if err := rows.Scan(&wrapped); err != nil {
+			return nil, keys.Secrets{}, fmt.Errorf("read server's secrets: %w", err)
+		}
+	}
+	load := file.Load
+	if !known {
+		load = file.Open
+	}
+	kek, err := load(c.KeyFile, c.Clock)
+	if fault.Is(err, fault.NotFound) {
+		return nil, keys.Secrets{}, fault.Wrap(fault.Invalid, err, "The key file %s is missing, and without it nothing that is stored can be read. Put it back, or name it with --key-file.", c.KeyFile)
+	}
+	if err != nil {
+		return nil, keys.Secrets{}, err
+	}
+	if !known {
+		if wrapped, err = keys.NewSecrets(ctx, kek, c.Clock); err != nil {
+			return nil, keys.Secrets{}, err
+		}
+		if _, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('secrets', $1)`, wrapped); err != nil {
+			return nil, keys.Secrets{}, fmt.Errorf("store server's secrets: %w", err)
+		}
+	}
+	secrets, err := keys.OpenSecrets(ctx, kek, wrapped)
+	return kek, secrets, err
+}
+
+// App is a running server.
+type App struct {
+	cfg       Config
+	stores    *stores
+	exchange  *exchange.Exchange
+	analyses  *analysis.Analyses
+	telemetry *telemetry
+	server    *http.Server
+	listener  net.Listener
+	stop      context.CancelFunc
+	done      sync.WaitGroup
+	failed    chan error
+}
+
+// Start starts a server: it probes the sandbox, opens the stores, carries on
+// with what was unfinished, and listens. When Start returns it answers.
+func Start(ctx context.Context, c Config) (*App, error) {
+	if err := c.defaults(); err != nil {
+		return nil, err
+	}
+	box, err := openSandbox(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	tel, err := newTelemetry(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, tel.shutdown(ctx))
+	}
+	a := &App{cfg: c, stores: s, telemetry: tel, failed: make(chan error, 1)}
+	if err := a.join(ctx, box); err != nil {
+		s.close()
+		return nil, errors.Join(err, tel.shutdown(ctx))
+	}
+	if err := a.listen(); err != nil {
+		s.close()
+		return nil, errors.Join(err, tel.shutdown(ctx))
+	}
+	a.run()
+	return a, nil
+}
+
+func openSandbox(ctx context.Context, c Config) (*sandbox.Box, error) {
+	best, err := sandbox.Probe(ctx)
+	if err != nil && (c.Sandbox == sandbox.Strict || best == "") {
+		return nil, fault.Wrap(fault.Invalid, err, "The sandbox does not work on this host: %s With --sandbox reduced the server runs without namespaces, if the host has the rest.", fault.Message(err))
+	}
+	if c.Sandbox == sandbox.Reduced {
+		c.Log.WarnContext(ctx, "sandbox without namespaces, as asked for", "level", string(c.Sandbox))
+	}
+	return sandbox.New(sandbox.Config{Level: c.Sandbox, Clock: c.Clock})
+}
+
+// join makes the parts that work on the stores, and carries on.
+func (a *App) join(ctx context.Context, box *sandbox.Box) error {
+	c, s := a.cfg, a.stores
+	a.exchange = exchange.New(exchange.Config{DB: s.db, Vault: s.vault, Tenants: s.control, Policy: s.policy, Audit: s.audit, Jobs: s.jobs,
+		Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log})
+	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
+		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version})
+	s.control.SetErasers(
+		control.NamedEraser{Store: "vault", Eraser: s.vault},
+		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
+		control.NamedEraser{Store: "acceptances", Eraser: a.analyses},
+		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
+		control.NamedEraser{Store: "audit", Eraser: s.audit},
+	)
+	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Audit: s.audit,
+		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Metrics: a.telemetry.metrics,
+		Meter: a.telemetry.meter, BehindProxy: c.BehindProxy, Version: c.Version})
+	if err != nil {
+		return fmt.Errorf("make API: %w", err)
+	}
+	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
+	if err := s.control.LoadBlocked(ctx); err != nil {
+		return err
+	}
+	if err := s.jobs.Recover(ctx); err != nil {
+		return err
+	}
+	if err := s.control.ResumeDue(ctx); err != nil {
+		c.Log.ErrorContext(ctx, "unfinished sagas; they are tried again", "error", err)
+	}
+	return nil
+}
+
+// Ready returns nil while the server can do its work: the database and the
+// object store take writes.
+func (a *App) Ready(ctx context.Context) error {
+	if err := a.stores.db.Healthy(ctx); err != nil {
+		return err
+	}
+	return a.stores.blobs.Check(ctx)
+}
+
+// URL is where the server listens.
+func (a *App) URL() string {
+	scheme := "http"
+	if a.cfg.tls() {
+		scheme = "https"
+	}
+	return scheme + "://" + a.listener.Addr().String()
+}
+
+// Failed is sent an error when the server cannot go on: its lock was lost, or
+// the listener broke.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// run starts what works in the background.
+func (a *App) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.done.Go(func() {
+		if err := a.stores.jobs.Run(ctx); err != nil {
+			a.fail(fmt.Errorf("job queue: %w", err))
+		}
+	})
+	a.done.Go(func() { a.rounds(ctx) })
+	a.done.Go(func() {
+		select {
+		case <-a.stores.db.Lost():
+			a.fail(errors.New("another server may have taken over the control database; this one stops"))
+		case <-ctx.Done():
+		}
+	})
+	a.done.Go(func() {
+		if err := a.server.Serve(a.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("serve: %w", err))
+		}
+	})
+}
+
+func (a *App) fail(err error) {
+	a.cfg.Log.Error("server cannot go on", "error", err)
+	select {
+	case a.failed <- err:
+	default: // one is enough
+	}
+}
+
+// Close stops the server: no new requests, those under way finish, so do jobs,
+// or they are put back; until ctx ends.
+func (a *App) Close(ctx context.Context) error {
+	err := a.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, a.server.Close())
+	}
+	a.stop()
+	a.done.Wait()
+	err = errors.Join(err, a.telemetry.shutdown(ctx))
+	a.stores.close()
+	return err
+}
+
+// Init makes the first system admin of a data directory that has none, and
+// returns an API key for it.
+func Init(ctx context.Context, c Config, email, password string) (token string, err error) {
+	err = with(ctx, c, func(s *stores) error {
+		_, token, err = s.accounts.FirstAdmin(ctx, email, password)
+		return err
+	})
+	return token, err
+}
+
+// SetupLink makes a single-use token to make the first system admin with.
+func (a *App) SetupLink(ctx context.Context) (token string, expires time.Time, err error) {
+	return a.stores.accounts.SetupLink(ctx)
+}
+
+// with opens the stores for one thing.
+func with(ctx context.Context, c Config, do func(*stores) error) error {
+	if err := c.defaults(); err != nil {
+		return err
+	}
+	s, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return do(s)
+}

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"tributary/internal/fault"
+)
+
+func (c *Config) tls() bool { return c.CertFile != "" || len(c.ACME) > 0 }
+
+// listen opens the listener. Without TLS it binds loopback only, unless a proxy
+// stands before it.
+func (a *App) listen() error {
+	c := a.cfg
+	host, _, err := net.SplitHostPort(c.HTTP)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "The address %q is not HOST:PORT.", c.HTTP)
+	}
+	if !c.tls() && len(c.BehindProxy) == 0 && !loopback(host) {
+		return fault.New(fault.Invalid, "Without TLS the server listens on loopback only, and %s is not. Give --tls-cert and --tls-key, or --acme HOST, or --behind-proxy CIDR if a proxy ends TLS.", c.HTTP)
+	}
+	config, err := tlsConfig(c)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "Cannot listen on %s: %v.", c.HTTP, errors.Unwrap(err))
+	}
+	if config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	a.listener = listener
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func tlsConfig(c Config) (*tls.Config, error) {
+	switch {
+	case c.CertFile != "":
+		r := &reloader{cert: c.CertFile, key: c.CertKeyFile, now: c.Clock.Now}
+		if _, err := r.get(nil); err != nil {
+			return nil, err
+		}
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.get, NextProtos: []string{"h2", "http/1.1"}}, nil
+	case len(c.ACME) > 0:
+		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(c.ACME...),
+			Cache: autocert.DirCache(filepath.Join(c.Data, "acme"))}
+		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: m.GetCertificate, NextProtos: []string{"h2", "http/1.1", acme.ALPNProto}}, nil
+	}
+	return nil, nil
+}
+
+// reloader reads a certificate again when its file has changed, looking at most
+// once a minute. A certificate that cannot be read leaves the one before in use.
+type reloader struct {
+	cert, key string
+	now       func() time.Time
+
+	mu      sync.Mutex
+	looked  time.Time
+	changed time.Time
+	current *tls.Certificate
+}
+
+func (r *reloader) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if r.current != nil && now.Sub(r.looked) < time.Minute {
+		return r.current, nil
+	}
+	r.looked = now
+	info, err := os.Stat(r.cert)
+	if err == nil && r.current != nil && info.ModTime().Equal(r.changed) {
+		return r.current, nil
+	}
+	pair, loadErr := tls.LoadX509KeyPair(r.cert, r.key)
+	if err = errors.Join(err, loadErr); err != nil {
+		if r.current != nil {
+			return r.current, nil
+		}
+		return nil, fault.Wrap(fault.Invalid, fmt.Errorf("load certificate: %w", err), "The certificate %s with the key %s cannot be read.", r.cert, r.key)
+	}
+	r.current, r.changed = &pair, info.ModTime()
+	return r.current, nil
+}

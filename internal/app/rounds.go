@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// round is something done again and again in the background.
+type round struct {
+	name  string
+	every time.Duration
+	once  func(context.Context) error
+}
+
+func (a *App) rounds(ctx context.Context) {
+	s := a.stores
+	var running sync.WaitGroup
+	for _, r := range []round{
+		{"sign audit checkpoints", time.Minute, s.audit.CheckpointDue},
+		{"resume sagas", 30 * time.Second, s.control.ResumeDue},
+		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},
+		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
+		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
+		{"forget ended sessions and failures", time.Hour, s.accounts.ForgetDue},
+	} {
+		running.Go(func() { a.repeat(ctx, r) })
+	}
+	running.Wait()
+}
+
+// repeat does a round every so often until ctx ends. An error is logged, and the
+// next round tries again.
+func (a *App) repeat(ctx context.Context, r round) {
+	tick := time.NewTicker(r.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := r.once(ctx); err != nil && ctx.Err() == nil {
+			a.cfg.Log.ErrorContext(ctx, "background round failed", "round", r.name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+)
+
+// telemetry is metrics for /metrics, and spans to an OTLP endpoint if there is
+// one in the environment (OTEL_EXPORTER_OTLP_ENDPOINT).
+type telemetry struct {
+	metrics http.Handler
+	meter   metric.Meter
+	stops   []func(context.Context) error
+}
+
+func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
+	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("tributary"), semconv.ServiceVersion(c.Version)))
+	if err != nil {
+		return nil, fmt.Errorf("describe telemetry: %w", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprom.New(otelprom.WithRegisterer(registry), otelprom.WithoutScopeInfo())
+	if err != nil {
+		return nil, fmt.Errorf("export metrics: %w", err)
+	}
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about))
+	t := &telemetry{metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), meter: meters.Meter("tributary"), stops: []func(context.Context) error{meters.Shutdown}}
+	otel.SetMeterProvider(meters)
+	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return t, nil
+	}
+	spans, err := otlptracehttp.New(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("export spans: %w", err)
+	}
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(about))
+	otel.SetTracerProvider(tracers)
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	t.stops = append(t.stops, tracers.Shutdown)
+	return t, nil
+}
+
+func (t *telemetry) shutdown(ctx context.Context) error {
+	var first error
+	for _, stop := range t.stops {
+		if err := stop(ctx); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
