@@ -174,7 +174,7 @@ func (l *Log) checkpoints(ctx context.Context, where string, args ...any) ([]Che
 		if err := rows.Scan(&c.Seq, &c.At, &c.Body, &c.Prev, &c.Hash, &c.Key, &c.Signature); err != nil {
 			return nil, fmt.Errorf("read checkpoints: %w", err)
 		}
-		if s, err := decodeStatement(c.Body); err == nil { // Verify says so if it is damaged
+		if s, ok := decodeStatement(c.Body); ok { // Verify says so if it is damaged
 			c.Heads, c.Root = s.heads, s.root
 		}
 		list = append(list, c)

@@ -47,7 +47,7 @@ func leaves(heads []Head) [][]byte {
 }
 
 // split is how many of n leaves stand left: the largest power of two below n.
-func split(n int) int { return 1 << (bits.Len(uint(n-1)) - 1) } //nolint:gosec // n is a length, and above 1
+func split(n int) int { return 1 << (bits.Len(uint(n-1)) - 1) }
 
 // root of at least one leaf.
 func root(leaves [][]byte) []byte {

@@ -275,9 +275,9 @@ func (l *Log) verifyCheckpoints(ctx context.Context, report func(Finding), pins 
 }
 
 func (l *Log) verifyCheckpoint(ctx context.Context, c Checkpoint, find func(int64, Problem, string, ...any)) error {
-	s, err := decodeStatement(c.Body)
+	s, ok := decodeStatement(c.Body)
 	sum := sha256.Sum256(c.Body)
-	if err != nil || s.seq != c.Seq || s.at != meta.Micros(c.At) || !bytes.Equal(s.prev, c.Prev) || !bytes.Equal(sum[:], c.Hash) {
+	if !ok || s.seq != c.Seq || s.at != meta.Micros(c.At) || !bytes.Equal(s.prev, c.Prev) || !bytes.Equal(sum[:], c.Hash) {
 		find(c.Seq, Forged, "Checkpoint %d is not what was signed.", c.Seq)
 		return nil
 	}

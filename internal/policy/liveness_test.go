@@ -198,7 +198,7 @@ func TestRevocationsAreForgotten(t *testing.T) {
 func TestTheKernelsClockRuns(t *testing.T) {
 	t.Parallel()
 	before := sinceBoot()
-	for sinceBoot() == before { //nolint:revive // a nanosecond
+	for sinceBoot() == before {
 	}
 	if got := sinceBoot(); got <= before {
 		t.Errorf("the clock since boot went from %s to %s", before, got)

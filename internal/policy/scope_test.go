@@ -210,7 +210,7 @@ func TestChildrenNeverExceedTheirParents(t *testing.T) {
 	t.Parallel()
 	h := &hands{}
 	e := newTestEngine(t, h)
-	r := rand.New(rand.NewPCG(8, 41)) //nolint:gosec // the same requests each time
+	r := rand.New(rand.NewPCG(8, 41))
 	allVerbs := []tenant.Verb{tenant.Read, tenant.Write, tenant.Delete}
 	resource := func() tenant.Resource {
 		s := pick(r, append(stores[:], tenant.Everything, "vault"))
