@@ -81,6 +81,7 @@ func prepare(programs []Program) (func() error, error) {
 	output := os.NewFile(fdOutput, "output")
 	c.Output = writerOnly{output}
 	runtime.GOMAXPROCS(s.Limits.Threads)
+	closeQuota(fdInputs + s.Inputs)
 	debug.SetMemoryLimit(s.Limits.Memory / 4 * 3) // collect harder before the kernel says no
 	if err := limitMemory(s.Limits.Memory); err != nil {
 		return nil, err
@@ -144,14 +145,32 @@ func dieWithParent() error {
 	return nil
 }
 
+// closeQuota closes the files of the control group's quota that the Go runtime
+// opens where it can see them. It reads them no more once GOMAXPROCS is set.
+func closeQuota(first int) {
+	target := make([]byte, 256)
+	for fd := first; fd < first+spareFiles; fd++ {
+		n, err := unix.Readlink(fdPath(fd), target)
+		if err == nil && strings.HasPrefix(string(target[:n]), "/sys/fs/cgroup/") {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
 // limitMemory bounds the address space: what the binary and its runtime have
 // reserved by now, most of it never touched, and the limit on top.
 func limitMemory(limit int64) error {
-	text, err := os.ReadFile("/proc/self/statm")
+	fd, err := unix.Open("/proc/self/statm", unix.O_RDONLY|unix.O_CLOEXEC, 0) // os.Open would leave a poller behind
 	if err != nil {
 		return fmt.Errorf("measure memory: %w", err)
 	}
-	first, _, _ := strings.Cut(string(text), " ")
+	defer unix.Close(fd) //nolint:errcheck // read only
+	text := make([]byte, 128)
+	n, err := unix.Read(fd, text)
+	if err != nil {
+		return fmt.Errorf("measure memory: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text[:n]), " ")
 	pages, err := strconv.ParseUint(first, 10, 64)
 	if err != nil {
 		return fmt.Errorf("measure memory: %w", err)

@@ -21,6 +21,9 @@ import (
 // beParent makes the test binary a server that starts a child and is killed.
 const beParent = "SANDBOX_TEST_PARENT"
 
+// beProbe makes the test binary say what Probe finds.
+const beProbe = "SANDBOX_TEST_PROBE"
+
 func TestMain(m *testing.M) {
 	sandbox.Main(
 		sandbox.Program{Name: "echo", Main: echo},
@@ -31,6 +34,11 @@ func TestMain(m *testing.M) {
 	)
 	if level := os.Getenv(beParent); level != "" {
 		parent(sandbox.Level(level))
+	}
+	if os.Getenv(beProbe) != "" {
+		level, err := sandbox.Probe(context.Background())
+		fmt.Printf("%s: %s\n", level, fault.Message(err))
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -57,7 +65,7 @@ func echo(_ context.Context, c sandbox.Child) error {
 func parent(level sandbox.Level) {
 	b, err := sandbox.New(sandbox.Config{Level: level})
 	if err == nil {
-		err = b.Run(context.Background(), job("attack", "hang"), func(r io.Reader) error {
+		err = b.Run(context.Background(), job("attack", "spin"), func(r io.Reader) error {
 			if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
 				return err
 			}

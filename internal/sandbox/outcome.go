@@ -20,6 +20,15 @@ func (r *run) outcome(reading error) error {
 	if why := r.cause(); why != nil {
 		return why
 	}
+	err := r.verdict(reading)
+	if fault.Is(err, fault.Internal) {
+		return fmt.Errorf("run %s in sandbox: %w", r.program, err)
+	}
+	return err
+}
+
+// verdict is outcome for a child that we did not kill.
+func (r *run) verdict(reading error) error {
 	if r.waited != nil {
 		return fmt.Errorf("wait for child: %w", r.waited)
 	}
@@ -48,7 +57,7 @@ func (r *run) outcome(reading error) error {
 		return r.operator("the child was killed from outside, probably because memory ran out")
 	case !r.said.ready:
 		return &unfitError{r.operator("the child ended before its program began"), ""}
-	case outOfMemory(string(r.stderr.kept)):
+	case r.stderr.outOfMemory:
 		return r.overMemory("crashed")
 	}
 	return r.operator("the child crashed")
@@ -67,11 +76,11 @@ func (r *run) overMemory(what string) error {
 		"The work needed more than the %d bytes of memory it may take.", r.limits.Memory)
 }
 
-// usedUp reports whether the child's processor time reached its limit.
+// usedUp reports whether a killed child must have been killed for its processor
+// time. The kernel compares ticks with the limit, which on a busy machine run
+// well ahead of the exact time that it reports at the end.
 func (r *run) usedUp() bool {
-	limit := (r.limits.CPU + time.Second - 1).Truncate(time.Second)
-	const slack = 50 * time.Millisecond // the kernel counts in ticks
-	return r.state.UserTime()+r.state.SystemTime() >= limit-slack
+	return r.state.UserTime()+r.state.SystemTime() >= r.limits.CPU/2
 }
 
 // outOfMemory reports whether a failed child's last words are those of an

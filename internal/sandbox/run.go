@@ -37,7 +37,7 @@ func (b *Box) Run(ctx context.Context, job Job, read func(io.Reader) error) erro
 	if limits.Threads == 0 {
 		limits.Threads = defaultThreads
 	}
-	r := &run{box: b, limits: limits, began: b.clock.Now(), stopped: make(chan struct{}), ended: make(chan struct{})}
+	r := &run{box: b, program: job.Program, limits: limits, began: b.clock.Now(), stopped: make(chan struct{}), ended: make(chan struct{})}
 	p, err := r.launch(job)
 	if err != nil {
 		return fmt.Errorf("run %s in sandbox: %w", job.Program, err)
@@ -60,21 +60,19 @@ func (b *Box) Run(ctx context.Context, job Job, read func(io.Reader) error) erro
 	}
 	_, err = io.Copy(io.Discard, out) // to the end of the child, whatever it was
 	feeding.Wait()
-	switch {
-	case err == nil:
+	if err == nil {
 		return unread
-	case fault.KindOf(err) == fault.Internal && r.cause() == nil:
-		return fmt.Errorf("run %s in sandbox: %w", job.Program, err)
 	}
 	return err
 }
 
 // run is one child from its start to its end.
 type run struct {
-	box    *Box
-	limits Limits
-	began  time.Time
-	p      *process
+	box     *Box
+	program string
+	limits  Limits
+	began   time.Time
+	p       *process
 
 	stopping sync.Once
 	stopped  chan struct{} // closed when we killed the child; why is set before
@@ -151,11 +149,23 @@ func (r *run) cause() error {
 	}
 }
 
+// alive reports whether the child may still want something.
+func (r *run) alive() bool {
+	select {
+	case <-r.stopped:
+		return false
+	case <-r.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // feed copies the stream to the child.
 func (r *run) feed(stream io.Reader) {
 	if stream != nil {
 		buf := make([]byte, 64<<10)
-		for {
+		for r.alive() {
 			n, err := stream.Read(buf)
 			if n > 0 {
 				if _, err := r.p.stream.Write(buf[:n]); err != nil {
@@ -211,19 +221,21 @@ func (o *output) Read(p []byte) (int, error) {
 }
 
 // tail keeps the last bytes of what a child wrote for the operator.
-type tail struct{ kept []byte }
+type tail struct {
+	kept        []byte
+	outOfMemory bool // an allocator said so, before a long dump of stacks perhaps
+}
 
 const maxTail = 8 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
 	n := len(p)
-	if n > maxTail {
-		p = p[n-maxTail:]
-	}
-	if over := len(t.kept) + len(p) - maxTail; over > 0 {
+	t.kept = append(t.kept, p...)
+	const overlap = 64 // bytes in which words may be cut in two
+	t.outOfMemory = t.outOfMemory || outOfMemory(string(t.kept[max(0, len(t.kept)-n-overlap):]))
+	if over := len(t.kept) - maxTail; over > 0 {
 		t.kept = append(t.kept[:0], t.kept[over:]...)
 	}
-	t.kept = append(t.kept, p...)
 	return n, nil
 }
 

@@ -89,7 +89,7 @@ func conditional(pid uint32) map[uint32][]unix.SockFilter {
 			load(low(0)), jump(unix.BPF_JEQ, 0, 1, 0), give(refuse), give(allow),
 		},
 		// Above all not PDEATHSIG and DUMPABLE, which would undo what was set.
-		unix.SYS_PRCTL: oneOf(0, unix.PR_SET_NAME, unix.PR_GET_NAME, prSetVMA),
+		unix.SYS_PRCTL: oneOf(0, unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_GET_DUMPABLE, prSetVMA),
 		// Not F_SETOWN, F_SETSIG and F_NOTIFY, which send signals.
 		unix.SYS_FCNTL: oneOf(1, unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
 			unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW, unix.F_OFD_GETLK, unix.F_OFD_SETLK, unix.F_OFD_SETLKW, unix.F_GET_SEALS),
