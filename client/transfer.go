@@ -37,27 +37,26 @@ var errChanged = errors.New("the file changed while it was being sent; nothing w
 // thinks of it comes later, see WaitSubmission. It is never sent twice.
 func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 	var none Submission
-	size, digest, rewind := int64(-1), "", func() error { return nil }
+	size, digest := int64(-1), ""
 	if seeker, ok := u.Body.(io.Seeker); ok {
 		var err error
-		if size, digest, rewind, err = measure(ctx, u.Body, seeker, u.Hashing); err != nil {
+		if size, digest, err = measure(ctx, u.Body, seeker, u.Hashing); err != nil {
 			return none, err
 		}
 	}
 	query := params{}.text("dataset", u.Dataset).text("date", u.Date).text("name", u.Name)
-	body := func() io.Reader { return &outgoing{r: u.Body, left: size, size: size, progress: u.Sending} }
-	req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body())
+	body := &outgoing{r: u.Body, left: size, size: size, progress: u.Sending}
+	req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body)
 	if err != nil {
 		return none, err
 	}
-	// Told to go on or not before the file is sent for nothing.
+	// The server says whether to go on before the file is sent for nothing. So a
+	// connection that was closed meanwhile is noticed while another can be taken.
 	req.Header.Set("Expect", "100-continue")
 	req.Header.Set("Tributary-Channel", c.channel)
 	if size >= 0 {
 		req.ContentLength = size
 		req.Header.Set("Content-Digest", digest)
-		// For a connection that turns out to be closed before the server saw anything.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body()), rewind() }
 	}
 	if size == 0 {
 		req.Body = http.NoBody
@@ -82,24 +81,18 @@ func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 }
 
 // measure reads a file once from where it stands, for its size and digest, and
-// goes back there; rewind does so again.
-func measure(ctx context.Context, r io.Reader, s io.Seeker, progress Progress) (size int64, digest string, rewind func() error, err error) {
+// goes back there.
+func measure(ctx context.Context, r io.Reader, s io.Seeker, progress Progress) (size int64, digest string, err error) {
 	start, err := s.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return 0, "", nil, fmt.Errorf("read file: %w", err)
-	}
-	rewind = func() error {
-		if _, err := s.Seek(start, io.SeekStart); err != nil {
-			return fmt.Errorf("read file: %w", err)
-		}
-		return nil
+		return 0, "", fmt.Errorf("read file: %w", err)
 	}
 	end, err := s.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, "", nil, fmt.Errorf("read file: %w", err)
+	if err == nil {
+		_, err = s.Seek(start, io.SeekStart)
 	}
-	if err := rewind(); err != nil {
-		return 0, "", nil, err
+	if err != nil {
+		return 0, "", fmt.Errorf("read file: %w", err)
 	}
 	h := sha256.New()
 	counted := &outgoing{r: r, left: -1, size: end - start, progress: progress, ctx: ctx}
@@ -108,9 +101,12 @@ func measure(ctx context.Context, r io.Reader, s io.Seeker, progress Progress) (
 		if errors.As(err, &local) {
 			err = local.Err
 		}
-		return 0, "", nil, err
+		return 0, "", err
 	}
-	return size, "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":", rewind, rewind()
+	if _, err = s.Seek(start, io.SeekStart); err != nil {
+		return 0, "", fmt.Errorf("read file: %w", err)
+	}
+	return size, "sha-256=:" + base64.StdEncoding.EncodeToString(h.Sum(nil)) + ":", nil
 }
 
 // outgoing is a file being read, to the size that was announced and no more.

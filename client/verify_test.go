@@ -231,6 +231,10 @@ func TestTamperingIsFound(t *testing.T) {
 		{"an entry is removed", func(l *ledger) { l.records = slices.Delete(l.records, 2, 3) }, "entry", 3, "missing"},
 		{"the first is removed", func(l *ledger) { l.records = l.records[1:] }, "entry", 1, "missing"},
 		{"an entry is repeated", func(l *ledger) { l.records = slices.Insert(l.records, 2, l.records[1]) }, "entry", 3, "missing"},
+		{"an entry is made to follow another", func(l *ledger) {
+			l.records[8].Prev = l.records[6].Hash
+			l.records[8].Hash = entryHash(l.records[8])
+		}, "entry", 9, "does not follow"},
 		{"entries swap places", func(l *ledger) { l.records[2], l.records[3] = l.records[3], l.records[2] }, "entry", 3, "missing"},
 		{"one is changed and all behind made to fit", func(l *ledger) { l.records[2].Actor = "usr_2"; l.rehash(2) }, "entry", 4, "a checkpoint vouches for"},
 		{"one is removed and all behind made to fit", func(l *ledger) { l.records = slices.Delete(l.records, 2, 3); l.rehash(2) }, "entry", 4, "a checkpoint vouches for"},
@@ -239,6 +243,13 @@ func TestTamperingIsFound(t *testing.T) {
 		{"a checkpoint is removed", func(l *ledger) { l.points = slices.Delete(l.points, 1, 2) }, "checkpoint", 2, "missing"},
 		{"the first checkpoint is removed", func(l *ledger) { l.points = l.points[1:] }, "checkpoint", 1, "missing"},
 		{"a signature is changed", func(l *ledger) { l.points[1].Signature[3]++ }, "checkpoint", 2, "signature"},
+		{"a checkpoint follows none", func(l *ledger) {
+			p := &l.points[2]
+			p.Prev = make([]byte, 32)
+			p.Body = checkpointBody(p.Seq, p.At, p.Heads, p.Root, p.Prev)
+			hash := sha256.Sum256(p.Body)
+			p.Hash, p.Signature = hash[:], ed25519.Sign(l.signer, p.Body)
+		}, "checkpoint", 3, "does not follow"},
 		{"a body is changed", func(l *ledger) { l.points[1].Body[len(l.points[1].Body)-40]++ }, "checkpoint", 2, "not what was signed"},
 		{"a body is no body", func(l *ledger) { l.points[1].Body = []byte("x") }, "checkpoint", 2, "format"},
 		{"a checkpoint's hash is changed", func(l *ledger) { l.points[2].Hash = make([]byte, 32) }, "checkpoint", 3, "hash"},

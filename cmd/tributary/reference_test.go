@@ -116,6 +116,9 @@ func entry(b *strings.Builder, n *kong.Node) {
 		if f.Default != "" {
 			help += fmt.Sprintf(" `%s` if not said.", f.Default)
 		}
+		for _, env := range f.Envs {
+			help += fmt.Sprintf(" Also `%s`.", env)
+		}
 		rows = append(rows, fmt.Sprintf("| `%s` | %s |", name, help))
 	}
 	if rows != nil {

@@ -70,7 +70,7 @@ func (s *server) sessions(ctx context.Context, c *call, _ *struct{}) (*list[clie
 	return each(found, "", func(x account.Session) client.Session { return sessionWord(x, c.principal) }), nil
 }
 
-func (s *server) endSession(ctx context.Context, c *call, i *byID) (*struct{}, error) {
+func (s *server) endSession(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
 	if i.ID == "current" {
 		if c.principal.Kind != policy.Session {
 			return nil, fault.New(fault.Conflict, "The credential is an API key, which does not sign out; revoke it instead.")
@@ -134,12 +134,12 @@ func (s *server) createUser(ctx context.Context, c *call, i *in[client.NewUser])
 	return &out[client.User]{userWord(u)}, nil
 }
 
-type tenantPage struct {
-	page
+type TenantPaging struct {
+	Paging
 	Tenant string `query:"tenant" doc:"Id or slug; for the provider's credentials only"`
 }
 
-func (s *server) users(ctx context.Context, c *call, i *tenantPage) (*list[client.User], error) {
+func (s *server) users(ctx context.Context, c *call, i *TenantPaging) (*list[client.User], error) {
 	id, err := c.named(ctx, i.Tenant)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (s *server) users(ctx context.Context, c *call, i *tenantPage) (*list[clien
 	return each(found, next, userWord), nil
 }
 
-func (s *server) user(ctx context.Context, c *call, i *byID) (*out[client.User], error) {
+func (s *server) user(ctx context.Context, c *call, i *ByID) (*out[client.User], error) {
 	var u account.User
 	var err error
 	if c.staff() {
@@ -181,7 +181,7 @@ func (s *server) user(ctx context.Context, c *call, i *byID) (*out[client.User],
 }
 
 type userChange struct {
-	byID
+	ByID
 	Body client.UserChange
 }
 
@@ -205,7 +205,7 @@ func (s *server) updateUser(ctx context.Context, c *call, i *userChange) (*out[c
 }
 
 type newPassword struct {
-	byID
+	ByID
 	Body client.PasswordChange
 }
 
@@ -221,7 +221,7 @@ func (s *server) setPassword(ctx context.Context, c *call, i *newPassword) (*str
 }
 
 type newSSHKey struct {
-	byID
+	ByID
 	Body client.NewSSHKey
 }
 
@@ -247,7 +247,7 @@ func (s *server) addSSHKey(ctx context.Context, c *call, i *newSSHKey) (*out[cli
 	return &out[client.SSHKey]{sshKeyWord(k)}, nil
 }
 
-func (s *server) sshKeys(ctx context.Context, c *call, i *byID) (*list[client.SSHKey], error) {
+func (s *server) sshKeys(ctx context.Context, c *call, i *ByID) (*list[client.SSHKey], error) {
 	var found []account.SSHKey
 	var err error
 	if c.staff() {
@@ -265,7 +265,7 @@ func (s *server) sshKeys(ctx context.Context, c *call, i *byID) (*list[client.SS
 	return each(found, "", sshKeyWord), nil
 }
 
-func (s *server) revokeSSHKey(ctx context.Context, c *call, i *byID) (*struct{}, error) {
+func (s *server) revokeSSHKey(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
 	if c.staff() {
 		return nil, s.Accounts.UnscopedRevokeSSHKey(ctx, c.by(), i.ID)
 	}
@@ -305,7 +305,7 @@ func (s *server) createAPIKey(ctx context.Context, c *call, i *in[client.NewAPIK
 	return &out[client.APIKey]{w}, nil
 }
 
-func (s *server) apiKeys(ctx context.Context, c *call, i *tenantPage) (*list[client.APIKey], error) {
+func (s *server) apiKeys(ctx context.Context, c *call, i *TenantPaging) (*list[client.APIKey], error) {
 	id, err := c.named(ctx, i.Tenant)
 	if err != nil {
 		return nil, err
@@ -328,7 +328,7 @@ func (s *server) apiKeys(ctx context.Context, c *call, i *tenantPage) (*list[cli
 	return each(found, next, apiKeyWord), nil
 }
 
-func (s *server) revokeAPIKey(ctx context.Context, c *call, i *byID) (*struct{}, error) {
+func (s *server) revokeAPIKey(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
 	if c.staff() {
 		return nil, s.Accounts.UnscopedRevokeAPIKey(ctx, c.by(), i.ID)
 	}

@@ -52,7 +52,7 @@ func (s *server) applyAnalysis(ctx context.Context, c *call, i *document) (*out[
 	return &out[client.Analysis]{w}, nil
 }
 
-func (s *server) analyses(ctx context.Context, c *call, i *page) (*list[client.Analysis], error) {
+func (s *server) analyses(ctx context.Context, c *call, i *Paging) (*list[client.Analysis], error) {
 	found, next, err := s.Analyses.Analyses(ctx, i.meta())
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (s *server) analysis(ctx context.Context, c *call, i *versioned) (*out[clie
 }
 
 type decision struct {
-	byID
+	ByID
 	Body client.Decision
 }
 
@@ -132,7 +132,7 @@ func acceptanceWord(a analysis.Acceptance) client.Acceptance {
 		Covers: a.Decision == analysis.Accepted, DecidedAt: a.DecidedAt, DecidedBy: a.DecidedBy}
 }
 
-func (s *server) acceptances(ctx context.Context, _ *call, i *byID) (*list[client.Acceptance], error) {
+func (s *server) acceptances(ctx context.Context, _ *call, i *ByID) (*list[client.Acceptance], error) {
 	found, err := s.Analyses.UnscopedStands(ctx, i.ID)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (s *server) startRuns(ctx context.Context, c *call, i *in[client.NewRuns]) 
 }
 
 type runList struct {
-	page
+	Paging
 	Analysis string `query:"analysis"`
 	Date     string `query:"date"`
 	State    string `query:"state" enum:"queued,running,succeeded,withheld,skipped,failed,cancelled"`
@@ -175,7 +175,7 @@ func (s *server) runs(ctx context.Context, _ *call, i *runList) (*list[client.Ru
 	return each(found, next, runWord), nil
 }
 
-func (s *server) run(ctx context.Context, _ *call, i *byID) (*out[client.Run], error) {
+func (s *server) run(ctx context.Context, _ *call, i *ByID) (*out[client.Run], error) {
 	r, err := s.Analyses.UnscopedRun(ctx, i.ID)
 	if err != nil {
 		return nil, err
@@ -197,7 +197,7 @@ func (s *server) run(ctx context.Context, _ *call, i *byID) (*out[client.Run], e
 }
 
 type logAfter struct {
-	byID
+	ByID
 	After int64 `query:"after" minimum:"0" doc:"The number of the last line seen"`
 }
 
@@ -209,17 +209,17 @@ func (s *server) runLog(ctx context.Context, _ *call, i *logAfter) (*list[client
 	return each(found, "", func(l analysis.LogLine) client.LogLine { return client.LogLine(l) }), nil
 }
 
-func (s *server) cancelRun(ctx context.Context, c *call, i *byID) (*out[client.Run], error) {
+func (s *server) cancelRun(ctx context.Context, c *call, i *ByID) (*out[client.Run], error) {
 	r, err := s.Analyses.UnscopedCancel(ctx, c.by(), i.ID)
 	return answerWith(r, err, runWord)
 }
 
-func (s *server) retryRun(ctx context.Context, c *call, i *byID) (*out[client.Run], error) {
+func (s *server) retryRun(ctx context.Context, c *call, i *ByID) (*out[client.Run], error) {
 	r, err := s.Analyses.UnscopedRetry(ctx, c.by(), i.ID)
 	return answerWith(r, err, runWord)
 }
 
-func (s *server) manifest(ctx context.Context, _ *call, i *byID) (*out[client.SignedStatement], error) {
+func (s *server) manifest(ctx context.Context, _ *call, i *ByID) (*out[client.SignedStatement], error) {
 	body, signature, err := s.Analyses.UnscopedManifest(ctx, i.ID)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ func (s *server) auditRoutes() {
 }
 
 type auditList struct {
-	tenantPage
+	TenantPaging
 	Provider bool      `query:"provider" doc:"Only the provider's own chain"`
 	Actor    string    `query:"actor"`
 	Verb     string    `query:"verb"`
@@ -91,7 +91,7 @@ func (s *server) auditRaw(ctx context.Context, c *call, i *rawAfter) (*list[clie
 	}), nil
 }
 
-func (s *server) checkpoints(ctx context.Context, c *call, i *tenantPage) (*list[client.Checkpoint], error) {
+func (s *server) checkpoints(ctx context.Context, c *call, i *TenantPaging) (*list[client.Checkpoint], error) {
 	id, err := c.named(ctx, i.Tenant)
 	if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func (s *server) applyDataset(ctx context.Context, c *call, i *document) (*out[c
 	return &out[client.Dataset]{w}, nil
 }
 
-func (s *server) datasets(ctx context.Context, _ *call, i *page) (*list[client.Dataset], error) {
+func (s *server) datasets(ctx context.Context, _ *call, i *Paging) (*list[client.Dataset], error) {
 	found, next, err := s.Exchange.Datasets(ctx, i.meta())
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *server) datasets(ctx context.Context, _ *call, i *page) (*list[client.D
 }
 
 type versioned struct {
-	byID
+	ByID
 	Version int64 `query:"version" minimum:"0" doc:"0, or absent: the current one"`
 }
 
@@ -169,7 +169,7 @@ func (s *server) submit(ctx context.Context, c *call, i *upload) (*out[client.Su
 }
 
 type submissionList struct {
-	tenantPage
+	TenantPaging
 	Dataset string `query:"dataset"`
 	Date    string `query:"date"`
 	State   string `query:"state" enum:"received,validating,accepted,rejected,superseded,withdrawn"`
@@ -198,7 +198,7 @@ func (s *server) submissions(ctx context.Context, c *call, i *submissionList) (*
 	return each(found, next, submissionWord), nil
 }
 
-func (s *server) submission(ctx context.Context, c *call, i *byID) (*out[client.Submission], error) {
+func (s *server) submission(ctx context.Context, c *call, i *ByID) (*out[client.Submission], error) {
 	if c.staff() {
 		sub, err := s.Exchange.UnscopedSubmission(ctx, i.ID)
 		return answerWith(sub, err, submissionWord)
@@ -211,7 +211,7 @@ func (s *server) submission(ctx context.Context, c *call, i *byID) (*out[client.
 	return answerWith(sub, err, submissionWord)
 }
 
-func (s *server) withdraw(ctx context.Context, c *call, i *byID) (*out[client.Submission], error) {
+func (s *server) withdraw(ctx context.Context, c *call, i *ByID) (*out[client.Submission], error) {
 	scope, err := c.scope(ctx)
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (s *server) withdraw(ctx context.Context, c *call, i *byID) (*out[client.Su
 	return answerWith(sub, err, submissionWord)
 }
 
-func (s *server) deleteSubmission(ctx context.Context, c *call, i *byID) (*out[client.Submission], error) {
+func (s *server) deleteSubmission(ctx context.Context, c *call, i *ByID) (*out[client.Submission], error) {
 	scope, err := c.scope(ctx)
 	if err != nil {
 		return nil, err
@@ -229,7 +229,7 @@ func (s *server) deleteSubmission(ctx context.Context, c *call, i *byID) (*out[c
 	return answerWith(sub, err, submissionWord)
 }
 
-func (s *server) receipts(ctx context.Context, c *call, i *byID) (*list[client.Receipt], error) {
+func (s *server) receipts(ctx context.Context, c *call, i *ByID) (*list[client.Receipt], error) {
 	scope, err := c.scope(ctx)
 	if err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (s *server) receipts(ctx context.Context, c *call, i *byID) (*list[client.R
 	}), nil
 }
 
-func (s *server) submissionContent(ctx context.Context, c *call, i *byID) (*huma.StreamResponse, error) {
+func (s *server) submissionContent(ctx context.Context, c *call, i *ByID) (*huma.StreamResponse, error) {
 	scope, err := c.scope(ctx)
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (s *server) submissionContent(ctx context.Context, c *call, i *byID) (*huma
 }
 
 type resultList struct {
-	tenantPage
+	TenantPaging
 	Analysis string `query:"analysis"`
 	Date     string `query:"date"`
 }
@@ -286,7 +286,7 @@ func (s *server) results(ctx context.Context, c *call, i *resultList) (*list[cli
 	return each(found, next, resultWord), nil
 }
 
-func (s *server) result(ctx context.Context, c *call, i *byID) (*out[client.Result], error) {
+func (s *server) result(ctx context.Context, c *call, i *ByID) (*out[client.Result], error) {
 	if c.staff() {
 		r, err := s.Exchange.UnscopedResult(ctx, i.ID)
 		return answerWith(r, err, resultWord)
@@ -300,7 +300,7 @@ func (s *server) result(ctx context.Context, c *call, i *byID) (*out[client.Resu
 }
 
 type resultContent struct {
-	byID
+	ByID
 	Format string `query:"format" enum:"csv,parquet" default:"csv"`
 }
 

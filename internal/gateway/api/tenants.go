@@ -65,7 +65,7 @@ func answerWith[T, W any](thing T, err error, word func(T) W) (*out[W], error) {
 	return &out[W]{word(thing)}, nil
 }
 
-func (s *server) organisations(ctx context.Context, _ *call, i *page) (*list[client.Organisation], error) {
+func (s *server) organisations(ctx context.Context, _ *call, i *Paging) (*list[client.Organisation], error) {
 	found, next, err := s.Control.UnscopedOrganisations(ctx, i.meta())
 	if err != nil {
 		return nil, err
@@ -73,13 +73,13 @@ func (s *server) organisations(ctx context.Context, _ *call, i *page) (*list[cli
 	return each(found, next, organisationWord), nil
 }
 
-func (s *server) organisation(ctx context.Context, _ *call, i *byID) (*out[client.Organisation], error) {
+func (s *server) organisation(ctx context.Context, _ *call, i *ByID) (*out[client.Organisation], error) {
 	o, err := s.Control.UnscopedOrganisation(ctx, i.ID)
 	return answerWith(o, err, organisationWord)
 }
 
 type verification struct {
-	byID
+	ByID
 	Body client.Verification
 }
 
@@ -102,7 +102,7 @@ func (s *server) createTenant(ctx context.Context, c *call, i *in[client.NewTena
 }
 
 type tenantList struct {
-	page
+	Paging
 	State        string `query:"state" enum:"onboarding,active,suspended,offboarding,erased"`
 	Organisation string `query:"organisation" doc:"An organisation's id"`
 	Search       string `query:"search" doc:"Part of the slug or name" maxLength:"100"`
@@ -116,13 +116,13 @@ func (s *server) tenants(ctx context.Context, _ *call, i *tenantList) (*list[cli
 	return each(found, next, tenantWord), nil
 }
 
-func (s *server) tenant(ctx context.Context, _ *call, i *byID) (*out[client.Tenant], error) {
+func (s *server) tenant(ctx context.Context, _ *call, i *ByID) (*out[client.Tenant], error) {
 	t, err := s.Control.UnscopedTenant(ctx, i.ID)
 	return answerWith(t, err, tenantWord)
 }
 
 type tenantChange struct {
-	byID
+	ByID
 	Body client.TenantChange
 }
 
@@ -141,7 +141,7 @@ func (s *server) updateTenant(ctx context.Context, c *call, i *tenantChange) (*o
 }
 
 type reason struct {
-	byID
+	ByID
 	Body client.Reason
 }
 
@@ -150,12 +150,12 @@ func (s *server) suspendTenant(ctx context.Context, c *call, i *reason) (*out[cl
 	return answerWith(t, err, tenantWord)
 }
 
-func (s *server) activateTenant(ctx context.Context, c *call, i *byID) (*out[client.Tenant], error) {
+func (s *server) activateTenant(ctx context.Context, c *call, i *ByID) (*out[client.Tenant], error) {
 	t, err := s.Control.UnscopedActivate(ctx, c.by(), i.ID)
 	return answerWith(t, err, tenantWord)
 }
 
-func (s *server) onboarding(ctx context.Context, _ *call, i *byID) (*out[client.Saga], error) {
+func (s *server) onboarding(ctx context.Context, _ *call, i *ByID) (*out[client.Saga], error) {
 	p, err := s.Control.UnscopedSaga(ctx, i.ID, "onboard")
 	return answerWith(p, err, func(p control.Progress) client.Saga {
 		w := client.Saga{ID: p.ID, Kind: p.Kind, State: p.State, Error: p.Error, CreatedAt: p.CreatedAt, FinishedAt: p.FinishedAt, Steps: []client.SagaStep{}}
@@ -167,7 +167,7 @@ func (s *server) onboarding(ctx context.Context, _ *call, i *byID) (*out[client.
 }
 
 type offboarding struct {
-	byID
+	ByID
 	Body client.NewOffboarding
 }
 
@@ -176,17 +176,17 @@ func (s *server) offboardTenant(ctx context.Context, c *call, i *offboarding) (*
 	return answerWith(l, err, s.leavingWord)
 }
 
-func (s *server) hasten(ctx context.Context, c *call, i *byID) (*out[client.Offboarding], error) {
+func (s *server) hasten(ctx context.Context, c *call, i *ByID) (*out[client.Offboarding], error) {
 	l, err := s.Control.UnscopedHasten(ctx, c.by(), i.ID)
 	return answerWith(l, err, s.leavingWord)
 }
 
-func (s *server) keepTenant(ctx context.Context, c *call, i *byID) (*out[client.Tenant], error) {
+func (s *server) keepTenant(ctx context.Context, c *call, i *ByID) (*out[client.Tenant], error) {
 	t, err := s.Control.UnscopedKeep(ctx, c.by(), i.ID)
 	return answerWith(t, err, tenantWord)
 }
 
-func (s *server) receipt(ctx context.Context, _ *call, i *byID) (*out[client.Offboarding], error) {
+func (s *server) receipt(ctx context.Context, _ *call, i *ByID) (*out[client.Offboarding], error) {
 	l, err := s.Control.UnscopedLeaving(ctx, i.ID)
 	return answerWith(l, err, s.leavingWord)
 }

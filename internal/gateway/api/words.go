@@ -16,11 +16,11 @@ import (
 
 // The shapes that inputs and outputs share.
 type (
-	page struct {
+	Paging struct {
 		Limit int    `query:"limit" minimum:"1" maximum:"500" doc:"How many things; 50 if absent"`
 		After string `query:"after" doc:"The cursor that the page before returned as next"`
 	}
-	byID struct {
+	ByID struct {
 		ID string `path:"id" maxLength:"200"`
 	}
 	out[T any]  struct{ Body T }
@@ -28,7 +28,7 @@ type (
 	in[T any]   struct{ Body T }
 )
 
-func (p page) meta() meta.Page { return meta.Page{Limit: p.Limit, After: p.After} }
+func (p Paging) meta() meta.Page { return meta.Page{Limit: p.Limit, After: p.After} }
 
 // each encodes a page of things.
 func each[T, W any](things []T, next string, word func(T) W) *list[W] {

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"context"
+
+	"tributary/internal/exchange/parse"
+	"tributary/internal/query"
+	"tributary/internal/query/duckdb"
+	"tributary/internal/sandbox"
+)
+
+// children does the work of a sandboxed child if this process is one, and then
+// does not return.
+func children() {
+	sandbox.Main(
+		parse.Program(),
+		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
+			return duckdb.Main(ctx, c.Args, c.Inputs, c.Output)
+		}},
+	)
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"tributary/internal/app"
+	"tributary/internal/fault"
+	"tributary/internal/sandbox"
+)
+
+// place is where a server's data is.
+type place struct {
+	Data     string `required:"" placeholder:"DIR" env:"TRIBUTARY_DATA" help:"Directory of everything that is kept."`
+	Database string `placeholder:"URL" env:"TRIBUTARY_DATABASE" help:"Control database: sqlite:FILE or postgres://…; SQLite in the data directory if absent."`
+	KeyFile  string `placeholder:"FILE" env:"TRIBUTARY_KEY_FILE" help:"Key-encryption key; keys/kek.json in the data directory if absent. Without it nothing stored can be read."`
+}
+
+func (p place) config(out *output, log slog.Handler) app.Config {
+	if log == nil {
+		log = slog.NewTextHandler(out.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
+	}
+	return app.Config{Data: p.Data, Database: p.Database, KeyFile: p.KeyFile, Version: buildVersion(), Log: slog.New(log)}
+}
+
+// listening is how a server listens.
+type listening struct {
+	HTTP        string        `placeholder:"ADDR" env:"TRIBUTARY_HTTP" default:"127.0.0.1:8080" help:"Address of the API. Without TLS, loopback only."`
+	SFTP        string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" help:"Reserved for the SFTP server, which this version does not have yet; the address is noted and nothing listens there."`
+	TLSCert     string        `name:"tls-cert" placeholder:"FILE" env:"TRIBUTARY_TLS_CERT" help:"Certificate, read again when it changes."`
+	TLSKey      string        `name:"tls-key" placeholder:"FILE" env:"TRIBUTARY_TLS_KEY" help:"The certificate's key."`
+	ACME        []string      `name:"acme" placeholder:"HOST" env:"TRIBUTARY_ACME" help:"Get certificates for these host names from Let's Encrypt."`
+	BehindProxy []string      `placeholder:"CIDR" env:"TRIBUTARY_BEHIND_PROXY" help:"Proxies that end TLS before the server and set X-Forwarded-For."`
+	Sandbox     string        `enum:"strict,reduced" default:"strict" env:"TRIBUTARY_SANDBOX" help:"How far children are shut in: ${enum}. There is no off."`
+	Workers     int           `default:"2" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
+	Wait        bool          `help:"Wait while another server has the data, instead of failing."`
+	LogFormat   string        `enum:"text,json" default:"text" env:"TRIBUTARY_LOG_FORMAT" help:"${enum}."`
+	Drain       time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`
+}
+
+type serveCmd struct {
+	place
+	listening
+}
+
+// Run runs a server until a signal ends it.
+func (c *serveCmd) Run(_ context.Context, out *output) error {
+	handler := slog.Handler(slog.NewTextHandler(out.stderr, nil))
+	if c.LogFormat == "json" {
+		handler = slog.NewJSONHandler(out.stderr, nil)
+	}
+	cfg := c.config(out, handler)
+	if err := c.fill(&cfg); err != nil {
+		return err
+	}
+	// Its own signals: what was acknowledged is finished before the process ends.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	server, err := app.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := announce(ctx, out, server, c.SFTP); err != nil {
+		return errors.Join(err, server.Close(ctx))
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-server.Failed():
+	}
+	stop() // the next signal kills
+	drain, cancel := context.WithTimeout(context.Background(), c.Drain)
+	defer cancel()
+	return errors.Join(failed, server.Close(drain))
+}
+
+func (c *serveCmd) fill(cfg *app.Config) error {
+	cfg.HTTP, cfg.CertFile, cfg.CertKeyFile, cfg.ACME = c.HTTP, c.TLSCert, c.TLSKey, c.ACME
+	cfg.Sandbox, cfg.Workers, cfg.Wait = sandbox.Level(c.Sandbox), c.Workers, c.Wait
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return usage("--tls-cert and --tls-key go together")
+	}
+	for _, text := range c.BehindProxy {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return usage("--behind-proxy %q is not a prefix such as 10.0.0.0/8", text)
+		}
+		cfg.BehindProxy = append(cfg.BehindProxy, p)
+	}
+	return nil
+}
+
+// announce says where the server is, and on an empty store how to begin.
+func announce(ctx context.Context, out *output, server *app.App, sftp string) error {
+	fmt.Fprintf(out.stderr, "Tributary %s listens on %s\n", buildVersion(), server.URL())
+	if sftp != "" {
+		fmt.Fprintf(out.stderr, "note: this version has no SFTP server yet; nothing listens on %s\n", clean(sftp))
+	}
+	token, expires, err := server.SetupLink(ctx)
+	if fault.Is(err, fault.Conflict) { // there is a system admin
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out.stderr, "There is no system admin yet. Until %s, make one with:\n  tributary --server %s setup --email YOU@EXAMPLE.COM\nand this single-use token: %s\n",
+		expires.Format(time.RFC3339), server.URL(), token)
+	return nil
+}
+
+type initCmd struct {
+	place
+	AdminEmail        string `required:"" placeholder:"EMAIL" help:"The first system admin."`
+	AdminPasswordFile string `required:"" placeholder:"FILE" help:"File with its password, of 12 characters or more."`
+}
+
+// Run makes a data directory with its first system admin.
+func (c *initCmd) Run(ctx context.Context, out *output) error {
+	raw, err := os.ReadFile(c.AdminPasswordFile)
+	if err != nil {
+		return &exit{code: exitInvalid, err: fmt.Errorf("read password: %w", err)}
+	}
+	token, err := app.Init(ctx, c.config(out, nil), c.AdminEmail, strings.TrimRight(string(raw), "\r\n"))
+	if err != nil {
+		return err
+	}
+	if out.json {
+		return out.JSON(map[string]string{"token": token})
+	}
+	fmt.Fprintf(out.stdout, "%s\n", token)
+	out.note("This is %s's API key, shown once. Start the server: tributary serve --data %s", c.AdminEmail, c.Data)
+	return nil
+}
+
+type setupLinkCmd struct{ place }
+
+// Run makes a setup token for a store that no server has open.
+func (c *setupLinkCmd) Run(ctx context.Context, out *output) error {
+	token, expires, err := app.SetupLink(ctx, c.config(out, nil))
+	if err != nil {
+		return err
+	}
+	if out.json {
+		return out.JSON(map[string]any{"token": token, "expires_at": expires})
+	}
+	fmt.Fprintf(out.stdout, "%s\n", token)
+	out.note("Single use, until %s: tributary --server URL setup --email YOU@EXAMPLE.COM", expires.Format(time.RFC3339))
+	return nil
+}
+
+type fsckCmd struct {
+	place
+	Deep bool `help:"Also decrypt every object and compare its bytes."`
+}
+
+// Run checks every store against every other. The server must not be running.
+func (c *fsckCmd) Run(ctx context.Context, out *output) error {
+	findings, err := app.Fsck(ctx, c.config(out, nil), c.Deep)
+	if err != nil {
+		return err
+	}
+	if out.json {
+		if err := out.JSON(map[string]any{"items": findings}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range findings {
+			fmt.Fprintf(out.stdout, "%s\n", clean(f.String()))
+		}
+		if len(findings) == 0 {
+			fmt.Fprintln(out.stdout, "Every store agrees with every other.")
+		}
+	}
+	if len(findings) > 0 {
+		return &exit{code: exitFailed, says: fmt.Sprintf("%d things are wrong.", len(findings))}
+	}
+	return nil
+}
