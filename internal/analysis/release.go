@@ -45,7 +45,7 @@ func (t *table) add(r query.Row) error {
 	last := len(t.keys) - 1
 	for m, v := range r.Values {
 		if v.Present {
-			t.cells[m][last] = append(t.cells[m][last], disclosure.Contribution{Participant: int32(r.Participant), Value: v.Fixed}) //nolint:gosec // the decoder bounds participants
+			t.cells[m][last] = append(t.cells[m][last], disclosure.Contribution{Participant: int32(r.Participant), Value: v.Fixed})
 		}
 	}
 	return nil
@@ -104,7 +104,7 @@ func (x *execution) organisationIndex() []int32 {
 	for p, owner := range x.owners {
 		n, ok := numbers[owner]
 		if !ok {
-			n = int32(len(numbers)) //nolint:gosec // there are at most as many as participants
+			n = int32(len(numbers))
 			numbers[owner] = n
 		}
 		index[p] = n

@@ -140,9 +140,9 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 
 func (s *stores) close() {
 	if s.blobs != nil {
-		s.blobs.Close()
+		_ = s.blobs.Close() // what was acknowledged is durable already
 	}
-	s.db.Close()
+	_ = s.db.Close()
 }
 
 // makeDir makes the data directory, for its owner only.
@@ -235,7 +235,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		s.close()
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
-	if err := a.listen(); err != nil {
+	if err := a.listen(ctx); err != nil {
 		s.close()
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
@@ -351,6 +351,7 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	a.stop()
 	a.done.Wait()
+	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
 	err = errors.Join(err, a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err

@@ -55,7 +55,9 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 		if err := s.accounts.UnscopedVerify(ctx, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
 			return err
 		}
-		if err := s.audit.Verify(ctx, func(f audit.Finding) { add("audit", f.Chain, fmt.Sprintf("entry %d", f.Seq), fmt.Sprintf("%s: %s", f.Problem, f.Message)) }); err != nil {
+		if err := s.audit.Verify(ctx, func(f audit.Finding) {
+			add("audit", f.Chain, fmt.Sprintf("entry %d", f.Seq), fmt.Sprintf("%s: %s", f.Problem, f.Message))
+		}); err != nil {
 			return err
 		}
 		if err := s.vault.UnscopedVerify(ctx, deep, func(f vault.Finding) { add("vault", f.Tenant, f.Object, f.Problem) }); err != nil {

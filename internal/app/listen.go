@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func (c *Config) tls() bool { return c.CertFile != "" || len(c.ACME) > 0 }
 
 // listen opens the listener. Without TLS it binds loopback only, unless a proxy
 // stands before it.
-func (a *App) listen() error {
+func (a *App) listen(ctx context.Context) error {
 	c := a.cfg
 	host, _, err := net.SplitHostPort(c.HTTP)
 	if err != nil {
@@ -34,7 +35,7 @@ func (a *App) listen() error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.HTTP)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.HTTP)
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "Cannot listen on %s: %v.", c.HTTP, errors.Unwrap(err))
 	}

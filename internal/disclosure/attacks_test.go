@@ -32,7 +32,7 @@ func owned(pairs ...int64) Cell {
 
 func TestTextbookAttacks(t *testing.T) {
 	t.Parallel()
-	only := func(min, p, n, k int) Rules { return Rules{min, p, Dominance{n, k}} }
+	only := func(minimum, p, n, k int) Rules { return Rules{minimum, p, Dominance{n, k}} }
 	for _, c := range []struct {
 		name  string
 		rules Rules

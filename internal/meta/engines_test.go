@@ -187,7 +187,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer raw.Close() //nolint:errcheck // the test ends
+		defer raw.Close()
 		if _, err := raw.ExecContext(t.Context(), `INSERT INTO children (id, counter) VALUES (7, 'nobody')`); err != nil {
 			t.Fatal(err)
 		}

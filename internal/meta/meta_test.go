@@ -86,7 +86,7 @@ func TestSchemaFileIsFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer raw.Close() //nolint:errcheck // only read
+	defer raw.Close()
 	rows, err := raw.QueryContext(t.Context(), `
 		SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'meta_%'
 		ORDER BY tbl_name, type <> 'table', name`)
@@ -109,7 +109,7 @@ func TestSchemaFileIsFresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("schema.sql", []byte(b.String()), 0o644); err != nil { //nolint:gosec // source code
+		if err := os.WriteFile("schema.sql", []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

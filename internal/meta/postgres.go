@@ -322,7 +322,7 @@ func (db *postgresDB) hold(ctx context.Context, c Config, schema string) error {
 func lockKey(schema string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte("tributary/" + schema))
-	return int64(h.Sum64()) //nolint:gosec // any 64 bits will do
+	return int64(h.Sum64())
 }
 
 // How often the connection that holds the lock is asked whether it is still

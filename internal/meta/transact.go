@@ -54,7 +54,7 @@ func (db *DB) once(ctx context.Context, fn func(tx *DB) error) error {
 	ended := false
 	defer func() {
 		if !ended { // an error, a panic or runtime.Goexit
-			t.end()
+			_ = t.end() // what failed has been returned
 			s.rollback()
 		}
 	}()

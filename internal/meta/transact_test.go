@@ -61,7 +61,7 @@ func TestATransactionHappensWholeOrNotAtAll(t *testing.T) {
 			"no row is no failure": {func(tx *meta.DB) error {
 				var n int64
 				if err := tx.QueryRow(ctx, `SELECT n FROM counters WHERE name = 'nobody'`).Scan(&n); !errors.Is(err, sql.ErrNoRows) {
-					return fmt.Errorf("got %v, want no rows", err)
+					return fmt.Errorf("got %w, want no rows", err)
 				}
 				return add(tx, "i")
 			}, func(err error) bool { return err == nil }, 1},

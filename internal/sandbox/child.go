@@ -175,7 +175,7 @@ func limitMemory(limit int64) error {
 	if err != nil {
 		return fmt.Errorf("measure memory: %w", err)
 	}
-	total := pages*uint64(os.Getpagesize()) + uint64(limit) //nolint:gosec // limits are positive
+	total := pages*uint64(os.Getpagesize()) + uint64(limit)
 	if err := setLimit(unix.RLIMIT_AS, total); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}

@@ -135,7 +135,7 @@ const (
 )
 
 func limitResources(s spec) error {
-	seconds := uint64((s.Limits.CPU + time.Second - 1) / time.Second) //nolint:gosec // limits are positive
+	seconds := uint64((s.Limits.CPU + time.Second - 1) / time.Second)
 	limits := []struct {
 		name     string
 		resource int
@@ -144,7 +144,7 @@ func limitResources(s spec) error {
 		{"core dumps", unix.RLIMIT_CORE, 0},
 		{"file size", unix.RLIMIT_FSIZE, 0}, // pipes are not concerned
 		{"processor time", unix.RLIMIT_CPU, seconds},
-		{"open files", unix.RLIMIT_NOFILE, uint64(fdInputs + s.Inputs + spareFiles)}, //nolint:gosec // small
+		{"open files", unix.RLIMIT_NOFILE, uint64(fdInputs + s.Inputs + spareFiles)},
 		{"stack", unix.RLIMIT_STACK, maxStack},
 		{"locked memory", unix.RLIMIT_MEMLOCK, 0},
 		{"message queues", unix.RLIMIT_MSGQUEUE, 0},

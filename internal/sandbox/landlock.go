@@ -75,7 +75,7 @@ func landlockVersion() (int, error) {
 	case unix.ENOSYS:
 		return 0, fmt.Errorf("the kernel has no Landlock: it takes Linux 5.13 or newer, built with it: %w", errno)
 	case unix.EOPNOTSUPP:
-		return 0, fmt.Errorf("Landlock is switched off: add landlock to the list of the kernel parameter lsm: %w", errno) //nolint:staticcheck // a name
+		return 0, fmt.Errorf("the kernel's Landlock is switched off: add landlock to the list of the kernel parameter lsm: %w", errno)
 	}
 	return 0, fmt.Errorf("find Landlock: %w", errno)
 }
@@ -104,7 +104,7 @@ func allowPath(rules int, path string, access uint64) error {
 }
 
 func allowFile(rules, fd int, access uint64) error {
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)} //nolint:gosec // a descriptor
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(rules), unix.LANDLOCK_RULE_PATH_BENEATH,
 		uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tributary/internal/fault"
 	"tributary/internal/sandbox"
 )
@@ -35,7 +37,12 @@ func TestMain(m *testing.M) {
 	if level := os.Getenv(beParent); level != "" {
 		parent(sandbox.Level(level))
 	}
-	if os.Getenv(beProbe) != "" {
+	if how := os.Getenv(beProbe); how != "" {
+		if how == "untraceable" {
+			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+				panic(err)
+			}
+		}
 		level, err := sandbox.Probe(context.Background())
 		fmt.Printf("%s: %s\n", level, fault.Message(err))
 		os.Exit(0)
@@ -127,7 +134,7 @@ func memory(t *testing.T, text string) *sandbox.Memory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() }) //nolint:errcheck // a memory file loses nothing
+	t.Cleanup(func() { m.Close() })
 	if _, err := io.WriteString(m, text); err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func sealedBytes(name string, content []byte) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close() //nolint:errcheck // the descriptor opened below keeps the content
+	defer m.Close()
 	if _, err := m.Write(content); err != nil {
 		return nil, fmt.Errorf("write memory file %s: %w", name, err)
 	}

@@ -89,6 +89,7 @@ func outOfMemory(text string) bool {
 	for _, words := range []string{
 		"fatal error: out of memory", "runtime: out of memory", "cannot allocate memory", "std::bad_alloc",
 		"Out of Memory Error", "failed to allocate", "pthread_create failed",
+		"too many address space collisions",
 	} {
 		if strings.Contains(text, words) || strings.Contains(text, strings.ToUpper(words[:1])+words[1:]) {
 			return true

@@ -122,7 +122,7 @@ func (k keep) place() error {
 		if err != nil {
 			return err
 		}
-		f.Close() //nolint:errcheck // an empty place to mount on
+		f.Close()
 	}
 	return unix.MoveMount(k.handle, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }

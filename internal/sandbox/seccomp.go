@@ -100,11 +100,11 @@ func conditional(pid uint32) map[uint32][]unix.SockFilter {
 // filterSystemCalls puts the filter on every thread of this process. It cannot
 // be taken off.
 func filterSystemCalls() error {
-	program := filter(uint32(os.Getpid())) //nolint:gosec // positive
+	program := filter(uint32(os.Getpid()))
 	if len(program) > maxFilter {
 		return fmt.Errorf("system call filter has %d instructions, at most %d", len(program), maxFilter)
 	}
-	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]} //nolint:gosec // checked above
+	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	r, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
 		uintptr(unsafe.Pointer(&prog)))
 	runtime.KeepAlive(program)
@@ -128,7 +128,7 @@ func filter(pid uint32) []unix.SockFilter {
 		f = append(f, jump(unix.BPF_JEQ, nr, 0, 1), give(allow))
 	}
 	for nr, rest := range conditional(pid) {
-		f = append(f, jump(unix.BPF_JEQ, nr, 0, uint8(len(rest)))) //nolint:gosec // at most 20
+		f = append(f, jump(unix.BPF_JEQ, nr, 0, uint8(len(rest))))
 		f = append(f, rest...)
 	}
 	return append(f,

@@ -49,7 +49,7 @@ type process struct {
 
 func (p *process) closePipes() {
 	for _, f := range []*os.File{p.stream, p.stderr, p.output, p.status} {
-		f.Close() //nolint:errcheck // a pipe loses nothing by an error of close
+		f.Close()
 	}
 }
 
@@ -64,7 +64,7 @@ func (b *Box) start(job Job, limits Limits) (*process, error) {
 	defer func() {
 		for _, f := range files {
 			if f != nil {
-				f.Close() //nolint:errcheck // the child has its own copies
+				f.Close()
 			}
 		}
 	}()

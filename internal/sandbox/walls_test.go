@@ -48,7 +48,7 @@ func TestChildCannotDoHarm(t *testing.T) {
 func TestTriesSucceedOutside(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"executable memory", "memory made executable", "read /etc/passwd", "read /etc", "read through own root",
+		"executable memory", "memory made executable", "read /etc/passwd", "read /etc/group", "read through own root",
 		"list /proc of others", "socket", "unix socket", "netlink socket", "pair of sockets", "new memory file",
 		"be traceable", "process by descriptor", "write temporary file", "leave directory",
 	} {
@@ -56,7 +56,7 @@ func TestTriesSucceedOutside(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	os.Remove(filepath.Join("/tmp", "sandbox-was-here")) //nolint:errcheck // may not be there
+	os.Remove(filepath.Join("/tmp", "sandbox-was-here"))
 }
 
 func TestChildHasNothingButItsInputs(t *testing.T) {
@@ -65,7 +65,7 @@ func TestChildHasNothingButItsInputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(leak) //nolint:errcheck // read only
+	defer unix.Close(leak)
 	t.Setenv("SANDBOX_TEST_SECRET", "secret")
 	best, err := sandbox.Probe(t.Context())
 	for _, level := range []sandbox.Level{sandbox.Strict, sandbox.Reduced} {
@@ -123,7 +123,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		w.Close() //nolint:errcheck // the parent has a copy
+		w.Close()
 		if line, err := bufio.NewReader(r).ReadString('\n'); line != "ready\n" {
 			t.Fatalf("the parent says %q, %v", line, err)
 		}
@@ -135,7 +135,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer unix.Close(handle) //nolint:errcheck // no data
+		defer unix.Close(handle)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -209,8 +209,8 @@ func TestProbeFindsStrictOrSaysWhatIsMissing(t *testing.T) {
 	if level != sandbox.Strict && err == nil || level == sandbox.Strict && err != nil {
 		t.Errorf("level %q with error %v", level, err)
 	}
-	if os.Geteuid() != 0 {
-		return
+	if os.Geteuid() != 0 || unix.Access("/proc/sys/user/max_user_namespaces", unix.W_OK) != nil {
+		return // as in a container
 	}
 	// In a user namespace that may have no others, as sysctl would say.
 	script := fmt.Sprintf("echo 0 > /proc/sys/user/max_user_namespaces && exec %q -test.run='^$'", "/proc/self/fd/3")
@@ -219,7 +219,7 @@ func TestProbeFindsStrictOrSaysWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer exe.Close() //nolint:errcheck // read only
+	defer exe.Close()
 	cmd.ExtraFiles = []*os.File{exe}
 	cmd.Env = []string{beProbe + "=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{

@@ -43,8 +43,8 @@ func (n Numbers) Fixed(b []byte, scale int) (int64, Flaw) {
 	if flaw != Sound {
 		return 0, flaw
 	}
-	v, ok := uint64(0), true
-	if v, ok = n.digits(v, whole); !ok {
+	v, ok := n.digits(0, whole)
+	if !ok {
 		return 0, OutOfRange
 	}
 	if len(fraction) > scale {

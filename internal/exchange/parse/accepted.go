@@ -37,7 +37,8 @@ const FormatVersion = "1"
 
 // table writes the accepted form column by column.
 type table struct {
-	w       *parquet.Writer
+	//lint:ignore SA1019 the generic writer wants a Go type, and columns are known only at run time
+	w       *parquet.Writer //nolint:staticcheck // as above
 	columns []*parquet.ColumnWriter
 	rows    int
 	bytes   int

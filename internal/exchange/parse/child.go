@@ -125,7 +125,7 @@ func trim(b []byte) []byte {
 
 // parser reads one file.
 type parser struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // lives for one file only
 	request
 	vectors []*vector
 	frames  *frameWriter
@@ -152,7 +152,7 @@ func (p *parser) file(stream io.Reader) error {
 	}
 	for {
 		record, err := r.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -199,7 +199,7 @@ func (p *parser) header(r *records) error {
 		return nil
 	}
 	record, err := r.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return refuse(fileEmpty, 0, 0)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -66,7 +67,7 @@ func newRecords(src io.Reader, delimiter, quote, comment byte, maxFields, maxFie
 // fill reads more of the record, which may move it within the buffer. It
 // returns false at the end of the file and an error if src fails.
 func (r *records) fill() (bool, error) {
-	if r.err == io.EOF {
+	if errors.Is(r.err, io.EOF) {
 		return false, nil
 	}
 	if r.err != nil {

@@ -84,7 +84,7 @@ func FuzzRecords(f *testing.F) {
 			if err == nil && got.bare {
 				err = errors.New("bare quote")
 			}
-			if (err == io.EOF) != (wantErr == io.EOF) || (err == nil) != (wantErr == nil) {
+			if (errors.Is(err, io.EOF)) != (wantErr == io.EOF) || (err == nil) != (wantErr == nil) {
 				t.Fatalf("%q: got %v, want %v", text, err, wantErr)
 			}
 			if err != nil {

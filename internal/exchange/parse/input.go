@@ -87,10 +87,10 @@ func (u *unpacked) Read(p []byte) (int, error) {
 }
 
 func (u *unpacked) blame(err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	if u.packed.err != nil && u.packed.err != io.EOF {
+	if u.packed.err != nil && !errors.Is(u.packed.err, io.EOF) {
 		return u.packed.err
 	}
 	return refuse(gzipDamaged, 0, 0)
@@ -138,7 +138,7 @@ func (r *request) input(stream io.Reader) (text io.Reader, suspect bool, err err
 
 // noEOF keeps a gzip header that is cut off from looking like an end.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

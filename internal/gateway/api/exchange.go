@@ -124,7 +124,7 @@ type steady struct {
 
 func (t *steady) Read(p []byte) (int, error) {
 	// Without a deadline (a test's recorder has none) the transfer is only less well guarded.
-	_ = t.control.SetReadDeadline(time.Now().Add(stall)) //nolint:forbidigo // deadlines are the kernel's time, not ours
+	_ = t.control.SetReadDeadline(time.Now().Add(stall))
 	return t.r.Read(p)
 }
 
@@ -334,7 +334,7 @@ func (s *server) download(r *vault.Reader, size int64, name, kind string) *huma.
 		for {
 			n, err := r.Read(buffer)
 			if n > 0 {
-				_ = control.SetWriteDeadline(time.Now().Add(stall)) //nolint:forbidigo // deadlines are the kernel's time, not ours
+				_ = control.SetWriteDeadline(time.Now().Add(stall))
 				if _, err := w.Write(buffer[:n]); err != nil {
 					return // the client is gone
 				}

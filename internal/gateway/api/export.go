@@ -66,7 +66,7 @@ type patient struct {
 }
 
 func (p *patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(stall)) //nolint:forbidigo // deadlines are the kernel's time, not ours
+	_ = p.control.SetWriteDeadline(time.Now().Add(stall))
 	return p.w.Write(b)
 }
 

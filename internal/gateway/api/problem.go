@@ -96,7 +96,7 @@ func ownProblems() {
 			p := &problem{client.Problem{Type: "urn:tributary:" + string(kind), Title: title(status), Status: status, Detail: message}}
 			for _, err := range errs {
 				e := client.ProblemError{Message: err.Error()}
-				if d, ok := err.(huma.ErrorDetailer); ok { //nolint:errorlint // huma passes details themselves, never wrapped
+				if d, ok := err.(huma.ErrorDetailer); ok {
 					e = client.ProblemError{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
 				}
 				p.Errors = append(p.Errors, e)

@@ -80,7 +80,7 @@ func start() (string, error) {
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		return "", err
 	}
-	stdin := os.NewFile(uintptr(pipe[0]), "pipe") //nolint:gosec // a descriptor
+	stdin := os.NewFile(uintptr(pipe[0]), "pipe")
 	cmd := who.command("sh", "-c", supervise, "sh", bin, dir)
 	cmd.Dir, cmd.Stdin = dir, stdin
 	cmd.SysProcAttr.Setpgid = true // an interrupt at the terminal is for the tests
@@ -111,7 +111,7 @@ func start() (string, error) {
 func memory() string {
 	const shm, room = "/dev/shm", 1 << 30
 	var s syscall.Statfs_t
-	if syscall.Statfs(shm, &s) != nil || s.Bavail*uint64(s.Bsize) < room { //nolint:gosec // a block's size
+	if syscall.Statfs(shm, &s) != nil || s.Bavail*uint64(s.Bsize) < room {
 		return ""
 	}
 	return shm
@@ -171,7 +171,7 @@ func (a account) command(name string, args ...string) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	if a.other {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)} //nolint:gosec // the system's own ids
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
 	return cmd
 }
@@ -224,7 +224,7 @@ func template(bin string, who account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close() //nolint:errcheck // gives up the lock
+	defer lock.Close()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
@@ -235,7 +235,7 @@ func template(bin string, who account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // in the system's temporary directory
+	defer os.RemoveAll(work)
 	if err := who.take(work); err != nil {
 		return "", err
 	}

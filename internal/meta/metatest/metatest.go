@@ -72,7 +72,7 @@ func Postgres(t testing.TB) string {
 			t.Errorf("connect to drop schema %s: %v", schema, err)
 			return
 		}
-		defer conn.Close(ctx) //nolint:errcheck // the schema is gone or the error is reported
+		defer conn.Close(ctx)
 		if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
 			t.Errorf("drop schema %s: %v", schema, err)
 		}
