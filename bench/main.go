@@ -1,0 +1,130 @@
+// Command bench measures a built server against its floors: whole runs beside
+// DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
+// idle server (row 13). The rows are those of the project's table of measures.
+//
+//	go run ./bench [-quick] [-rounds N] [ROW…]
+//
+// It prints medians with minimum and maximum and exits 1 when one is below its
+// floor. Everything random comes from PCG with seed 42.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// seed of every generator.
+const seed = 42
+
+// bench is one invocation.
+type bench struct {
+	out    io.Writer
+	dir    string // everything that is made, removed at the end
+	binary string // the server that is measured
+	quick  bool   // a tenth of the size: a trial of the benchmark, not a measurement
+	rounds int
+	missed []string // the floors that were not reached
+}
+
+// row is one measure.
+type row struct {
+	name, title string
+	run         func(*bench, context.Context) error
+}
+
+var rows = []row{
+	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
+	{"8", "cost of a tenant", (*bench).tenants},
+	{"13", "cold start and idle", (*bench).coldStart},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	b := &bench{out: out}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.BoolVar(&b.quick, "quick", false, "a tenth of the size, to try the benchmark itself")
+	flags.IntVar(&b.rounds, "rounds", 7, "interleaved rounds, at least 5")
+	flags.StringVar(&b.binary, "binary", "", "measure this build instead of building one")
+	parent := flags.String("dir", "", "directory on the disk to measure; the system's temporary one if absent")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if b.rounds < 5 {
+		return errors.New("fewer than 5 rounds say nothing")
+	}
+	chosen, err := choose(flags.Args())
+	if err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp(*parent, "tributary-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if b.binary == "" {
+		b.binary = filepath.Join(b.dir, "tributary")
+		if err := build(ctx, b.binary); err != nil {
+			return err
+		}
+	}
+	if err := b.host(ctx); err != nil {
+		return err
+	}
+	for _, r := range chosen {
+		b.printf("\n== row %s: %s\n", r.name, r.title)
+		if err := r.run(b, ctx); err != nil {
+			return fmt.Errorf("row %s: %w", r.name, err)
+		}
+		b.printf("load average %s\n", loadAverage())
+	}
+	if len(b.missed) > 0 {
+		return fmt.Errorf("below the floor: %s", strings.Join(b.missed, "; "))
+	}
+	return nil
+}
+
+// choose returns the rows named, all if none is.
+func choose(names []string) ([]row, error) {
+	if len(names) == 0 {
+		return rows, nil
+	}
+	var chosen []row
+	for _, name := range names {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no row %q; there are 6, 8 and 13", name)
+		}
+		chosen = append(chosen, rows[i])
+	}
+	return chosen, nil
+}
+
+func (b *bench) printf(format string, args ...any) { fmt.Fprintf(b.out, format, args...) }
+
+// floor prints a verdict and notes a floor that was not reached.
+func (b *bench) floor(ok bool, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !ok {
+		b.missed = append(b.missed, text)
+		text = "BELOW THE FLOOR: " + text
+	} else {
+		text = "floor reached: " + text
+	}
+	b.printf("%s\n", text)
+}
