@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,13 +14,16 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// A child's arguments: its name, and which of its two stages it is in.
+// A child's arguments: its name, which stage it is in, and, except in the last
+// stage, the process that started it.
 const (
 	stageName    = "tributary-sandbox"
+	stageLaunch  = "launch"  // starts a child for a server that may not do so itself
 	stageConfine = "confine" // makes the walls, then executes the binary once more
 	stageRun     = "run"     // closes the last door and runs the program
 )
@@ -27,15 +31,17 @@ const (
 // Main must be the first call of main. In the server it does nothing. In a child
 // it runs the program that the parent asked for and does not return.
 func Main(programs ...Program) {
-	if len(os.Args) != 2 || os.Args[0] != stageName {
+	if len(os.Args) != 3 || os.Args[0] != stageName {
 		return
 	}
-	// Both stages change things of one thread that must outlive them.
+	// All stages change things of one thread that must outlive them.
 	runtime.LockOSThread()
 	var err error
 	switch os.Args[1] {
+	case stageLaunch:
+		err = launch(os.Args[2])
 	case stageConfine:
-		err = confine()
+		err = confine(os.Args[2])
 	case stageRun:
 		var run func() error
 		if run, err = prepare(append(programs, probeProgram)); err == nil {
@@ -50,8 +56,8 @@ func Main(programs ...Program) {
 
 // prepare finishes the confinement and returns the program, ready to run.
 func prepare(programs []Program) (func() error, error) {
-	if err := dieWithParent(); err != nil {
-		return nil, err
+	if !tied() {
+		return nil, errors.New("the child would outlive its parent")
 	}
 	// Not traceable by others of the same user, and no core dumps. Execution
 	// resets this, so it is not for the first stage.
@@ -128,21 +134,29 @@ func readSpec() (spec, error) {
 }
 
 // dieWithParent has the kernel kill this process when the thread that started
-// it ends.
-func dieWithParent() error {
+// it ends. The first stages do so; execution and giving up rights keep it.
+func dieWithParent(parent string) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("tie to parent: %w", err)
 	}
-	// The parent may have ended before. Its process id is not visible from here,
-	// but nobody holds the other end of the status pipe then.
-	fds := []unix.PollFd{{Fd: fdStatus}}
-	if _, err := unix.Poll(fds, 0); err != nil && !errors.Is(err, unix.EINTR) {
+	// It may have ended before that. In a namespace of its own this process
+	// cannot see who its parent is, but the old /proc can.
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
 		return fmt.Errorf("look for parent: %w", err)
 	}
-	if fds[0].Revents != 0 {
-		return errors.New("the parent has ended")
+	after := text[bytes.LastIndexByte(text, ')')+1:] // the name may hold anything
+	if f := strings.Fields(string(after)); len(f) < 2 || f[1] != parent {
+		return fmt.Errorf("process %s, which started this one, has ended", parent)
 	}
 	return nil
+}
+
+// tied reports whether dieWithParent still holds.
+func tied() bool {
+	var signal int32
+	_, _, errno := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0)
+	return errno == 0 && signal == int32(unix.SIGKILL)
 }
 
 // closeQuota closes the files of the control group's quota that the Go runtime

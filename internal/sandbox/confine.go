@@ -19,8 +19,8 @@ import (
 // need rights that the program must not have (mounts), so they are made here and
 // take hold of every thread by executing the binary again. It returns only when
 // something failed.
-func confine() error {
-	if err := dieWithParent(); err != nil {
+func confine(parent string) error {
+	if err := dieWithParent(parent); err != nil {
 		return err
 	}
 	s, err := readSpec()
@@ -64,7 +64,7 @@ func confine() error {
 	if err := limitResources(s); err != nil {
 		return err
 	}
-	err = syscall.Exec(fdPath(exe), []string{stageName, stageRun}, []string{})
+	err = syscall.Exec(fdPath(exe), []string{stageName, stageRun, "-"}, []string{})
 	return fmt.Errorf("execute second stage: %w", err)
 }
 

@@ -23,6 +23,9 @@ import (
 // beParent makes the test binary a server that starts a child and is killed.
 const beParent = "SANDBOX_TEST_PARENT"
 
+// beUntraceable makes it protect itself as a server that holds keys does.
+const beUntraceable = "SANDBOX_TEST_UNTRACEABLE"
+
 // beProbe makes the test binary say what Probe finds.
 const beProbe = "SANDBOX_TEST_PROBE"
 
@@ -34,17 +37,17 @@ func TestMain(m *testing.M) {
 		sandbox.Program{Name: "end", Main: end},
 		sandbox.Program{Name: "nothing", Main: func(context.Context, sandbox.Child) error { return nil }},
 	)
+	if os.Getenv(beUntraceable) != "" {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			panic(err)
+		}
+	}
 	if level := os.Getenv(beParent); level != "" {
 		parent(sandbox.Level(level))
 	}
-	if how := os.Getenv(beProbe); how != "" {
-		if how == "untraceable" {
-			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-				panic(err)
-			}
-		}
+	if os.Getenv(beProbe) != "" {
 		level, err := sandbox.Probe(context.Background())
-		fmt.Printf("%s: %s\n", level, fault.Message(err))
+		fmt.Printf("%s: %v\n", level, err)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -91,20 +91,73 @@ func (b *Box) start(job Job, limits Limits) (*process, error) {
 			return nil, err
 		}
 	}
-	p.Process, err = os.StartProcess(b.executable, []string{stageName, stageConfine}, &os.ProcAttr{
-		Env: []string{}, Files: files, Sys: b.attributes(),
-	})
+	stage, attributes := stageConfine, childAttributes(b.level, b.privileged)
+	if b.level == Strict && !b.privileged && untraceable() {
+		stage, attributes = stageLaunch, &syscall.SysProcAttr{Setsid: true}
+	}
+	p.Process, err = startStage(b.executable, stage, files, attributes)
 	if err != nil {
 		p.closePipes()
-		return nil, b.explain(err)
+		return nil, explain(b.level, err)
 	}
 	return p, nil
 }
 
-// explain says what stops the kernel from starting a child.
-func (b *Box) explain(err error) error {
+func startStage(executable, stage string, files []*os.File, attributes *syscall.SysProcAttr) (*os.Process, error) {
+	return os.StartProcess(executable, []string{stageName, stage, strconv.Itoa(os.Getpid())}, &os.ProcAttr{
+		Env: []string{}, Files: files, Sys: attributes,
+	})
+}
+
+// untraceable reports whether this process has made itself so, as servers should
+// that hold keys. The kernel then lets only root fill in the user map of a
+// child, so an ordinary user's server needs the stage "launch" in between.
+func untraceable() bool {
+	v, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return err == nil && v != 1
+}
+
+// launch starts the strict child of an untraceable server, waits for it and ends
+// as it ended. If it is killed, the kernel kills the child.
+func launch(parent string) error {
+	if err := dieWithParent(parent); err != nil {
+		return err
+	}
+	s, err := readSpec()
+	if err != nil {
+		return err
+	}
+	var files []*os.File
+	for fd := range fdInputs + s.Inputs {
+		files = append(files, os.NewFile(uintptr(fd), "inherited")) //nolint:gosec // small
+	}
+	child, err := startStage(selfExe, stageConfine, files, childAttributes(s.Level, false))
+	if err != nil {
+		return explain(s.Level, err)
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // nothing is in here but the same descriptors
+	state, err := child.Wait()
+	if err != nil {
+		return fmt.Errorf("wait for child: %w", err)
+	}
+	w, _ := state.Sys().(syscall.WaitStatus)
 	switch {
-	case b.level == Reduced && !errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
+	case !w.Signaled():
+		os.Exit(w.ExitStatus())
+	case w.Signal() == unix.SIGKILL:
+		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+	}
+	os.Exit(exitSignal + int(w.Signal()))
+	return nil
+}
+
+// exitSignal is added to the signal that ended a child, as shells do.
+const exitSignal = 128
+
+// explain says what stops the kernel from starting a child.
+func explain(level Level, err error) error {
+	switch {
+	case level == Reduced && !errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
 		return fmt.Errorf("start child: %w", err)
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("the program file must be readable and executable by every user (chmod 755), and not on a file system "+
@@ -161,25 +214,25 @@ func newPipe(parentWrites bool) (parent, child *os.File, err error) {
 	return os.NewFile(uintptr(mine), "pipe"), os.NewFile(uintptr(its), "pipe"), nil
 }
 
-// attributes says how the kernel makes the child. A session of its own keeps
+// childAttributes says how the kernel makes the child. A session of its own keeps
 // the terminal's interrupt from children: the server decides when they end.
-func (b *Box) attributes() *syscall.SysProcAttr {
+func childAttributes(level Level, privileged bool) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: true}
-	if b.privileged || b.level == Strict {
-		a.Credential = &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: !b.privileged}
+	if privileged || level == Strict {
+		a.Credential = &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: !privileged}
 	}
-	if b.level == Reduced {
+	if level == Reduced {
 		return a
 	}
 	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
 		unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 	uid, gid := os.Geteuid(), os.Getegid()
-	if b.privileged {
+	if privileged {
 		uid, gid = nobody, nobody
 	}
 	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: uid, Size: 1}}
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: gid, Size: 1}}
-	a.GidMappingsEnableSetgroups = b.privileged
+	a.GidMappingsEnableSetgroups = privileged
 	// The first stage needs these inside its own user namespace to arrange it,
 	// and gives them up before the second.
 	a.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}

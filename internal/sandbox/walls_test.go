@@ -83,7 +83,7 @@ func TestChildHasNothingButItsInputs(t *testing.T) {
 			got := string(run(t, b, j))
 			want := `fds 0=pipe 1=pipe 2=pipe 3=pipe 4=pipe 5=/memfd:test (deleted) 6=/memfd:test (deleted)
 environment 0
-arguments tributary-sandbox run
+arguments tributary-sandbox run -
 user UID GID
 process PID
 processors 3
@@ -127,35 +127,39 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		if line, err := bufio.NewReader(r).ReadString('\n'); line != "ready\n" {
 			t.Fatalf("the parent says %q, %v", line, err)
 		}
-		children := childrenOf(t, cmd.Process.Pid)
-		if len(children) != 1 {
-			t.Fatalf("the parent has children %v, want one", children)
+		var handles []unix.PollFd
+		for _, pid := range descendantsOf(t, cmd.Process.Pid) {
+			handle, err := unix.PidfdOpen(pid, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Close(handle) //nolint:errcheck // no data
+			handles = append(handles, unix.PollFd{Fd: int32(handle), Events: unix.POLLIN})
 		}
-		handle, err := unix.PidfdOpen(children[0], 0)
-		if err != nil {
-			t.Fatal(err)
+		if len(handles) == 0 {
+			t.Fatal("the parent has no child")
 		}
-		defer unix.Close(handle)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
-		fds := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
-		for {
-			n, err := unix.Poll(fds, int(20*time.Second/time.Millisecond))
-			if err == unix.EINTR {
-				continue
+		for i := range handles {
+			for {
+				n, err := unix.Poll(handles[i:i+1], int(20*time.Second/time.Millisecond))
+				if err == unix.EINTR {
+					continue
+				}
+				if n != 1 || err != nil {
+					t.Errorf("descendant %d of %d outlived its parent: %v", i+1, len(handles), err)
+				}
+				break
 			}
-			if n != 1 || err != nil {
-				t.Fatalf("child %d outlived its parent: %v", children[0], err)
-			}
-			break
 		}
 	})
 }
 
-// childrenOf lists the processes whose parent is pid.
-func childrenOf(t *testing.T, pid int) []int {
+// descendantsOf lists the processes that pid started, and those that they did.
+func descendantsOf(t *testing.T, pid int) []int {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -173,7 +177,7 @@ func childrenOf(t *testing.T, pid int) []int {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found = append(found, child)
+			found = append(append(found, child), descendantsOf(t, child)...)
 		}
 	}
 	return found
@@ -189,17 +193,22 @@ func TestAllOfItAsAnOrdinaryUser(t *testing.T) {
 	if best != sandbox.Strict {
 		t.Skip(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.v", "-test.timeout=3m")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4242, Gid: 4242}}
-	cmd.Dir = "/"
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, text)
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "--- SKIP") && !strings.Contains(line, t.Name()) {
-			t.Errorf("%s", line)
-		}
+	for name, env := range map[string][]string{"traceable": {}, "untraceable": {beUntraceable + "=1"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.v", "-test.timeout=3m")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 4242, Gid: 4242}}
+			cmd.Dir, cmd.Env = "/", env
+			text, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, text)
+			}
+			for line := range strings.Lines(string(text)) {
+				if strings.Contains(line, "--- SKIP") && !strings.Contains(line, "TestAllOfItAsAnOrdinaryUser") {
+					t.Errorf("%s", line)
+				}
+			}
+		})
 	}
 }
 
