@@ -25,6 +25,7 @@ type cli struct {
 	Quiet     bool          `short:"q" group:"general" help:"No progress and no notes on standard error."`
 	Timeout   time.Duration `placeholder:"DURATION" group:"general" help:"Give up after this long, such as 90s or 5m."`
 
+	Demo      demoCmd      `cmd:"" group:"server" help:"Start a server filled with simulated tenants, to look at."`
 	Init      initCmd      `cmd:"" group:"server" help:"Make a data directory with its first system admin."`
 	Serve     serveCmd     `cmd:"" group:"server" help:"Run the server."`
 	SetupLink setupLinkCmd `cmd:"" group:"server" help:"Make a single-use token for the first system admin of an empty store."`

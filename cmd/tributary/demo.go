@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"tributary/client"
+	"tributary/internal/app"
+	"tributary/internal/clock"
+)
+
+type demoCmd struct {
+	Data string `default:"tributary-demo" placeholder:"DIR" help:"Directory of the demo's data; one that is there already is started again as it is."`
+	HTTP string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the API."`
+	Exit bool   `help:"Stop when it is filled, instead of serving."`
+}
+
+// Run starts a server and, the first time, fills it through its own API with a
+// simulated provider.
+func (c *demoCmd) Run(_ context.Context, out *output) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	_, err := os.Stat(filepath.Join(c.Data, "control.db"))
+	fresh := errors.Is(err, os.ErrNotExist)
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make demo directory: %w", err)
+	}
+	cfg := place{Data: c.Data}.config(out, slog.NewTextHandler(out.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	cfg.HTTP = c.HTTP
+	password := clock.Clock{}.Secret(10)
+	var token string
+	if fresh {
+		if token, err = app.Init(ctx, cfg, demoAdmin, password); err != nil {
+			return err
+		}
+	}
+	server, err := app.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	err = c.show(ctx, out, server, token, password)
+	if err == nil && !c.Exit {
+		out.note("Ctrl+C stops it. The data is in %s; remove that to begin anew.", c.Data)
+		select {
+		case <-ctx.Done():
+		case err = <-server.Failed():
+		}
+	}
+	stop()
+	drain, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &exit{code: exitInterrupted, says: "Interrupted while the demo was being filled.", hint: "rm -r " + c.Data}
+	}
+	return errors.Join(err, server.Close(drain))
+}
+
+const demoAdmin = "admin@demo.example"
+
+func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token, password string) error {
+	if token == "" {
+		fmt.Fprintf(out.stdout, "The demo of before is running again at %s. Its credentials were shown when it was made.\n", server.URL())
+		return nil
+	}
+	admin, err := client.New(server.URL(), token)
+	if err != nil {
+		return err
+	}
+	world := &demoWorld{admin: admin, url: server.URL(), out: out, now: time.Now()}
+	if err := world.fill(ctx); err != nil {
+		return fmt.Errorf("fill the demo: %w", err)
+	}
+	first := world.tenants[0]
+	binary := os.Args[0]
+	fmt.Fprintf(out.stdout, `
+%s
+
+  Address        %s   (API documentation at /docs, metrics at /metrics)
+  System admin   %s   %s
+                 token %s
+  Tenant %s    %s   %s
+                 token %s
+  Shown once; stored only as hashes.
+
+  export TRIBUTARY_SERVER=%s
+  export TRIBUTARY_TOKEN=%s      # the system admin
+
+Five commands to try:
+  %s tenant list
+  %s submission list --state rejected          # who sent what could not be accepted; what is wrong with it only they see
+  %s run list                                  # and: run show ID, run logs ID, run manifest ID
+  TRIBUTARY_TOKEN=%s %s result list   # as tenant %s; then: result get ID -o -
+  %s audit verify                              # the log of all that happened, chained and signed
+`,
+		world.summary(), server.URL(), demoAdmin, password, token,
+		first.slug, first.login, first.password, first.key,
+		server.URL(), token, binary, binary, binary, first.key, binary, first.slug, binary)
+	return nil
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"tributary/client"
+	"tributary/internal/clock"
+)
+
+//go:embed demo/figures.yaml
+var demoFigures []byte
+
+//go:embed demo/benchmark.yaml
+var demoBenchmark []byte
+
+//go:embed demo/support.yaml
+var demoSupport []byte
+
+// demoTenant is a simulated customer and how it behaves.
+type demoTenant struct {
+	slug, name, organisation, industry, tier, kind string
+	scale                                          float64 // of its figures
+	decision                                       string  // about the analyses: accepted, declined, or "" for none
+	lateFor                                        int     // months, counted back from the last, for which nothing came yet
+	breaks                                         string  // what was wrong with its first file of the last month
+
+	external, key, login, password string
+	api                            *client.Client
+}
+
+func demoTenants() []*demoTenant {
+	return []*demoTenant{
+		{slug: "acme", name: "Acme Retail", organisation: "Acme Holding", industry: "retail", tier: "premium", scale: 5.2, decision: "accepted"},
+		{slug: "acme-online", name: "Acme Online", organisation: "Acme Holding", industry: "retail", tier: "basic", scale: 1.1, decision: "accepted"},
+		{slug: "bergbahn", name: "Bergbahn Travel", organisation: "Bergbahn AG", industry: "travel", tier: "standard", scale: 2.3, decision: "accepted"},
+		{slug: "civitas", name: "Civitas Office", organisation: "City of Civitas", industry: "gov", tier: "standard", scale: 1.9, decision: "accepted", breaks: "comma"},
+		{slug: "delta-health", name: "Delta Health", organisation: "Delta Clinics", industry: "health", tier: "premium", scale: 3.4, decision: "accepted"},
+		{slug: "enerco", name: "Enerco", organisation: "Enerco SE", industry: "energy", tier: "premium", scale: 4.0, decision: "accepted"},
+		{slug: "finora", name: "Finora Bank", organisation: "Finora", industry: "finance", tier: "platinum", scale: 3.7, decision: "accepted"},
+		{slug: "grid-it", name: "Grid IT", organisation: "Grid IT GmbH", industry: "IT", tier: "basic", scale: 1.4, decision: "accepted", breaks: "foreign"},
+		{slug: "helvetia-advice", name: "Helvetia Advice", organisation: "Helvetia Advice", industry: "consulting", tier: "basic", scale: 0.8, decision: "accepted", lateFor: 1},
+		{slug: "ibis-care", name: "Ibis Care", organisation: "Ibis Care", industry: "health", tier: "basic", scale: 1.0, decision: "declined"},
+		{slug: "juniper", name: "Juniper Services", organisation: "Juniper", industry: "service", tier: "basic", scale: 0.6, lateFor: 2},
+		{slug: "kite", name: "Kite Travel (trial)", organisation: "Kite", industry: "travel", tier: "basic", kind: "POC", scale: 0.5, decision: "accepted", breaks: "ragged"},
+	}
+}
+
+// demoWorld fills a server through its API.
+type demoWorld struct {
+	admin   *client.Client
+	url     string
+	out     *output
+	now     time.Time
+	tenants []*demoTenant
+	random  *rand.Rand
+
+	accepted, rejected, results int
+	runs                        []client.Run
+}
+
+const demoMonths = 6
+
+// month is the first day of a month, counted back from the last whole one.
+func (w *demoWorld) month(back int) string {
+	first := time.Date(w.now.Year(), w.now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return first.AddDate(0, -1-back, 0).Format(time.DateOnly)
+}
+
+func (w *demoWorld) fill(ctx context.Context) error {
+	w.tenants, w.random = demoTenants(), rand.New(rand.NewPCG(42, 42)) //nolint:gosec // figures to look at, the same each time
+	if _, err := w.admin.ApplyDataset(ctx, demoFigures); err != nil {
+		return err
+	}
+	for _, definition := range [][]byte{demoBenchmark, demoSupport} {
+		if _, err := w.admin.ApplyAnalysis(ctx, definition); err != nil {
+			return err
+		}
+	}
+	for i, t := range w.tenants {
+		if err := w.onboard(ctx, i, t); err != nil {
+			return fmt.Errorf("tenant %s: %w", t.slug, err)
+		}
+		w.out.note("tenant %2d of %d: %s", i+1, len(w.tenants), t.name)
+	}
+	for back := demoMonths - 1; back >= 0; back-- {
+		for _, t := range w.tenants {
+			if back < t.lateFor {
+				continue
+			}
+			if err := w.send(ctx, t, back); err != nil {
+				return fmt.Errorf("tenant %s, %s: %w", t.slug, w.month(back), err)
+			}
+		}
+		w.out.note("month %d of %d: %s sent and validated", demoMonths-back, demoMonths, w.month(back))
+	}
+	for back := demoMonths - 1; back >= 0; back-- {
+		if err := w.run(ctx, back); err != nil {
+			return fmt.Errorf("runs for %s: %w", w.month(back), err)
+		}
+	}
+	return nil
+}
+
+func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
+	t.external = fmt.Sprintf("%06d", 100+i)
+	if t.kind == "" {
+		t.kind = "PRODUCTION"
+	}
+	made, err := w.admin.CreateTenant(ctx, client.NewTenant{Slug: t.slug, Name: t.name, Organisation: t.organisation, ExternalIDs: []string{t.external},
+		Tier: t.tier, Type: t.kind, Industry: t.industry})
+	if err != nil {
+		return err
+	}
+	if i%3 != 2 {
+		if _, err := w.admin.VerifyOrganisation(ctx, made.Organisation, client.Verification{Evidence: "Extract of the commercial register (simulated)"}); err != nil {
+			return err
+		}
+	}
+	// The provider makes the first key; with it the tenant makes its own, which stay.
+	invited, err := w.admin.CreateAPIKey(ctx, client.NewAPIKey{Tenant: t.slug, Role: "tenant_admin", Name: "first key, from the provider"})
+	if err != nil {
+		return err
+	}
+	if t.api, err = client.New(w.url, invited.Key); err != nil {
+		return err
+	}
+	own, err := t.api.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_admin", Name: "own key"})
+	if err != nil {
+		return err
+	}
+	t.key, t.password = own.Key, clock.Clock{}.Secret(10)
+	if t.api, err = client.New(w.url, t.key); err != nil {
+		return err
+	}
+	if i == 0 {
+		u, err := t.api.CreateUser(ctx, client.NewUser{Email: "alice@" + t.slug + ".example", Role: "tenant_admin", Name: "Alice", Password: t.password})
+		if err != nil {
+			return err
+		}
+		t.login = u.Login
+	}
+	for _, analysis := range []string{"revenue-benchmark", "support-load"} {
+		switch t.decision {
+		case "accepted":
+			_, err = t.api.AcceptAnalysis(ctx, analysis, 0)
+		case "declined":
+			_, err = t.api.DeclineAnalysis(ctx, analysis, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send submits a tenant's file for a month; a broken one is followed by the
+// corrected one, as people do.
+func (w *demoWorld) send(ctx context.Context, t *demoTenant, back int) error {
+	good := w.file(t, back)
+	if back == 0 && t.breaks != "" {
+		if err := w.submit(ctx, t, back, broken(good, t.breaks), "rejected"); err != nil {
+			return err
+		}
+		if t.breaks == "ragged" {
+			return nil // still to be corrected
+		}
+	}
+	return w.submit(ctx, t, back, good, "accepted")
+}
+
+func (w *demoWorld) submit(ctx context.Context, t *demoTenant, back int, content, want string) error {
+	month := w.month(back)
+	s, err := t.api.Submit(ctx, client.Upload{Dataset: "monthly-figures", Date: month, Name: fmt.Sprintf("figures-%s-%s.csv", month, t.external),
+		Body: bytes.NewReader([]byte(content))})
+	if err != nil {
+		return err
+	}
+	if s, err = t.api.WaitSubmission(ctx, s.ID); err != nil {
+		return err
+	}
+	if s.State != want {
+		return fmt.Errorf("the file was %s, not %s: %v", s.State, want, s.Problems)
+	}
+	if s.State == "accepted" {
+		w.accepted++
+	} else {
+		w.rejected++
+	}
+	return nil
+}
+
+// file makes a tenant's figures: its size, a trend, a season and noise.
+func (w *demoWorld) file(t *demoTenant, back int) string {
+	var b strings.Builder
+	b.WriteString("Month;Customer;Region;Product;Revenue;Hours;Tickets\n")
+	season := []float64{1, 0.94, 1.03, 1.08, 0.97, 1.12}[back%demoMonths]
+	for r, region := range []string{"north", "south", "east", "west"} {
+		if t.scale < 0.9 && r > 1 { // the small ones are not everywhere
+			continue
+		}
+		for p, product := range []string{"core", "addon", "service"} {
+			base := t.scale * season * (1 - 0.01*float64(back)) * []float64{1, 0.35, 0.6}[p] * (0.85 + 0.3*w.random.Float64())
+			revenue := strings.Replace(fmt.Sprintf("%.2f", 42000*base), ".", ",", 1)
+			fmt.Fprintf(&b, "%s;%s;%s;%s;%s;%d;%d\n", w.month(back), t.external, region, product, revenue, int(310*base), int(25*base)+w.random.IntN(9))
+		}
+	}
+	return b.String()
+}
+
+// broken makes a mistake that people make.
+func broken(content, how string) string {
+	lines := strings.SplitAfter(content, "\n")
+	switch how {
+	case "comma": // decimal points where the contract has commas
+		lines[2] = strings.Replace(lines[2], ",", ".", 1)
+	case "foreign": // somebody else's number
+		lines[3] = strings.Replace(lines[3], ";0001", ";0009", 1)
+	case "ragged": // a column is missing
+		lines[4] = strings.Replace(lines[4], ";", "", 1)
+	}
+	return strings.Join(lines, "")
+}
+
+func (w *demoWorld) run(ctx context.Context, back int) error {
+	started, err := w.admin.StartRuns(ctx, []string{"revenue-benchmark", "support-load"}, w.month(back))
+	if err != nil {
+		return err
+	}
+	for _, r := range started.Items {
+		ended, err := w.admin.WaitRun(ctx, r.ID, nil)
+		if err != nil {
+			return err
+		}
+		w.runs = append(w.runs, ended)
+		w.out.note("%s for %s: %s", ended.Analysis, ended.Date, ended.State)
+	}
+	return nil
+}
+
+// summary says what there is to look at.
+func (w *demoWorld) summary() string {
+	states := map[string]int{}
+	for _, r := range w.runs {
+		states[r.State]++
+	}
+	var ended []string
+	for _, s := range []string{"succeeded", "withheld", "skipped", "failed", "cancelled"} {
+		if n := states[s]; n > 0 {
+			ended = append(ended, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	return fmt.Sprintf("%d tenants, %d months, %d files accepted and %d rejected, %d runs (%s).",
+		len(w.tenants), demoMonths, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "))
+}
