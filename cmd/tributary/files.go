@@ -18,26 +18,41 @@ import (
 )
 
 // file is being written beside its target under a temporary name, so that nobody
-// takes a part for the whole.
+// takes a part for the whole. What is no file, such as /dev/null, is written to
+// as it is.
 type file struct {
 	*os.File
 	target string
+	direct bool
 }
 
-// newFile starts a file that only its owner can read.
+// newFile starts a file that only its owner can read; without a target, in the
+// current directory, to be named by create.
 func newFile(target string) (*file, error) {
-	if info, err := os.Stat(target); err == nil && info.IsDir() {
+	if led, err := filepath.EvalSymlinks(target); err == nil && target != "" {
+		target = led // what a link leads to is replaced, not the link
+	}
+	info, err := os.Stat(target)
+	switch {
+	case err == nil && info.IsDir():
 		return nil, usage("%s is a directory", target)
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		return &file{f, target, true}, err
 	}
 	f, err := os.CreateTemp(filepath.Dir(target), ".tributary-*.part")
-	if err != nil {
-		return nil, err
+	var where *fs.PathError
+	if errors.As(err, &where) { // of a name that nobody has typed
+		return nil, fmt.Errorf("cannot write %s: %w", target, where.Err)
 	}
-	return &file{f, target}, nil
+	return &file{f, target, false}, err
 }
 
 // replace makes the file complete under its name, in place of what was there.
 func (f *file) replace() error {
+	if f.direct {
+		return f.Close()
+	}
 	if err := f.complete(); err != nil {
 		return err
 	}
@@ -69,7 +84,9 @@ func (f *file) complete() error {
 // discard removes what is left under the temporary name.
 func (f *file) discard() {
 	f.Close()
-	os.Remove(f.Name()) //nolint:errcheck // it is gone when all went well
+	if !f.direct {
+		os.Remove(f.Name()) //nolint:errcheck // it is gone when all went well
+	}
 }
 
 // target is the flag of commands that download.
