@@ -138,6 +138,12 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	return s, nil
 }
 
+// sweepUnfinished removes what uploads left that were cut off more than a day ago.
+func (s *stores) sweepUnfinished(ctx context.Context) error {
+	_, err := s.blobs.Sweep(ctx, 24*time.Hour)
+	return err
+}
+
 func (s *stores) close() {
 	if s.blobs != nil {
 		_ = s.blobs.Close() // what was acknowledged is durable already
@@ -276,6 +282,10 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	}
 	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
+	// Nothing is being written yet, so whatever is unfinished was cut off.
+	if _, err := s.blobs.Sweep(ctx, 0); err != nil {
+		return fmt.Errorf("sweep object store: %w", err)
+	}
 	if err := s.control.LoadBlocked(ctx); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},
 		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
+		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
 		{"forget ended sessions and failures", time.Hour, s.accounts.ForgetDue},
 	} {
 		running.Go(func() { a.repeat(ctx, r) })
