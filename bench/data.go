@@ -87,7 +87,7 @@ func acceptedForm(ctx context.Context, participant int, csv []byte, to string) (
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(to) //nolint:gosec // in our own directory
+	f, err := os.Create(to)
 	if err != nil {
 		return err
 	}

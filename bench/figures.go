@@ -47,7 +47,7 @@ func (s spread[T]) String() string {
 
 // host prints what a reader has to know of the machine and the versions.
 func (b *bench) host(ctx context.Context) error {
-	version, err := exec.CommandContext(ctx, b.binary, "version").CombinedOutput() //nolint:gosec // the program that is measured
+	version, err := exec.CommandContext(ctx, b.binary, "version").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("ask for the version: %w: %s", err, version)
 	}

@@ -53,7 +53,7 @@ func (b *bench) crossParticipant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // it only read
 	b.printf("product: POST of the run to its success seen by the client (polled every %s): snapshot, decryption of %d files into memory, strict sandbox, aggregation, gate, 2 x %d results rendered, sealed and synced, one transaction\n", pollEvery, participants, participants)
 	b.printf("peer:    DuckDB %s open and warm in this process, 2 threads, same accepted Parquet, unsealed and in the page cache: %s\n", db.version, rawStatement)
 	return b.compare(ctx, p, admin, db, int64(participants*each))

@@ -38,7 +38,7 @@ func (b *bench) newStore(ctx context.Context, name string) (store, error) {
 	if err := os.WriteFile(password, []byte("correct horse battery staple\n"), 0o600); err != nil {
 		return s, err
 	}
-	cmd := exec.CommandContext(ctx, b.binary, "init", "--data", s.data, "--admin-email", "admin@example.com", "--admin-password-file", password, "--json") //nolint:gosec // the program that is measured
+	cmd := exec.CommandContext(ctx, b.binary, "init", "--data", s.data, "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -65,7 +65,7 @@ type server struct {
 // start runs a server on a free port and waits until it is ready. The address
 // is the one that this process printed, so it is this one that answers.
 func (b *bench) start(ctx context.Context, s store) (*server, error) {
-	p := &server{cmd: exec.CommandContext(ctx, b.binary, "serve", "--data", s.data, "--http", "127.0.0.1:0"), log: &bytes.Buffer{}, ended: make(chan struct{})} //nolint:gosec // the program that is measured
+	p := &server{cmd: exec.CommandContext(ctx, b.binary, "serve", "--data", s.data, "--http", "127.0.0.1:0"), log: &bytes.Buffer{}, ended: make(chan struct{})}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
