@@ -241,8 +241,10 @@ func (q *Queue) Interrupt(id string) {
 func (q *Queue) load(ctx context.Context, tx *meta.DB, id string) (*Job, State, error) {
 	j := &Job{ID: id, queue: q}
 	var state State
-	err := tx.Unscoped().QueryRow(ctx, `SELECT kind, tenant, subject, payload, attempts, max_attempts, lease, state FROM jobs WHERE id = $1`, id).
-		Scan(&j.Kind, &j.Tenant, &j.Subject, &j.payload, &j.Attempt, &j.maxAttempts, &j.lease, &state)
+	var cancelled int64
+	err := tx.Unscoped().QueryRow(ctx, `SELECT kind, tenant, subject, payload, attempts, max_attempts, lease, state, cancel_requested FROM jobs WHERE id = $1`, id).
+		Scan(&j.Kind, &j.Tenant, &j.Subject, &j.payload, &j.Attempt, &j.maxAttempts, &j.lease, &state, &cancelled)
+	j.cancelled = cancelled != 0
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", fault.New(fault.NotFound, "There is no job %q.", id)
 	}

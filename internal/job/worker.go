@@ -36,6 +36,8 @@ type Job struct {
 	payload     []byte
 	lease       string
 	queue       *Queue
+	cancelled   bool            // its cancellation was requested when it was loaded
+	ctx         context.Context //nolint:containedctx // the attempt's, from its registration to its end
 	stop        context.CancelCauseFunc
 	finished    bool
 
@@ -71,18 +73,19 @@ func (j *Job) Progress(ctx context.Context, stage string, done, total int64) {
 }
 
 // Finish commits the job's results and its success in one transaction, or
-// neither: if another worker has taken the job over, nothing is written.
+// neither: if another worker has taken the job over, or its cancellation was
+// requested, nothing is written.
 func (j *Job) Finish(ctx context.Context, results func(tx *meta.DB) error) error {
 	err := j.queue.db.Transact(ctx, func(tx *meta.DB) error {
 		n, err := tx.Unscoped().Exec(ctx, `
 			UPDATE jobs SET state = $1, finished_at = $2, lease = '', lease_until = NULL, done = total
-			WHERE id = $3 AND lease = $4 AND state = $5`,
+			WHERE id = $3 AND lease = $4 AND state = $5 AND cancel_requested = 0`,
 			string(Succeeded), meta.Micros(j.queue.cfg.Clock.Now()), j.ID, j.lease, string(Running))
 		if err != nil {
 			return fmt.Errorf("finish job %s: %w", j.ID, err)
 		}
 		if n != 1 {
-			return errLeaseLost
+			return j.refused(ctx, tx)
 		}
 		return results(tx)
 	})
@@ -90,6 +93,18 @@ func (j *Job) Finish(ctx context.Context, results func(tx *meta.DB) error) error
 		j.finished = true
 	}
 	return err
+}
+
+// refused says why the job may not finish.
+func (j *Job) refused(ctx context.Context, tx *meta.DB) error {
+	current, state, err := j.queue.load(ctx, tx, j.ID)
+	switch {
+	case err != nil:
+		return err
+	case current.cancelled && current.lease == j.lease && state == Running:
+		return errCancelRequested
+	}
+	return errLeaseLost
 }
 
 // Run hands out jobs until ctx ends, then waits for those that run, at most for
@@ -113,9 +128,10 @@ func (q *Queue) Run(ctx context.Context) error {
 			q.log.ErrorContext(ctx, "job queue not readable", "error", err)
 		}
 		if j != nil {
+			q.register(work, j)
 			workers.Go(func() {
 				defer func() { <-slots; q.Wake() }()
-				q.do(work, j)
+				q.do(j)
 			})
 			continue
 		}
@@ -145,7 +161,8 @@ func (q *Queue) once(ctx context.Context) (bool, error) {
 	if j == nil || err != nil {
 		return false, err
 	}
-	q.do(ctx, j)
+	q.register(ctx, j)
+	q.do(j)
 	return true, nil
 }
 
@@ -160,17 +177,17 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 	var waiting int64
 	err := q.db.Unscoped().QueryRow(ctx, `
 		SELECT count(*) FROM (SELECT 1 AS one FROM jobs
-		WHERE (state = 'queued' AND run_after <= $1) OR (state = 'running' AND lease_until < $1) LIMIT 1) AS some`,
+		WHERE (state = 'queued' AND run_after <= $1) OR (state = 'running' AND lease_until < $1) LIMIT 1) AS waiting`,
 		meta.Micros(now)).Scan(&waiting)
 	if err != nil || waiting == 0 {
+		return nil, err
+	}
+	if err := q.reclaim(ctx, now); err != nil {
 		return nil, err
 	}
 	var taken *Job
 	err = q.db.Transact(ctx, func(tx *meta.DB) error {
 		taken = nil
-		if err := q.reclaim(ctx, tx, now); err != nil {
-			return err
-		}
 		args := []any{meta.Micros(now)}
 		marks := make([]string, len(kinds))
 		for i, k := range kinds {
@@ -208,7 +225,10 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 		taken = j
 		return nil
 	})
-	return taken, err
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
 }
 
 // free lists the kinds that may run one more job.
@@ -229,36 +249,30 @@ func (q *Queue) free() []string {
 }
 
 // reclaim puts jobs back whose worker gave no sign of life, or ends those that
-// have no attempt left.
-func (q *Queue) reclaim(ctx context.Context, tx *meta.DB, now time.Time) error {
-	rows, err := tx.Unscoped().Query(ctx, `SELECT id FROM jobs WHERE state = 'running' AND lease_until < $1`, meta.Micros(now))
+// have no attempt left. Each is a transaction of its own, so that one whose end
+// cannot be recorded does not hold up the others.
+func (q *Queue) reclaim(ctx context.Context, now time.Time) error {
+	rows, err := q.db.Unscoped().Query(ctx, `SELECT id, lease FROM jobs WHERE state = 'running' AND lease_until < $1`, meta.Micros(now))
 	if err != nil {
 		return fmt.Errorf("find lost jobs: %w", err)
 	}
-	var ids []string
+	defer rows.Close()
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			rows.Close()
+		var id, lease string
+		if err := rows.Scan(&id, &lease); err != nil {
 			return fmt.Errorf("find lost jobs: %w", err)
 		}
-		ids = append(ids, id)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("find lost jobs: %w", err)
-	}
-	for _, id := range ids {
-		j, _, err := q.load(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		lost := fault.New(fault.Internal, "The worker that had it stopped without a result.")
-		if err := q.settle(ctx, tx, j, lost, now); err != nil {
-			return err
+		if err := q.db.Transact(ctx, func(tx *meta.DB) error {
+			j, state, err := q.load(ctx, tx, id)
+			if err != nil || state != Running || j.lease != lease {
+				return err
+			}
+			return q.settle(ctx, tx, j, fault.New(fault.Internal, "The worker that had it stopped without a result."), now)
+		}); err != nil {
+			q.log.ErrorContext(ctx, "lost job not put back; it is tried again", "job", id, "error", err)
 		}
 	}
-	return nil
+	return rows.Err()
 }
 
 // Recover puts back every job that a previous process of this server was
@@ -271,14 +285,21 @@ func (q *Queue) Recover(ctx context.Context) error {
 	return nil
 }
 
-// do runs one attempt and records how it ended.
-func (q *Queue) do(ctx context.Context, j *Job) {
+// register counts a job that was taken as running, so that it can be stopped and
+// the next look for a job sees that its kind has one more.
+func (q *Queue) register(ctx context.Context, j *Job) {
+	j.ctx, j.stop = context.WithCancelCause(ctx)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running[j.ID] = j
+}
+
+// do runs one attempt of a registered job and records how it ended.
+func (q *Queue) do(j *Job) {
 	q.mu.Lock()
 	h := q.handlers[j.Kind]
-	ctx, stop := context.WithCancelCause(ctx)
-	j.stop = stop
-	q.running[j.ID] = j
 	q.mu.Unlock()
+	ctx, stop := j.ctx, j.stop
 	defer func() {
 		q.mu.Lock()
 		delete(q.running, j.ID)
@@ -313,7 +334,7 @@ func (q *Queue) do(ctx context.Context, j *Job) {
 		if current.lease != j.lease || state != Running {
 			return nil
 		}
-		return q.settle(record, tx, j, err, q.cfg.Clock.Now())
+		return q.settle(record, tx, current, err, q.cfg.Clock.Now())
 	}); err != nil {
 		q.log.ErrorContext(record, "job outcome not recorded; it is tried again when its lease ends", "job", j.ID, "error", err)
 	}
@@ -329,8 +350,12 @@ func attempt(ctx context.Context, h Handler, j *Job) (err error) {
 	return h.Do(ctx, j)
 }
 
-// settle decides whether a failed attempt is tried again, and records it.
+// settle decides whether a failed attempt is tried again, and records it. A job
+// whose cancellation was requested is not, whatever ended the attempt.
 func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, now time.Time) error {
+	if j.cancelled {
+		cause = errCancelRequested
+	}
 	shutdown := errors.Is(cause, errShutdown)
 	again := shutdown
 	switch fault.KindOf(cause) {
