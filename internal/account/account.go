@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/control"
@@ -44,6 +46,7 @@ type Accounts struct {
 	Config
 	hashing chan struct{} // a place for each hash that runs
 	waiting chan struct{} // a place for each that waits
+	params  *argon2id.Params
 }
 
 // New makes Accounts.
@@ -54,7 +57,7 @@ func New(cfg Config) *Accounts {
 	if cfg.Hashers == 0 {
 		cfg.Hashers = 2
 	}
-	return &Accounts{Config: cfg, hashing: make(chan struct{}, cfg.Hashers), waiting: make(chan struct{}, 16*cfg.Hashers)}
+	return &Accounts{Config: cfg, hashing: make(chan struct{}, cfg.Hashers), waiting: make(chan struct{}, 16*cfg.Hashers), params: hashParams}
 }
 
 // Made says who made and last changed a row, and when.

@@ -61,7 +61,7 @@ func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer release()
-	h, err := argon2id.CreateHash(password, hashParams)
+	h, err := argon2id.CreateHash(password, a.params)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
