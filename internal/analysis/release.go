@@ -10,6 +10,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tributary/internal/analysis/definition"
 	"tributary/internal/analysis/render"
 	"tributary/internal/audit"
@@ -247,12 +249,9 @@ func (x *execution) release(ctx context.Context, t *table, totals query.Totals) 
 		})
 	}
 	release := x.Clock.ID("rel")
-	results := make([]exchange.NewResult, len(x.participants))
-	for p := range x.participants {
-		x.job.Progress(ctx, "sealing results", int64(p), int64(len(x.participants)))
-		if results[p], err = x.deliver(ctx, o, p, release); err != nil {
-			return fmt.Errorf("result of %s: %w", x.participants[p], err)
-		}
+	results, err := x.deliverAll(ctx, o, release)
+	if err != nil {
+		return err
 	}
 	m, err := x.manifest(ctx, o, len(t.keys), release, results)
 	if err != nil {
@@ -282,6 +281,32 @@ func words(reasons map[string]int64) string {
 		}
 	}
 	return text
+}
+
+// deliveries is how many results are sealed at a time. It is more than there are
+// processors, since each spends most of its time waiting for the disk to sync,
+// and the disk syncs many as fast as one.
+const deliveries = 16
+
+// deliverAll delivers to every participant, in the order of participants.
+func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) ([]exchange.NewResult, error) {
+	results := make([]exchange.NewResult, len(x.participants))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(deliveries)
+	for p, id := range x.participants {
+		x.job.Progress(ctx, "sealing results", int64(p), int64(len(x.participants)))
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil { // another has failed
+				return err
+			}
+			var err error
+			if results[p], err = x.deliver(ctx, o, p, release); err != nil {
+				return fmt.Errorf("result of %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	return results, group.Wait()
 }
 
 // deliver renders one recipient's result and seals it into its output store.
