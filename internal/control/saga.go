@@ -40,7 +40,8 @@ type step struct {
 	do func(ctx context.Context, tx *meta.DB, s *saga) (detail string, err error)
 	// undo takes it back; nil where there is nothing to take back.
 	undo func(ctx context.Context, tx *meta.DB, s *saga) error
-	// after runs when the step has committed; nil for none.
+	// after runs when the step has committed, and again in a process that carries on
+	// from there; nil for none.
 	after func(s *saga)
 }
 
@@ -90,6 +91,9 @@ func (c *Control) advance(ctx context.Context, s *saga, steps []step, compensate
 	}
 	for i, st := range steps {
 		if s.done[st.name] != "" {
+			if st.after != nil { // it was for the process that did the step
+				st.after(s)
+			}
 			continue
 		}
 		err := c.fail(s.kind, st.name)

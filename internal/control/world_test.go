@@ -132,11 +132,15 @@ func (w *world) onboard(t *testing.T, slug string) control.Tenant {
 	return got
 }
 
+// principal is a tenant's own admin.
+func principal(id tenant.ID, w *world) policy.Principal {
+	return policy.Principal{Credential: "ses_1", Kind: policy.Session, User: "usr_1", Tenant: id, Role: policy.TenantAdmin, VerifiedAt: w.hands.Now()}
+}
+
 // scope makes a scope of a tenant's own admin.
 func (w *world) scope(t *testing.T, id tenant.ID) tenant.Scope {
 	t.Helper()
-	s, err := w.policy.Scope(t.Context(), policy.Principal{Credential: "ses_1", Kind: policy.Session, User: "usr_1", Tenant: id,
-		Role: policy.TenantAdmin, VerifiedAt: w.hands.Now()})
+	s, err := w.policy.Scope(t.Context(), principal(id, w))
 	if err != nil {
 		t.Fatalf("scope of %s: %v", id, err)
 	}
