@@ -6,11 +6,13 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tributary/internal/analysis/definition"
 	"tributary/internal/audit"
@@ -431,40 +433,63 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 	return t, totals, nil
 }
 
+// openers is how many accepted forms are opened at a time: decrypting and copying
+// keeps a processor busy, and a run leaves the others some.
+const openers = 2
+
 // open decrypts the accepted forms into sealed memory files, in the order of the
 // inputs. closeAll is never nil.
 func (x *execution) open(ctx context.Context) (files []*sandbox.Memory, closeAll func(), err error) {
+	files = make([]*sandbox.Memory, len(x.inputs))
 	closeAll = func() {
 		for _, f := range files {
-			f.Close()
+			if f != nil {
+				f.Close()
+			}
 		}
 	}
-	var total int64
-	buffer := make([]byte, 1<<20)
-	for n, i := range x.inputs {
-		x.job.Progress(ctx, "opening inputs", int64(n), int64(len(x.inputs)))
-		r, o, err := x.Vault.Open(ctx, x.scopes[x.index(i.Tenant)], i.Object)
-		if fault.Is(err, fault.NotFound) {
-			return files, closeAll, fault.Wrap(fault.Conflict, err, "A submission of the snapshot was deleted. Start a new run.")
-		}
-		if err != nil {
-			return files, closeAll, fmt.Errorf("open input of %s: %w", i.Tenant, err)
-		}
-		if total += o.Size; total > x.def.Limits.Memory {
-			r.Close()
-			return files, closeAll, fault.New(fault.TooLarge, "The inputs take more than the analysis's memory limit of %d bytes.", x.def.Limits.Memory)
-		}
-		f, err := sandbox.NewMemory("input")
-		if err == nil {
-			files = append(files, f)
-			_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{r}, buffer)
-		}
-		if err == nil {
-			err = f.Seal()
-		}
-		if err = errors.Join(err, r.Close()); err != nil {
-			return files, closeAll, fmt.Errorf("open input of %s: %w", i.Tenant, err)
-		}
+	var total atomic.Int64
+	var next atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	for range openers {
+		group.Go(func() error {
+			buffer := make([]byte, 1<<20)
+			for n := int(next.Add(1)) - 1; n < len(x.inputs); n = int(next.Add(1)) - 1 {
+				x.job.Progress(ctx, "opening inputs", int64(n), int64(len(x.inputs)))
+				var err error
+				if files[n], err = x.openOne(ctx, x.inputs[n], &total, buffer); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return files, closeAll, nil
+	return files, closeAll, group.Wait()
+}
+
+// openOne decrypts one accepted form. What was made of it is returned with an
+// error too, for the caller to close.
+func (x *execution) openOne(ctx context.Context, i RunInput, total *atomic.Int64, buffer []byte) (*sandbox.Memory, error) {
+	r, o, err := x.Vault.Open(ctx, x.scopes[x.index(i.Tenant)], i.Object)
+	if fault.Is(err, fault.NotFound) {
+		return nil, fault.Wrap(fault.Conflict, err, "A submission of the snapshot was deleted. Start a new run.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open input of %s: %w", i.Tenant, err)
+	}
+	defer r.Close()
+	if total.Add(o.Size) > x.def.Limits.Memory {
+		return nil, fault.New(fault.TooLarge, "The inputs take more than the analysis's memory limit of %d bytes.", x.def.Limits.Memory)
+	}
+	f, err := sandbox.NewMemory("input")
+	if err != nil {
+		return nil, fmt.Errorf("open input of %s: %w", i.Tenant, err)
+	}
+	if _, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{r}, buffer); err == nil {
+		err = f.Seal()
+	}
+	if err != nil {
+		return f, fmt.Errorf("open input of %s: %w", i.Tenant, err)
+	}
+	return f, nil
 }

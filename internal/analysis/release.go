@@ -91,8 +91,10 @@ func (x *execution) judge(t *table) (*outcome, error) {
 			}
 		}
 	}
+	rows := make([]*render.Row, len(x.participants))
 	for cell, key := range t.keys {
-		if err := x.cellRows(t, o, cell, renderKey(key)); err != nil {
+		clear(rows)
+		if err := x.cellRows(t, o, cell, renderKey(key), rows); err != nil {
 			return nil, err
 		}
 	}
@@ -115,8 +117,8 @@ func (x *execution) organisationIndex() []int32 {
 }
 
 // cellRows adds a cell's row to the table of each recipient that may have it.
-func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value) error {
-	rows := map[int32]*render.Row{}
+// rows has a nil for each participant.
+func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value, rows []*render.Row) error {
 	for m := range o.judgements {
 		out := o.judgements[m].Cells[cell]
 		scale, decimals := t.spec.Measures[m].Scale, o.measures[m].Decimals
@@ -157,6 +159,9 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value)
 		}
 	}
 	for p, r := range rows {
+		if r == nil {
+			continue
+		}
 		for _, v := range r.Values {
 			if !v.Null {
 				o.rows[p] = append(o.rows[p], *r)
