@@ -15,7 +15,7 @@ const (
 	runFloor     = 0.3 // of raw DuckDB
 	participants = 100
 	rowsEach     = 100_000
-	pollEvery    = 5 * time.Millisecond // a staff credential may make 200 requests a second
+	pollEvery    = 10 * time.Millisecond // each poll takes some of the server's time
 )
 
 // crossParticipant runs an analysis of 100 participants with 100,000 rows each
