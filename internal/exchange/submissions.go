@@ -199,7 +199,7 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 	if err != nil {
 		return s, fmt.Errorf("seal name of %s: %w", s.ID, err)
 	}
-	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
+	insert := func(tx *meta.DB) error {
 		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
 			return err
 		}
@@ -225,7 +225,16 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: s.SubmittedBy, Verb: "submission.receive", Subject: s.ID, Outcome: "ok",
 			Details: map[string]any{"dataset": s.Dataset, "date": s.Date, "name": s.Name, "bytes": s.Size, "channel": s.Channel}})
-	})
+	}
+	err = x.DB.Transact(ctx, insert)
+	// Another upload for the same date took the revision meanwhile; each of those
+	// under way can do so once.
+	for range x.Uploads {
+		if !meta.IsUnique(err) {
+			break
+		}
+		err = x.DB.Transact(ctx, insert)
+	}
 	if err != nil {
 		return s, err
 	}
