@@ -108,7 +108,7 @@ func (b *bench) participate(ctx context.Context, p *server, admin *client.Client
 
 // compare takes one unmeasured turn of both, then the rounds.
 func (b *bench) compare(ctx context.Context, p *server, admin *client.Client, db *raw, rowCount int64) error {
-	var ratios, inside []float64
+	var ratios, inside, work []float64
 	var walls, peers []time.Duration
 	for round := range b.rounds + 1 {
 		if _, err := admin.ApplyAnalysis(ctx, fmt.Appendf(nil, definition, round+1)); err != nil {
@@ -148,6 +148,7 @@ func (b *bench) compare(ctx context.Context, p *server, admin *client.Client, db
 		}
 		server := r.FinishedAt.Sub(*r.StartedAt)
 		ratios, inside = append(ratios, peer.Seconds()/wall.Seconds()), append(inside, peer.Seconds()/server.Seconds())
+		work = append(work, own.Seconds()/(after-cpu).Seconds())
 		walls, peers = append(walls, wall), append(peers, peer)
 		b.printf("round %d: run %s (%s from started_at to finished_at), server's CPU %s; DuckDB %s, CPU %s; ratio %.3f\n",
 			round, millis(wall), millis(server), millis(after-cpu), millis(peer), millis(own), ratios[len(ratios)-1])
@@ -157,7 +158,7 @@ func (b *bench) compare(ctx context.Context, p *server, admin *client.Client, db
 		return err
 	}
 	b.printf("run %s; DuckDB %s; server's peak memory %.1f MB\n", spreadOf(walls), spreadOf(peers), mega(peak))
-	b.printf("DuckDB/run by the server's own started_at and finished_at: %s\n", spreadOf(inside))
+	b.printf("DuckDB/run by the server's own started_at and finished_at: %s; by CPU-seconds: %s\n", spreadOf(inside), spreadOf(work))
 	ratio := spreadOf(ratios)
 	b.floor(ratio.median >= runFloor, "DuckDB/run over %d rounds %s; floor %.1f", len(ratios), ratio, runFloor)
 	return nil
