@@ -145,6 +145,20 @@ func (a *Accounts) unclaimed(ctx context.Context, db *meta.DB, id tenant.ID) (co
 	return t, nil
 }
 
+// derived reports whether who acts under a tenant's scope does so with a credential
+// that the provider made. What it makes then counts as the provider's too, or a
+// key made in good time would be a way in that outlives the take-over.
+func (a *Accounts) derived(ctx context.Context, tx *meta.DB, id tenant.ID, actor string) (bool, error) {
+	for _, table := range []string{"api_keys", "users"} {
+		var n int64
+		err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE id = $1 AND tenant = $2 AND provider_made = 1`, actor, string(id)).Scan(&n)
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
 // record appends an audit entry to the chain of the tenant concerned, and to the
 // provider's as well if the provider acted on a tenant.
 func (a *Accounts) record(ctx context.Context, tx *meta.DB, id tenant.ID, provider bool, e audit.Entry) error {

@@ -100,7 +100,7 @@ func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, pr
 	}
 	secret := "trk_" + a.Clock.Secret(32)
 	k := APIKey{ID: a.Clock.ID("key"), Tenant: id, Role: n.Role, Name: n.Name, Hint: secret[len(secret)-4:], IPAllow: n.IPAllow,
-		ProviderMade: provider, CreatedAt: now, CreatedBy: by, hash: digest(secret)}
+		CreatedAt: now, CreatedBy: by, hash: digest(secret)}
 	if n.ExpiresAt != nil {
 		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &t
@@ -111,6 +111,11 @@ func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, pr
 				return err
 			}
 		}
+		made, err := a.derived(ctx, tx, id, by)
+		if err != nil {
+			return fmt.Errorf("look for maker of API key: %w", err)
+		}
+		k.ProviderMade = provider || made
 		if _, err := rowsOf(tx, id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,

@@ -16,6 +16,7 @@ import (
 
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/policy"
 )
 
 // hashParams are OWASP's first choice for Argon2id with room to spare: 64 MiB,
@@ -199,4 +200,26 @@ func (a *Accounts) ForgetDue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ChangePassword sets one's own password, which takes the present one.
+func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, current, next string) error {
+	u, err := a.user(ctx, a.DB, p.Tenant, p.User)
+	if err != nil {
+		return err
+	}
+	if err := a.locked(ctx, u.Login(), p.Address); err != nil {
+		return err
+	}
+	ok, err := a.matches(ctx, current, u.password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if err := a.failed(ctx, u.Login(), p.Address); err != nil {
+			return err
+		}
+		return fault.New(fault.Denied, "The present password is not right.")
+	}
+	return a.setPassword(ctx, u.ID, u.Tenant, u.ID, next, false, func(*meta.DB) error { return nil })
 }

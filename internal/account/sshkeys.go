@@ -147,9 +147,13 @@ func (a *Accounts) addSSHKey(ctx context.Context, by string, id tenant.ID, user 
 }
 
 func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u User, provider bool, n NewSSHKey) (SSHKey, error) {
+	made, err := a.derived(ctx, tx, u.Tenant, by)
+	if err != nil {
+		return SSHKey{}, fmt.Errorf("look for maker of SSH key: %w", err)
+	}
 	now := a.Clock.Now()
 	k := SSHKey{ID: a.Clock.ID("ssh"), Tenant: u.Tenant, User: u.ID, Name: n.Name, PublicKey: n.line, Fingerprint: n.fingerprint,
-		IPAllow: n.IPAllow, ProviderMade: provider, CreatedAt: now, CreatedBy: by}
+		IPAllow: n.IPAllow, ProviderMade: provider || made, CreatedAt: now, CreatedBy: by}
 	if n.ExpiresAt != nil {
 		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &t
@@ -158,7 +162,7 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL AND tenant = $3`, u.ID, k.Fingerprint, string(u.Tenant)); err != nil {
 		return k, fmt.Errorf("replace SSH key: %w", err)
 	}
-	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
+	_, err = rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO ssh_keys (id, tenant, user_id, name, public_key, fingerprint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),

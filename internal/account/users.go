@@ -237,7 +237,7 @@ func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, prov
 	}
 	now := a.Clock.Now()
 	u := User{ID: a.Clock.ID("usr"), Tenant: id, login: n.Login, Email: n.Email, Name: n.Name, Role: n.Role, State: UserActive,
-		password: hash, HasPassword: hash != "", ProviderMade: provider,
+		password: hash, HasPassword: hash != "",
 		Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
 		if provider { // again, now that nothing can come between
@@ -245,6 +245,11 @@ func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, prov
 				return err
 			}
 		}
+		made, err := a.derived(ctx, tx, id, by)
+		if err != nil {
+			return fmt.Errorf("look for maker of user: %w", err)
+		}
+		u.ProviderMade = provider || made
 		if err := a.freeLogin(ctx, tx, &u, given); err != nil {
 			return err
 		}
@@ -464,32 +469,14 @@ func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, use
 	if err != nil {
 		return err
 	}
-	_, err = a.changeUser(ctx, by, id, user, "user.password", check, func(_ *meta.DB, u *User) error {
+	_, err = a.changeUser(ctx, by, id, user, "user.password", check, func(tx *meta.DB, u *User) error {
 		u.password = hash
-		u.ProviderMade = u.ProviderMade && provider
-		return nil
+		if by == u.ID { // who knew the password that the provider set may be the provider
+			return nil
+		}
+		made, err := a.derived(ctx, tx, id, by)
+		u.ProviderMade = provider || made
+		return err
 	})
 	return err
-}
-
-// ChangePassword sets one's own password, which takes the present one.
-func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, current, next string) error {
-	u, err := a.user(ctx, a.DB, p.Tenant, p.User)
-	if err != nil {
-		return err
-	}
-	if err := a.locked(ctx, u.Login(), p.Address); err != nil {
-		return err
-	}
-	ok, err := a.matches(ctx, current, u.password)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		if err := a.failed(ctx, u.Login(), p.Address); err != nil {
-			return err
-		}
-		return fault.New(fault.Denied, "The present password is not right.")
-	}
-	return a.setPassword(ctx, u.ID, u.Tenant, u.ID, next, false, func(*meta.DB) error { return nil })
 }
