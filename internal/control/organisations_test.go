@@ -8,6 +8,7 @@ import (
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/meta/metatest"
 	"tributary/internal/tenant"
 )
 
@@ -94,31 +95,30 @@ func TestTamperedRowsAreRefused(t *testing.T) {
 	} {
 		t.Run(c.query, func(t *testing.T) {
 			t.Parallel()
-			each(t, func(t *testing.T, w *world) {
-				ctx := t.Context()
-				a, b := w.onboard(t, "acme"), w.onboard(t, "other-one")
-				query, args := c.query, []any{}
-				for i, arg := range []string{a.Organisation, string(a.ID), string(b.ID)} {
-					if name := fmt.Sprintf("$%d", i+1); strings.Contains(query, name) {
-						query = strings.ReplaceAll(query, name, fmt.Sprintf("$%d", len(args)+1))
-						args = append(args, arg)
-					}
+			w := newWorld(t, metatest.Open(t, metatest.SQLite(t))) // MACs are made above the database
+			ctx := t.Context()
+			a, b := w.onboard(t, "acme"), w.onboard(t, "other-one")
+			query, args := c.query, []any{}
+			for i, arg := range []string{a.Organisation, string(a.ID), string(b.ID)} {
+				if name := fmt.Sprintf("$%d", i+1); strings.Contains(query, name) {
+					query = strings.ReplaceAll(query, name, fmt.Sprintf("$%d", len(args)+1))
+					args = append(args, arg)
 				}
-				w.tamper(t, query, args...)
-				n := w.restart(t)
-				if _, err := readAll(t, n, a.ID, a.Organisation); !fault.Is(err, fault.Damaged) {
-					// A row that moved to another tenant is refused there.
-					_, other := readAll(t, n, b.ID, b.Organisation)
-					wantKind(t, "reading", other, fault.Damaged)
-				}
-				tables := map[string]bool{}
-				if err := n.UnscopedVerify(ctx, func(f control.Finding) { tables[f.Table] = true }); err != nil {
-					t.Fatal(err)
-				}
-				if !tables[c.table] || len(tables) != 1 {
-					t.Errorf("findings: got %v, want %s alone", tables, c.table)
-				}
-			})
+			}
+			w.tamper(t, query, args...)
+			n := w.restart(t)
+			if _, err := readAll(t, n, a.ID, a.Organisation); !fault.Is(err, fault.Damaged) {
+				// A row that moved to another tenant is refused there.
+				_, other := readAll(t, n, b.ID, b.Organisation)
+				wantKind(t, "reading", other, fault.Damaged)
+			}
+			tables := map[string]bool{}
+			if err := n.UnscopedVerify(ctx, func(f control.Finding) { tables[f.Table] = true }); err != nil {
+				t.Fatal(err)
+			}
+			if !tables[c.table] || len(tables) != 1 {
+				t.Errorf("findings: got %v, want %s alone", tables, c.table)
+			}
 		})
 	}
 }
