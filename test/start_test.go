@@ -72,7 +72,7 @@ func TestOneServerToADatabase(t *testing.T) {
 	if err := os.CopyFS(copied, os.DirFS(s.data)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(copied, 0o700); err != nil { //nolint:gosec // a directory needs x
+	if err := os.Chmod(copied, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	second := &server{t: t, dir: s.dir, data: copied, database: s.database}
@@ -118,7 +118,7 @@ func TestTLS(t *testing.T) {
 	if _, err := get(s.url, &tls.Config{}); err == nil {
 		t.Error("GET without the certificate in the pool: got an answer, want an error")
 	}
-	if _, err := get(s.url, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil { //nolint:gosec // is what is refused
+	if _, err := get(s.url, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("GET by TLS 1.1: got an answer, want a refusal")
 	}
 	if r, err := get("http"+strings.TrimPrefix(s.url, "https"), nil); err == nil && r.StatusCode != http.StatusBadRequest {

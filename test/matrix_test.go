@@ -1,0 +1,301 @@
+package test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/client"
+)
+
+// canary is in the victim's values, and must not be in any answer to anybody else.
+const (
+	canary = "canary-3f9c1e7b5a2d48606b1e9f7d2c"
+	date   = "2022-11-01"
+)
+
+// probe is how the matrix asks a route. A route that is not listed fails the test.
+type probe struct {
+	// victim names the thing of tenant A that goes into the path; empty if the
+	// path names nothing, or a thing that is common to all.
+	victim string
+	// common is the id of a thing that is common to all.
+	common string
+	body   string
+	query  string
+	// status is what B's own, rightful request is answered; 0: as for a made-up id.
+	status int
+	// open routes take no credential.
+	open bool
+	// content routes give or change content, which no staff may.
+	content bool
+}
+
+const yes, created, denied, absent = http.StatusOK, http.StatusCreated, http.StatusForbidden, http.StatusNotFound
+
+// routes has a line for each operation of the API. What names a thing of A must
+// be answered to B exactly as if there were no such thing.
+var routes = map[string]probe{
+	"sign-in":         {open: true, body: `{"login":"nobody","password":"not a password"}`, status: http.StatusUnauthorized},
+	"setup":           {open: true, body: `{"token":"no","email":"b@example.com","password":"a long enough password"}`, status: http.StatusUnauthorized},
+	"list-audit-keys": {open: true, status: yes},
+
+	"list-sessions":   {status: yes},
+	"end-session":     {victim: "session"},
+	"me":              {status: yes},
+	"change-password": {body: `{"current":"a long enough password","new":"another long password"}`, status: denied},
+
+	"create-user":    {body: `{"tenant":"A","email":"new@example.com","role":"tenant_user"}`, status: created},
+	"list-users":     {status: yes},
+	"show-user":      {victim: "user"},
+	"update-user":    {victim: "user", body: `{"name":"B was here"}`},
+	"set-password":   {victim: "user", body: `{"new":"another long password"}`},
+	"add-ssh-key":    {victim: "user", body: `{"name":"b","public_key":"KEY"}`},
+	"list-ssh-keys":  {victim: "user"},
+	"revoke-ssh-key": {victim: "sshkey"},
+	"create-api-key": {body: `{"tenant":"A","role":"tenant_user"}`, status: created},
+	"list-api-keys":  {status: yes},
+	"revoke-api-key": {victim: "apikey"},
+
+	"create-organisation": {body: `{"name":"B's"}`, status: denied},
+	"list-organisations":  {status: denied},
+	"show-organisation":   {victim: "organisation"},
+	"verify-organisation": {victim: "organisation", body: `{"evidence":"none"}`},
+	"create-tenant":       {body: `{"slug":"b-two","name":"B","organisation":"B"}`, status: denied},
+	"list-tenants":        {status: denied},
+	"show-tenant":         {victim: "tenant"},
+	"update-tenant":       {victim: "tenant", body: `{"name":"B was here"}`},
+	"suspend-tenant":      {victim: "tenant", body: `{"reason":"B"}`},
+	"activate-tenant":     {victim: "tenant"},
+	"show-onboarding":     {victim: "tenant"},
+	"offboard-tenant":     {victim: "tenant", body: `{"confirm":"tenant-1"}`},
+	"hasten-offboarding":  {victim: "tenant"},
+	"keep-tenant":         {victim: "tenant"},
+	"show-offboarding":    {victim: "tenant"},
+	"show-own-tenant":     {status: yes},
+	"export-tenant":       {status: yes, content: true},
+
+	"apply-dataset":       {body: "dataset: mine\n", status: denied},
+	"list-datasets":       {status: yes},
+	"show-dataset":        {common: dataset, status: yes},
+	"submit":              {query: "&dataset=" + dataset + "&date=" + date + "&name=b.csv", body: "B", status: created, content: true},
+	"list-submissions":    {status: yes},
+	"show-submission":     {victim: "submission"},
+	"download-submission": {victim: "submission", content: true},
+	"withdraw-submission": {victim: "submission", content: true},
+	"delete-submission":   {victim: "submission", content: true},
+	"list-receipts":       {victim: "submission", content: true},
+	"list-results":        {status: yes},
+	"show-result":         {victim: "result"},
+	"download-result":     {victim: "result", content: true},
+
+	"apply-analysis":   {body: "analysis: mine\n", status: denied},
+	"list-analyses":    {status: yes},
+	"show-analysis":    {common: analysis, status: yes},
+	"accept-analysis":  {common: analysis, body: `{"version":1}`, status: yes, content: true},
+	"decline-analysis": {common: analysis, body: `{"version":1}`, status: yes, content: true},
+	"list-acceptances": {common: analysis, status: denied},
+	"start-runs":       {body: `{"analyses":["` + analysis + `"],"date":"` + date + `"}`, status: denied},
+	"list-runs":        {status: denied},
+	"show-run":         {victim: "run"},
+	"show-run-log":     {victim: "run"},
+	"cancel-run":       {victim: "run"},
+	"retry-run":        {victim: "run"},
+	"show-manifest":    {victim: "run"},
+
+	"list-audit":         {status: yes},
+	"list-audit-records": {status: yes},
+	"list-checkpoints":   {status: yes},
+}
+
+type operation struct{ id, method, path string }
+
+func (s *server) operations() []operation {
+	s.t.Helper()
+	r := must(http.Get(s.url + "/api/openapi.json"))(s.t)
+	defer r.Body.Close()
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+		} `json:"paths"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&doc); err != nil {
+		s.t.Fatal(err)
+	}
+	var all []operation
+	for path, item := range doc.Paths {
+		for method, op := range item {
+			all = append(all, operation{op.OperationID, strings.ToUpper(method), path})
+		}
+	}
+	// Those that name nothing first: later B's own audit log has the ids that B asked for.
+	slices.SortFunc(all, func(x, y operation) int { return strings.Count(x.path, "{") - strings.Count(y.path, "{") })
+	return all
+}
+
+// answer is what came back, without what differs between any two requests.
+type answer struct {
+	status int
+	body   string
+}
+
+// ask sends a request and wants nothing of the victim's in what comes back.
+func (s *server) ask(method, path, query, token, body string) answer {
+	s.t.Helper()
+	r := must(http.NewRequestWithContext(s.t.Context(), method, s.url+path+"?"+strings.TrimPrefix(query, "&"), strings.NewReader(body)))(s.t)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	switch {
+	case strings.HasPrefix(body, "{"):
+		r.Header.Set("Content-Type", "application/json")
+	case strings.Contains(body, ": "):
+		r.Header.Set("Content-Type", "application/yaml")
+	}
+	w := must(http.DefaultClient.Do(r))(s.t)
+	defer w.Body.Close()
+	raw := must(io.ReadAll(w.Body))(s.t)
+	if bytes.Contains(raw, []byte(canary)) || strings.Contains(fmt.Sprint(w.Header), canary) {
+		s.t.Errorf("%s %s: the answer has the victim's canary in it: %q", method, path, raw)
+	}
+	return answer{w.StatusCode, strings.ReplaceAll(string(raw), w.Header.Get("Request-Id"), "REQUEST")}
+}
+
+// about replaces an id that the answer echoes.
+func (a answer) about(id string) answer {
+	a.body = strings.ReplaceAll(a.body, id, "ID")
+	return a
+}
+
+// madeUp is an id of the same form that nothing has.
+func madeUp(id string) string {
+	kind, rest, found := strings.Cut(id, "_")
+	if !found {
+		return "never-was"
+	}
+	return kind + "_" + strings.Map(func(r rune) rune {
+		if r == '0' {
+			return '1'
+		}
+		return '0'
+	}, rest)
+}
+
+// TestRouteMatrix asks every route of the API for the things of tenant A: as
+// tenant B's admin, as nobody, as an auditor, and where content is concerned as
+// a system admin.
+func TestRouteMatrix(t *testing.T) {
+	t.Parallel()
+	s := started(t, "")
+	a, b := s.exchange()
+	ids := s.belongings(a, b)
+	before := s.holdings(a, ids)
+	auditor := must(s.as(s.token).CreateAPIKey(t.Context(), client.NewAPIKey{Role: "auditor"}))(t).Key
+	known := map[string]bool{}
+	for _, op := range s.operations() {
+		p, ok := routes[op.id]
+		if !ok {
+			t.Errorf("%s %s (%s) is not in the matrix: say how tenant B is to be answered", op.method, op.path, op.id)
+			continue
+		}
+		known[op.id] = true
+		s.crossTenant(op, p, b.key, ids)
+		id := ids[p.victim] + p.common
+		path, body := strings.Replace(op.path, "{id}", id, 1), strings.ReplaceAll(p.body, "KEY", ids["key"])
+		if got := s.ask(op.method, path, p.query, "", body); !p.open && got.status != http.StatusUnauthorized {
+			t.Errorf("%s %s with no credential: got %d %s, want 401", op.method, path, got.status, got.body)
+		}
+		if got := s.ask(op.method, path, p.query, auditor, body); !p.open && (op.method != http.MethodGet || p.content) && !own[op.id] && got.status != denied {
+			t.Errorf("%s %s as auditor: got %d %s, want 403", op.method, path, got.status, got.body)
+		}
+		if p.content || op.method == http.MethodGet {
+			if got := s.ask(op.method, path, p.query, s.token, body); p.content && got.status != denied {
+				t.Errorf("%s %s as system admin: got %d %s, want 403", op.method, path, got.status, got.body)
+			}
+		}
+	}
+	for id := range routes {
+		if !known[id] {
+			t.Errorf("%s is in the matrix, and no operation of the API", id)
+		}
+	}
+	if after := s.holdings(a, ids); after != before {
+		t.Errorf("what A has: got %s, want as before %s", after, before)
+	}
+	if strings.Contains(s.log.String(), canary) {
+		t.Error("the log has the victim's canary in it")
+	}
+	s.ask(http.MethodGet, "/metrics", "", "", "")
+}
+
+// own are the routes by which everybody minds their own things.
+var own = map[string]bool{"end-session": true}
+
+// crossTenant asks as B for a thing of A and for one that nobody has, or, where
+// the path names no thing of A's, for B's own.
+func (s *server) crossTenant(op operation, p probe, token string, ids map[string]string) {
+	s.t.Helper()
+	body := strings.ReplaceAll(strings.ReplaceAll(p.body, `"A"`, `"tenant-1"`), "KEY", ids["key"])
+	if p.victim == "" {
+		got := s.ask(op.method, strings.Replace(op.path, "{id}", p.common, 1), p.query+"&tenant=tenant-1", token, body)
+		if got.status != p.status {
+			s.t.Errorf("%s %s as B: got %d %s, want %d", op.method, op.path, got.status, got.body, p.status)
+		}
+		for kind, id := range ids {
+			if kind != "run" && strings.Contains(got.body, id) {
+				s.t.Errorf("%s %s as B: got %s, which names A's %s %s", op.method, op.path, got.body, kind, id)
+			}
+		}
+		return
+	}
+	id, nobodys := ids[p.victim], madeUp(ids[p.victim])
+	got := s.ask(op.method, strings.Replace(op.path, "{id}", id, 1), p.query, token, body).about(id)
+	want := s.ask(op.method, strings.Replace(op.path, "{id}", nobodys, 1), p.query, token, body).about(nobodys)
+	if got != want || got.status != absent && got.status != denied {
+		s.t.Errorf("%s %s as B with A's id: got %d %s, want as for a made-up id %d %s", op.method, op.path, got.status, got.body, want.status, want.body)
+	}
+}
+
+// belongings gives A one of everything and returns the ids.
+func (s *server) belongings(a, b party) map[string]string {
+	s.t.Helper()
+	ctx, t := s.t.Context(), s.t
+	key := publicKey(t)
+	user := must(a.CreateUser(ctx, client.NewUser{Email: "a@example.com", Name: "Ann", Role: "tenant_user", Password: "a long enough password", SSHPublicKey: key}))(t)
+	session := must(s.as("").SignIn(ctx, client.SignIn{Login: user.Login, Password: "a long enough password", NewPassword: "another long password"}))(t)
+	apiKey := must(a.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_user", Name: "second"}))(t)
+	sub := a.accepted(t, inputName(1, date), date, values(1, date, canary+",y,10", "x,y,11"))
+	b.accepted(t, inputName(2, date), date, values(2, date, "x,y,20"))
+	run := must(s.as(s.token).StartRuns(ctx, []string{analysis}, date))(t).Items[0]
+	if run = must(s.as(s.token).WaitRun(ctx, run.ID, nil))(t); run.State != "succeeded" {
+		t.Fatalf("run: got %s (%s), want succeeded", run.State, run.Reason)
+	}
+	return map[string]string{"user": user.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
+		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
+}
+
+// holdings is what A sees of its own, without what its own looking changes.
+func (s *server) holdings(a party, ids map[string]string) string {
+	s.t.Helper()
+	ctx, t := s.t.Context(), s.t
+	var content bytes.Buffer
+	must(a.SubmissionContent(ctx, ids["submission"], &content, nil))(t)
+	must(a.ResultContent(ctx, ids["result"], "csv", &content, nil))(t)
+	users, keys := must(a.Users(ctx, client.TenantPage{}))(t).Items, must(a.APIKeys(ctx, client.TenantPage{}))(t).Items
+	for n := range keys {
+		keys[n].UsedAt = nil
+	}
+	var result []time.Time
+	for _, k := range must(a.SSHKeys(ctx, ids["user"]))(t).Items {
+		result = append(result, k.CreatedAt)
+	}
+	raw := must(json.Marshal([]any{users, keys, result, must(a.Submission(ctx, ids["submission"]))(t), must(a.OwnTenant(ctx))(t), content.String()}))(t)
+	return string(raw)
+}
