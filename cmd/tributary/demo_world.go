@@ -60,8 +60,8 @@ type demoWorld struct {
 	tenants []*demoTenant
 	random  *rand.Rand
 
-	accepted, rejected, results int
-	runs                        []client.Run
+	accepted, rejected int
+	runs               []client.Run
 }
 
 const demoMonths = 6

@@ -129,7 +129,7 @@ func launch(parent string) error {
 	}
 	var files []*os.File
 	for fd := range fdInputs + s.Inputs {
-		files = append(files, os.NewFile(uintptr(fd), "inherited")) //nolint:gosec // small
+		files = append(files, os.NewFile(uintptr(fd), "inherited"))
 	}
 	child, err := startStage(selfExe, stageConfine, files, childAttributes(s.Level, false))
 	if err != nil {
