@@ -272,7 +272,7 @@ type Session struct {
 type Me struct {
 	ID         string `json:"id" doc:"The user's or API key's id"`
 	Credential string `json:"credential"`
-	Kind       string `json:"kind" enum:"session,api_key"`
+	Kind       string `json:"kind" enum:"session,api-key"`
 	Role       string `json:"role"`
 	Tenant     string `json:"tenant,omitempty"`
 	TenantSlug string `json:"tenant_slug,omitempty"`

@@ -313,11 +313,12 @@ type Standing struct {
 func (s Standing) Covers() bool { return s.Decision == Accepted && len(s.Widened) == 0 }
 
 // standing weighs decisions about one analysis, of one tenant, for a version. The
-// decision made last counts.
+// decision made last counts, and of two at the same moment the no.
 func (a *Analyses) standing(ctx context.Context, db *meta.DB, v Analysis, decisions []Acceptance) (Standing, error) {
 	var last *Acceptance
 	for i, c := range decisions {
-		if c.Version <= v.Version && (last == nil || c.DecidedAt.After(last.DecidedAt)) {
+		if c.Version <= v.Version && (last == nil || c.DecidedAt.After(last.DecidedAt) ||
+			c.DecidedAt.Equal(last.DecidedAt) && c.Decision == Declined) {
 			last = &decisions[i]
 		}
 	}

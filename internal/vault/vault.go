@@ -316,7 +316,7 @@ func (v *Vault) digest(ctx context.Context, o Object) (sum, salt []byte, err err
 	return sum, salt, nil
 }
 
-// Remove ends an object when tx commits; its bytes go in the next SweepDue.
+// Remove ends an object when tx commits; its bytes go in the next RemoveDue.
 func (v *Vault) Remove(ctx context.Context, tx *meta.DB, scope tenant.Scope, id string) error {
 	o, err := v.find(ctx, tx, scope.Tenant(), id)
 	if err != nil {

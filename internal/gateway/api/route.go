@@ -69,7 +69,7 @@ func (c *call) by() string { return c.principal.Actor() }
 // tenant's credential a name is ignored and counted, and the answer is its own.
 func (c *call) named(ctx context.Context, idOrSlug string) (tenant.ID, error) {
 	if !c.staff() {
-		if idOrSlug != "" {
+		if idOrSlug != "" && c.request.URL.Query().Get("tenant") == "" { // in the body; authenticate has counted the query
 			c.server.counted.foreign.Add(ctx, 1)
 		}
 		return c.principal.Tenant, nil
