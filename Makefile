@@ -35,7 +35,7 @@ help: ## list what can be made
 
 .PHONY: build
 build: ## build bin/tributary
-	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/tributary
+	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/tributary
 
 .PHONY: demo
 demo: deps build ## build, start and fill a server to look at
