@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -271,6 +272,16 @@ func look(_ context.Context, c sandbox.Child) error {
 	if environ, err := os.ReadFile("/proc/self/environ"); err == nil {
 		facts = append(facts, "environ "+strconv.Quote(string(environ)))
 	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	var points []string
+	for line := range strings.Lines(string(mounts)) {
+		points = append(points, strings.Fields(line)[4])
+	}
+	slices.Sort(points)
+	facts = append(facts, "mounts "+strings.Join(points, " "))
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	facts = append(facts, fmt.Sprintf("dumpable %d %v", dumpable, err))
 	_, err = io.WriteString(c.Output, strings.Join(facts, "\n"))

@@ -47,7 +47,11 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(beProbe) != "" {
 		level, err := sandbox.Probe(context.Background())
-		fmt.Printf("%s: %v\n", level, err)
+		message := ""
+		if err != nil {
+			message = fault.Message(err)
+		}
+		fmt.Printf("%s: %s\n", level, message)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

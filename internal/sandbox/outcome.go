@@ -63,10 +63,11 @@ func (r *run) verdict(reading error) error {
 	return r.operator("the child crashed")
 }
 
-// unfitError is a child that ended before its program began.
+// unfitError is a child that could not be started or confined, so that its
+// program did not begin.
 type unfitError struct {
 	error
-	detail string // what could not be done, if the child could say so
+	words string // what is in the way, if that is known
 }
 
 func (e *unfitError) Unwrap() error { return e.error }

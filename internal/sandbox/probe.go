@@ -31,15 +31,18 @@ func Probe(ctx context.Context) (Level, error) {
 	if reduced == nil {
 		return Reduced, missing
 	}
+	if reason(strict).Error() == reason(reduced).Error() {
+		return "", fault.Wrap(fault.Unavailable, errors.Join(strict, reduced), "No sandbox level works here: %v.", reason(strict))
+	}
 	return "", fault.Wrap(fault.Unavailable, errors.Join(strict, reduced),
 		"No sandbox level works here. %q: %v. %q: %v.", Strict, reason(strict), Reduced, reason(reduced))
 }
 
-// reason returns what is wrong without the account of the child's end.
+// reason returns what is in the way, without the rest of the operator's account.
 func reason(err error) error {
 	var u *unfitError
-	if errors.As(err, &u) && u.detail != "" {
-		return errors.New(u.detail)
+	if errors.As(err, &u) && u.words != "" {
+		return errors.New(u.words)
 	}
 	return err
 }

@@ -100,13 +100,22 @@ func (r *run) launch(job Job) (*process, error) {
 		}
 		var reading sync.WaitGroup
 		reading.Go(func() { r.said = readAccount(p.status) })
-		reading.Go(func() { _, _ = io.Copy(&r.stderr, p.stderr) })
+		reading.Go(func() { r.listen() })
 		r.state, r.waited = p.Wait()
 		reading.Wait()
 		close(r.ended)
 	}()
 	err := <-started
 	return r.p, err
+}
+
+// listen reads what the child writes for the operator. There is a limit, because
+// reading costs the parent about as much as writing costs the child.
+func (r *run) listen() {
+	n, _ := io.Copy(&r.stderr, io.LimitReader(r.p.stderr, maxStderr+1))
+	if n > maxStderr {
+		r.stop(fault.New(fault.TooLarge, "The work wrote more than the %d bytes of messages it may write.", maxStderr))
+	}
 }
 
 // watch kills the child when its time is up or nobody wants it any more.
@@ -226,7 +235,10 @@ type tail struct {
 	outOfMemory bool // an allocator said so, before a long dump of stacks perhaps
 }
 
-const maxTail = 8 << 10
+const (
+	maxTail   = 8 << 10
+	maxStderr = 4 << 20
+)
 
 func (t *tail) Write(p []byte) (int, error) {
 	n := len(p)

@@ -135,7 +135,7 @@ func TestLimits(t *testing.T) {
 		{"fills memory", "bomb", func(l *sandbox.Limits) { l.Memory = 128 << 20 }, fault.TooLarge, "134217728 bytes of memory"},
 		{"maps memory", "map", func(l *sandbox.Limits) { l.Memory = 128 << 20 }, fault.TooLarge, "134217728 bytes of memory"},
 		{"floods output", "flood", func(l *sandbox.Limits) { l.Output = 1 << 20 }, fault.TooLarge, "1048576 bytes of output"},
-		{"floods standard error", "stderr", func(l *sandbox.Limits) { l.CPU = time.Second; l.Wall = time.Minute }, fault.TooLarge, "processor"},
+		{"floods standard error", "stderr", func(*sandbox.Limits) {}, fault.TooLarge, "4194304 bytes of messages"},
 	}
 	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
 		for _, c := range cases {

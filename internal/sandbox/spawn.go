@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -154,34 +153,44 @@ func launch(parent string) error {
 // exitSignal is added to the signal that ended a child, as shells do.
 const exitSignal = 128
 
-// explain says what stops the kernel from starting a child.
+// explain adds to the error of starting a child what stops the kernel, if that
+// can be told.
 func explain(level Level, err error) error {
-	switch {
-	case level == Reduced && !errors.Is(err, fs.ErrPermission), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EAGAIN):
-		return fmt.Errorf("start child: %w", err)
-	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("the program file must be readable and executable by every user (chmod 755), and not on a file system "+
-			"mounted noexec, because children run as another user; start child: %w", err)
+	failed := fmt.Errorf("start child: %w", err)
+	if words := obstacle(level, err); words != "" {
+		return &unfitError{fmt.Errorf("%s: %w", words, failed), words}
+	}
+	return failed
+}
+
+// obstacle says in words what stops the kernel from starting a child.
+func obstacle(level Level, err error) string {
+	if errors.Is(err, unix.EACCES) {
+		return "the program file must be readable and executable by every user (chmod 755), and not on a file system " +
+			"mounted noexec, because children run as another user"
+	}
+	if level == Reduced || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOENT) {
+		return ""
 	}
 	for _, s := range []struct{ path, value, words string }{
 		{"/proc/sys/user/max_user_namespaces", "0", "user namespaces are disabled: sysctl user.max_user_namespaces is 0"},
-		{"/proc/sys/kernel/unprivileged_userns_clone", "0", "user namespaces are disabled for ordinary users: " +
-			"sysctl kernel.unprivileged_userns_clone is 0"},
-		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts user namespaces: " +
-			"sysctl kernel.apparmor_restrict_unprivileged_userns is 1"},
+		{"/proc/sys/kernel/unprivileged_userns_clone", "0",
+			"user namespaces are disabled for ordinary users: sysctl kernel.unprivileged_userns_clone is 0"},
+		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
+			"AppArmor restricts user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns is 1"},
 	} {
 		if text, _ := os.ReadFile(s.path); strings.TrimSpace(string(text)) == s.value {
-			return fmt.Errorf("%s; start child: %w", s.words, err)
+			return s.words
 		}
 	}
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) {
-		return fmt.Errorf("there are as many namespaces as this user may have: see sysctl user.max_*_namespaces; start child: %w", err)
+		return "there are as many namespaces as this user may have: see sysctl user.max_*_namespaces"
 	}
 	if filtered() {
-		return fmt.Errorf("a system call filter, such as a container's, refuses namespaces "+
-			"(docker run --security-opt seccomp=unconfined lifts it); start child: %w", err)
+		return "a system call filter, such as a container's, refuses namespaces " +
+			"(docker run --security-opt seccomp=unconfined lifts it)"
 	}
-	return fmt.Errorf("the kernel refuses namespaces, as it does inside a chroot or where they are not built in; start child: %w", err)
+	return "the kernel refuses namespaces, as it does inside a chroot or where they are not built in"
 }
 
 // filtered reports whether this process itself has a system call filter.

@@ -5,7 +5,6 @@ package sandbox_test
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -225,24 +224,38 @@ func TestProbeFindsStrictOrSaysWhatIsMissing(t *testing.T) {
 	if os.Geteuid() != 0 || unix.Access("/proc/sys/user/max_user_namespaces", unix.W_OK) != nil {
 		return // as in a container
 	}
-	// In a user namespace that may have no others, as sysctl would say.
-	script := fmt.Sprintf("echo 0 > /proc/sys/user/max_user_namespaces && exec %q -test.run='^$'", "/proc/self/fd/3")
-	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", script)
-	exe, err := os.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer exe.Close()
-	cmd.ExtraFiles = []*os.File{exe}
-	cmd.Env = []string{beProbe + "=1"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: 0, Size: 65536}}, GidMappings: []syscall.SysProcIDMap{{HostID: 0, Size: 65536}},
-		GidMappingsEnableSetgroups: true,
-	}
-	text, err := cmd.CombinedOutput()
-	if want := "user namespaces are disabled: sysctl user.max_user_namespaces is 0"; err != nil ||
-		!strings.HasPrefix(string(text), "reduced: ") || !strings.Contains(string(text), want) {
-		t.Errorf("got %v, %s; want %q", err, text, want)
+	for name, c := range map[string]struct {
+		mode, before, want string
+	}{
+		"namespaces disabled": {"755", "echo 0 > /proc/sys/user/max_user_namespaces &&", // of the test's own namespace
+			`reduced: The sandbox level "strict" does not work here: user namespaces are disabled: sysctl user.max_user_namespaces is 0.`},
+		"program file private": {"700", "",
+			": No sandbox level works here: the program file must be readable and executable by every user (chmod 755)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			exe := filepath.Join(t.TempDir(), "server")
+			// The shell copies it: were it open here for writing while another test
+			// starts a process, it could not be executed.
+			self, err := os.Open("/proc/self/exe")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer self.Close() //nolint:errcheck // read only
+			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c",
+				"cp /proc/self/fd/3 "+exe+" && chmod "+c.mode+" "+exe+" && "+c.before+" exec "+exe)
+			cmd.ExtraFiles = []*os.File{self}
+			cmd.Env = []string{beProbe + "=1"}
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Cloneflags:                 unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+				UidMappings:                []syscall.SysProcIDMap{{Size: 65536}},
+				GidMappings:                []syscall.SysProcIDMap{{Size: 65536}},
+				GidMappingsEnableSetgroups: true,
+			}
+			text, err := cmd.CombinedOutput()
+			if err != nil || !strings.HasPrefix(string(text), c.want) {
+				t.Errorf("got %v, %s; want %q", err, text, c.want)
+			}
+		})
 	}
 }
