@@ -122,28 +122,20 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 			return err
 		}
 	}
-	// The provider makes the first key; with it the tenant makes its own, which stay.
-	invited, err := w.admin.CreateAPIKey(ctx, client.NewAPIKey{Tenant: t.slug, Role: "tenant_admin", Name: "first key, from the provider"})
+	// The first tenant has an admin who signs in, and so makes it her own; the
+	// others work with the key that the provider made for them.
+	if i == 0 {
+		err = w.takeOver(ctx, t)
+	} else {
+		var invited client.APIKey
+		invited, err = w.admin.CreateAPIKey(ctx, client.NewAPIKey{Tenant: t.slug, Role: "tenant_admin", Name: "first key, from the provider"})
+		t.key = invited.Key
+	}
 	if err != nil {
 		return err
 	}
-	if t.api, err = client.New(w.url, invited.Key); err != nil {
-		return err
-	}
-	own, err := t.api.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_admin", Name: "own key"})
-	if err != nil {
-		return err
-	}
-	t.key, t.password = own.Key, clock.Clock{}.Secret(10)
 	if t.api, err = client.New(w.url, t.key); err != nil {
 		return err
-	}
-	if i == 0 {
-		u, err := t.api.CreateUser(ctx, client.NewUser{Email: "alice@" + t.slug + ".example", Role: "tenant_admin", Name: "Alice", Password: t.password})
-		if err != nil {
-			return err
-		}
-		t.login = u.Login
 	}
 	for _, analysis := range []string{"revenue-benchmark", "support-load"} {
 		switch t.decision {
@@ -157,6 +149,29 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 		}
 	}
 	return nil
+}
+
+// takeOver has the provider make a tenant's first admin, who signs in with a
+// password of her own and makes an API key.
+func (w *demoWorld) takeOver(ctx context.Context, t *demoTenant) error {
+	first := clock.Clock{}.Secret(10)
+	t.password = clock.Clock{}.Secret(10)
+	u, err := w.admin.CreateUser(ctx, client.NewUser{Tenant: t.slug, Email: "alice@" + t.slug + ".example", Role: "tenant_admin", Name: "Alice", Password: first})
+	if err != nil {
+		return err
+	}
+	t.login = u.Login
+	session, err := w.admin.SignIn(ctx, client.SignIn{Login: u.Login, Password: first, NewPassword: t.password})
+	if err != nil {
+		return err
+	}
+	alice, err := client.New(w.url, session.Token)
+	if err != nil {
+		return err
+	}
+	own, err := alice.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_admin", Name: "own key"})
+	t.key = own.Key
+	return err
 }
 
 // send submits a tenant's file for a month; a broken one is followed by the
