@@ -46,24 +46,31 @@ func (c *Client) Submit(ctx context.Context, u Upload) (Submission, error) {
 	}
 	query := params{}.text("dataset", u.Dataset).text("date", u.Date).text("name", u.Name)
 	body := &outgoing{r: u.Body, left: size, size: size, progress: u.Sending}
-	req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body)
-	if err != nil {
-		return none, err
-	}
-	// The server says whether to go on before the file is sent for nothing. So a
-	// connection that was closed meanwhile is noticed while another can be taken.
-	req.Header.Set("Expect", "100-continue")
-	req.Header.Set("Tributary-Channel", c.channel)
-	if size >= 0 {
-		req.ContentLength = size
-		req.Header.Set("Content-Digest", digest)
-	}
-	if size == 0 {
-		req.Body = http.NoBody
-	}
-	res, err := c.once(ctx, req)
-	if err != nil {
-		return none, err
+	var res *http.Response
+	for try := 1; ; try++ {
+		req, err := c.request(ctx, request{method: http.MethodPost, path: "/submissions", query: query, contentType: "application/octet-stream"}, body)
+		if err != nil {
+			return none, err
+		}
+		// The server says whether to go on before the file is sent for nothing.
+		req.Header.Set("Expect", "100-continue")
+		req.Header.Set("Tributary-Channel", c.channel)
+		if size >= 0 {
+			req.ContentLength = size
+			req.Header.Set("Content-Digest", digest)
+		}
+		if size == 0 {
+			req.Body = http.NoBody
+		}
+		if res, err = c.once(ctx, req); err == nil {
+			break
+		}
+		// A connection that the server closed meanwhile is found out only now. As
+		// long as nothing of the file has left, another one can be tried.
+		var gone *UnreachableError
+		if !errors.As(err, &gone) || body.done > 0 || size == 0 || try == 3 || ctx.Err() != nil {
+			return none, err
+		}
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

@@ -241,7 +241,7 @@ func TestProbeFindsStrictOrSaysWhatIsMissing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer self.Close() //nolint:errcheck // read only
+			defer self.Close()
 			cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c",
 				"cp /proc/self/fd/3 "+exe+" && chmod "+c.mode+" "+exe+" && "+c.before+" exec "+exe)
 			cmd.ExtraFiles = []*os.File{self}
