@@ -9,7 +9,6 @@ package account
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -64,14 +63,6 @@ func New(cfg Config) *Accounts {
 type Made = control.Made
 
 type scanner interface{ Scan(...any) error }
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := meta.Time(n.Int64)
-	return &t
-}
 
 // micros encodes an optional time for a MAC: -1 is none.
 func micros(t *time.Time) int64 {

@@ -59,7 +59,7 @@ func (a *Accounts) scanSession(row scanner) (Session, error) {
 		return s, err
 	}
 	s.CreatedAt, s.rotated, s.UsedAt, s.IdleUntil, s.AbsoluteUntil = meta.Time(created), meta.Time(rotated), meta.Time(used), meta.Time(idle), meta.Time(absolute)
-	s.revoked = moment(revoked)
+	s.revoked = meta.Moment(revoked)
 	if err := a.Keys.CheckMAC(mac, "session", s.fields()...); err != nil {
 		return s, fmt.Errorf("session %s: %w", s.ID, err)
 	}

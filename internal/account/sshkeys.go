@@ -89,7 +89,7 @@ func (a *Accounts) scanSSHKey(row scanner) (SSHKey, error) {
 	if err := row.Scan(&k.ID, &k.Tenant, &k.User, &k.Name, &k.PublicKey, &k.Fingerprint, &allow, &made, &created, &k.CreatedBy, &expires, &used, &revoked, &mac); err != nil {
 		return k, err
 	}
-	k.ProviderMade, k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt = made != 0, meta.Time(created), moment(expires), moment(used), moment(revoked)
+	k.ProviderMade, k.CreatedAt, k.ExpiresAt, k.UsedAt, k.RevokedAt = made != 0, meta.Time(created), meta.Moment(expires), meta.Moment(used), meta.Moment(revoked)
 	if err := json.Unmarshal([]byte(allow), &k.IPAllow); err != nil {
 		return k, fmt.Errorf("SSH key %s: address list: %w", k.ID, err)
 	}

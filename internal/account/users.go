@@ -78,7 +78,7 @@ func (a *Accounts) scanUser(row scanner) (User, error) {
 		&created, &u.CreatedBy, &modified, &u.ModifiedBy, &u.TimesModified, &mac); err != nil {
 		return u, err
 	}
-	u.HasPassword, u.ProviderMade, u.SignedInAt = u.password != "", made != 0, moment(signedIn)
+	u.HasPassword, u.ProviderMade, u.SignedInAt = u.password != "", made != 0, meta.Moment(signedIn)
 	u.CreatedAt, u.ModifiedAt = meta.Time(created), meta.Time(modified)
 	if err := a.Keys.CheckMAC(mac, "user", u.fields()...); err != nil {
 		return u, fmt.Errorf("user %s: %w", u.ID, err)

@@ -76,16 +76,8 @@ func scanRun(row scanner) (Run, error) {
 	var started, finished sql.NullInt64
 	err := row.Scan(&r.ID, &r.Analysis, &r.Version, &r.Date, &r.State, &r.Reason, &r.Job, &r.StartedBy, &r.Snapshot, &r.Release, &r.Participants,
 		&created, &started, &finished)
-	r.CreatedAt, r.StartedAt, r.FinishedAt = meta.Time(created), moment(started), moment(finished)
+	r.CreatedAt, r.StartedAt, r.FinishedAt = meta.Time(created), meta.Moment(started), meta.Moment(finished)
 	return r, err
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := meta.Time(n.Int64)
-	return &t
 }
 
 // UnscopedStart queues a run of the current version of each analysis named, for

@@ -155,7 +155,7 @@ func (c *Control) leaving(ctx context.Context, db *meta.DB, t Tenant) (Leaving, 
 	if err != nil {
 		return l, fmt.Errorf("read offboarding of %s: %w", t.ID, err)
 	}
-	l.RequestedAt, l.EraseAfter, l.ExportedAt, l.FinishedAt = meta.Time(requested), meta.Time(after), moment(exported), moment(finished)
+	l.RequestedAt, l.EraseAfter, l.ExportedAt, l.FinishedAt = meta.Time(requested), meta.Time(after), meta.Moment(exported), meta.Moment(finished)
 	return l, nil
 }
 

@@ -39,7 +39,7 @@ func (c *Control) scanOrganisation(row scanner) (Organisation, error) {
 	if err := row.Scan(&o.ID, &o.Name, &verified, &o.VerifiedBy, &o.Evidence, &created, &o.CreatedBy, &modified, &o.ModifiedBy, &o.TimesModified, &mac); err != nil {
 		return o, err
 	}
-	o.CreatedAt, o.ModifiedAt, o.VerifiedAt = meta.Time(created), meta.Time(modified), moment(verified)
+	o.CreatedAt, o.ModifiedAt, o.VerifiedAt = meta.Time(created), meta.Time(modified), meta.Moment(verified)
 	if err := c.ring.CheckMAC(mac, "organisation", o.fields()...); err != nil {
 		return o, fmt.Errorf("organisation %s: %w", o.ID, err)
 	}
@@ -49,14 +49,6 @@ func (c *Control) scanOrganisation(row scanner) (Organisation, error) {
 // fields are what the row's MAC covers: all that grants power.
 func (o Organisation) fields() []any {
 	return []any{o.ID, o.Name, micros(o.VerifiedAt), o.VerifiedBy, o.Evidence}
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := meta.Time(n.Int64)
-	return &t
 }
 
 // micros encodes an optional time for a MAC: -1 is none.

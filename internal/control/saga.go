@@ -305,7 +305,7 @@ func (c *Control) UnscopedSaga(ctx context.Context, idOrSlug, kind string) (Prog
 	if err != nil {
 		return p, fmt.Errorf("find saga: %w", err)
 	}
-	p.CreatedAt, p.FinishedAt = meta.Time(created), moment(finished)
+	p.CreatedAt, p.FinishedAt = meta.Time(created), meta.Moment(finished)
 	rows, err := c.DB.Unscoped().Query(ctx, `SELECT step, state, detail, at FROM saga_steps WHERE saga = $1 ORDER BY ord`, p.ID)
 	if err != nil {
 		return p, fmt.Errorf("read steps of saga %s: %w", p.ID, err)

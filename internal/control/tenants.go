@@ -79,7 +79,7 @@ func (c *Control) scanTenant(row scanner) (Tenant, error) {
 	if employees.Valid {
 		t.Employees = &employees.Int64
 	}
-	t.ClaimedAt, t.CreatedAt, t.ModifiedAt = moment(claimed), meta.Time(created), meta.Time(modified)
+	t.ClaimedAt, t.CreatedAt, t.ModifiedAt = meta.Moment(claimed), meta.Time(created), meta.Time(modified)
 	if err := json.Unmarshal([]byte(allow), &t.IPAllow); err != nil {
 		return t, fmt.Errorf("tenant %s: address list: %w", t.ID, err)
 	}

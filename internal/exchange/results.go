@@ -86,7 +86,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.csv, &r.parquet, &r.Rows, &r.Suppressed, &marked, &created, &downloaded); err != nil {
 		return r, err
 	}
-	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), moment(downloaded)
+	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)
 	plain, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, name, resultContext(r.ID))
 	if err != nil {
 		return r, fmt.Errorf("open name of %s: %w", r.ID, err)

@@ -262,7 +262,7 @@ func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
 		return s, err
 	}
 	s.Rows, s.Columns, s.ErrorCount = number(rows), number(columns), number(problems)
-	s.ReceivedAt, s.ValidatedAt, s.ClosedAt = meta.Time(received), moment(validated), moment(closed)
+	s.ReceivedAt, s.ValidatedAt, s.ClosedAt = meta.Time(received), meta.Moment(validated), meta.Moment(closed)
 	plain, err := x.Keys.Decrypt(ctx, s.Tenant, keys.Pool, name, nameContext(s.ID))
 	if err != nil {
 		return s, fmt.Errorf("open name of %s: %w", s.ID, err)
@@ -276,14 +276,6 @@ func number(n sql.NullInt64) *int64 {
 		return nil
 	}
 	return &n.Int64
-}
-
-func moment(n sql.NullInt64) *time.Time {
-	if !n.Valid {
-		return nil
-	}
-	t := meta.Time(n.Int64)
-	return &t
 }
 
 func (x *Exchange) find(ctx context.Context, db *meta.DB, id tenant.ID, submission string) (Submission, error) {

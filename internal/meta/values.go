@@ -32,6 +32,15 @@ func NullTime(micros sql.NullInt64) time.Time {
 	return Time(micros.Int64)
 }
 
+// Moment is Time for a column that may be NULL, which gives nil.
+func Moment(micros sql.NullInt64) *time.Time {
+	if !micros.Valid {
+		return nil
+	}
+	t := Time(micros.Int64)
+	return &t
+}
+
 // arguments turns what callers pass into what both drivers take the same way:
 // nil, int64, float64, string and []byte. Booleans become 0 and 1, times their
 // microseconds and the zero time NULL, nil pointers and nil slices of bytes NULL.
