@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # The version comes in by the linker, so the build need not read the repository's state.
 export GOFLAGS ?= -buildvcs=false
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-GO       ?= go
+export GO ?= go
 FUZZTIME ?= 20s
 ROWS     ?=
 
@@ -34,8 +34,8 @@ help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 .PHONY: build
-build: ## build bin/tributary
-	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/tributary
+build: ## build bin/tributary, static
+	@scripts/build $(BIN) $(VERSION)
 
 .PHONY: demo
 demo: deps build ## build, start and fill a server to look at
@@ -78,7 +78,7 @@ generate: ## write the generated files anew
 	$(GO) generate ./...
 
 .PHONY: release
-release: ## build static binaries with checksums in dist/
+release: ## build a release with checksums in dist/
 	@scripts/release $(VERSION)
 
 # Pinned, with checksums, in a module of their own, so that what they need stays out of ours.

@@ -22,7 +22,7 @@ import (
 
 // build builds the server as a release is built.
 func build(ctx context.Context, to string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.version=bench", "-o", to, "tributary/cmd/tributary")
+	cmd := exec.CommandContext(ctx, filepath.Join("scripts", "build"), to, "bench")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the server: %w: %s", err, text)
 	}

@@ -34,7 +34,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "tributary")
-	if out, err := exec.Command("go", "build", "-o", binary, "tributary/cmd/tributary").CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join("..", "scripts", "build"), binary).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build tributary: %v\n%s", err, out)
 		return 1
 	}
