@@ -22,15 +22,12 @@ import (
 	"tributary/internal/fault"
 )
 
-// The folders of a store.
+// The folders of a store, and the end of the names of objects.
 const (
 	objects = "objects"
 	tmp     = "tmp"
+	mark    = "+"
 )
-
-// bucketSize is how many first characters of a name decide its folder: the
-// "obj_" of an identifier and one of its 32 random characters.
-const bucketSize = 5
 
 // maxDurable bounds what the store remembers of folders, to a few megabytes.
 const maxDurable = 1 << 14
@@ -106,14 +103,12 @@ func makeDurable(dir string) error {
 // cannot be committed.
 func (s *Store) Close() error { return errors.Join(s.tmp.Close(), s.root.Close()) }
 
-// locate returns the folder and the name of the file that holds an object.
+// locate returns the folder and the name of the file that holds an object. The
+// name ends in a plus, which no key has, so that keys "a" and "a/b" can both exist.
 func locate(k blob.Key) (folder, name string) {
 	dir, name := path.Split(string(k))
-	return path.Join(objects, dir, bucket(name)), name
+	return path.Join(objects, dir), name + mark
 }
-
-// bucket is the folder of a name inside its key's folder. No key has a plus.
-func bucket(name string) string { return name[:min(len(name), bucketSize)] + "+" }
 
 // keep makes a folder, and those above it, and sees that they survive a power
 // cut. It trusts only what this process has synced: a folder may be there because

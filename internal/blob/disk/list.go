@@ -21,12 +21,6 @@ func (s *Store) List(ctx context.Context, prefix string, f func(blob.Info) error
 	return s.walk(ctx, "", prefix, f)
 }
 
-// item is what is listed next: an object, or a folder of keys.
-type item struct {
-	order  string // an object's name; a folder's with a slash, as in the keys below it
-	folder bool
-}
-
 // walk lists the objects whose keys begin with dir, which is empty or ends in a
 // slash.
 func (s *Store) walk(ctx context.Context, dir, prefix string, f func(blob.Info) error) error {
@@ -34,75 +28,29 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, f func(blob.Info) 
 	if err != nil {
 		return err
 	}
-	for _, g := range groups(names) {
-		if !touches(dir+g.order, prefix) {
-			continue
+	// In the order of keys: a folder counts as its name with the slash that follows in the keys below it.
+	for i, name := range names {
+		if !strings.HasSuffix(name, mark) {
+			names[i] += "/"
 		}
-		items := g.items
-		if g.bucket {
-			files, err := s.names(path.Join(objects, dir, g.order+"+"))
-			if err != nil {
-				return err
-			}
-			for _, name := range files {
-				items = append(items, item{order: name})
-			}
-			slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.order, b.order) })
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(strings.TrimSuffix(a, mark), strings.TrimSuffix(b, mark)) })
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		for _, i := range items {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if i.folder && touches(dir+i.order, prefix) {
-				err = s.walk(ctx, dir+i.order, prefix, f)
-			} else if !i.folder && strings.HasPrefix(dir+i.order, prefix) {
-				err = s.show(blob.Key(dir+i.order), f)
-			}
-			if err != nil {
-				return err
-			}
+		object, isObject := strings.CutSuffix(dir+name, mark)
+		switch {
+		case isObject && strings.HasPrefix(object, prefix):
+			err = s.show(blob.Key(object), f)
+		case !isObject && touches(dir+name, prefix):
+			err = s.walk(ctx, dir+name, prefix, f)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// group is a stretch of the keys in a folder: those that begin with the same
-// bucketSize characters, or a single folder with a shorter name.
-type group struct {
-	order  string
-	bucket bool // there is a folder of files named order+
-	items  []item
-}
-
-// groups sorts what is in a folder into stretches that follow one another in the
-// order of keys. A folder "abcdef" lies between the files of the bucket "abcde+";
-// one with a shorter name is before or behind whole buckets.
-func groups(names []string) []group {
-	byOrder := map[string]*group{}
-	at := func(order string) *group {
-		g := byOrder[order]
-		if g == nil {
-			g = &group{order: order}
-			byOrder[order] = g
-		}
-		return g
-	}
-	for _, name := range names {
-		if b, ok := strings.CutSuffix(name, "+"); ok {
-			at(b).bucket = true
-			continue
-		}
-		order := name + "/"
-		g := at(order[:min(len(order), bucketSize)])
-		g.items = append(g.items, item{order, true})
-	}
-	list := make([]group, 0, len(byOrder))
-	for _, g := range byOrder {
-		slices.SortFunc(g.items, func(a, b item) int { return cmp.Compare(a.order, b.order) })
-		list = append(list, *g)
-	}
-	slices.SortFunc(list, func(a, b group) int { return cmp.Compare(a.order, b.order) })
-	return list
 }
 
 // touches reports whether keys that begin with start may begin with prefix.
