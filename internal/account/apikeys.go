@@ -142,7 +142,7 @@ func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
 		return k, fmt.Errorf("find API key: %w", err)
 	}
 	now := a.Clock.Now()
-	if k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt) {
+	if ended(now, k.RevokedAt, k.ExpiresAt) {
 		return k, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {

@@ -328,8 +328,6 @@ func (a *Accounts) EndSession(ctx context.Context, p policy.Principal, id string
 	return err
 }
 
-var errNotSignedIn = fault.New(fault.Unauthenticated, "The credential is not valid: it may have expired or been revoked. Sign in again, or use another key.")
-
 // session finds and checks the session of a token, and turns the token when its
 // time has come: renewed is then the new one.
 func (a *Accounts) session(ctx context.Context, token string) (s Session, renewed string, err error) {
@@ -342,7 +340,7 @@ func (a *Accounts) session(ctx context.Context, token string) (s Session, renewe
 		return s, "", fmt.Errorf("find session: %w", err)
 	}
 	now := a.Clock.Now()
-	if s.revoked != nil || !now.Before(s.IdleUntil) || !now.Before(s.AbsoluteUntil) {
+	if ended(now, s.revoked, &s.AbsoluteUntil) || !now.Before(s.IdleUntil) {
 		return s, "", errNotSignedIn
 	}
 	if string(hash) != string(s.token) {
@@ -389,57 +387,4 @@ func (a *Accounts) turn(ctx context.Context, s *Session, old []byte, now time.Ti
 		return "", nil
 	}
 	return renewed, nil
-}
-
-// Authenticate finds who a bearer token belongs to. A renewed token, if there is
-// one, replaces it. Everything wrong with it is Unauthenticated in the same words.
-func (a *Accounts) Authenticate(ctx context.Context, token string, addr netip.Addr) (p policy.Principal, renewed string, err error) {
-	var allow []netip.Prefix
-	switch {
-	case strings.HasPrefix(token, "trs_"):
-		var s Session
-		if s, renewed, err = a.session(ctx, token); err != nil {
-			return p, "", err
-		}
-		u, err := a.user(ctx, a.DB, s.Tenant, s.User)
-		if err != nil || u.State != UserActive {
-			return p, "", errors.Join(errNotSignedIn, err)
-		}
-		p = policy.Principal{Credential: s.ID, Kind: policy.Session, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: a.Clock.Now()}
-	case strings.HasPrefix(token, "trk_"):
-		k, err := a.keyOf(ctx, token)
-		if err != nil {
-			return p, "", err
-		}
-		allow = k.IPAllow
-		p = policy.Principal{Credential: k.ID, Kind: policy.APIKey, Tenant: k.Tenant, Role: k.Role, Address: addr, VerifiedAt: a.Clock.Now()}
-	default:
-		return p, "", errNotSignedIn
-	}
-	p, err = a.admit(ctx, p, allow)
-	return p, renewed, err
-}
-
-// admit checks what can change without the credential: the tenant's state and
-// the addresses it allows.
-func (a *Accounts) admit(ctx context.Context, p policy.Principal, allow []netip.Prefix) (policy.Principal, error) {
-	if !allowed(allow, p.Address) {
-		return p, errNotSignedIn
-	}
-	if p.Tenant == "" {
-		return p, nil
-	}
-	t, err := a.Control.UnscopedTenant(ctx, string(p.Tenant))
-	if err != nil {
-		return p, fmt.Errorf("find tenant of credential: %w", err)
-	}
-	role, ok := admitted(t, p.Role)
-	if !ok && t.State == control.Suspended {
-		return p, fault.New(fault.Denied, "This tenant is suspended. Ask the provider.")
-	}
-	if !ok || !allowed(t.IPAllow, p.Address) {
-		return p, errNotSignedIn
-	}
-	p.Role, p.Tier = role, t.Tier
-	return p, nil
 }

@@ -280,7 +280,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 		return policy.Principal{}, fmt.Errorf("find SSH key: %w", err)
 	}
 	now := a.Clock.Now()
-	if k.PublicKey != strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) || k.RevokedAt != nil || k.ExpiresAt != nil && !now.Before(*k.ExpiresAt) {
+	if k.PublicKey != strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) || ended(now, k.RevokedAt, k.ExpiresAt) {
 		return policy.Principal{}, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {

@@ -266,7 +266,8 @@ func TestTamperedRowsAreRefused(t *testing.T) {
 			switch c.table {
 			case "users":
 				_, err = w.UnscopedUser(ctx, c.id)
-				w.refused(t, "a session of the tampered user", token)
+				_, _, asked := w.Authenticate(ctx, token, home)
+				wantKind(t, "a session of the tampered user", asked, fault.Damaged)
 			case "api_keys":
 				_, _, err = w.Authenticate(ctx, secret, home)
 			case "sessions":

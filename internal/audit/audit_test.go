@@ -126,7 +126,7 @@ func (b *bench) checkpoint(t testing.TB) {
 }
 
 func (b *bench) scope(id tenant.ID, resources ...tenant.Resource) tenant.Scope {
-	terms := tenant.Terms{Tenant: id, Actor: "usr_1", Expires: epoch.Add(time.Hour), Now: func() time.Time { return epoch }, Alive: func() error { return nil }}
+	terms := tenant.Terms{Tenant: id, Actor: "usr_1", Alive: func(context.Context) error { return nil }}
 	for _, r := range resources {
 		terms.Permissions = append(terms.Permissions, tenant.Permission{Verb: tenant.Read, Resource: r})
 	}

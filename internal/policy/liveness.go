@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -104,12 +105,14 @@ func (m moment) past(since moment, length time.Duration) bool {
 	return m.walked-since.walked >= length || m.elapsed-since.elapsed >= length
 }
 
-// lease is the life of one scope.
+// lease is the life of one scope, or its lives one after the other.
 type lease struct {
 	*liveness
 	terms
-	serial int64
-	from   moment
+	serial   int64
+	born     moment
+	from     moment     // when this life began
+	renewing sync.Mutex // held while the credential is looked up
 }
 
 // lease begins a scope's life, unless it would be over at once.
@@ -117,20 +120,59 @@ func (l *liveness) lease(t terms) (*lease, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.serial++
-	made := &lease{liveness: l, terms: t, serial: l.serial, from: l.look()}
+	now := l.look()
+	made := &lease{liveness: l, terms: t, serial: l.serial, born: now, from: now}
 	return made, made.check()
 }
 
 // alive is asked at each operation under the scope.
-func (s *lease) alive() error {
+func (s *lease) alive(ctx context.Context) error {
+	if s.again != nil {
+		if err := s.renew(ctx); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.check()
 }
 
+// renew begins another life if this one is over and the credential is good. What
+// was revoked, ended or blocked meanwhile is for check to say.
+func (s *lease) renew(ctx context.Context) error {
+	if due, _ := s.due(); !due {
+		return nil
+	}
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
+	due, now := s.due() // another may have done it, and the life counts from before the look
+	if !due {
+		return nil
+	}
+	if err := s.again(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.from = now
+	return nil
+}
+
+// due reports whether the lease has to be, and can be, renewed.
+func (s *lease) due() (bool, moment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.look()
+	return now.past(s.from, s.life) && !now.past(s.born, LongestTransfer), now
+}
+
 // check is called with mu held.
 func (s *lease) check() error {
-	if s.look().past(s.from, s.life) {
+	now := s.look()
+	if s.again != nil && now.past(s.born, LongestTransfer) {
+		return fault.New(fault.Unauthenticated, "A transfer may take %.0f hours, and this one took longer. Begin again, with less at once.", LongestTransfer.Hours())
+	}
+	if now.past(s.from, s.life) {
 		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
 	}
 	if s.serial <= s.ended[s.tenant] && !s.whileBlocked {

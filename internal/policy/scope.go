@@ -20,6 +20,9 @@ import (
 const (
 	// Life is how long a scope from a credential lives.
 	Life = 15 * time.Minute
+	// LongestTransfer is how long the scope of a transfer can be renewed: as long as
+	// a session lasts. It must be below Longest, for which ended scopes are remembered.
+	LongestTransfer = 12 * time.Hour
 	// Longest is the longest that a scope for work can be asked for.
 	Longest = 24 * time.Hour
 	// MaxVerified is how old a principal may be that a scope is made from. It must
@@ -94,6 +97,29 @@ func (e *Engine) makeTemplates() map[template][]tenant.Permission {
 // tenant, for Life. The fault is Denied for staff and blocked tenants, and
 // Unauthenticated for a credential that was revoked or verified too long ago.
 func (e *Engine) Scope(ctx context.Context, p Principal) (tenant.Scope, error) {
+	return e.scope(ctx, p, nil)
+}
+
+// TransferScope makes a scope like Scope for sending or fetching something large.
+// At the end of each Life the next check looks the credential up again, and the
+// scope goes on if it is still good for the same person in the same role; after
+// LongestTransfer it ends in any case. Revocation ends it at once, like any other.
+func (e *Engine) TransferScope(ctx context.Context, p Principal, again Verifier) (tenant.Scope, error) {
+	return e.scope(ctx, p, func(ctx context.Context) error {
+		now, err := again(ctx, p)
+		if err == nil && (now.Credential != p.Credential || now.Kind != p.Kind || now.User != p.User || now.Tenant != p.Tenant || now.Role != p.Role) {
+			err = fault.New(fault.Unauthenticated, "What this credential may do has changed; begin again.")
+		}
+		return err
+	})
+}
+
+// Verifier looks up anew, without its secret, the credential that a principal
+// came with. Its error says that the credential is not good any more, or that
+// this cannot be known. It may be called within a transaction, so it only reads.
+type Verifier func(context.Context, Principal) (Principal, error)
+
+func (e *Engine) scope(ctx context.Context, p Principal, again func(context.Context) error) (tenant.Scope, error) {
 	if err := ctx.Err(); err != nil {
 		return tenant.Scope{}, err
 	}
@@ -112,7 +138,7 @@ func (e *Engine) Scope(ctx context.Context, p Principal) (tenant.Scope, error) {
 	if len(list) == 0 {
 		return tenant.Scope{}, fault.New(fault.Denied, "This credential may not do that.")
 	}
-	return e.mint(terms{tenant: p.Tenant, actor: p.Actor(), credential: p.Credential, user: p.User, life: Life, permissions: list})
+	return e.mint(terms{tenant: p.Tenant, actor: p.Actor(), credential: p.Credential, user: p.User, life: Life, permissions: list, again: again})
 }
 
 // WorkScope makes the scope of some work. The fault is Denied when the template
@@ -166,7 +192,7 @@ func (e *Engine) Narrow(ctx context.Context, parent tenant.Scope, permissions []
 		tenant: parent.Tenant(), actor: parent.Actor(), credential: parent.Actor(), life: min(life, Longest),
 		permissions: slices.Clone(permissions),
 		// The parent answers for itself, whatever kept it alive.
-		parent:       func() error { return parent.Check(context.Background(), first.Verb, first.Resource) },
+		parent:       func(ctx context.Context) error { return parent.Check(ctx, first.Verb, first.Resource) },
 		whileBlocked: true,
 	})
 }
@@ -178,7 +204,8 @@ type terms struct {
 	credential, user string // either's revocation ends the scope
 	life             time.Duration
 	permissions      []tenant.Permission
-	parent           func() error // nil: none
+	again            func(context.Context) error // looks the credential up at the end of each life; nil: the scope has one
+	parent           func(context.Context) error // nil: none
 	whileBlocked     bool
 }
 
@@ -189,14 +216,13 @@ func (e *Engine) mint(t terms) (tenant.Scope, error) {
 	}
 	return tenant.Mint(tenant.Terms{
 		Tenant: t.tenant, Actor: t.actor, Permissions: t.permissions,
-		Expires: e.live.now().Add(t.life), Now: e.live.now,
-		Alive: func() error {
+		Alive: func(ctx context.Context) error {
 			if t.parent != nil {
-				if err := t.parent(); err != nil {
+				if err := t.parent(ctx); err != nil {
 					return err
 				}
 			}
-			return lease.alive()
+			return lease.alive(ctx)
 		},
 	}), nil
 }

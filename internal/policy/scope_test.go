@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -279,6 +281,122 @@ func TestChildrenEndWithTheirParents(t *testing.T) {
 	}
 	if _, err := e.Narrow(t.Context(), tenant.Scope{}, want, time.Hour); !fault.Is(err, fault.Denied) {
 		t.Errorf("the zero scope has a child: %v", err)
+	}
+}
+
+// verifier answers for a test, and counts how often it was asked.
+type verifier struct {
+	answer Principal
+	err    error
+	asked  int
+}
+
+func (v *verifier) again(context.Context, Principal) (Principal, error) {
+	v.asked++
+	return v.answer, v.err
+}
+
+func transferOf(t *testing.T, e *Engine, v *verifier) tenant.Scope {
+	t.Helper()
+	s, err := e.TransferScope(t.Context(), someone(TenantUser, Session), v.again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A transfer goes on past its scope's life, asks for its credential once in each,
+// and ends after LongestTransfer all the same.
+func TestTransfersAreRenewed(t *testing.T) {
+	t.Parallel()
+	h := &hands{}
+	e := newTestEngine(t, h)
+	v := &verifier{answer: someone(TenantUser, Session)}
+	s := transferOf(t, e, v)
+	child, err := e.Narrow(t.Context(), s, []tenant.Permission{{Verb: tenant.Read, Resource: tenant.Results}}, Longest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = time.Minute
+	for passed := step; passed < LongestTransfer; passed += step {
+		h.pass(step)
+		for range 3 {
+			if err := s.Check(t.Context(), tenant.Read, tenant.Results); err != nil {
+				t.Fatalf("after %s: %v", passed, err)
+			}
+		}
+	}
+	if err := child.Check(t.Context(), tenant.Read, tenant.Results); err != nil {
+		t.Errorf("a child of a scope that goes on: %v", err)
+	}
+	if want := int(LongestTransfer/Life) - 1; v.asked != want {
+		t.Errorf("the credential was looked up %d times, want %d", v.asked, want)
+	}
+	if err := s.Check(t.Context(), tenant.Delete, tenant.VaultInput); !fault.Is(err, fault.Denied) {
+		t.Errorf("a renewed scope does more than before: %v", err)
+	}
+	h.pass(step)
+	for name, scope := range map[string]tenant.Scope{"scope": s, "child": child} {
+		if err := scope.Check(t.Context(), tenant.Read, tenant.Results); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("the %s after %s: got %v, want it ended", name, LongestTransfer, err)
+		}
+	}
+}
+
+// What ends a transfer: at once what ends every scope, and when its life is over
+// a credential that is no longer the same or cannot be looked up.
+func TestTransfersEnd(t *testing.T) {
+	t.Parallel()
+	same := someone(TenantUser, Session)
+	changed := func(f func(*Principal)) verifier { p := same; f(&p); return verifier{answer: p} }
+	for name, c := range map[string]struct {
+		v    verifier
+		end  func(e *Engine)
+		late bool // ends when the life is over, not before
+		want fault.Kind
+	}{
+		"revoked":            {v: verifier{answer: same}, end: func(e *Engine) { e.RevokeCredential(same.Credential) }, want: fault.Unauthenticated},
+		"its user revoked":   {v: verifier{answer: same}, end: func(e *Engine) { e.RevokeCredential(same.User) }, want: fault.Unauthenticated},
+		"blocked":            {v: verifier{answer: same}, end: func(e *Engine) { e.BlockTenant(tenantA); e.UnblockTenant(tenantA) }, want: fault.Unauthenticated},
+		"scopes ended":       {v: verifier{answer: same}, end: func(e *Engine) { e.EndScopes(tenantA) }, want: fault.Unauthenticated},
+		"not good any more":  {v: verifier{answer: same, err: fault.New(fault.Unauthenticated, "gone")}, late: true, want: fault.Unauthenticated},
+		"not to be known":    {v: verifier{answer: same, err: errors.New("no database")}, late: true, want: fault.Internal},
+		"another role":       {v: changed(func(p *Principal) { p.Role = TenantAdmin }), late: true, want: fault.Unauthenticated},
+		"departing":          {v: changed(func(p *Principal) { p.Role = Departing }), late: true, want: fault.Unauthenticated},
+		"another credential": {v: changed(func(p *Principal) { p.Credential = "ses_2" }), late: true, want: fault.Unauthenticated},
+		"another user":       {v: changed(func(p *Principal) { p.User = "usr_2" }), late: true, want: fault.Unauthenticated},
+		"another tenant":     {v: changed(func(p *Principal) { p.Tenant = tenantB }), late: true, want: fault.Unauthenticated},
+		"another kind":       {v: changed(func(p *Principal) { p.Kind = APIKey }), late: true, want: fault.Unauthenticated},
+	} {
+		h := &hands{}
+		e := newTestEngine(t, h)
+		s := transferOf(t, e, &c.v)
+		h.pass(Life - time.Microsecond)
+		if c.end != nil {
+			c.end(e)
+		}
+		if err := s.Check(t.Context(), tenant.Read, tenant.Results); (err == nil) != c.late {
+			t.Errorf("%s, a moment before the end of its life: %v", name, err)
+		}
+		h.pass(time.Microsecond)
+		if err := s.Check(t.Context(), tenant.Read, tenant.Results); fault.KindOf(err) != c.want {
+			t.Errorf("%s, when its life is over: got %v, want %q", name, err, c.want)
+		}
+	}
+
+	// Revoked while it is looked up, after the look at the store.
+	h := &hands{}
+	e := newTestEngine(t, h)
+	s, err := e.TransferScope(t.Context(), same, func(context.Context, Principal) (Principal, error) {
+		e.RevokeCredential(same.Credential)
+		return same, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pass(Life)
+	if err := s.Check(t.Context(), tenant.Read, tenant.Results); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("revoked while it is renewed: got %v, want it ended", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"strings"
-	"time"
 
 	"tributary/internal/fault"
 )
@@ -49,16 +48,14 @@ type Terms struct {
 	Tenant      ID
 	Actor       string       // who acts: a user's, key's or run's id
 	Permissions []Permission // empty: nothing is allowed
-	Expires     time.Time
-	Now         func() time.Time
 	// Alive is asked at each operation; an error ends the scope at once. It must
 	// be cheap, since long transfers ask it for every chunk.
-	Alive func() error
+	Alive func(context.Context) error
 }
 
-// Scope is a short-lived capability for one tenant: verbs, resources, expiry.
-// It is the only way to a tenant's data. Package policy mints it from a verified
-// credential or a standing grant; the zero Scope allows nothing.
+// Scope is a short-lived capability for one tenant: verbs and resources, while
+// it is alive. It is the only way to a tenant's data. Package policy mints it from
+// a verified credential or a standing grant; the zero Scope allows nothing.
 type Scope struct{ terms *Terms }
 
 // Mint makes a Scope. Only package policy may call it; layers_test.go sees to that.
@@ -87,13 +84,10 @@ func (s Scope) Check(ctx context.Context, v Verb, r Resource) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.terms == nil || s.terms.Tenant == "" || s.terms.Alive == nil || s.terms.Now == nil {
+	if s.terms == nil || s.terms.Tenant == "" || s.terms.Alive == nil {
 		return fault.New(fault.Denied, "This needs a scope for a tenant.")
 	}
-	if !s.terms.Now().Before(s.terms.Expires) {
-		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
-	}
-	if err := s.terms.Alive(); err != nil {
+	if err := s.terms.Alive(ctx); err != nil {
 		return err
 	}
 	for _, p := range s.terms.Permissions {

@@ -152,7 +152,7 @@ func (s *server) submit(ctx context.Context, c *call, i *upload) (*out[client.Su
 	if err != nil {
 		return nil, err
 	}
-	scope, err := c.scope(ctx)
+	scope, err := c.transfer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (s *server) receipts(ctx context.Context, c *call, i *ByID) (*list[client.R
 }
 
 func (s *server) submissionContent(ctx context.Context, c *call, i *ByID) (*huma.StreamResponse, error) {
-	scope, err := c.scope(ctx)
+	scope, err := c.transfer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +305,7 @@ type resultContent struct {
 }
 
 func (s *server) resultContent(ctx context.Context, c *call, i *resultContent) (*huma.StreamResponse, error) {
-	scope, err := c.scope(ctx)
+	scope, err := c.transfer(ctx)
 	if err != nil {
 		return nil, err
 	}

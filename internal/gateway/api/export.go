@@ -32,7 +32,7 @@ type exporter struct {
 // audit chain. It is written as it is read, so its size does not matter. An
 // archive that is cut short has no end, and tar says so.
 func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
-	scope, err := c.scope(ctx)
+	scope, err := c.transfer(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,11 @@ func (c *call) scope(ctx context.Context) (tenant.Scope, error) {
 	return c.server.Policy.Scope(ctx, c.principal)
 }
 
+// transfer mints the scope for sending or fetching bytes, which may take long.
+func (c *call) transfer(ctx context.Context) (tenant.Scope, error) {
+	return c.server.Policy.TransferScope(ctx, c.principal, c.server.Accounts.Reverify)
+}
+
 func (c *call) staff() bool { return c.principal.Role.Staff() }
 
 // by is who acts, for the provider's doings.
