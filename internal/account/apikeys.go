@@ -67,7 +67,7 @@ func (a *Accounts) scanAPIKey(row scanner) (APIKey, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (k APIKey) fields() []any {
-	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, micros(k.ExpiresAt), micros(k.RevokedAt)}
+	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, k.CreatedBy, micros(k.ExpiresAt), micros(k.RevokedAt)}
 }
 
 // CreateAPIKey makes a key of the scope's tenant and returns its secret, which

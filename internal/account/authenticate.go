@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/internal/clock"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
@@ -91,6 +92,20 @@ func (a *Accounts) Reverify(ctx context.Context, p policy.Principal) (policy.Pri
 	}
 	p.VerifiedAt = now
 	return a.admit(ctx, p, allow)
+}
+
+// Person returns the id of the user behind a credential. Behind an API key it is
+// who made it, be it with another key.
+func (a *Accounts) Person(ctx context.Context, p policy.Principal) (string, error) {
+	id := p.Actor()
+	for clock.ValidID("key", id) {
+		k, err := a.scanAPIKey(rowsOf(a.DB, p.Tenant).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, id, string(p.Tenant)))
+		if err != nil {
+			return "", fmt.Errorf("find who is behind %s: %w", p.Actor(), err)
+		}
+		id = k.CreatedBy
+	}
+	return id, nil
 }
 
 func (a *Accounts) activeUser(ctx context.Context, id tenant.ID, user string) (User, error) {

@@ -192,3 +192,44 @@ func TestAddressLists(t *testing.T) {
 		wantKind(t, "the right password from elsewhere", err, fault.Unauthenticated)
 	})
 }
+
+// One person with a session and keys is one person.
+func TestThePersonBehindACredential(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		first, secret, err := w.FirstAdmin(ctx, "a@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := w.signIn(t, "a@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := func(by string) string {
+			t.Helper()
+			_, secret, err := w.UnscopedCreateAPIKey(ctx, by, "", NewAPIKey{Role: policy.SystemAdmin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return secret
+		}
+		made := key(w.authenticate(t, secret).Actor())
+		other := w.member(t, "", "b@example.com", policy.SystemAdmin)
+		for what, c := range map[string]struct{ token, want string }{
+			"a session":             {token, first.ID},
+			"the key of the setup":  {secret, first.ID},
+			"a key made with a key": {made, first.ID},
+			"and one made with it":  {key(w.authenticate(t, made).Actor()), first.ID},
+			"another's key":         {key(other.ID), other.ID},
+		} {
+			if got, err := w.Person(ctx, w.authenticate(t, c.token)); err != nil || got != c.want {
+				t.Errorf("behind %s: got %q, %v, want %q", what, got, err, c.want)
+			}
+		}
+		lost := policy.Principal{Credential: w.Clock.ID("key"), Kind: policy.APIKey, Role: policy.SystemAdmin}
+		if got, err := w.Person(ctx, lost); err == nil {
+			t.Errorf("behind a key that is not there: got %q, want an error", got)
+		}
+	})
+}

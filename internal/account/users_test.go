@@ -162,7 +162,7 @@ func TestAdminsOfATenantThatLeavesComeInToExport(t *testing.T) {
 		}
 		_, _, err = w.signIn(t, boss.Login(), changed)
 		wantKind(t, "the admin while suspended", err, fault.Unauthenticated)
-		if _, err := w.Control.UnscopedOffboard(ctx, staff, "acme", "acme"); err != nil {
+		if _, err := w.Control.UnscopedOffboard(ctx, control.Admin{Actor: staff, Person: staff}, "acme", "acme"); err != nil {
 			t.Fatal(err)
 		}
 		token, _, err := w.signIn(t, boss.Login(), changed)
@@ -256,6 +256,7 @@ func TestTamperedRowsAreRefused(t *testing.T) {
 			{"users", boss.ID, "state", "active", "disabled"},
 			{"api_keys", k.ID, "role", "tenant_user", "tenant_admin"},
 			{"api_keys", k.ID, "tenant", string(acme.ID), string(other.ID)},
+			{"api_keys", k.ID, "created_by", k.CreatedBy, thief.ID},
 			{"api_keys", k.ID, "ip_allow", "[]", `["192.0.2.0/24"]`},
 			{"sessions", s.ID, "user_id", boss.ID, thief.ID},
 			{"ssh_keys", sshKey.ID, "ip_allow", "[]", `["192.0.2.0/24"]`},

@@ -19,9 +19,9 @@ import (
 type Leaving struct {
 	Tenant      tenant.ID
 	RequestedAt time.Time
-	RequestedBy string
+	RequestedBy string // the person
 	EraseAfter  time.Time
-	HastenedBy  string
+	HastenedBy  string // the person
 	ExportedAt  *time.Time
 	FinishedAt  *time.Time
 	Receipt     []byte // the signed statement: canonical JSON, see Receipt
@@ -45,11 +45,18 @@ type ErasedStore struct {
 	Count  int64  `json:"count"`
 }
 
+// Admin is a system admin who acts: by which credential, for the audit log, and
+// the person behind it, who may have several.
+type Admin struct {
+	Actor  string // the user's or key's id
+	Person string // the user's id
+}
+
 // UnscopedOffboard begins a tenant's end: it can only read and export from now
 // on, and is erased when the grace has passed. confirm must be its slug.
-func (c *Control) UnscopedOffboard(ctx context.Context, by, idOrSlug, confirm string) (Leaving, error) {
+func (c *Control) UnscopedOffboard(ctx context.Context, by Admin, idOrSlug, confirm string) (Leaving, error) {
 	now := c.Clock.Now()
-	t, err := c.change(ctx, by, idOrSlug, "tenant.offboard", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
+	t, err := c.change(ctx, by.Actor, idOrSlug, "tenant.offboard", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
 		if confirm != t.Slug {
 			return nil, fault.New(fault.Invalid, "To confirm, give the tenant's slug, %q.", t.Slug)
 		}
@@ -59,7 +66,7 @@ func (c *Control) UnscopedOffboard(ctx context.Context, by, idOrSlug, confirm st
 		t.State, t.StateReason = Offboarding, ""
 		after := now.Add(c.Grace)
 		_, err := tx.For(t.ID).Exec(ctx, `INSERT INTO offboardings (tenant, requested_at, requested_by, erase_after) VALUES ($1, $2, $3, $4)`,
-			string(t.ID), meta.Micros(now), by, meta.Micros(after))
+			string(t.ID), meta.Micros(now), by.Person, meta.Micros(after))
 		if err != nil {
 			return nil, fmt.Errorf("record offboarding: %w", err)
 		}
@@ -73,20 +80,20 @@ func (c *Control) UnscopedOffboard(ctx context.Context, by, idOrSlug, confirm st
 	return c.UnscopedLeaving(ctx, string(t.ID))
 }
 
-// UnscopedHasten shortens the grace to nothing. It takes another admin than the
+// UnscopedHasten shortens the grace to nothing. It takes another person than the
 // one who asked for the offboarding.
-func (c *Control) UnscopedHasten(ctx context.Context, by, idOrSlug string) (Leaving, error) {
-	_, err := c.change(ctx, by, idOrSlug, "tenant.offboard.hasten", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
+func (c *Control) UnscopedHasten(ctx context.Context, by Admin, idOrSlug string) (Leaving, error) {
+	_, err := c.change(ctx, by.Actor, idOrSlug, "tenant.offboard.hasten", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
 		l, err := c.leaving(ctx, tx, *t)
 		if err != nil {
 			return nil, err
 		}
-		if l.RequestedBy == by {
-			return nil, fault.New(fault.Denied, "Another system admin than the one who asked for the offboarding has to shorten its grace.")
+		if l.RequestedBy == by.Person {
+			return nil, fault.New(fault.Denied, "Another person than the one who asked for the offboarding has to shorten its grace; an API key counts as who made it.")
 		}
 		now := c.Clock.Now()
 		_, err = tx.For(t.ID).Exec(ctx, `UPDATE offboardings SET erase_after = $1, hastened_by = $2 WHERE tenant = $3 AND finished_at IS NULL`,
-			meta.Micros(now), by, string(t.ID))
+			meta.Micros(now), by.Person, string(t.ID))
 		return nil, err
 	})
 	if err != nil {

@@ -21,6 +21,9 @@ import (
 
 const grace = 30 * 24 * time.Hour
 
+// one is an admin with a session.
+func one(user string) control.Admin { return control.Admin{Actor: user, Person: user} }
+
 // lived is a tenant with a person, a key and a file.
 func (w *world) lived(t *testing.T, slug string) control.Tenant {
 	t.Helper()
@@ -101,16 +104,16 @@ func TestOffboardingErasesAfterTheGrace(t *testing.T) {
 		scope := w.scope(t, acme.ID)
 		_, err := w.UnscopedLeaving(ctx, "acme")
 		wantKind(t, "offboarding that nobody asked for", err, fault.NotFound)
-		_, err = w.UnscopedOffboard(ctx, admin, "acme", "Acme")
+		_, err = w.UnscopedOffboard(ctx, one(admin), "acme", "Acme")
 		wantKind(t, "a wrong confirmation", err, fault.Invalid)
 		wantKind(t, "a scope after a wrong confirmation", scope.Check(ctx, tenant.Read, tenant.VaultInput), "")
 
-		l, err := w.UnscopedOffboard(ctx, admin, "acme", "acme")
+		l, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme")
 		if err != nil || !l.EraseAfter.Equal(w.hands.Now().Add(grace)) || l.RequestedBy != admin {
 			t.Fatalf("got %+v, %v, want 30 days of grace", l, err)
 		}
 		wantKind(t, "a scope from before", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Unauthenticated)
-		_, err = w.UnscopedOffboard(ctx, admin, "acme", "acme")
+		_, err = w.UnscopedOffboard(ctx, one(admin), "acme", "acme")
 		wantKind(t, "offboard again", err, fault.Conflict)
 		_, err = w.UnscopedActivate(ctx, admin, "acme")
 		wantKind(t, "activate", err, fault.Conflict)
@@ -167,20 +170,22 @@ func TestASecondAdminShortensTheGrace(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
 		acme := w.onboard(t, "acme")
-		_, err := w.UnscopedHasten(ctx, second, "acme")
+		_, err := w.UnscopedHasten(ctx, one(second), "acme")
 		wantKind(t, "hasten what nobody asked for", err, fault.NotFound)
-		if _, err := w.UnscopedOffboard(ctx, admin, "acme", "acme"); err != nil {
+		if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.UnscopedHasten(ctx, admin, "acme")
+		_, err = w.UnscopedHasten(ctx, one(admin), "acme")
 		wantKind(t, "hasten by who asked for it", err, fault.Denied)
+		_, err = w.UnscopedHasten(ctx, control.Admin{Actor: "key_of_admin", Person: admin}, "acme")
+		wantKind(t, "hasten by an API key of who asked for it", err, fault.Denied)
 		if err := w.EraseDue(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.count(t, "sagas", "kind = 'offboard'"); n != 0 {
 			t.Fatalf("erasures begun: got %d, want 0", n)
 		}
-		l, err := w.UnscopedHasten(ctx, second, "acme")
+		l, err := w.UnscopedHasten(ctx, one(second), "acme")
 		if err != nil || !l.EraseAfter.Equal(w.hands.Now()) || l.HastenedBy != second {
 			t.Fatalf("got %+v, %v, want it due now", l, err)
 		}
@@ -202,7 +207,7 @@ func TestAnOffboardingIsTakenBack(t *testing.T) {
 		if _, err := w.UnscopedSuspend(ctx, admin, "acme", ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.UnscopedOffboard(ctx, admin, "acme", "acme"); err != nil {
+		if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 			t.Fatal(err)
 		}
 		scope := w.scope(t, acme.ID)
@@ -221,7 +226,7 @@ func TestAnOffboardingIsTakenBack(t *testing.T) {
 		if got, err := w.UnscopedTenant(ctx, "acme"); err != nil || got.State != control.Active {
 			t.Errorf("after the grace: got %q, %v, want active", got.State, err)
 		}
-		if _, err := w.UnscopedOffboard(ctx, admin, "acme", "acme"); err != nil {
+		if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 			t.Errorf("offboard again, later: %v", err)
 		}
 	})
@@ -238,7 +243,7 @@ func TestAStoppedErasureGoesOn(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
 				ctx := t.Context()
 				acme := w.lived(t, "acme")
-				if _, err := w.UnscopedOffboard(ctx, admin, "acme", "acme"); err != nil {
+				if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 					t.Fatal(err)
 				}
 				w.hands.pass(grace)

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"tributary/internal/audit"
+	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
@@ -69,6 +70,12 @@ func (c *call) staff() bool { return c.principal.Role.Staff() }
 
 // by is who acts, for the provider's doings.
 func (c *call) by() string { return c.principal.Actor() }
+
+// admin is who acts where it takes two people.
+func (c *call) admin(ctx context.Context) (control.Admin, error) {
+	person, err := c.server.Accounts.Person(ctx, c.principal)
+	return control.Admin{Actor: c.by(), Person: person}, err
+}
 
 // named resolves the tenant that a staff member names in a request. For a
 // tenant's credential a name is ignored and counted, and the answer is its own.

@@ -172,12 +172,20 @@ type offboarding struct {
 }
 
 func (s *server) offboardTenant(ctx context.Context, c *call, i *offboarding) (*out[client.Offboarding], error) {
-	l, err := s.Control.UnscopedOffboard(ctx, c.by(), i.ID, i.Body.Confirm)
+	admin, err := c.admin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.Control.UnscopedOffboard(ctx, admin, i.ID, i.Body.Confirm)
 	return answerWith(l, err, s.leavingWord)
 }
 
 func (s *server) hasten(ctx context.Context, c *call, i *ByID) (*out[client.Offboarding], error) {
-	l, err := s.Control.UnscopedHasten(ctx, c.by(), i.ID)
+	admin, err := c.admin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.Control.UnscopedHasten(ctx, admin, i.ID)
 	return answerWith(l, err, s.leavingWord)
 }
 
