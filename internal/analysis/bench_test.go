@@ -238,7 +238,7 @@ func (b *bench) received(t *testing.T, n int) []string {
 	check(t, err)
 	var texts []string
 	for _, r := range list {
-		c, _, err := b.exchange.ResultContent(t.Context(), b.scope(t, n), r.ID, vault.CSV)
+		c, _, err := b.exchange.ResultContent(t.Context(), b.scope(t, n), r.ID, exchange.CSV)
 		check(t, err)
 		var text bytes.Buffer
 		_, err = io.Copy(&text, c)

@@ -7,7 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,7 @@ func (t *table) add(r query.Row) error {
 	if n := len(t.keys); n == 0 || query.CompareKeys(t.keys[n-1], r.Key) != 0 {
 		t.keys = append(t.keys, r.Key)
 		for m := range t.cells {
-			t.cells[m] = append(t.cells[m], nil)
+			t.cells[m] = append(t.cells[m], make(disclosure.Cell, 0, t.spec.Participants))
 		}
 	}
 	last := len(t.keys) - 1
@@ -61,6 +62,7 @@ type outcome struct {
 	suppressed []int64        // by participant: cells and measures it contributed to and does not get
 	reasons    map[string]int64
 	released   int64 // pairs of cell and recipient
+	spare      []render.Value
 }
 
 // judge puts every measure of every cell before the gate, for each recipient.
@@ -91,7 +93,7 @@ func (x *execution) judge(t *table) (*outcome, error) {
 			}
 		}
 	}
-	rows := make([]*render.Row, len(x.participants))
+	rows := make([]render.Row, len(x.participants))
 	for cell, key := range t.keys {
 		clear(rows)
 		if err := x.cellRows(t, o, cell, renderKey(key), rows); err != nil {
@@ -117,8 +119,8 @@ func (x *execution) organisationIndex() []int32 {
 }
 
 // cellRows adds a cell's row to the table of each recipient that may have it.
-// rows has a nil for each participant.
-func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value, rows []*render.Row) error {
+// rows has an empty one for each participant.
+func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value, rows []render.Row) error {
 	for m := range o.judgements {
 		out := o.judgements[m].Cells[cell]
 		scale, decimals := t.spec.Measures[m].Scale, o.measures[m].Decimals
@@ -127,13 +129,12 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value,
 			divisor = int64(out.Participants)
 		}
 		for i, c := range t.cells[m][cell] {
-			r := rows[c.Participant]
-			if r == nil {
-				r = &render.Row{Key: key, Values: nulls(len(o.judgements))}
+			r := &rows[c.Participant]
+			if r.Values == nil {
+				r.Key, r.Values = key, o.nulls(len(o.judgements))
 				if x.def.OwnValue {
-					r.Own = nulls(len(o.judgements))
+					r.Own = o.nulls(len(o.judgements))
 				}
-				rows[c.Participant] = r
 			}
 			if !out.Verdicts[i].Released() {
 				o.suppressed[c.Participant]++
@@ -159,24 +160,21 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value,
 		}
 	}
 	for p, r := range rows {
-		if r == nil {
-			continue
-		}
-		for _, v := range r.Values {
-			if !v.Null {
-				o.rows[p] = append(o.rows[p], *r)
-				break
-			}
+		if slices.ContainsFunc(r.Values, func(v render.Value) bool { return !v.Null }) {
+			o.rows[p] = append(o.rows[p], r)
 		}
 	}
 	return nil
 }
 
-func nulls(n int) []render.Value {
-	list := make([]render.Value, n)
-	for i := range list {
-		list[i].Null = true
+// nulls returns n nulls. There are many short lists of them, so they are cut from
+// long ones.
+func (o *outcome) nulls(n int) []render.Value {
+	if len(o.spare) < n {
+		o.spare = slices.Repeat([]render.Value{{Null: true}}, 1024*n)
 	}
+	list := o.spare[:n:n]
+	o.spare = o.spare[n:]
 	return list
 }
 
@@ -235,8 +233,7 @@ type ManifestResult struct {
 	Tenant     tenant.ID `json:"tenant"`
 	Rows       int64     `json:"rows"`
 	Suppressed int64     `json:"suppressed"`
-	CSV        string    `json:"csv_commitment"`
-	Parquet    string    `json:"parquet_commitment"`
+	Commitment string    `json:"commitment"` // to the bytes of the CSV followed by those of the Parquet file
 }
 
 // release judges, seals to each recipient what it may have, and records all of
@@ -293,8 +290,26 @@ func words(reasons map[string]int64) string {
 // and the disk syncs many as fast as one.
 const deliveries = 16
 
+// delivery is what the results of a run have in common.
+type delivery struct {
+	release string
+	date    time.Time
+	spec    render.Spec // without the recipient's id
+	ids     map[tenant.ID]string
+	parquet sync.Pool // of *render.ParquetWriter
+}
+
 // deliverAll delivers to every participant, in the order of participants.
 func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) ([]exchange.NewResult, error) {
+	d := delivery{release: release}
+	var err error
+	if d.date, err = time.Parse(time.DateOnly, x.run.Date); err != nil {
+		return nil, fmt.Errorf("date of run: %w", err)
+	}
+	if d.ids, err = x.Control.UnscopedFirstExternalIDs(ctx, x.participants); err != nil {
+		return nil, err
+	}
+	d.spec = x.layout(o, d.date, release)
 	results := make([]exchange.NewResult, len(x.participants))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(deliveries)
@@ -305,7 +320,7 @@ func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) 
 				return err
 			}
 			var err error
-			if results[p], err = x.deliver(ctx, o, p, release); err != nil {
+			if results[p], err = x.deliver(ctx, &d, o, p); err != nil {
 				return fmt.Errorf("result of %s: %w", id, err)
 			}
 			return nil
@@ -314,22 +329,10 @@ func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) 
 	return results, group.Wait()
 }
 
-// deliver renders one recipient's result and seals it into its output store.
-func (x *execution) deliver(ctx context.Context, o *outcome, p int, release string) (exchange.NewResult, error) {
-	ids, err := x.Control.UnscopedExternalIDs(ctx, x.participants[p])
-	if err != nil {
-		return exchange.NewResult{}, err
-	}
-	id := string(x.participants[p])
-	if len(ids) > 0 {
-		id = ids[0]
-	}
-	date, err := time.Parse(time.DateOnly, x.run.Date)
-	if err != nil {
-		return exchange.NewResult{}, fmt.Errorf("date of run: %w", err)
-	}
+// layout is how every recipient's result looks.
+func (x *execution) layout(o *outcome, date time.Time, release string) render.Spec {
 	spec := render.Spec{Date: date, DateColumn: x.def.Output.DateColumn, DateFormat: x.def.Output.DateFormat, IDColumn: x.def.Output.IDColumn,
-		ExternalID: id, OwnValues: x.def.OwnValue, OwnPrefix: x.def.Output.OwnPrefix, Marked: x.def.MarksResults(),
+		OwnValues: x.def.OwnValue, OwnPrefix: x.def.Output.OwnPrefix, Marked: x.def.MarksResults(),
 		Metadata: map[string]string{"tributary.analysis": x.run.Analysis, "tributary.version": fmt.Sprint(x.run.Version), "tributary.release": release}}
 	for _, g := range x.def.Groups {
 		c := x.groupColumn(g)
@@ -342,21 +345,53 @@ func (x *execution) deliver(ctx context.Context, o *outcome, p int, release stri
 		}
 		spec.Measures = append(spec.Measures, c)
 	}
+	return spec
+}
+
+// deliver renders one recipient's result and seals it into its output store.
+func (x *execution) deliver(ctx context.Context, d *delivery, o *outcome, p int) (exchange.NewResult, error) {
+	id, ok := d.ids[x.participants[p]]
+	if !ok {
+		id = string(x.participants[p])
+	}
+	spec := d.spec
+	spec.ExternalID = id
 	t, err := render.New(spec, o.rows[p])
 	if err != nil {
 		return exchange.NewResult{}, err
 	}
-	name, err := render.FileName(x.def.Output.FileName, render.Names{Analysis: x.run.Analysis, Date: date, Participant: id, Dataset: x.def.Datasets[0]}, render.CSV)
+	name, err := render.FileName(x.def.Output.FileName, render.Names{Analysis: x.run.Analysis, Date: d.date, Participant: id, Dataset: x.def.Datasets[0]}, render.CSV)
 	if err != nil {
 		return exchange.NewResult{}, err
 	}
-	n := exchange.NewResult{Release: release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
+	n := exchange.NewResult{Release: d.release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
 		Rows: int64(len(t.Rows)), Suppressed: o.suppressed[p], Marked: t.Marked}
-	if n.CSV, err = x.seal(ctx, p, vault.CSV, func(w io.Writer) error { return render.WriteCSV(w, t) }); err != nil {
-		return n, err
-	}
-	n.Parquet, err = x.seal(ctx, p, vault.Parquet, func(w io.Writer) error { return render.WriteParquet(w, t) })
+	n.Object, n.CSVSize, err = x.seal(ctx, d, p, t)
 	return n, err
+}
+
+// seal writes both forms of a result into one object.
+func (x *execution) seal(ctx context.Context, d *delivery, p int, t *render.Table) (vault.Object, int64, error) {
+	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, vault.Result)
+	if err != nil {
+		return vault.Object{}, 0, err
+	}
+	if err := render.WriteCSV(w, t); err != nil {
+		w.Abort()
+		return vault.Object{}, 0, err
+	}
+	csvSize := w.Size()
+	parquet, ok := d.parquet.Get().(*render.ParquetWriter)
+	if !ok {
+		parquet = render.NewParquetWriter(t)
+	}
+	if err := parquet.Write(w, t); err != nil {
+		w.Abort()
+		return vault.Object{}, 0, err
+	}
+	d.parquet.Put(parquet)
+	object, err := w.Finish(ctx)
+	return object, csvSize, err
 }
 
 func (x *execution) groupColumn(name string) query.Column {
@@ -368,18 +403,6 @@ func (x *execution) groupColumn(name string) query.Column {
 		}
 	}
 	return query.Column{Name: name, Type: query.Text}
-}
-
-func (x *execution) seal(ctx context.Context, p int, k vault.Kind, write func(io.Writer) error) (vault.Object, error) {
-	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, k)
-	if err != nil {
-		return vault.Object{}, err
-	}
-	if err := write(w); err != nil {
-		w.Abort()
-		return vault.Object{}, fmt.Errorf("write %s: %w", k, err)
-	}
-	return w.Finish(ctx)
 }
 
 func (x *execution) manifest(_ context.Context, o *outcome, cells int, release string, results []exchange.NewResult) (Manifest, error) {
@@ -399,7 +422,7 @@ func (x *execution) manifest(_ context.Context, o *outcome, cells int, release s
 	}
 	for p, r := range results {
 		m.Results = append(m.Results, ManifestResult{Tenant: x.participants[p], Rows: r.Rows, Suppressed: r.Suppressed,
-			CSV: hex.EncodeToString(r.CSV.Commitment), Parquet: hex.EncodeToString(r.Parquet.Commitment)})
+			Commitment: hex.EncodeToString(r.Object.Commitment)})
 	}
 	return m, nil
 }

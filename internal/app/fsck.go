@@ -80,11 +80,10 @@ var references = []struct{ store, problem, query string }{
 	{"exchange", "two accepted submissions stand for one dataset and date",
 		`SELECT s.tenant, MIN(s.id) FROM submissions s WHERE s.state = 'accepted' GROUP BY s.tenant, s.dataset, s.date HAVING count(*) > 1`},
 	{"exchange", "the result's files are not in the vault",
-		`SELECT r.tenant, r.id FROM results r WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.csv_object AND o.tenant = r.tenant)
-			OR NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.parquet_object AND o.tenant = r.tenant)`},
+		`SELECT r.tenant, r.id FROM results r WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant)`},
 	{"vault", "the object belongs to no submission and no result",
 		`SELECT o.tenant, o.id FROM vault_objects o WHERE NOT EXISTS (SELECT 1 FROM submissions s WHERE o.id IN (s.object, s.accepted_object))
-			AND NOT EXISTS (SELECT 1 FROM results r WHERE o.id IN (r.csv_object, r.parquet_object))`},
+			AND NOT EXISTS (SELECT 1 FROM results r WHERE o.id = r.object)`},
 	{"analyses", "the run has ended as succeeded and has no release",
 		`SELECT '', r.id FROM runs r WHERE r.state = 'succeeded' AND NOT EXISTS (SELECT 1 FROM releases l WHERE l.id = r.release_id)`},
 	{"analyses", "the run has not ended and no job will end it",

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"tributary/internal/audit"
@@ -15,8 +16,7 @@ import (
 	"tributary/internal/vault"
 )
 
-// Result is a sealed file that a run made for one recipient, in two forms with
-// the same content. A run's release makes it; nothing changes it.
+// Result is what a run made for one recipient: a table, sealed in two forms. A run's release makes it; nothing changes it.
 type Result struct {
 	ID           string
 	Tenant       tenant.ID
@@ -31,13 +31,25 @@ type Result struct {
 	CreatedAt    time.Time
 	DownloadedAt *time.Time
 
-	csv, parquet string // in the vault
+	object  string // in the vault: the CSV, then the Parquet file
+	csvSize int64
 }
 
-// NewResult is a result about to be added: its bytes are in the vault already.
+// Form is one of the two forms of a result.
+type Form string
+
+// The forms.
+const (
+	CSV     Form = "csv"
+	Parquet Form = "parquet"
+)
+
+// NewResult is a result about to be added: its bytes are in the vault already,
+// the CSV and then the Parquet file in one object, which is made durable at once.
 type NewResult struct {
 	Release, Analysis, Date, Name string
-	CSV, Parquet                  vault.Object
+	Object                        vault.Object
+	CSVSize                       int64 // bytes of it that are the CSV
 	Rows, Suppressed              int64
 	Marked                        bool
 }
@@ -45,14 +57,12 @@ type NewResult struct {
 // AddResult makes a result exist when tx commits.
 func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scope, n NewResult) (Result, error) {
 	r := Result{ID: x.Clock.ID("res"), Tenant: scope.Tenant(), Release: n.Release, Analysis: n.Analysis, Date: n.Date, Name: n.Name,
-		Rows: n.Rows, Suppressed: n.Suppressed, Marked: n.Marked, CreatedAt: x.Clock.Now(), csv: n.CSV.ID, parquet: n.Parquet.ID}
+		Rows: n.Rows, Suppressed: n.Suppressed, Marked: n.Marked, CreatedAt: x.Clock.Now(), object: n.Object.ID, csvSize: n.CSVSize}
 	if err := scope.Check(ctx, tenant.Write, tenant.VaultOutput); err != nil {
 		return r, err
 	}
-	for _, o := range []vault.Object{n.CSV, n.Parquet} {
-		if err := x.Vault.Insert(ctx, tx, scope, o); err != nil {
-			return r, err
-		}
+	if err := x.Vault.Insert(ctx, tx, scope, n.Object); err != nil {
+		return r, err
 	}
 	name, err := x.Keys.Encrypt(ctx, r.Tenant, keys.Pool, []byte(r.Name), resultContext(r.ID))
 	if err != nil {
@@ -63,9 +73,9 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 		marked = 1
 	}
 	_, err = tx.For(r.Tenant).Exec(ctx, `
-		INSERT INTO results (id, tenant, release_id, analysis, date, name, csv_object, parquet_object, row_count, suppressed, marked, created_at)
+		INSERT INTO results (id, tenant, release_id, analysis, date, name, object, csv_size, row_count, suppressed, marked, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		r.ID, string(r.Tenant), r.Release, r.Analysis, r.Date, name, r.csv, r.parquet, r.Rows, r.Suppressed, marked, meta.Micros(r.CreatedAt))
+		r.ID, string(r.Tenant), r.Release, r.Analysis, r.Date, name, r.object, r.csvSize, r.Rows, r.Suppressed, marked, meta.Micros(r.CreatedAt))
 	if err != nil {
 		return r, fmt.Errorf("insert result: %w", err)
 	}
@@ -75,7 +85,7 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 func resultContext(id string) []byte { return []byte("result name " + id) }
 
 const resultQuery = `
-	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.csv_object, r.parquet_object, r.row_count, r.suppressed, r.marked, r.created_at, r.downloaded_at
+	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, r.created_at, r.downloaded_at
 	FROM results r JOIN releases l ON l.id = r.release_id `
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
@@ -83,7 +93,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	var name []byte
 	var marked, created int64
 	var downloaded sql.NullInt64
-	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.csv, &r.parquet, &r.Rows, &r.Suppressed, &marked, &created, &downloaded); err != nil {
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &created, &downloaded); err != nil {
 		return r, err
 	}
 	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)
@@ -163,20 +173,29 @@ func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f
 	return list, next, nil
 }
 
-// ResultContent opens a result in one of its two forms: vault.CSV or
-// vault.Parquet. The reading is in the audit log before the first byte is out.
-func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id string, form vault.Kind) (*vault.Reader, Result, error) {
+// ResultFile is a result in one of its forms.
+type ResultFile struct {
+	*io.SectionReader
+	object *vault.Reader
+}
+
+// Close releases it.
+func (f *ResultFile) Close() error { return f.object.Close() }
+
+// ResultContent opens a result in one of its forms. The reading is in the audit
+// log before the first byte is out.
+func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id string, form Form) (*ResultFile, Result, error) {
 	res, err := x.Result(ctx, scope, id)
 	if err != nil {
 		return nil, res, err
 	}
-	object := res.csv
-	if form == vault.Parquet {
-		object = res.parquet
-	}
-	r, _, err := x.Vault.Open(ctx, scope, object)
+	r, _, err := x.Vault.Open(ctx, scope, res.object)
 	if err != nil {
 		return nil, res, err
+	}
+	file := &ResultFile{io.NewSectionReader(r, 0, res.csvSize), r}
+	if form == Parquet {
+		file.SectionReader = io.NewSectionReader(r, res.csvSize, r.Size()-res.csvSize)
 	}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
 		if _, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2 AND tenant = $3`,
@@ -190,7 +209,7 @@ func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id str
 		r.Close()
 		return nil, res, fmt.Errorf("record reading of %s: %w", id, err)
 	}
-	return r, res, nil
+	return file, res, nil
 }
 
 // Input is an accepted submission that a run may read under a grant.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -189,15 +188,13 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 	err = q.db.Transact(ctx, func(tx *meta.DB) error {
 		taken = nil
 		args := []any{meta.Micros(now)}
-		marks := make([]string, len(kinds))
-		for i, k := range kinds {
+		for _, k := range kinds {
 			args = append(args, k)
-			marks[i] = fmt.Sprintf("$%d", i+2)
 		}
 		var id string
 		err := tx.Unscoped().QueryRow(ctx, `
 			SELECT j.id FROM jobs j LEFT JOIN job_turns t ON t.tenant = j.tenant
-			WHERE j.state = 'queued' AND j.run_after <= $1 AND j.kind IN (`+strings.Join(marks, ", ")+`)
+			WHERE j.state = 'queued' AND j.run_after <= $1 AND j.kind IN (`+meta.Placeholders(2, len(kinds))+`)
 			ORDER BY COALESCE(t.served_at, 0), j.run_after, j.created_at, j.id LIMIT 1`, args...).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

@@ -198,8 +198,8 @@ CREATE TABLE results (
     analysis      TEXT NOT NULL,
     date          TEXT NOT NULL,
     name          BYTEA NOT NULL,              -- file name without ending, sealed with the pool key
-    csv_object    TEXT NOT NULL,
-    parquet_object TEXT NOT NULL,
+    object        TEXT NOT NULL,               -- the CSV, then the Parquet file
+    csv_size      BIGINT NOT NULL,             -- bytes of it that are the CSV
     row_count     BIGINT NOT NULL,
     suppressed    BIGINT NOT NULL,
     marked        BIGINT NOT NULL,             -- 1: made under a minimum below 3

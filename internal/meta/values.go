@@ -223,3 +223,16 @@ func mismatch(dst, src any) error {
 	}
 	return fmt.Errorf("cannot scan a %T into a %T", src, dst)
 }
+
+// Placeholders returns those of n arguments from the from-th on, to stand in
+// parentheses after IN: "$2, $3".
+func Placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", from+i)
+	}
+	return b.String()
+}

@@ -43,12 +43,11 @@ func (s Store) resource() tenant.Resource {
 type Kind string
 
 // The kinds: a file as submitted, the accepted form that validation made of it,
-// and the two forms of a result.
+// and a result in all its forms.
 const (
 	File     Kind = "file"
 	Accepted Kind = "accepted"
-	CSV      Kind = "csv"
-	Parquet  Kind = "parquet"
+	Result   Kind = "result"
 )
 
 // Object is a sealed object. A Writer makes it, nothing changes it, and Remove

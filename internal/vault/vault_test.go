@@ -257,7 +257,7 @@ func TestTheZeroScopeReachesNothing(t *testing.T) {
 func TestATenantDoesNotWriteResults(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, metatest.Open(t, metatest.SQLite(t)))
-	if _, err := b.Create(t.Context(), b.scope(t, b.a), vault.Output, vault.CSV); !fault.Is(err, fault.Denied) {
+	if _, err := b.Create(t.Context(), b.scope(t, b.a), vault.Output, vault.Result); !fault.Is(err, fault.Denied) {
 		t.Fatalf("a tenant admin writes to the output store: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,34 +19,49 @@ import (
 // a ' in front (ASVS 1.2.10); Parquet has them as they are.
 func WriteCSV(w io.Writer, t *Table) error {
 	b := bufio.NewWriterSize(w, 64<<10) // keeps the first error for Flush
+	var line []byte
 	for i, c := range t.Columns {
 		if i > 0 {
-			b.WriteByte(',')
+			line = append(line, ',')
 		}
-		writeText(b, c.Name)
+		line = appendText(line, c.Name)
 	}
-	b.WriteByte('\n')
-	var scratch []byte
+	b.Write(append(line, '\n'))
+	fields := make([]field, len(t.Columns)) // of the row before: the date and the id are the same in all rows, keys in many
 	for _, row := range t.Rows {
+		line = line[:0]
 		for i, v := range row {
 			if i > 0 {
-				b.WriteByte(',')
+				line = append(line, ',')
 			}
-			switch c := t.Columns[i]; {
-			case v.Null:
-			case c.Type == Text:
-				writeText(b, v.Text)
-			default:
-				scratch = c.appendPlain(scratch[:0], v.Int)
-				b.Write(scratch)
+			f := &fields[i]
+			if f.text == nil || f.value != v {
+				f.value, f.text = v, t.Columns[i].appendField(f.text[:0], v)
 			}
+			line = append(line, f.text...)
 		}
-		b.WriteByte('\n')
+		b.Write(append(line, '\n'))
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
+}
+
+// field is a value and what it looks like.
+type field struct {
+	value Value
+	text  []byte
+}
+
+func (c Column) appendField(b []byte, v Value) []byte {
+	switch {
+	case v.Null:
+		return b
+	case c.Type == Text:
+		return appendText(b, v.Text)
+	}
+	return c.appendPlain(b, v.Int)
 }
 
 // appendPlain writes a value of any type but text. What it writes consists of
@@ -77,9 +93,10 @@ func appendFixed(b []byte, v int64, scale int) []byte {
 	if v < 0 {
 		size = -size
 	}
-	digits := strconv.FormatUint(size, 10)
-	if missing := scale + 1 - len(digits); missing > 0 {
-		digits = strings.Repeat("0", missing) + digits
+	var text [20]byte // as many as 64 bits have digits
+	digits := strconv.AppendUint(text[:0], size, 10)
+	for missing := scale + 1 - len(digits); missing > 0; missing-- {
+		digits = slices.Insert(digits, 0, '0')
 	}
 	point := len(digits) - scale
 	b = append(b, digits[:point]...)
@@ -89,16 +106,15 @@ func appendFixed(b []byte, v int64, scale int) []byte {
 	return b
 }
 
-// writeText writes a text so that it is one field and no formula.
-func writeText(b *bufio.Writer, s string) {
+// appendText appends a text so that it is one field and no formula.
+func appendText(b []byte, s string) []byte {
 	s = Harmless(s)
 	if s != "" && !strings.ContainsAny(s, "\",\r\n") && strings.TrimSpace(s) == s {
-		b.WriteString(s)
-		return
+		return append(b, s...)
 	}
-	b.WriteByte('"')
-	b.WriteString(strings.ReplaceAll(s, `"`, `""`))
-	b.WriteByte('"')
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(b, '"')
 }
 
 // Harmless puts a ' before a text that a spreadsheet could take for a formula:

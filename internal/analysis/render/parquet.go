@@ -12,10 +12,16 @@ import (
 // rowsPerGroup bounds what WriteParquet holds in memory beside the table.
 const rowsPerGroup = 128 << 10
 
-// WriteParquet writes the table as Parquet: decimals as DECIMAL(18, scale) on
-// 64 bits, dates as DATE, timestamps in UTC microseconds, every column but the
-// date's and the recipient's id optional. The same table gives the same bytes.
-func WriteParquet(w io.Writer, t *Table) error {
+// ParquetWriter writes tables of the same columns and metadata, one after the
+// other, and keeps its buffers between them. It is not safe for concurrent use.
+type ParquetWriter struct {
+	out    *parquet.GenericWriter[any]
+	values []parquet.Value
+	texts  []byte // of values
+}
+
+// NewParquetWriter makes a writer for tables like t.
+func NewParquetWriter(t *Table) *ParquetWriter {
 	root := &ordered{Group: parquet.Group{}}
 	for _, c := range t.Columns {
 		node := c.leaf()
@@ -28,28 +34,35 @@ func WriteParquet(w io.Writer, t *Table) error {
 		parquet.NewSchema("result", root),
 		parquet.Compression(&parquet.Snappy),
 		parquet.CreatedBy("tributary", "1", "0"), // the format of results, not the build: same table, same bytes
-		parquet.MaxRowsPerRowGroup(rowsPerGroup),
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.Metadata)) {
 		options = append(options, parquet.KeyValueMetadata(key, t.Metadata[key]))
 	}
-	out := parquet.NewGenericWriter[any](w, options...)
-	const batch = 512
-	rows := make([]parquet.Row, 0, batch)
-	for chunk := range slices.Chunk(t.Rows, batch) {
-		rows = rows[:0]
-		for _, row := range chunk {
-			values := make(parquet.Row, len(row))
-			for i, v := range row {
-				values[i] = t.Columns[i].parquetValue(v, i)
+	return &ParquetWriter{out: parquet.NewGenericWriter[any](nil, options...)}
+}
+
+// Write writes the table as Parquet: decimals as DECIMAL(18, scale) on 64 bits,
+// dates as DATE, timestamps in UTC microseconds, every column but the date's and
+// the recipient's id optional. The same table gives the same bytes.
+func (p *ParquetWriter) Write(w io.Writer, t *Table) error {
+	p.out.Reset(w)
+	for group := range slices.Chunk(t.Rows, rowsPerGroup) {
+		for i, c := range p.out.ColumnWriters() {
+			for rows := range slices.Chunk(group, 1024) {
+				p.values, p.texts = p.values[:0], p.texts[:0]
+				for _, row := range rows {
+					p.add(t.Columns[i], row[i], i)
+				}
+				if _, err := c.WriteRowValues(p.values); err != nil {
+					return fmt.Errorf("write Parquet: %w", err)
+				}
 			}
-			rows = append(rows, values)
 		}
-		if _, err := out.WriteRows(rows); err != nil {
+		if err := p.out.Flush(); err != nil {
 			return fmt.Errorf("write Parquet: %w", err)
 		}
 	}
-	if err := out.Close(); err != nil {
+	if err := p.out.Close(); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
 	return nil
@@ -71,25 +84,27 @@ func (c Column) leaf() parquet.Node {
 	return parquet.String()
 }
 
-func (c Column) parquetValue(v Value, column int) parquet.Value {
-	if v.Null {
-		return parquet.NullValue().Level(0, 0, column)
-	}
+// add appends a value of the column, whose number is i, to the values.
+func (p *ParquetWriter) add(c Column, v Value, i int) {
 	var value parquet.Value
-	switch c.Type {
-	case Text:
-		value = parquet.ByteArrayValue([]byte(v.Text))
-	case Boolean:
+	switch {
+	case v.Null:
+	case c.Type == Text:
+		from := len(p.texts)
+		p.texts = append(p.texts, v.Text...)
+		value = parquet.ByteArrayValue(p.texts[from:])
+	case c.Type == Boolean:
 		value = parquet.BooleanValue(v.Int != 0)
-	case Date:
+	case c.Type == Date:
 		value = parquet.Int32Value(int32(v.Int))
 	default:
 		value = parquet.Int64Value(v.Int)
 	}
-	if c.required {
-		return value.Level(0, 0, column)
+	level := 1
+	if v.Null || c.required {
+		level = 0
 	}
-	return value.Level(0, 1, column)
+	p.values = append(p.values, value.Level(0, level, i))
 }
 
 // ordered is a group whose columns keep their order; the library's own sorts them by name.

@@ -129,17 +129,18 @@ func New(spec Spec, rows []Row) (*Table, error) {
 	date := Value{Int: days(spec.Date)}
 	id := Value{Text: spec.ExternalID}
 	t.Rows = make([][]Value, len(kept))
+	all := make([]Value, 0, len(kept)*len(t.Columns))
 	for i, r := range kept {
 		if i > 0 && compareKeys(kept[i-1].Key, r.Key) == 0 {
 			return nil, fmt.Errorf("render: two rows have one key")
 		}
-		row := make([]Value, 0, len(t.Columns))
-		row = append(append(append(row, date), r.Key...), r.Values...)
-		row = append(row, id)
+		from := len(all)
+		all = append(append(append(all, date), r.Key...), r.Values...)
+		all = append(all, id)
 		if spec.OwnValues {
-			row = append(row, r.Own...)
+			all = append(all, r.Own...)
 		}
-		t.Rows[i] = row
+		t.Rows[i] = all[from:]
 	}
 	if err := t.check(); err != nil {
 		return nil, err

@@ -20,7 +20,6 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
-	"tributary/internal/vault"
 )
 
 // exchangeRoutes are datasets, submissions and results. Their audit entries are
@@ -309,9 +308,9 @@ func (s *server) resultContent(ctx context.Context, c *call, i *resultContent) (
 	if err != nil {
 		return nil, err
 	}
-	form, kind := vault.CSV, "text/csv; charset=utf-8"
+	form, kind := exchange.CSV, "text/csv; charset=utf-8"
 	if i.Format == "parquet" {
-		form, kind = vault.Parquet, "application/vnd.apache.parquet"
+		form, kind = exchange.Parquet, "application/vnd.apache.parquet"
 	}
 	r, result, err := s.Exchange.ResultContent(ctx, scope, i.ID, form)
 	if err != nil {
@@ -322,7 +321,7 @@ func (s *server) resultContent(ctx context.Context, c *call, i *resultContent) (
 
 // download sends an object as an attachment. If it fails in the middle the
 // connection is cut, so that nobody takes a part for the whole.
-func (s *server) download(r *vault.Reader, size int64, name, kind string) *huma.StreamResponse {
+func (s *server) download(r io.ReadCloser, size int64, name, kind string) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer r.Close()
 		req, w := humago.Unwrap(hc)

@@ -16,7 +16,6 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
-	"tributary/internal/vault"
 )
 
 // exporter writes a tenant's archive.
@@ -134,7 +133,7 @@ func (x *exporter) results() error {
 			if err := x.document(folder+"/result.json", resultWord(res)); err != nil {
 				return "", err
 			}
-			for _, form := range []vault.Kind{vault.CSV, vault.Parquet} {
+			for _, form := range []exchange.Form{exchange.CSV, exchange.Parquet} {
 				r, _, err := x.Exchange.ResultContent(x.ctx, x.scope, res.ID, form)
 				if err != nil {
 					return "", err
@@ -198,9 +197,15 @@ func (x *exporter) document(name string, v any) error {
 	return err
 }
 
+// file is what an object of the vault and a part of one have in common.
+type file interface {
+	io.ReadCloser
+	Size() int64
+}
+
 // file copies an object into the archive. The name is the tenant's own and was
 // checked to be no path when it was submitted.
-func (x *exporter) file(name string, r *vault.Reader) error {
+func (x *exporter) file(name string, r file) error {
 	defer r.Close()
 	if err := x.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: r.Size(), ModTime: x.Clock.Now(), Format: tar.FormatPAX}); err != nil {
 		return err
