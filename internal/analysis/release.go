@@ -128,6 +128,7 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value,
 		if o.measures[m].Function == definition.Mean {
 			divisor = int64(out.Participants)
 		}
+		value, err := disclosure.Mean(out.Sum, max(divisor, 1), scale, decimals)
 		for i, c := range t.cells[m][cell] {
 			r := &rows[c.Participant]
 			if r.Values == nil {
@@ -141,7 +142,6 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value,
 				continue
 			}
 			o.released++
-			value, err := disclosure.Mean(out.Sum, divisor, scale, decimals)
 			own, ownErr := disclosure.Mean(c.Value, 1, scale, decimals)
 			if errors.Is(err, disclosure.ErrOverflow) || errors.Is(ownErr, disclosure.ErrOverflow) {
 				// A value that cannot be written hides its cell; it must not stop the run for all.
@@ -150,7 +150,7 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value,
 				o.reasons[disclosure.Overflow.String()]++
 				continue
 			}
-			if err = errors.Join(err, ownErr); err != nil {
+			if err := errors.Join(err, ownErr); err != nil {
 				return fmt.Errorf("measure %s: %w", o.measures[m].Name, err)
 			}
 			r.Values[m] = render.Value{Int: value}

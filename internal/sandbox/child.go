@@ -88,6 +88,7 @@ func prepare(programs []Program) (func() error, error) {
 	c.Output = writerOnly{output}
 	runtime.GOMAXPROCS(s.Limits.Threads)
 	closeQuota(fdInputs + s.Inputs)
+	debug.SetGCPercent(400)                       // children are short-lived and their memory is bounded
 	debug.SetMemoryLimit(s.Limits.Memory / 4 * 3) // collect harder before the kernel says no
 	if err := limitMemory(s.Limits.Memory); err != nil {
 		return nil, err

@@ -59,6 +59,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 	}
 	for _, statement := range []string{
 		"SET TimeZone = 'UTC'",
+		"SET parquet_metadata_cache = true",    // three statements read each footer
 		"SET allowed_paths = " + list(s.files), // no longer possible after the next one
 		"SET enable_external_access = false",
 		"SET lock_configuration = true",
