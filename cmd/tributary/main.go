@@ -51,7 +51,7 @@ type cli struct {
 	Result     resultCmd     `cmd:"" group:"data" help:"What runs made for a tenant."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 
-	Version    versionCmd    `cmd:"" group:"about" help:"Print the version."`
+	Version    versionCmd    `cmd:"" group:"about" help:"Print the version; tributary --version does too."`
 	Completion completionCmd `cmd:"" group:"about" help:"Print a script that completes commands in a shell."`
 	Help       helpCmd       `cmd:"" group:"about" help:"Explain a command, or a topic: exit-codes, environment, output, tokens."`
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
@@ -107,6 +107,9 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == "--version" { // no flag of every command: some have a --version N of their own
+		args = append([]string{"version"}, args[1:]...)
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
