@@ -1,0 +1,208 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"tributary/client"
+)
+
+// What is wrong with a child is done to it from outside, by the kernel, since
+// nothing in the product makes a child misbehave: it is stopped, killed, or
+// left with less memory than it needs.
+
+// children finds the server's children. It remembers which processes it has seen,
+// since looking at all of them takes longer than some children live.
+type children struct {
+	*server
+	known map[string]bool // by process id: whether it is a child that was not caught yet
+}
+
+func (s *server) children() *children { return &children{s, map[string]bool{}} }
+
+// confined returns a child of the server that works behind its walls, 0 if there
+// is none: its memory is limited last but for the filter of system calls.
+func (c *children) confined() int {
+	c.t.Helper()
+	dir := must(os.Open("/proc"))(c.t)
+	defer dir.Close()
+	for _, name := range must(dir.Readdirnames(-1))(c.t) {
+		pid, err := strconv.Atoi(name)
+		mine, seen := c.known[name]
+		if err != nil || seen && !mine {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + name + "/stat")
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if c.known[name] = fields[1] == strconv.Itoa(c.process.Process.Pid); !c.known[name] {
+			continue
+		}
+		var limit unix.Rlimit
+		if unix.Prlimit(pid, unix.RLIMIT_AS, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
+			return pid
+		}
+	}
+	return 0
+}
+
+// caught waits for a child of the server and stops it, as one that spins for ever
+// or hangs would stand.
+func (c *children) caught() int {
+	c.t.Helper()
+	pid := 0
+	c.until("the server has a child", func() bool {
+		pid = c.confined()
+		return pid != 0 && unix.Kill(pid, unix.SIGSTOP) == nil
+	})
+	c.known[strconv.Itoa(pid)] = false
+	return pid
+}
+
+func (s *server) signal(pid int, with syscall.Signal) {
+	s.t.Helper()
+	must(struct{}{}, unix.Kill(pid, with))(s.t)
+}
+
+func (s *server) gone(pid int) {
+	s.t.Helper()
+	s.until("the child is gone", func() bool { return unix.Kill(pid, 0) != nil })
+}
+
+// many is a file of participant n with rows enough to keep a child busy for a while.
+func many(n, count int) string {
+	var text strings.Builder
+	text.WriteString(header)
+	for i := range count {
+		fmt.Fprintf(&text, "20221101,%06d,tag %d,y,%d\n", n, i, i)
+	}
+	return text.String()
+}
+
+// TestValidationWhoseChildFails has the child that reads A's file crash, and run out
+// of memory. While it stands still, B's file is accepted.
+func TestValidationWhoseChildFails(t *testing.T) {
+	t.Parallel()
+	s := started(t, "")
+	a, b := s.exchange()
+	text := many(1, 100_000)
+	kids := s.children()
+	fails := func(attempts int, fail func(pid int)) client.Submission {
+		t.Helper()
+		sent := must(a.send(t.Context(), inputName(1, date), date, text))(t)
+		for n := range attempts {
+			pid := kids.caught()
+			if n == 0 {
+				b.meanwhile(t, 2)()
+			}
+			fail(pid)
+			s.signal(pid, unix.SIGCONT)
+			s.gone(pid)
+		}
+		got := must(a.WaitSubmission(t.Context(), sent.ID))(t)
+		a.keeps(t, got.ID, text)
+		return got
+	}
+	crash := func(pid int) { s.signal(pid, unix.SIGSEGV) }
+	if got := fails(1, crash); got.State != "accepted" || *got.Rows != 100_000 {
+		t.Errorf("a child that crashed once: got %s %+v, want the file accepted at the next try", got.State, got.Problems)
+	}
+	started := must(a.Submissions(t.Context(), client.SubmissionFilter{State: "accepted"}))(t).Items[0]
+	got := fails(3, crash)
+	want := wrong(0, "", "unreadable", "The file could not be read: the process that parses it stopped each time. Check that it is what the dataset asks for, and send it again; if it stops again, tell the provider the submission's id.")
+	if got.State != "rejected" || len(got.Problems) != 1 || got.Problems[0] != want {
+		t.Errorf("a child that crashes: got %s %+v, want rejected for %+v", got.State, got.Problems, want)
+	}
+	got = fails(1, func(pid int) {
+		little := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20} // less than it has: it gets no more
+		must(struct{}{}, unix.Prlimit(pid, unix.RLIMIT_AS, &little, nil))(t)
+	})
+	want = wrong(0, "", "limit", "The work needed more than the 536870912 bytes of memory it may take.")
+	if got.State != "rejected" || len(got.Problems) != 1 || got.Problems[0] != want {
+		t.Errorf("a child without memory: got %s %+v, want rejected for %+v", got.State, got.Problems, want)
+	}
+	if still := must(a.Submission(t.Context(), started.ID))(t); still.State != "accepted" {
+		t.Errorf("what was accepted before: got %s, want accepted", still.State)
+	}
+	s.stop()
+	s.sound()
+}
+
+// TestRunWhoseChildFails has the child of a run stand still for longer than its
+// analysis may take, crash, be cancelled, and take more memory than it may.
+func TestRunWhoseChildFails(t *testing.T) {
+	t.Parallel()
+	s := started(t, "")
+	a, b := s.exchange()
+	admin := s.as(s.token)
+	kids := s.children()
+	text := string(read(t, example+"analysis.yaml")) + "limits: {wall: 4s}\n"
+	must(admin.ApplyAnalysis(t.Context(), []byte(text)))(t)
+	a.accepted(t, inputName(1, date), date, many(1, 20_000))
+	b.accepted(t, inputName(2, date), date, many(2, 20_000))
+	ends := func(name, state, says string, code int, fail func(pid int, run string)) {
+		t.Helper()
+		done := make(chan func(), 1)
+		go func() {
+			out, errs, got := s.try(s.token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
+			done <- func() {
+				t.Helper()
+				run := decode[client.List[client.Run]](t, out).Items[0]
+				if run.State != state || !strings.Contains(run.Reason, says) || got != code || run.Release != "" {
+					t.Errorf("%s: got %s %q with exit code %d, %q; want %s saying %q with %d", name, run.State, run.Reason, got, errs, state, says, code)
+				}
+			}
+		}()
+		pid := kids.caught()
+		fail(pid, must(admin.Runs(t.Context(), client.RunFilter{}))(t).Items[0].ID)
+		s.gone(pid)
+		(<-done)()
+	}
+	ends("a child that hangs", "failed", "The work took longer than ", 1, func(int, string) { a.accepted(t, inputName(1, date), date, many(1, 20_001)) })
+	ends("a run that is cancelled", "cancelled", "It was cancelled.", 130, func(_ int, run string) { must(admin.CancelRun(t.Context(), run))(t) })
+	if got := append(must(a.Results(t.Context(), client.ResultFilter{}))(t).Items, must(b.Results(t.Context(), client.ResultFilter{}))(t).Items...); len(got) != 0 {
+		t.Errorf("results of runs that failed: got %+v, want none", got)
+	}
+	// A crash is tried again, and then nothing of it is left.
+	run := must(admin.StartRuns(t.Context(), []string{analysis}, date))(t).Items[0]
+	pid := kids.caught()
+	s.signal(pid, unix.SIGSEGV)
+	s.signal(pid, unix.SIGCONT)
+	if run = must(admin.WaitRun(t.Context(), run.ID, nil))(t); run.State != "succeeded" {
+		t.Errorf("a run whose child crashed once: got %s (%s), want succeeded", run.State, run.Reason)
+	}
+	s.stop()
+	s.sound()
+}
+
+// TestRunThatNeedsTooMuchMemory has more groups than fit in what its analysis may use.
+func TestRunThatNeedsTooMuchMemory(t *testing.T) {
+	t.Parallel()
+	s := started(t, "")
+	a, b := s.exchange()
+	a.accepted(t, inputName(1, date), date, many(1, 300_000))
+	b.accepted(t, inputName(2, date), date, many(2, 300_000))
+	text := string(read(t, example+"analysis.yaml")) + "limits: {memory: 64MiB}\n"
+	must(s.as(s.token).ApplyAnalysis(t.Context(), []byte(text)))(t)
+	start := s.memory("VmHWM")
+	out, errs, code := s.try(s.token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
+	const says = "The analysis needs more than its 67 MB of memory. Group by fewer columns or filter, or ask for a higher limit."
+	run := decode[client.List[client.Run]](t, out).Items[0]
+	if run.State != "failed" || run.Reason != says || code != 1 || !strings.Contains(errs, says) {
+		t.Errorf("got %s %q with exit code %d, %q, want failed saying %q with 1", run.State, run.Reason, code, errs, says)
+	}
+	if most := s.memory("VmHWM"); most > start+grows {
+		t.Errorf("the server's memory: got %d MiB at most, %d MiB before, want less than %d MiB more", most>>20, start>>20, grows>>20)
+	}
+	b.meanwhile(t, 2)()
+	s.stop()
+	s.sound()
+}
