@@ -189,6 +189,9 @@ func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Sec
 	if fault.Is(err, fault.NotFound) {
 		return nil, keys.Secrets{}, fault.Wrap(fault.Invalid, err, "The key file %s is missing, and without it nothing that is stored can be read. Put it back, or name it with --key-file.", c.KeyFile)
 	}
+	if fault.Is(err, fault.Denied) { // what was named is wrong, not who asks
+		err = fault.New(fault.Invalid, "%s", fault.Message(err))
+	}
 	if err != nil {
 		return nil, keys.Secrets{}, err
 	}
@@ -201,6 +204,9 @@ func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Sec
 		}
 	}
 	secrets, err := keys.OpenSecrets(ctx, kek, wrapped)
+	if fault.Is(err, fault.Unavailable) {
+		err = fault.Wrap(fault.Invalid, err, "The key file %s is another server's: it has not the key that this data was sealed with. Put back the one that has, or name it with --key-file.", c.KeyFile)
+	}
 	return kek, secrets, err
 }
 
