@@ -76,16 +76,16 @@ func (a *Accounts) CreateAPIKey(ctx context.Context, scope tenant.Scope, n NewAP
 	if err := scope.Check(ctx, tenant.Write, tenant.Credentials); err != nil {
 		return APIKey{}, "", err
 	}
-	return a.createAPIKey(ctx, scope.Actor(), scope.Tenant(), false, n)
+	return a.createAPIKey(ctx, a.DB, scope.Actor(), scope.Tenant(), false, n)
 }
 
 // UnscopedCreateAPIKey makes a key of the provider (for ""), or of a tenant that
 // is not claimed yet; that of a claimed one is a Conflict.
 func (a *Accounts) UnscopedCreateAPIKey(ctx context.Context, by string, id tenant.ID, n NewAPIKey) (APIKey, string, error) {
-	return a.createAPIKey(ctx, by, id, id != "", n)
+	return a.createAPIKey(ctx, a.DB, by, id, id != "", n)
 }
 
-func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, provider bool, n NewAPIKey) (APIKey, string, error) {
+func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id tenant.ID, provider bool, n NewAPIKey) (APIKey, string, error) {
 	now := a.Clock.Now()
 	switch {
 	case !n.Role.Valid() || n.Role.Staff() != (id == ""):
@@ -105,7 +105,7 @@ func (a *Accounts) createAPIKey(ctx context.Context, by string, id tenant.ID, pr
 		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &t
 	}
-	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+	err := db.Transact(ctx, func(tx *meta.DB) error {
 		if provider {
 			if _, err := a.unclaimed(ctx, tx, id); err != nil {
 				return err
@@ -301,34 +301,43 @@ func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, err
 
 // FirstAdmin makes the first system admin, with a password, and an API key for
 // it. It is a Conflict when there is one.
-func (a *Accounts) FirstAdmin(ctx context.Context, email, password string) (User, string, error) {
+func (a *Accounts) FirstAdmin(ctx context.Context, email, password string) (u User, secret string, err error) {
+	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := noAdmin(ctx, tx); err != nil {
+			return err
+		}
+		if u, err = a.createUser(ctx, tx, "setup", "", false, NewUser{Email: strings.TrimSpace(email), Role: policy.SystemAdmin, Password: password}); err != nil {
+			return err
+		}
+		_, secret, err = a.createAPIKey(ctx, tx, u.ID, "", false, NewAPIKey{Role: policy.SystemAdmin, Name: "setup"})
+		return err
+	})
+	if err != nil {
+		return User{}, "", err
+	}
+	return u, secret, nil
+}
+
+// noAdmin is a Conflict when there is a system admin.
+func noAdmin(ctx context.Context, tx *meta.DB) error {
 	var admins int64
-	if err := a.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = '' AND role = $1`, string(policy.SystemAdmin)).Scan(&admins); err != nil {
-		return User{}, "", fmt.Errorf("count system admins: %w", err)
+	if err := tx.Unscoped().QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = '' AND role = $1`, string(policy.SystemAdmin)).Scan(&admins); err != nil {
+		return fmt.Errorf("count system admins: %w", err)
 	}
 	if admins > 0 {
-		return User{}, "", fault.New(fault.Conflict, "There is a system admin already; sign in, or ask one to make another.")
+		return fault.New(fault.Conflict, "There is a system admin already; sign in, or ask one to make another.")
 	}
-	u, err := a.UnscopedCreateUser(ctx, "setup", "", NewUser{Email: strings.TrimSpace(email), Role: policy.SystemAdmin, Password: password})
-	if err != nil {
-		return u, "", err
-	}
-	_, secret, err := a.UnscopedCreateAPIKey(ctx, u.ID, "", NewAPIKey{Role: policy.SystemAdmin, Name: "setup"})
-	return u, secret, err
+	return nil
 }
 
 // SetupLink makes a single-use token with which the first system admin can be
 // made within 15 minutes. It is a Conflict when there is one.
 func (a *Accounts) SetupLink(ctx context.Context) (token string, expires time.Time, err error) {
-	var admins int64
-	if err := a.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = '' AND role = $1`, string(policy.SystemAdmin)).Scan(&admins); err != nil {
-		return "", expires, fmt.Errorf("count system admins: %w", err)
-	}
-	if admins > 0 {
-		return "", expires, fault.New(fault.Conflict, "There is a system admin already, so there is nothing to set up.")
-	}
 	token, expires = "tru_"+a.Clock.Secret(32), a.Clock.Now().Add(15*time.Minute)
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := noAdmin(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `DELETE FROM setup_links`); err != nil {
 			return fmt.Errorf("drop earlier setup links: %w", err)
 		}

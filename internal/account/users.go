@@ -170,7 +170,7 @@ func (a *Accounts) CreateUser(ctx context.Context, scope tenant.Scope, n NewUser
 	if err := scope.Check(ctx, tenant.Write, tenant.Credentials); err != nil {
 		return User{}, err
 	}
-	return a.createUser(ctx, scope.Actor(), scope.Tenant(), false, n)
+	return a.createUser(ctx, a.DB, scope.Actor(), scope.Tenant(), false, n)
 }
 
 // UnscopedCreateUser makes a user of the provider (for ""), or of a tenant that
@@ -181,7 +181,7 @@ func (a *Accounts) UnscopedCreateUser(ctx context.Context, by string, id tenant.
 			return User{}, err
 		}
 	}
-	return a.createUser(ctx, by, id, id != "", n)
+	return a.createUser(ctx, a.DB, by, id, id != "", n)
 }
 
 var loginForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
@@ -216,7 +216,7 @@ func (n *NewUser) check(id tenant.ID) error {
 	return nil
 }
 
-func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, provider bool, n NewUser) (User, error) {
+func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id tenant.ID, provider bool, n NewUser) (User, error) {
 	given := n.Login != ""
 	if err := n.check(id); err != nil {
 		return User{}, err
@@ -239,7 +239,7 @@ func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, prov
 	u := User{ID: a.Clock.ID("usr"), Tenant: id, login: n.Login, Email: n.Email, Name: n.Name, Role: n.Role, State: UserActive,
 		password: hash, HasPassword: hash != "",
 		Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
-	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+	err := db.Transact(ctx, func(tx *meta.DB) error {
 		if provider { // again, now that nothing can come between
 			if _, err := a.unclaimed(ctx, tx, id); err != nil {
 				return err
@@ -267,7 +267,7 @@ func (a *Accounts) createUser(ctx context.Context, by string, id tenant.ID, prov
 	if err != nil {
 		return User{}, err
 	}
-	return a.user(ctx, a.DB, id, u.ID)
+	return a.user(ctx, db, id, u.ID)
 }
 
 // freeLogin refuses a login or email that the tenant has already; a login that

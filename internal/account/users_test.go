@@ -1,8 +1,11 @@
 package account
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,6 +221,33 @@ func TestTheFirstAdminIsMadeOnce(t *testing.T) {
 		wantKind(t, "a second first admin", err, fault.Conflict)
 		if _, _, err := w.signIn(t, "a@example.com", password); err != nil {
 			t.Errorf("the first admin: %v", err)
+		}
+	})
+}
+
+// Several who begin at the same moment: one is the first admin, with one key.
+func TestTheFirstAdminIsOne(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		var made atomic.Int64
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				_, secret, err := w.FirstAdmin(ctx, fmt.Sprintf("a%d@example.com", i), password)
+				if err == nil && secret != "" {
+					made.Add(1)
+				} else if !fault.Is(err, fault.Conflict) {
+					t.Errorf("first admin %d: got %q, %v, want a key or a conflict", i, secret, err)
+				}
+			})
+		}
+		all.Wait()
+		for table, query := range map[string]string{"users": `SELECT count(*) FROM users`, "API keys": `SELECT count(*) FROM api_keys`} {
+			var n int64
+			if err := w.DB.Unscoped().QueryRow(ctx, query).Scan(&n); err != nil || n != 1 || made.Load() != 1 {
+				t.Errorf("%s: got %d for %d that were told so, %v, want 1", table, n, made.Load(), err)
+			}
 		}
 	})
 }
