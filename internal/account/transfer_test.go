@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"tributary/internal/fault"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
@@ -21,9 +23,9 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ssh, err := w.SSHKeys(ctx, admin, user.ID)
-		if err != nil || len(ssh) != 1 {
-			t.Fatalf("%d SSH keys, %v", len(ssh), err)
+		keys, err := w.SSHKeys(ctx, admin, user.ID)
+		if err != nil || len(keys) != 1 {
+			t.Fatalf("%d SSH keys, %v", len(keys), err)
 		}
 		token, _, err := w.signIn(t, user.Login(), password)
 		if err != nil {
@@ -37,7 +39,7 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		}
 		session, key := w.authenticate(t, token), w.authenticate(t, secret)
 		byKey := session
-		byKey.Credential, byKey.Kind = ssh[0].ID, policy.SSHKey
+		byKey.Credential, byKey.Kind = keys[0].ID, policy.SSHKey
 		scopes := map[policy.Kind]tenant.Scope{}
 		for _, p := range []policy.Principal{session, key, byKey} {
 			if scopes[p.Kind], err = w.Policy.TransferScope(ctx, p, w.Reverify); err != nil {
@@ -64,7 +66,7 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		delete(scopes, policy.APIKey)
 
 		// In the store alone, as after a restart: nothing has told policy.
-		k := ssh[0]
+		k := keys[0]
 		if err := w.endSSHKey(ctx, w.DB, "test", &k); err != nil {
 			t.Fatal(err)
 		}
@@ -146,6 +148,56 @@ func TestReverifySeesWhatHasChanged(t *testing.T) {
 			if _, err = w.Reverify(ctx, key); err == nil {
 				t.Errorf("%s: an API key is good as an SSH key", name)
 			}
+		}
+	})
+}
+
+// A role that changes ends the user's sessions, and what its SSH key has under
+// way; the key goes on with the new role. Nobody else's work ends.
+func TestAChangedRoleEndsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		acme, _, admin := w.owned(t, "acme")
+		line := ed25519Line(t)
+		u, err := w.CreateUser(ctx, admin, NewUser{Email: "u@acme.example", Role: policy.TenantAdmin, Password: password, SSHPublicKey: line})
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		byKey := func() tenant.Scope {
+			t.Helper()
+			p, err := w.AuthenticateKey(ctx, u.Login(), public, home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := w.Policy.TransferScope(ctx, p, w.Reverify)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		before := byKey()
+		wantKind(t, "an admin's key deletes", before.Check(ctx, tenant.Delete, tenant.VaultInput), "")
+		name := "U"
+		if _, err := w.UpdateUser(ctx, admin, u.ID, UserPatch{Name: &name}); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "after a new name", before.Check(ctx, tenant.Delete, tenant.VaultInput), "")
+		role := policy.TenantUser
+		if _, err := w.UpdateUser(ctx, admin, u.ID, UserPatch{Role: &role}); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "after the change of role", before.Check(ctx, tenant.Read, tenant.VaultInput), fault.Unauthenticated)
+		after := byKey()
+		wantKind(t, "a user's key reads", after.Check(ctx, tenant.Read, tenant.VaultInput), "")
+		wantKind(t, "a user's key deletes", after.Check(ctx, tenant.Delete, tenant.VaultInput), fault.Denied)
+		wantKind(t, "the admin who did it", admin.Check(ctx, tenant.Write, tenant.Credentials), "")
+		if got, err := w.UnscopedUser(ctx, u.ID); err != nil || got.Tenant != acme.ID || got.Role != role {
+			t.Errorf("got %+v, %v", got, err)
 		}
 	})
 }

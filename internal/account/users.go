@@ -355,6 +355,7 @@ func (u *User) apply(p UserPatch) error {
 func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user, verb string, check func(*meta.DB) error, change func(*meta.DB, *User) error) (User, error) {
 	var u User
 	var ended []string
+	var changed bool
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
 		ended = nil
 		var err error
@@ -376,7 +377,8 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 				return err
 			}
 		}
-		if u.State != before.State || u.Role != before.Role || u.password != before.password {
+		changed = u.State != before.State || u.Role != before.Role
+		if changed || u.password != before.password {
 			if ended, err = a.endSessions(ctx, tx, u, ""); err != nil {
 				return err
 			}
@@ -393,6 +395,9 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 	})
 	if err == nil {
 		a.revoked(ended)
+		if changed { // SSH keys stay, with another role
+			a.Policy.EndScopesOf(u.ID)
+		}
 	}
 	return u, err
 }

@@ -27,7 +27,11 @@ func (e *Engine) BlockTenant(id tenant.ID) { e.live.block(id) }
 func (e *Engine) UnblockTenant(id tenant.ID) { e.live.unblock(id) }
 
 // EndScopes ends every scope for a tenant at once; new ones can be made.
-func (e *Engine) EndScopes(id tenant.ID) { e.live.end(id) }
+func (e *Engine) EndScopes(id tenant.ID) { e.live.end(string(id)) }
+
+// EndScopesOf ends every scope of a user at once, as when its role has changed;
+// new ones can be made, from a principal that was looked up since.
+func (e *Engine) EndScopesOf(user string) { e.live.end(user) }
 
 // liveness knows which scopes are alive. It measures their lives by two clocks,
 // and a scope ends when either says so: the wall clock, of which only the steps
@@ -43,7 +47,7 @@ type liveness struct {
 	serial  int64               // counts leases and ends, to know which came first
 	revoked map[string]struct{} // credentials, users and actors
 	blocked map[tenant.ID]bool  // until unblocked
-	ended   map[tenant.ID]int64 // the serial up to which the tenant's scopes have ended
+	ended   map[string]int64    // the serial up to which a tenant's, or a user's, scopes have ended
 	forget  []forgettable       // what of revoked and ended goes when, oldest first
 }
 
@@ -51,7 +55,7 @@ type liveness struct {
 // could end has ended by itself.
 type forgettable struct {
 	credential string
-	tenant     tenant.ID
+	owner      string // a tenant or user, of ended
 	serial     int64
 	at         moment
 }
@@ -62,7 +66,7 @@ type moment struct{ walked, elapsed time.Duration }
 func newLiveness(cfg Config) *liveness {
 	l := &liveness{
 		clock: cfg.Clock, elapsed: cfg.Elapsed,
-		revoked: map[string]struct{}{}, blocked: map[tenant.ID]bool{}, ended: map[tenant.ID]int64{},
+		revoked: map[string]struct{}{}, blocked: map[tenant.ID]bool{}, ended: map[string]int64{},
 	}
 	if l.elapsed == nil {
 		l.elapsed = sinceBoot
@@ -175,7 +179,7 @@ func (s *lease) check() error {
 	if now.past(s.from, s.life) {
 		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
 	}
-	if s.serial <= s.ended[s.tenant] && !s.whileBlocked {
+	if s.serial <= max(s.ended[string(s.tenant)], s.ended[s.user]) && !s.whileBlocked {
 		return fault.New(fault.Unauthenticated, "The permission for this has ended; sign in again.")
 	}
 	if s.whileBlocked {
@@ -224,7 +228,7 @@ func (l *liveness) block(id tenant.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.blocked[id] = true
-	l.endLocked(id)
+	l.endLocked(string(id))
 }
 
 func (l *liveness) unblock(id tenant.ID) {
@@ -233,15 +237,18 @@ func (l *liveness) unblock(id tenant.ID) {
 	delete(l.blocked, id)
 }
 
-func (l *liveness) end(id tenant.ID) {
+func (l *liveness) end(owner string) {
+	if owner == "" { // that of every scope without a user
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.endLocked(id)
+	l.endLocked(owner)
 }
 
-func (l *liveness) endLocked(id tenant.ID) {
-	l.ended[id] = l.serial
-	l.remember(forgettable{tenant: id, serial: l.serial})
+func (l *liveness) endLocked(owner string) {
+	l.ended[owner] = l.serial
+	l.remember(forgettable{owner: owner, serial: l.serial})
 }
 
 // remember queues f for being forgotten and forgets what is due, so that the sets
@@ -256,8 +263,8 @@ func (l *liveness) remember(f forgettable) {
 		old := l.forget[due]
 		if old.credential != "" {
 			delete(l.revoked, old.credential)
-		} else if l.ended[old.tenant] == old.serial {
-			delete(l.ended, old.tenant)
+		} else if l.ended[old.owner] == old.serial {
+			delete(l.ended, old.owner)
 		}
 		due++
 	}

@@ -62,6 +62,7 @@ func TestRevocationEndsScopesAtOnce(t *testing.T) {
 		"user":       func(e *Engine) { e.RevokeCredential("usr_1") },
 		"tenant":     func(e *Engine) { e.BlockTenant(tenantA) },
 		"scopes":     func(e *Engine) { e.EndScopes(tenantA) },
+		"the user's": func(e *Engine) { e.EndScopesOf("usr_1") },
 	} {
 		e := newTestEngine(t, nil)
 		p := someone(TenantAdmin, Session)
@@ -71,7 +72,9 @@ func TestRevocationEndsScopesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := someone(TenantAdmin, Session)
-		other.Credential, other.User, other.Tenant = "ses_2", "usr_2", tenantB
+		other.Credential, other.User = "ses_2", "usr_2"
+		colleague := scopeOf(t, e, other)
+		other.Tenant = tenantB
 		others := scopeOf(t, e, other)
 		revoke(e)
 		for _, scope := range []tenant.Scope{s, child} {
@@ -82,9 +85,12 @@ func TestRevocationEndsScopesAtOnce(t *testing.T) {
 		if err := others.Check(t.Context(), tenant.Read, tenant.Results); err != nil {
 			t.Errorf("%s: another tenant's scope ended: %v", name, err)
 		}
+		if err := colleague.Check(t.Context(), tenant.Read, tenant.Results); (err == nil) != (name == "credential" || name == "user" || name == "the user's") {
+			t.Errorf("%s: a colleague's scope: %v", name, err)
+		}
 		_, err = e.Scope(t.Context(), p)
 		allow := e.Allow(t.Context(), p, ResultRead, Resource{Type: "result", Tenant: tenantA})
-		if again := name == "scopes"; (err == nil) != again || (allow == nil) != again {
+		if again := name == "scopes" || name == "the user's"; (err == nil) != again || (allow == nil) != again {
 			t.Errorf("%s: afterwards Scope gives %v and Allow %v", name, err, allow)
 		}
 	}
