@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -360,9 +361,29 @@ func (db *sqliteDB) classify(ctx context.Context, err error) error {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY, lib.SQLITE_NOMEM:
 		return fault.Wrap(fault.Unavailable, err, wordsUnavailable)
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		// A disk that gives only errors is told as damage too, but what is on it may be whole.
+		if unreadable(db.path + "-wal") {
+			return fault.Wrap(fault.Unavailable, err, wordsUnavailable)
+		}
 		return fault.Wrap(fault.Damaged, err, wordsDamaged)
 	}
 	return err
+}
+
+// unreadable reports whether reading a file's first byte is an I/O error. It must
+// not be a file that SQLite locks: closing it here would end the lock.
+func unreadable(path string) bool {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		_, err = f.ReadAt(make([]byte, 1), 0)
+	}
+	for _, e := range []error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.ESTALE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func noSpace(dir string) bool {
