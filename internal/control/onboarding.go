@@ -54,7 +54,7 @@ func (n *NewTenant) check() error {
 	if !slices.Contains(Types[:], n.Type) {
 		return badType(n.Type)
 	}
-	return nil
+	return checkFigures(n.Revenue, n.Employees)
 }
 
 // UnscopedOnboard makes a tenant: organisation, row, keys, activation. The same

@@ -85,6 +85,7 @@ func TestOnboardingRecordsEveryStep(t *testing.T) {
 
 func TestOnboardingRefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
+	less := int64(-1)
 	each(t, func(t *testing.T, w *world) {
 		for _, c := range []struct {
 			what   string
@@ -97,6 +98,8 @@ func TestOnboardingRefusesWhatIsWrong(t *testing.T) {
 			{"control character", func(n *control.NewTenant) { n.Name = "a\x00b" }},
 			{"tier", func(n *control.NewTenant) { n.Tier = "gold" }},
 			{"type", func(n *control.NewTenant) { n.Type = "production" }},
+			{"revenue", func(n *control.NewTenant) { n.Revenue = &less }},
+			{"employees", func(n *control.NewTenant) { n.Employees = &less }},
 			{"external id with spaces", func(n *control.NewTenant) { n.ExternalIDs = []string{" x"} }},
 			{"empty external id", func(n *control.NewTenant) { n.ExternalIDs = []string{""} }},
 		} {

@@ -300,6 +300,9 @@ func (c *Control) UnscopedUpdate(ctx context.Context, by, idOrSlug string, p Pat
 		if p.Industry != nil {
 			t.Industry, changed["industry"] = *p.Industry, *p.Industry
 		}
+		if err := checkFigures(p.Revenue, p.Employees); err != nil {
+			return nil, err
+		}
 		if p.Revenue != nil {
 			t.Revenue, changed["revenue"] = p.Revenue, *p.Revenue
 		}
@@ -320,6 +323,14 @@ func (c *Control) UnscopedUpdate(ctx context.Context, by, idOrSlug string, p Pat
 		}
 		return changed, nil
 	})
+}
+
+// checkFigures refuses what nothing can have.
+func checkFigures(revenue, employees *int64) error {
+	if revenue != nil && *revenue < 0 || employees != nil && *employees < 0 {
+		return fault.New(fault.Invalid, "Revenue and employees are 0 or more.")
+	}
+	return nil
 }
 
 func badTier(t tenant.Tier) error {

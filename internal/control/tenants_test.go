@@ -42,7 +42,7 @@ func TestTenantsAreUpdated(t *testing.T) {
 			}
 		}
 
-		badTier, badType, noName, taken := tenant.Tier("gold"), "DEMO", "", []string{"mine", "other-one-x"}
+		badTier, badType, noName, less, taken := tenant.Tier("gold"), "DEMO", "", int64(-1), []string{"mine", "other-one-x"}
 		for _, c := range []struct {
 			what string
 			p    control.Patch
@@ -51,6 +51,8 @@ func TestTenantsAreUpdated(t *testing.T) {
 			{"tier", control.Patch{Tier: &badTier}, fault.Invalid},
 			{"type", control.Patch{Type: &badType}, fault.Invalid},
 			{"name", control.Patch{Name: &noName}, fault.Invalid},
+			{"revenue", control.Patch{Revenue: &less}, fault.Invalid},
+			{"employees", control.Patch{Employees: &less}, fault.Invalid},
 			{"external id of another tenant", control.Patch{ExternalIDs: &taken}, fault.Conflict},
 		} {
 			_, err := w.UnscopedUpdate(ctx, second, "acme", c.p)
