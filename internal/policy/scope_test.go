@@ -80,8 +80,8 @@ func TestScopesOfRoles(t *testing.T) {
 		kind Kind
 		want string
 	}{
-		{TenantUser, Session, files + ",write submissions,write vault/input"},
-		{TenantUser, APIKey, files + ",write submissions,write vault/input"},
+		{TenantUser, Session, "read acceptances," + files + ",write submissions,write vault/input"},
+		{TenantUser, APIKey, "read acceptances," + files + ",write submissions,write vault/input"},
 		{TenantUser, SSHKey, files + ",write submissions,write vault/input"},
 		{TenantUser, Setup, ""},
 		{TenantAdmin, Session, "delete credentials,delete submissions,delete vault/input," + all + ",write acceptances,write credentials,write submissions,write vault/input"},
