@@ -64,22 +64,6 @@ type Made = control.Made
 
 type scanner interface{ Scan(...any) error }
 
-// micros encodes an optional time for a MAC: -1 is none.
-func micros(t *time.Time) int64 {
-	if t == nil {
-		return -1
-	}
-	return meta.Micros(*t)
-}
-
-// nullable encodes an optional time for a column.
-func nullable(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return meta.Micros(*t)
-}
-
 // rowsOf returns the handle for a tenant's rows, or the provider's for "".
 func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
 	if id == "" {
@@ -88,11 +72,23 @@ func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
 	return db.For(id)
 }
 
-func flag(b bool) int64 {
-	if b {
-		return 1
+// collect reads all rows before anything is written, since one connection does
+// one thing at a time.
+func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
 	}
-	return 0
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
 }
 
 func encodePrefixes(list []netip.Prefix) string {

@@ -67,7 +67,7 @@ func (a *Accounts) scanAPIKey(row scanner) (APIKey, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (k APIKey) fields() []any {
-	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, k.CreatedBy, micros(k.ExpiresAt), micros(k.RevokedAt)}
+	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, k.CreatedBy, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
 }
 
 // CreateAPIKey makes a key of the scope's tenant and returns its secret, which
@@ -119,8 +119,8 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 		if _, err := rowsOf(tx, id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),
-			meta.Micros(now), by, nullable(k.ExpiresAt), a.Keys.MAC("api key", k.fields()...)); err != nil {
+			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, encodePrefixes(k.IPAllow), k.ProviderMade,
+			meta.Micros(now), by, k.ExpiresAt, a.Keys.MAC("api key", k.fields()...)); err != nil {
 			return fmt.Errorf("insert API key: %w", err)
 		}
 		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: "apikey.create", Subject: k.ID, Outcome: "ok",
@@ -171,22 +171,10 @@ func (a *Accounts) listAPIKeys(ctx context.Context, db *meta.DB, id tenant.ID, p
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := db.Query(ctx, `SELECT `+apiKeyColumns+` FROM api_keys
+	list, err := collect(ctx, db, a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys
 		WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4`,
 		string(id), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
-		return nil, "", fmt.Errorf("list API keys: %w", err)
-	}
-	defer rows.Close()
-	var list []APIKey
-	for rows.Next() {
-		k, err := a.scanAPIKey(rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list API keys: %w", err)
-		}
-		list = append(list, k)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("list API keys: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(k APIKey) meta.Position { return meta.Position{At: meta.Micros(k.CreatedAt), ID: k.ID} })
@@ -195,30 +183,38 @@ func (a *Accounts) listAPIKeys(ctx context.Context, db *meta.DB, id tenant.ID, p
 
 // RevokeAPIKey ends a key of the scope's tenant at once.
 func (a *Accounts) RevokeAPIKey(ctx context.Context, scope tenant.Scope, id string) error {
-	return a.revokeAPIKey(ctx, rowsOf(a.DB, scope.Tenant()), scope.Actor(), id, func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, scope.Tenant())
+	return a.revokeAPIKey(ctx, scope.Actor(), id, scope.Tenant(), func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
 }
 
 // UnscopedRevokeAPIKey ends any key at once: taking power away is always allowed.
 func (a *Accounts) UnscopedRevokeAPIKey(ctx context.Context, by, id string) error {
-	return a.revokeAPIKey(ctx, a.DB.Unscoped(), by, id, func() error { return nil }, "")
+	return a.revokeAPIKey(ctx, by, id, "", func() error { return nil })
 }
 
-func (a *Accounts) revokeAPIKey(ctx context.Context, db *meta.DB, by, id string, check func() error, only tenant.ID) error {
-	err := db.Transact(ctx, func(tx *meta.DB) error {
+func (a *Accounts) revokeAPIKey(ctx context.Context, by, id string, only tenant.ID, check func() error) error {
+	return a.revoke(ctx, by, "apikey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, error) {
 		k, err := a.scanAPIKey(tx.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND ($2 = '' OR tenant = $2)`, id, string(only)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
-			return fault.New(fault.NotFound, "There is no API key %q.", id)
+			return "", fault.New(fault.NotFound, "There is no API key %q.", id)
 		}
 		if err != nil {
-			return fmt.Errorf("find API key: %w", err)
+			return "", fmt.Errorf("find API key: %w", err)
 		}
 		if err := check(); err != nil {
+			return "", err
+		}
+		return k.Tenant, a.endAPIKey(ctx, tx, by, &k)
+	})
+}
+
+// revoke ends a key at once: end finds it, ends it and says whose it was.
+func (a *Accounts) revoke(ctx context.Context, by, verb, id string, provider bool, end func(tx *meta.DB) (tenant.ID, error)) error {
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		owner, err := end(tx)
+		if err != nil {
 			return err
 		}
-		if err := a.endAPIKey(ctx, tx, by, &k); err != nil {
-			return err
-		}
-		return a.record(ctx, tx, k.Tenant, only == "", audit.Entry{Actor: by, Verb: "apikey.revoke", Subject: id, Outcome: "ok"})
+		return a.record(ctx, tx, owner, provider, audit.Entry{Actor: by, Verb: verb, Subject: id, Outcome: "ok"})
 	})
 	if err == nil {
 		a.revoked([]string{id})
@@ -270,7 +266,7 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		if err := a.saveUser(ctx, tx, admin.ID, &u); err != nil {
 			return nil, err
 		}
-		sessions, err := a.endSessions(ctx, tx, u, "")
+		sessions, err := a.endSessions(ctx, tx, u)
 		if err != nil {
 			return nil, err
 		}
@@ -278,25 +274,6 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		ended = append(ended, sessions...)
 	}
 	return ended, nil
-}
-
-// collect reads all rows before anything is written, since one connection does
-// one thing at a time.
-func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := db.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, rows.Err()
 }
 
 // FirstAdmin makes the first system admin, with a password, and an API key for

@@ -69,7 +69,7 @@ func (a *Accounts) scanSession(row scanner) (Session, error) {
 // fields are what the row's MAC covers. The idle time is not in it: whoever can
 // write the row can keep a session alive, but not make one or take one over.
 func (s Session) fields() []any {
-	return []any{s.ID, string(s.Tenant), s.User, s.token, s.previous, meta.Micros(s.AbsoluteUntil), micros(s.revoked)}
+	return []any{s.ID, string(s.Tenant), s.User, s.token, s.previous, meta.Micros(s.AbsoluteUntil), meta.MomentMicros(s.revoked)}
 }
 
 func digest(token string) []byte {
@@ -142,20 +142,11 @@ func (a *Accounts) candidates(ctx context.Context, login string) ([]User, error)
 		slug, local, _ := strings.Cut(login, ".")
 		where, args = `t.slug = $1 AND u.login = $2`, []any{slug, local}
 	}
-	rows, err := a.DB.Unscoped().Query(ctx, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 4`, args...)
+	list, err := collect(ctx, a.DB.Unscoped(), a.scanUser, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 4`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find account: %w", err)
 	}
-	defer rows.Close()
-	var list []User
-	for rows.Next() {
-		u, err := a.scanUser(rows)
-		if err != nil {
-			return nil, fmt.Errorf("find account: %w", err)
-		}
-		list = append(list, u)
-	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // welcome reports whether the user's tenant lets it in from this address.
@@ -244,25 +235,11 @@ func (a *Accounts) takeOver(ctx context.Context, tx *meta.DB, u User) (ended []s
 		Details: map[string]any{"revoked": ended}})
 }
 
-// endSessions revokes a user's sessions, except one.
-func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User, except string) ([]string, error) {
-	rows, err := rowsOf(tx, u.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`, u.ID, string(u.Tenant))
+// endSessions revokes a user's sessions.
+func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User) ([]string, error) {
+	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`,
+		u.ID, string(u.Tenant))
 	if err != nil {
-		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
-	}
-	var list []Session
-	for rows.Next() {
-		s, err := a.scanSession(rows)
-		if err != nil {
-			rows.Close()
-			return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
-		}
-		if s.ID != except {
-			list = append(list, s)
-		}
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
 	}
 	var ended []string
@@ -288,22 +265,13 @@ func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) erro
 
 // Sessions lists one's own open sessions.
 func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session, error) {
-	rows, err := rowsOf(a.DB, p.Tenant).Query(ctx, `SELECT `+sessionColumns+` FROM sessions
+	list, err := collect(ctx, rowsOf(a.DB, p.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions
 		WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL AND idle_until > $3 AND absolute_until > $3 ORDER BY created_at DESC`,
 		p.User, string(p.Tenant), meta.Micros(a.Clock.Now()))
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
-	defer rows.Close()
-	var list []Session
-	for rows.Next() {
-		s, err := a.scanSession(rows)
-		if err != nil {
-			return nil, fmt.Errorf("list sessions: %w", err)
-		}
-		list = append(list, s)
-	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // EndSession signs out one of one's own sessions.

@@ -101,7 +101,7 @@ func (a *Accounts) scanSSHKey(row scanner) (SSHKey, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (k SSHKey) fields() []any {
-	return []any{k.ID, string(k.Tenant), k.User, k.PublicKey, encodePrefixes(k.IPAllow), k.ProviderMade, micros(k.ExpiresAt), micros(k.RevokedAt)}
+	return []any{k.ID, string(k.Tenant), k.User, k.PublicKey, encodePrefixes(k.IPAllow), k.ProviderMade, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
 }
 
 // AddSSHKey adds a key to a user of the scope's tenant.
@@ -165,8 +165,8 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 	_, err = rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO ssh_keys (id, tenant, user_id, name, public_key, fingerprint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, encodePrefixes(k.IPAllow), flag(k.ProviderMade),
-		meta.Micros(now), by, nullable(k.ExpiresAt), a.Keys.MAC("ssh key", k.fields()...))
+		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, encodePrefixes(k.IPAllow), k.ProviderMade,
+		meta.Micros(now), by, k.ExpiresAt, a.Keys.MAC("ssh key", k.fields()...))
 	if meta.IsUnique(err) {
 		return k, fault.New(fault.Conflict, "The user has this SSH key (%s) already.", k.Fingerprint)
 	}
@@ -213,26 +213,19 @@ func (a *Accounts) UnscopedRevokeSSHKey(ctx context.Context, by, id string) erro
 }
 
 func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.ID, check func() error) error {
-	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+	return a.revoke(ctx, by, "sshkey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, error) {
 		k, err := a.scanSSHKey(tx.Unscoped().QueryRow(ctx, sshKeyQuery+`WHERE k.id = $1 AND ($2 = '' OR k.tenant = $2)`, id, string(only)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
-			return fault.New(fault.NotFound, "There is no SSH key %q.", id)
+			return "", fault.New(fault.NotFound, "There is no SSH key %q.", id)
 		}
 		if err != nil {
-			return fmt.Errorf("find SSH key: %w", err)
+			return "", fmt.Errorf("find SSH key: %w", err)
 		}
 		if err := check(); err != nil {
-			return err
+			return "", err
 		}
-		if err := a.endSSHKey(ctx, tx, by, &k); err != nil {
-			return err
-		}
-		return a.record(ctx, tx, k.Tenant, only == "", audit.Entry{Actor: by, Verb: "sshkey.revoke", Subject: id, Outcome: "ok"})
+		return k.Tenant, a.endSSHKey(ctx, tx, by, &k)
 	})
-	if err == nil {
-		a.revoked([]string{id})
-	}
-	return err
 }
 
 func (a *Accounts) endSSHKey(ctx context.Context, tx *meta.DB, by string, k *SSHKey) error {

@@ -143,22 +143,10 @@ func (a *Accounts) listUsers(ctx context.Context, db *meta.DB, id tenant.ID, pag
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := db.Query(ctx, `SELECT `+userColumns+userTables+`
+	list, err := collect(ctx, db, a.scanUser, `SELECT `+userColumns+userTables+`
 		WHERE u.tenant = $1 AND (u.created_at < $2 OR (u.created_at = $2 AND u.id < $3)) ORDER BY u.created_at DESC, u.id DESC LIMIT $4`,
 		string(id), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
-		return nil, "", fmt.Errorf("list users: %w", err)
-	}
-	defer rows.Close()
-	var list []User
-	for rows.Next() {
-		u, err := a.scanUser(rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list users: %w", err)
-		}
-		list = append(list, u)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(u User) meta.Position { return meta.Position{At: meta.Micros(u.CreatedAt), ID: u.ID} })
@@ -297,7 +285,7 @@ func (a *Accounts) insertUser(ctx context.Context, tx *meta.DB, u User) error {
 	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO users (id, tenant, login, email, name, role, password, state, provider_made, created_at, created_by, modified_at, modified_by, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, $11, $12)`,
-		u.ID, string(u.Tenant), u.login, u.Email, u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade),
+		u.ID, string(u.Tenant), u.login, u.Email, u.Name, string(u.Role), u.password, string(u.State), u.ProviderMade,
 		meta.Micros(u.CreatedAt), u.CreatedBy, a.Keys.MAC("user", u.fields()...))
 	if err != nil {
 		return fmt.Errorf("insert user: %w", err)
@@ -379,7 +367,7 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 		}
 		changed = u.State != before.State || u.Role != before.Role
 		if changed || u.password != before.password {
-			if ended, err = a.endSessions(ctx, tx, u, ""); err != nil {
+			if ended, err = a.endSessions(ctx, tx, u); err != nil {
 				return err
 			}
 		}
@@ -415,7 +403,7 @@ func (a *Accounts) saveUser(ctx context.Context, tx *meta.DB, by string, u *User
 	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10
 		WHERE id = $11 AND tenant = $12`,
-		u.Name, string(u.Role), u.password, string(u.State), flag(u.ProviderMade), nullable(u.SignedInAt),
+		u.Name, string(u.Role), u.password, string(u.State), u.ProviderMade, u.SignedInAt,
 		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.ID, string(u.Tenant))
 	if err != nil {
 		return fmt.Errorf("save user %s: %w", u.ID, err)

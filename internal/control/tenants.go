@@ -91,7 +91,7 @@ func (c *Control) scanTenant(row scanner) (Tenant, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (t Tenant) fields() []any {
-	return []any{string(t.ID), t.Slug, t.Organisation, string(t.Tier), t.Type, string(t.State), prefixes(t.IPAllow), micros(t.ClaimedAt)}
+	return []any{string(t.ID), t.Slug, t.Organisation, string(t.Tier), t.Type, string(t.State), prefixes(t.IPAllow), meta.MomentMicros(t.ClaimedAt)}
 }
 
 func prefixes(list []netip.Prefix) string {
@@ -255,7 +255,7 @@ func (c *Control) save(ctx context.Context, tx *meta.DB, by string, t *Tenant) e
 		UPDATE tenants SET slug = $1, name = $2, tier = $3, type = $4, industry = $5, revenue = $6, employees = $7, state = $8, state_reason = $9,
 			ip_allow = $10, claimed_at = $11, modified_at = $12, modified_by = $13, times_modified = $14, mac = $15 WHERE id = $16`,
 		t.Slug, t.Name, string(t.Tier), t.Type, t.Industry, t.Revenue, t.Employees, string(t.State), t.StateReason,
-		prefixes(t.IPAllow), nullable(t.ClaimedAt), meta.Micros(t.ModifiedAt), by, t.TimesModified, c.ring.MAC("tenant", t.fields()...), string(t.ID))
+		prefixes(t.IPAllow), t.ClaimedAt, meta.Micros(t.ModifiedAt), by, t.TimesModified, c.ring.MAC("tenant", t.fields()...), string(t.ID))
 	if err != nil {
 		return fmt.Errorf("save tenant %s: %w", t.ID, err)
 	}

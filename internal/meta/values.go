@@ -41,6 +41,14 @@ func Moment(micros sql.NullInt64) *time.Time {
 	return &t
 }
 
+// MomentMicros is Micros where a MAC needs a number for a time that may be nil: -1.
+func MomentMicros(t *time.Time) int64 {
+	if t == nil {
+		return -1
+	}
+	return Micros(*t)
+}
+
 // arguments turns what callers pass into what both drivers take the same way:
 // nil, int64, float64, string and []byte. Booleans become 0 and 1, times their
 // microseconds and the zero time NULL, nil pointers and nil slices of bytes NULL.
