@@ -58,6 +58,7 @@ func TestRoutesThatSayTooLittleDoNotStart(t *testing.T) {
 		"no action":               func(r *route) { r.action = "" },
 		"public with an action":   func(r *route) { r.audience = public },
 		"changes without audit":   func(r *route) { r.audit = "" },
+		"another form of audit":   func(r *route) { r.audit = "x:do" },
 		"the name of another one": func(r *route) { r.id = "me" },
 	} {
 		s := testServer(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,6 +47,17 @@ type route struct {
 }
 
 const defaultBody = 1 << 20
+
+// event is the audit log's name for what the route does, done or denied. Where
+// doing it makes no entry it is the action's name in the same form.
+func (r route) event() string {
+	if r.audit != "" {
+		return r.audit
+	}
+	return strings.ReplaceAll(string(r.action), ":", ".")
+}
+
+var eventForm = regexp.MustCompile(`^[a-z-]+(\.[a-z-]+)+$`)
 
 // call is one request being answered.
 type call struct {
@@ -185,7 +197,7 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 	}
 	if fault.Is(err, fault.Denied) {
 		s.counted.denied.Add(ctx, 1)
-		if auditErr := s.Audit.Record(ctx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: string(r.action), Subject: c.request.PathValue("id"), Outcome: "denied"}); auditErr != nil {
+		if auditErr := s.Audit.Record(ctx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: r.event(), Subject: c.request.PathValue("id"), Outcome: "denied"}); auditErr != nil {
 			return auditErr
 		}
 	}
@@ -204,6 +216,8 @@ func checkRoutes(routes []route, doc *huma.OpenAPI) error {
 			return fmt.Errorf("route %s needs an action, or to be public", r.id)
 		case r.method != http.MethodGet && r.audit == "":
 			return fmt.Errorf("route %s changes things and names no audit event", r.id)
+		case r.audience != public && !eventForm.MatchString(r.event()):
+			return fmt.Errorf("route %s has the audit event %q, which is not of the form thing.done", r.id, r.event())
 		case known[r.id]:
 			return fmt.Errorf("two routes are called %s", r.id)
 		}
