@@ -1,0 +1,192 @@
+package isolation
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// operation is an operation of the API as the model knows it. Each one that
+// docs/openapi.json lists needs a line in operations.
+type operation struct {
+	id, method, path string // as the document has them
+
+	// roles who may do it, as letters; "*": needs no credential.
+	roles string
+	// names is what the path names.
+	names kind
+	// metadata is the classes of canaries that system admins and auditors see of it.
+	metadata string
+	// weight is how often it is done, in comparison; 0 means 10.
+	weight int
+	// make makes a request; nil: one that says nothing and is answered 200.
+	make func(w *world, c *credential, id string) shot
+}
+
+const (
+	dataset  = "numbers"
+	analysis = "means"  // two organisations are enough
+	lonely   = "alone"  // takes five
+	everyone = "SRNAUD" // every role
+	members  = "AUD"
+	staff    = "SRN"
+)
+
+const (
+	ok, created, empty     = http.StatusOK, http.StatusCreated, http.StatusNoContent
+	denied, absent, clash  = http.StatusForbidden, http.StatusNotFound, http.StatusConflict
+	invalid, tooMany, anon = http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusUnauthorized
+)
+
+const datasetText = `dataset: numbers
+columns:
+  - {name: Date, type: date, format: YYYYMMDD, role: business_date}
+  - {name: Client, type: text, role: participant}
+  - {name: Tag, type: text, required: true, max_length: 64}
+  - {name: Note, type: text, max_length: 64}
+  - {name: Value, type: decimal, scale: 2, required: true}
+unique: [Tag]
+cadence: daily
+due: {after_days: 1, at: "12:00", zone: UTC}
+`
+
+const analysisText = `analysis: means
+datasets: [numbers]
+groups: [Tag]
+measures:
+  - {name: Value, function: mean, column: Value, decimals: 1}
+recipients: contributors
+own_value: true
+output:
+  file_name: "output-{date}-{participant}.csv"
+  date_column: Date
+  date_format: YYYYMMDD
+  id_column: YourId
+  own_prefix: Your
+rules: {min_contributors: 2, p_percent: 0, dominance: off}
+quorum: 2
+`
+
+var lonelyText = strings.Replace(strings.Replace(analysisText, "analysis: means", "analysis: alone", 1),
+	"rules: {min_contributors: 2, p_percent: 0, dominance: off}\nquorum: 2\n", "", 1)
+
+var dates = []string{"2026-03-01", "2026-03-02", "2026-03-03"}
+
+// operations has a line for each operation of the API.
+func operations() map[string]*operation {
+	return map[string]*operation{
+		"sign-in":         {roles: "*", weight: 2, make: signIn},
+		"setup":           {roles: "*", weight: 1, make: setup},
+		"list-audit-keys": {roles: "*", weight: 2},
+
+		"list-sessions":   {roles: everyone},
+		"end-session":     {roles: everyone, names: sessions, make: endSession},
+		"me":              {roles: everyone, make: me},
+		"change-password": {roles: everyone, weight: 1, make: changePassword},
+
+		"create-user":    {roles: "SA", metadata: "sp", weight: 14, make: createUser},
+		"list-users":     {roles: "SRA", metadata: "sp", make: listed},
+		"show-user":      {roles: "SRA", names: users, metadata: "sp", weight: 16},
+		"update-user":    {roles: "SA", names: users, metadata: "sp", weight: 14, make: updateUser},
+		"set-password":   {roles: "SA", names: users, metadata: "s", weight: 2, make: setPassword},
+		"add-ssh-key":    {roles: "SA", names: users, metadata: "sk", weight: 14, make: addSSHKey},
+		"list-ssh-keys":  {roles: "SRA", names: users, metadata: "k", weight: 14},
+		"revoke-ssh-key": {roles: "SA", names: sshKeys, make: revokeSSHKey},
+		"create-api-key": {roles: "SA", metadata: "sk", weight: 14, make: createAPIKey},
+		"list-api-keys":  {roles: "SRA", metadata: "k", make: listed},
+		"revoke-api-key": {roles: "SA", names: apiKeys, weight: 14, make: revokeAPIKey},
+
+		"create-organisation": {roles: "S", metadata: "o", weight: 3, make: createOrganisation},
+		"list-organisations":  {roles: "SR", metadata: "o", weight: 5},
+		"show-organisation":   {roles: "SR", names: organisation, metadata: "o"},
+		"verify-organisation": {roles: "S", names: organisation, metadata: "o", weight: 4, make: verifyOrganisation},
+		"create-tenant":       {roles: "S", metadata: "snxo", weight: 8, make: createTenant},
+		"list-tenants":        {roles: "SR", metadata: "snxo", make: listed},
+		"show-tenant":         {roles: "SR", names: tenants, metadata: "snxo"},
+		"update-tenant":       {roles: "S", names: tenants, metadata: "snxo", weight: 6, make: updateTenant},
+		"suspend-tenant":      {roles: "S", names: tenants, metadata: "snxo", weight: 4, make: suspendTenant},
+		"activate-tenant":     {roles: "S", names: tenants, metadata: "snxo", weight: 14, make: activateTenant},
+		"show-onboarding":     {roles: "SR", names: tenants},
+		"offboard-tenant":     {roles: "S", names: tenants, metadata: "s", weight: 8, make: offboardTenant},
+		"hasten-offboarding":  {roles: "S", names: tenants, metadata: "s", weight: 3, make: hastenOffboarding},
+		"keep-tenant":         {roles: "S", names: tenants, metadata: "snxo", weight: 6, make: keepTenant},
+		"show-offboarding":    {roles: "SR", names: tenants, metadata: "s", make: showOffboarding},
+		"show-own-tenant":     {roles: members},
+		"export-tenant":       {roles: "AD", weight: 4},
+
+		"apply-dataset":       {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte(datasetText), yaml: true} }},
+		"list-datasets":       {roles: everyone, weight: 4},
+		"show-dataset":        {roles: everyone, names: datasets, weight: 4},
+		"submit":              {roles: "AU", weight: 12, make: submit},
+		"list-submissions":    {roles: "SRAUD", metadata: "f", weight: 14, make: listed},
+		"show-submission":     {roles: "SRAUD", names: submissions, metadata: "f", weight: 20},
+		"download-submission": {roles: members, names: submissions, weight: 20, make: downloadSubmission},
+		"withdraw-submission": {roles: "AU", names: submissions, weight: 8, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
+		"delete-submission":   {roles: "A", names: submissions, weight: 8, make: deleteSubmission},
+		"list-receipts":       {roles: members, names: submissions, weight: 14},
+		"list-results":        {roles: "SRAUD", metadata: "x", weight: 14, make: listed},
+		"show-result":         {roles: "SRAUD", names: results, metadata: "x", weight: 16},
+		"download-result":     {roles: members, names: results, weight: 20, make: downloadResult},
+
+		"apply-analysis":   {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte(analysisText), yaml: true} }},
+		"list-analyses":    {roles: everyone, weight: 5},
+		"show-analysis":    {roles: everyone, names: analyses, weight: 5},
+		"accept-analysis":  {roles: "A", names: analyses, weight: 10, make: decide},
+		"decline-analysis": {roles: "A", names: analyses, weight: 3, make: decide},
+		"list-acceptances": {roles: "SR", names: analyses, metadata: "s", weight: 4},
+		"start-runs":       {roles: "S", weight: 5, make: startRuns},
+		"list-runs":        {roles: staff, make: learnRuns},
+		"show-run":         {roles: staff, names: runs, metadata: "s"},
+		"show-run-log":     {roles: staff, names: runs},
+		"cancel-run":       {roles: "S", names: runs, weight: 2, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
+		"retry-run":        {roles: "S", names: runs, weight: 2, make: retryRun},
+		"show-manifest":    {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
+
+		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
+		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
+		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},
+	}
+}
+
+// about lets the provider's people say which tenant they mean. What tenants say is
+// for spoof.
+func about(w *world, c *credential) (url.Values, *tenant) {
+	if c == nil || c.tenant != nil || w.chance(30) {
+		return url.Values{}, nil
+	}
+	t := pick(w, w.tenants)
+	return url.Values{"tenant": {pick(w, []string{t.id, t.slug})}}, t
+}
+
+// relaxed adds what an erasure that may be under way can answer.
+func relaxed(t *tenant, want ...int) []int {
+	if t != nil && t.fading {
+		want = append(want, ok, absent, clash)
+	}
+	return want
+}
+
+func listed(w *world, c *credential, _ string) shot {
+	query, t := about(w, c)
+	if w.chance(50) {
+		query.Set("limit", fmt.Sprint(1+w.random.IntN(20)))
+	}
+	return shot{query: query, want: relaxed(t, ok)}
+}
+
+func audit(w *world, c *credential, id string) shot {
+	q := listed(w, c, id)
+	if w.chance(40) { // also about what is another's
+		q.query.Set("subject", pick(w, w.ids[pick(w, []kind{users, apiKeys, submissions, tenants})]))
+	}
+	return q
+}
+
+func me(w *world, c *credential, _ string) shot {
+	return shot{then: func(a *answer) {
+		if c.tenant != nil && a.field("tenant") != c.tenant.id || a.field("credential") != c.id {
+			w.fail("me as %s: got %s", w.who(c), a.body)
+		}
+	}}
+}

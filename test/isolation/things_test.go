@@ -1,0 +1,236 @@
+package isolation
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+func createOrganisation(w *world, _ *credential, _ string) shot {
+	return shot{body: document(map[string]any{"name": w.fresh(nil, owner)}), want: []int{created}, then: func(a *answer) {
+		w.know(organisation, a.field("id"), nil)
+	}}
+}
+
+func verifyOrganisation(w *world, _ *credential, _ string) shot {
+	return shot{body: document(map[string]any{"evidence": "a look at the register"}), want: []int{ok, clash}}
+}
+
+func createTenant(w *world, c *credential, _ string) shot {
+	if len(w.tenants) > 9 || w.chance(40) { // one that there is
+		t := pick(w, w.tenants)
+		want := []int{clash}
+		if t.fading {
+			want = append(want, created)
+			t = w.tenants[0]
+		}
+		return shot{body: document(map[string]any{"slug": t.slug, "name": "again", "organisation": "provider again"}), want: want}
+	}
+	t := w.born()
+	return w.onboard(t, t.canary[owner])
+}
+
+func (w *world) onboard(t *tenant, owned string) shot {
+	body := map[string]any{"slug": t.slug, "name": t.canary[name], "organisation": owned, "external_ids": []string{t.external}, "tier": "platinum", "industry": t.canary[name] + "s"}
+	return shot{body: document(body), want: []int{created}, then: func(a *answer) {
+		t.id, t.organisation = a.field("id"), a.field("organisation")
+		w.shared[owned] = t.organisation
+		w.know(tenants, t.id, t)
+		w.know(organisation, t.organisation, nil)
+		w.ids[tenants] = append(w.ids[tenants], t.slug)
+		w.tenants = append(w.tenants, t)
+	}}
+}
+
+// named is the tenant that an id or slug means.
+func (w *world) named(id string) *tenant {
+	for _, t := range w.tenants {
+		if id == t.id || id == t.slug {
+			return t
+		}
+	}
+	return nil
+}
+
+func updateTenant(w *world, _ *credential, id string) shot {
+	t := w.named(id)
+	if t == nil {
+		return shot{body: document(map[string]any{"name": "nobody"})}
+	}
+	return shot{body: document(map[string]any{"name": w.fresh(t, name), "employees": w.random.IntN(1000)}), want: relaxed(t, ok)}
+}
+
+// turn is a change of a tenant's state, which is a conflict unless it is in one of
+// the states from.
+func (w *world) turn(id string, body any, to string, from ...string) shot {
+	t := w.named(id)
+	q := shot{want: []int{clash}}
+	if body != nil {
+		q.body = document(body)
+	}
+	if t == nil {
+		return q
+	}
+	for _, state := range from {
+		if t.state == state {
+			q.want = []int{ok}
+		}
+	}
+	q.want = relaxed(t, q.want...)
+	q.then = func(*answer) {
+		t.state = to
+		list := w.credentialsOf(t)
+		w.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		for _, c := range list[:min(3, len(list))] {
+			if status, _ := c.standing(""); status != 0 {
+				w.gone(status, c)
+			}
+			c.dead = false // it is the tenant that is in the way
+		}
+	}
+	return q
+}
+
+func suspendTenant(w *world, _ *credential, id string) shot {
+	return w.turn(id, map[string]any{"reason": "a test"}, "suspended", "active")
+}
+
+func activateTenant(w *world, _ *credential, id string) shot {
+	return w.turn(id, nil, "active", "suspended")
+}
+
+func keepTenant(w *world, _ *credential, id string) shot {
+	return w.turn(id, nil, "suspended", "offboarding")
+}
+
+func offboardTenant(w *world, c *credential, id string) shot {
+	t := w.named(id)
+	if t == nil || t.core || w.chance(30) {
+		confirm := "something-else"
+		return shot{body: document(map[string]any{"confirm": confirm}), want: relaxed(t, invalid)}
+	}
+	q := w.turn(id, map[string]any{"confirm": t.slug}, "offboarding", "active", "suspended")
+	then := q.then
+	q.then = func(a *answer) { t.leaver = c; then(a) }
+	return q
+}
+
+func hastenOffboarding(w *world, c *credential, id string) shot {
+	t := w.named(id)
+	switch {
+	case t == nil:
+		return shot{}
+	case t.fading:
+		return shot{want: []int{ok, denied, absent, clash}}
+	case t.state != "offboarding":
+		return shot{want: []int{absent}}
+	case c != nil && t.leaver.person == c.person:
+		return shot{want: []int{denied}}
+	}
+	return shot{then: func(*answer) { t.fading = true }}
+}
+
+func showOffboarding(w *world, _ *credential, id string) shot {
+	if t := w.named(id); t != nil && t.state != "offboarding" {
+		return shot{want: relaxed(t, absent)}
+	}
+	return shot{}
+}
+
+// text is a file of a tenant: mostly a good one, and always full of its canary.
+func (w *world) text(t *tenant, date string) []byte {
+	var b strings.Builder
+	b.WriteString("Date,Client,Tag,Note,Value\n")
+	day, id := strings.ReplaceAll(date, "-", ""), t.external
+	row := func(tag string) {
+		fmt.Fprintf(&b, "%s,%s,%s,%s,%d.%02d\n", day, id, tag, w.fresh(t, content), w.random.IntN(100000), w.random.IntN(100))
+	}
+	row("common")
+	row("other")
+	row(t.canary[content] + "lone")
+	switch w.random.IntN(8) {
+	case 0: // a value that is no number
+		fmt.Fprintf(&b, "%s,%s,more,,%s\n", day, id, t.canary[content])
+	case 1: // a column too many
+		fmt.Fprintf(&b, "%s,%s,more,,1,%s\n", day, id, t.canary[content])
+	case 2: // another's id, known to one tenant alone
+		if id = "nobody"; len(w.tenants) > 3 && t == w.tenants[3] {
+			id = pick(w, w.tenants).external
+			t.typed[id] = true
+		}
+		row("more")
+	case 3:
+		fmt.Fprintf(&b, "%s,%s,common,%s,1\n", day, id, t.canary[content])
+	}
+	return []byte(b.String())
+}
+
+func submit(w *world, c *credential, _ string) shot {
+	if c == nil || c.tenant == nil || len(w.ids[submissions]) > 250 {
+		return shot{query: url.Values{"dataset": {"no-such-set"}, "date": {dates[0]}, "name": {"a.csv"}}, body: []byte("nothing"), want: []int{absent}}
+	}
+	date := pick(w, dates)
+	raw := w.text(c.tenant, date)
+	query := url.Values{"dataset": {dataset}, "date": {date}, "name": {w.fresh(c.tenant, file) + ".csv"}}
+	return shot{query: query, body: raw, want: []int{created}, then: func(a *answer) {
+		w.know(submissions, a.field("id"), c.tenant).bytes = raw
+		c.tenant.claimed = true
+	}}
+}
+
+func downloadSubmission(w *world, c *credential, id string) shot {
+	x := w.things[id]
+	if x != nil && x.deleted {
+		return shot{want: []int{absent}}
+	}
+	return shot{then: func(a *answer) {
+		if x == nil || string(a.body) != string(x.bytes) {
+			w.fail("download-submission %s as %s: got %q, want what was sent", id, w.who(c), a.body)
+		}
+	}}
+}
+
+func deleteSubmission(w *world, _ *credential, id string) shot {
+	return shot{then: func(*answer) {
+		if x := w.things[id]; x != nil {
+			x.deleted = true
+		}
+	}}
+}
+
+func downloadResult(w *world, _ *credential, _ string) shot {
+	return shot{query: url.Values{"format": {pick(w, []string{"csv", "parquet"})}}}
+}
+
+func decide(w *world, _ *credential, _ string) shot {
+	version := w.random.IntN(2)
+	if w.chance(10) {
+		return shot{body: document(map[string]any{"version": 99}), want: []int{absent}}
+	}
+	return shot{body: document(map[string]any{"version": version})}
+}
+
+func startRuns(w *world, _ *credential, _ string) shot {
+	name, want := pick(w, []string{analysis, analysis, analysis, lonely}), created
+	if len(w.ids[runs]) > 25 {
+		name, want = "no-such-analysis", absent
+	}
+	return shot{body: document(map[string]any{"analyses": []string{name}, "date": pick(w, dates)}), want: []int{want}, then: w.learnRuns}
+}
+
+func learnRuns(w *world, _ *credential, _ string) shot { return shot{then: w.learnRuns} }
+
+func retryRun(w *world, _ *credential, _ string) shot {
+	return shot{want: []int{created, clash}, then: func(a *answer) { w.know(runs, a.field("id"), nil) }}
+}
+
+func (w *world) learnRuns(a *answer) {
+	var list struct{ Items []struct{ ID string } }
+	if err := json.Unmarshal(a.body, &list); err != nil {
+		w.fail("runs: got %s: %v", a.body, err)
+	}
+	for _, r := range list.Items {
+		w.know(runs, r.ID, nil)
+	}
+}
