@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,19 @@ func (versionCmd) Run(out *output) error {
 	}
 	out.line("tributary %s (%s, %s/%s)", v.Version, v.Go, v.OS, v.Arch)
 	return nil
+}
+
+//go:generate ../../scripts/licences/collect licences.txt
+
+//go:embed licences.txt
+var licences string
+
+type licencesCmd struct{}
+
+// Run prints the licences of what this program contains.
+func (licencesCmd) Run(out *output) error {
+	_, err := io.WriteString(out.stdout, licences)
+	return err
 }
 
 type helpCmd struct {

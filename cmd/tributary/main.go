@@ -52,6 +52,7 @@ type cli struct {
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 
 	Version    versionCmd    `cmd:"" group:"about" help:"Print the version; tributary --version does too."`
+	Licences   licencesCmd   `cmd:"" group:"about" help:"Print the licences of the software that this program contains."`
 	Completion completionCmd `cmd:"" group:"about" help:"Print a script that completes commands in a shell."`
 	Help       helpCmd       `cmd:"" group:"about" help:"Explain a command, or a topic: exit-codes, environment, output, tokens."`
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
