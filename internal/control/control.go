@@ -53,6 +53,8 @@ type Control struct {
 	mu     sync.Mutex
 	active map[string]bool // sagas that this process is working on
 
+	telling sync.Mutex // held while a tenant's state changes, until policy knows
+
 	// fail is called before each saga step; tests make steps fail with it.
 	fail func(saga, step string) error
 }

@@ -56,7 +56,7 @@ type Admin struct {
 // on, and is erased when the grace has passed. confirm must be its slug.
 func (c *Control) UnscopedOffboard(ctx context.Context, by Admin, idOrSlug, confirm string) (Leaving, error) {
 	now := c.Clock.Now()
-	t, err := c.change(ctx, by.Actor, idOrSlug, "tenant.offboard", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
+	_, err := c.changeState(ctx, by.Actor, idOrSlug, "tenant.offboard", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
 		if confirm != t.Slug {
 			return nil, fault.New(fault.Invalid, "To confirm, give the tenant's slug, %q.", t.Slug)
 		}
@@ -71,13 +71,14 @@ func (c *Control) UnscopedOffboard(ctx context.Context, by Admin, idOrSlug, conf
 			return nil, fmt.Errorf("record offboarding: %w", err)
 		}
 		return map[string]any{"erase_after": after.Format(time.RFC3339)}, nil
+	}, func(id tenant.ID) {
+		c.Policy.EndScopes(id)
+		c.Policy.UnblockTenant(id) // it may have been suspended, and must be able to export
 	})
 	if err != nil {
 		return Leaving{}, err
 	}
-	c.Policy.EndScopes(t.ID)
-	c.Policy.UnblockTenant(t.ID) // it may have been suspended, and must be able to export
-	return c.UnscopedLeaving(ctx, string(t.ID))
+	return c.UnscopedLeaving(ctx, idOrSlug)
 }
 
 // UnscopedHasten shortens the grace to nothing. It takes another person than the
@@ -105,7 +106,7 @@ func (c *Control) UnscopedHasten(ctx context.Context, by Admin, idOrSlug string)
 // UnscopedKeep takes an offboarding back within its grace. The tenant is then
 // suspended, and can be activated.
 func (c *Control) UnscopedKeep(ctx context.Context, by, idOrSlug string) (Tenant, error) {
-	t, err := c.change(ctx, by, idOrSlug, "tenant.offboard.cancel", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
+	return c.changeState(ctx, by, idOrSlug, "tenant.offboard.cancel", func(tx *meta.DB, t *Tenant) (map[string]any, error) {
 		if t.State != Offboarding {
 			return nil, fault.New(fault.Conflict, "The tenant is %s, not offboarding.", t.State)
 		}
@@ -119,11 +120,7 @@ func (c *Control) UnscopedKeep(ctx context.Context, by, idOrSlug string) (Tenant
 		t.State = Suspended
 		_, err := tx.For(t.ID).Exec(ctx, `DELETE FROM offboardings WHERE tenant = $1`, string(t.ID))
 		return nil, err
-	})
-	if err == nil {
-		c.Policy.BlockTenant(t.ID)
-	}
-	return t, err
+	}, c.Policy.BlockTenant)
 }
 
 // Exported records that the tenant took its export.
@@ -188,30 +185,74 @@ func (c *Control) EraseDue(ctx context.Context) error {
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("list due erasures: %w", err)
 	}
+	var failed []error
 	for _, id := range ids {
 		if err := c.erase(ctx, id); err != nil {
-			return fmt.Errorf("erase %s: %w", id, err)
+			failed = append(failed, fmt.Errorf("erase %s: %w", id, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// farewell is the request of an offboarding saga: what the receipt says of the
+// tenant, whose row has gone by then.
+type farewell struct {
+	Slug string `json:"slug"`
 }
 
 func (c *Control) erase(ctx context.Context, id tenant.ID) error {
-	s := &saga{id: c.Clock.ID("sag"), kind: "offboard", tenant: id, request: []byte("{}"), actor: "tributary"}
+	s := &saga{id: c.Clock.ID("sag"), kind: "offboard", tenant: id, actor: "tributary"}
 	c.own(s.id)
 	defer c.disown(s.id)
-	if err := c.DB.Transact(ctx, func(tx *meta.DB) error { return c.begin(ctx, tx, s, nil) }); err != nil {
+	due := false
+	err := c.DB.Transact(ctx, func(tx *meta.DB) error {
+		t, err := c.tenant(ctx, tx, string(id))
+		if err != nil {
+			return err
+		}
+		// Those that were listed before may have been kept while others were erased.
+		if due, err = c.eraseDue(ctx, tx, t); err != nil || !due {
+			return err
+		}
+		if s.request, err = json.Marshal(farewell{t.Slug}); err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		return c.begin(ctx, tx, s, nil)
+	})
+	if err != nil || !due {
 		return err
 	}
 	return c.advance(ctx, s, c.offboardSteps(), false)
 }
 
+// eraseDue reports whether a tenant is to be erased now, and nobody does it yet.
+func (c *Control) eraseDue(ctx context.Context, tx *meta.DB, t Tenant) (bool, error) {
+	if t.State != Offboarding {
+		return false, nil
+	}
+	var due, begun int64
+	if err := tx.For(t.ID).QueryRow(ctx, `SELECT count(*) FROM offboardings WHERE tenant = $1 AND finished_at IS NULL AND erase_after <= $2`,
+		string(t.ID), meta.Micros(c.Clock.Now())).Scan(&due); err != nil {
+		return false, fmt.Errorf("look whether the erasure is due: %w", err)
+	}
+	if err := tx.Unscoped().QueryRow(ctx, `SELECT count(*) FROM sagas WHERE tenant = $1 AND kind = 'offboard'`, string(t.ID)).Scan(&begun); err != nil {
+		return false, fmt.Errorf("find erasure: %w", err)
+	}
+	return due == 1 && begun == 0, nil
+}
+
 // offboardSteps are the steps of a tenant's end. The keys go first: from then on
-// every sealed byte is unreadable wherever a copy of it lies.
+// every sealed byte is unreadable wherever a copy of it lies. The receipt comes
+// last, when nothing of what it says is still to be done.
 func (c *Control) offboardSteps() []step {
 	steps := []step{{
 		name: "keys", do: c.destroyKeys,
-		after: func(s *saga) { c.Policy.BlockTenant(s.tenant); c.ring.Forget(s.tenant) },
+		after: func(s *saga) {
+			c.telling.Lock() // whoever changed its state before has told policy
+			defer c.telling.Unlock()
+			c.Policy.BlockTenant(s.tenant)
+			c.ring.Forget(s.tenant)
+		},
 	}}
 	for _, e := range c.erasers {
 		steps = append(steps, step{name: e.Store, outside: func(ctx context.Context, s *saga) (string, error) {
@@ -219,15 +260,27 @@ func (c *Control) offboardSteps() []step {
 			if err != nil {
 				return "", err
 			}
-			raw, err := json.Marshal(ErasedStore{Store: e.Store, Method: method, Count: count})
-			return string(raw), err
+			return detail(ErasedStore{Store: e.Store, Method: method, Count: count})
 		}})
 	}
-	return append(steps, step{name: "tenant", do: c.eraseRow, after: func(s *saga) {
-		if err := c.DB.Compact(context.Background()); err != nil {
-			c.Log.Error("database not compacted after an erasure", "tenant.id", string(s.tenant), "error", err)
-		}
-	}})
+	return append(steps,
+		step{name: "tenant", do: c.eraseRow},
+		step{name: "compact", outside: func(ctx context.Context, _ *saga) (string, error) {
+			if err := c.DB.Compact(ctx); err != nil {
+				return "", err
+			}
+			return detail(ErasedStore{Store: "database", Method: "compacted: what its files still held of deleted and overwritten rows is gone"})
+		}},
+		step{name: "receipt", do: c.signReceipt})
+}
+
+// detail is how a step records what it erased.
+func detail(e ErasedStore) (string, error) {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return "", fmt.Errorf("encode step: %w", err)
+	}
+	return string(raw), nil
 }
 
 func (c *Control) destroyKeys(ctx context.Context, tx *meta.DB, s *saga) (string, error) {
@@ -236,13 +289,34 @@ func (c *Control) destroyKeys(ctx context.Context, tx *meta.DB, s *saga) (string
 	if err != nil {
 		return "", fmt.Errorf("destroy keys: %w", err)
 	}
-	raw, err := json.Marshal(ErasedStore{Store: "keys", Method: "wrapped vault and pool keys overwritten", Count: n})
-	return string(raw), err
+	return detail(ErasedStore{Store: "keys", Method: "wrapped vault and pool keys overwritten", Count: n})
 }
 
 // eraseRow turns the tenant's row into a tombstone, frees its slug and external
-// ids, and signs the receipt.
+// ids, and blanks what its onboarding was asked with.
 func (c *Control) eraseRow(ctx context.Context, tx *meta.DB, s *saga) (string, error) {
+	t, err := c.tenant(ctx, tx, string(s.tenant))
+	if err != nil {
+		return "", err
+	}
+	n, err := tx.For(t.ID).Exec(ctx, `DELETE FROM external_ids WHERE tenant = $1`, string(t.ID))
+	if err != nil {
+		return "", fmt.Errorf("erase external ids: %w", err)
+	}
+	if _, err := tx.Unscoped().Exec(ctx, `UPDATE sagas SET request = $1, error = '', idempotency_key = NULL WHERE tenant = $2 AND id <> $3`,
+		[]byte("{}"), string(t.ID), s.id); err != nil {
+		return "", fmt.Errorf("erase the request of the onboarding: %w", err)
+	}
+	t.Slug, t.Name, t.State, t.StateReason = "erased-"+string(t.ID), "", Erased, ""
+	t.Industry, t.Revenue, t.Employees, t.IPAllow = "", nil, nil, nil
+	if err := c.save(ctx, tx, "tributary", &t); err != nil {
+		return "", err
+	}
+	return detail(ErasedStore{Store: "tenant", Method: "row reduced to its id; slug, name, figures, external ids and the request that made it erased", Count: n + 1})
+}
+
+// signReceipt ends the offboarding with a signed statement of what the steps did.
+func (c *Control) signReceipt(ctx context.Context, tx *meta.DB, s *saga) (string, error) {
 	t, err := c.tenant(ctx, tx, string(s.tenant))
 	if err != nil {
 		return "", err
@@ -251,36 +325,16 @@ func (c *Control) eraseRow(ctx context.Context, tx *meta.DB, s *saga) (string, e
 	if err != nil {
 		return "", err
 	}
+	var was farewell
+	if err := json.Unmarshal(s.request, &was); err != nil {
+		return "", fmt.Errorf("decode request: %w", err)
+	}
+	stores, err := c.erasedStores(ctx, tx, s)
+	if err != nil {
+		return "", err
+	}
 	now := c.Clock.Now()
-	receipt := Receipt{Statement: "tributary erasure v1", Tenant: t.ID, Slug: t.Slug, Requested: l.RequestedAt, Erased: now}
-	rows, err := tx.Unscoped().Query(ctx, `SELECT detail FROM saga_steps WHERE saga = $1 ORDER BY ord`, s.id)
-	if err != nil {
-		return "", fmt.Errorf("read steps: %w", err)
-	}
-	for rows.Next() {
-		var detail string
-		var e ErasedStore
-		err := rows.Scan(&detail)
-		if err == nil {
-			err = json.Unmarshal([]byte(detail), &e)
-		}
-		if err != nil {
-			rows.Close()
-			return "", fmt.Errorf("read steps: %w", err)
-		}
-		receipt.Stores = append(receipt.Stores, e)
-	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
-		return "", fmt.Errorf("read steps: %w", err)
-	}
-	n, err := tx.For(t.ID).Exec(ctx, `DELETE FROM external_ids WHERE tenant = $1`, string(t.ID))
-	if err != nil {
-		return "", fmt.Errorf("erase external ids: %w", err)
-	}
-	tombstone := ErasedStore{Store: "tenant", Method: "row reduced to its id; slug, name, figures and external ids erased", Count: n + 1}
-	receipt.Stores = append(receipt.Stores, tombstone)
-	body, err := json.Marshal(receipt)
+	body, err := json.Marshal(Receipt{Statement: "tributary erasure v1", Tenant: t.ID, Slug: was.Slug, Requested: l.RequestedAt, Erased: now, Stores: stores})
 	if err != nil {
 		return "", fmt.Errorf("encode receipt: %w", err)
 	}
@@ -288,14 +342,28 @@ func (c *Control) eraseRow(ctx context.Context, tx *meta.DB, s *saga) (string, e
 		meta.Micros(now), body, c.ring.Sign(body), string(t.ID)); err != nil {
 		return "", fmt.Errorf("store receipt: %w", err)
 	}
-	t.Slug, t.Name, t.State, t.StateReason = "erased-"+string(t.ID), "", Erased, ""
-	t.Industry, t.Revenue, t.Employees, t.IPAllow = "", nil, nil, nil
-	if err := c.save(ctx, tx, "tributary", &t); err != nil {
-		return "", err
+	return "", c.Audit.Append(ctx, tx, audit.Entry{Actor: "tributary", Verb: "tenant.erase", Subject: string(t.ID), Outcome: "ok"})
+}
+
+// erasedStores returns what the steps of an erasure recorded.
+func (c *Control) erasedStores(ctx context.Context, tx *meta.DB, s *saga) ([]ErasedStore, error) {
+	rows, err := tx.Unscoped().Query(ctx, `SELECT detail FROM saga_steps WHERE saga = $1 ORDER BY ord`, s.id)
+	if err != nil {
+		return nil, fmt.Errorf("read steps: %w", err)
 	}
-	if err := c.Audit.Append(ctx, tx, audit.Entry{Actor: "tributary", Verb: "tenant.erase", Subject: string(t.ID), Outcome: "ok"}); err != nil {
-		return "", err
+	defer rows.Close()
+	var stores []ErasedStore
+	for rows.Next() {
+		var raw string
+		var e ErasedStore
+		err := rows.Scan(&raw)
+		if err == nil {
+			err = json.Unmarshal([]byte(raw), &e)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read steps: %w", err)
+		}
+		stores = append(stores, e)
 	}
-	raw, err := json.Marshal(tombstone)
-	return string(raw), err
+	return stores, rows.Err()
 }

@@ -233,12 +233,12 @@ func (c *Control) activateNew(ctx context.Context, tx *meta.DB, s *saga) (string
 		return "", fmt.Errorf("activate tenant: %w", err)
 	}
 	details := map[string]any{"slug": t.Slug, "name": t.Name, "organisation": t.Organisation, "tier": t.Tier, "type": t.Type, "external_ids": t.ExternalIDs}
-	for _, chain := range []tenant.ID{"", t.ID} {
-		if err := c.Audit.Append(ctx, tx, audit.Entry{Tenant: chain, Actor: s.actor, Verb: "tenant.create", Subject: string(t.ID), Outcome: "ok", Details: details}); err != nil {
-			return "", err
-		}
+	made := audit.Entry{Tenant: t.ID, Actor: s.actor, Verb: "tenant.create", Subject: string(t.ID), Outcome: "ok", Details: details}
+	if err := c.Audit.Append(ctx, tx, made); err != nil {
+		return "", err
 	}
-	return "", nil
+	made.Tenant, made.Details = "", lasting(details)
+	return "", c.Audit.Append(ctx, tx, made)
 }
 
 // WrappedKey implements keys.Store: it returns a tenant's wrapped key if the row

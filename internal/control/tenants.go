@@ -359,7 +359,7 @@ func (c *Control) insertExternalIDs(ctx context.Context, tx *meta.DB, id tenant.
 }
 
 // change loads a tenant, lets f change it and saves it with an audit entry in
-// the provider's chain and the tenant's own.
+// the tenant's chain, and one in the provider's with what may outlive the tenant.
 func (c *Control) change(ctx context.Context, by, idOrSlug, verb string, f func(*meta.DB, *Tenant) (map[string]any, error)) (Tenant, error) {
 	var t Tenant
 	err := c.DB.Transact(ctx, func(tx *meta.DB) error {
@@ -380,40 +380,65 @@ func (c *Control) change(ctx context.Context, by, idOrSlug, verb string, f func(
 		if err := c.Audit.Append(ctx, tx, audit.Entry{Tenant: t.ID, Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: details}); err != nil {
 			return err
 		}
-		return c.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: details})
+		return c.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: lasting(details)})
 	})
 	return t, err
+}
+
+// changeState is change for what policy remembers of tenants: it is told in the
+// order of the commits, or two that change a tenant at once could leave it with
+// the state that the database has not.
+func (c *Control) changeState(ctx context.Context, by, idOrSlug, verb string, f func(*meta.DB, *Tenant) (map[string]any, error), tell func(tenant.ID)) (Tenant, error) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	t, err := c.change(ctx, by, idOrSlug, verb, f)
+	if err == nil {
+		tell(t.ID)
+	}
+	return t, err
+}
+
+// lasting is what the provider's chain, which is not sealed with the tenant's key,
+// keeps of an act's details: opaque ids and fixed words. Of the rest it says only
+// which fields there were; what they were is in the tenant's own chain.
+func lasting(details map[string]any) map[string]any {
+	if len(details) == 0 {
+		return nil
+	}
+	kept, fields := map[string]any{}, []string{}
+	for name, value := range details {
+		switch name {
+		case "tier", "type", "erase_after", "organisation":
+			kept[name] = value
+		}
+		fields = append(fields, name)
+	}
+	slices.Sort(fields)
+	kept["fields"] = fields
+	return kept
 }
 
 // UnscopedSuspend blocks a tenant's use at once: open sessions, uploads and
 // downloads end. Its data stays.
 func (c *Control) UnscopedSuspend(ctx context.Context, by, idOrSlug, reason string) (Tenant, error) {
-	t, err := c.change(ctx, by, idOrSlug, "tenant.suspend", func(_ *meta.DB, t *Tenant) (map[string]any, error) {
+	return c.changeState(ctx, by, idOrSlug, "tenant.suspend", func(_ *meta.DB, t *Tenant) (map[string]any, error) {
 		if t.State != Active {
 			return nil, fault.New(fault.Conflict, "The tenant is %s, so it cannot be suspended.", t.State)
 		}
 		t.State, t.StateReason = Suspended, reason
 		return map[string]any{"reason": reason}, nil
-	})
-	if err == nil {
-		c.Policy.BlockTenant(t.ID)
-	}
-	return t, err
+	}, c.Policy.BlockTenant)
 }
 
 // UnscopedActivate lets a suspended tenant be used again.
 func (c *Control) UnscopedActivate(ctx context.Context, by, idOrSlug string) (Tenant, error) {
-	t, err := c.change(ctx, by, idOrSlug, "tenant.activate", func(_ *meta.DB, t *Tenant) (map[string]any, error) {
+	return c.changeState(ctx, by, idOrSlug, "tenant.activate", func(_ *meta.DB, t *Tenant) (map[string]any, error) {
 		if t.State != Suspended {
 			return nil, fault.New(fault.Conflict, "The tenant is %s, so it cannot be activated.", t.State)
 		}
 		t.State, t.StateReason = Active, ""
 		return nil, nil
-	})
-	if err == nil {
-		c.Policy.UnblockTenant(t.ID)
-	}
-	return t, err
+	}, c.Policy.UnblockTenant)
 }
 
 // Claim records, once, that the tenant's data or its own administration has
