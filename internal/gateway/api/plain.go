@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,38 +89,4 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	text(w, http.StatusOK, "ready\n")
-}
-
-//go:embed docs.html
-var docsTemplate string
-
-// docsPage is the API's documentation, made on the server and without scripts.
-func (s *server) docsPage() (string, error) {
-	type entry struct {
-		ID, Method, Path, Summary, Action, Audience, Curl string
-	}
-	t, err := template.New("docs").Parse(docsTemplate)
-	if err != nil {
-		return "", err
-	}
-	groups := map[string][]entry{}
-	var order []string
-	for _, r := range s.routes {
-		group := strings.Split(r.path, "/")[1]
-		if groups[group] == nil {
-			order = append(order, group)
-		}
-		curl := "curl -H \"Authorization: Bearer $TRIBUTARY_TOKEN\" "
-		if r.audience == public {
-			curl = "curl "
-		}
-		if r.method != http.MethodGet {
-			curl += "-X " + r.method + " "
-		}
-		groups[group] = append(groups[group], entry{ID: r.id, Method: r.method, Path: "/api/v1" + r.path, Summary: r.summary, Action: string(r.action),
-			Audience: string(r.audience), Curl: curl + "\"$TRIBUTARY_SERVER/api/v1" + r.path + "\""})
-	}
-	var b strings.Builder
-	err = t.Execute(&b, map[string]any{"Order": order, "Groups": groups, "Description": description, "Version": s.Version})
-	return b.String(), err
 }
