@@ -234,7 +234,8 @@ func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *API
 }
 
 // endProviderMade ends what the provider made for a tenant when its first admin
-// signs in: keys, and the other people's passwords and sessions.
+// signs in: keys, and the other people's passwords and sessions. The people stay,
+// so that the admin can give them passwords of its own.
 func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User) ([]string, error) {
 	var ended []string
 	keys, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
@@ -270,7 +271,6 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		if err != nil {
 			return nil, err
 		}
-		ended = append(ended, u.ID)
 		ended = append(ended, sessions...)
 	}
 	return ended, nil

@@ -64,9 +64,11 @@ func TestTheProvidersCredentialsEndAtTheFirstSignIn(t *testing.T) {
 		if err := w.SetPassword(ctx, admin, worker.ID, changed); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := w.signIn(t, worker.Login(), changed); err != nil {
-			t.Errorf("the worker with a password from its own admin: %v", err)
+		again, _, err := w.signIn(t, worker.Login(), changed)
+		if err != nil {
+			t.Fatalf("the worker with a password from its own admin: %v", err)
 		}
+		w.scope(t, again)
 	})
 }
 
