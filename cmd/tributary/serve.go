@@ -40,7 +40,7 @@ type listening struct {
 	ACME        []string      `name:"acme" placeholder:"HOST" env:"TRIBUTARY_ACME" help:"Get certificates for these host names from Let's Encrypt."`
 	BehindProxy []string      `placeholder:"CIDR" env:"TRIBUTARY_BEHIND_PROXY" help:"Proxies that end TLS before the server and set X-Forwarded-For."`
 	Sandbox     string        `enum:"strict,reduced" default:"strict" env:"TRIBUTARY_SANDBOX" help:"How far children are shut in: ${enum}. There is no off."`
-	Workers     int           `default:"2" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
+	Workers     int           `default:"3" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
 	Wait        bool          `help:"Wait while another server has the data, instead of failing."`
 	LogFormat   string        `enum:"text,json" default:"text" env:"TRIBUTARY_LOG_FORMAT" help:"${enum}."`
 	Drain       time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`

@@ -65,7 +65,7 @@ func New(cfg Config) *Analyses {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &Analyses{Config: cfg, parsed: map[versionKey]*definition.Definition{}}
-	cfg.Jobs.Handle(runKind, job.Handler{Timeout: runTimeout, Do: a.do, Failed: a.runFailed})
+	cfg.Jobs.Handle(runKind, job.Handler{Timeout: runTimeout, Yields: true, Do: a.do, Failed: a.runFailed})
 	return a
 }
 

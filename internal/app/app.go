@@ -51,7 +51,7 @@ type Config struct {
 	BehindProxy []netip.Prefix
 	// Sandbox is the level that children must have; empty: strict.
 	Sandbox sandbox.Level
-	// Workers is how many jobs run at once; 0 means 2.
+	// Workers is how many jobs run at once; 0 means 3.
 	Workers int
 	// Grace is how long an offboarded tenant can still be kept; 0 means 30 days.
 	Grace time.Duration

@@ -27,7 +27,7 @@ import (
 //
 //	queued -> running -> succeeded
 //	   ^         |-----> failed      (no attempts left, or retrying cannot help)
-//	   |---------|       (lease lost, or a fault that may pass)
+//	   |---------|       (lease lost, a fault that may pass, or postponed)
 //	queued or running -> cancelled
 type State string
 
@@ -47,7 +47,8 @@ func (s State) Done() bool { return s == Succeeded || s == Failed || s == Cancel
 type Config struct {
 	DB    *meta.DB
 	Clock clock.Clock
-	// Workers is how many jobs run at once; 0 means 2.
+	// Workers is how many jobs run at once; 0 means 3. The last that is free is
+	// kept for tenants that have none, and for kinds that do not yield.
 	Workers int
 	// Lease is how long a job may go without a sign of life before another
 	// worker takes it; 0 means 30 s.
@@ -80,8 +81,12 @@ type Handler struct {
 	// Concurrency is how many jobs of this kind run at once; 0 means no limit
 	// but the queue's.
 	Concurrency int
+	// Yields keeps the kind from taking the last free worker while it has one,
+	// as no tenant does.
+	Yields bool
 	// Do does the job. It ends with Job.Finish, or with an error: faults that
-	// may pass (unavailable, storage-full, throttled, internal) are tried again.
+	// may pass (unavailable, storage-full, throttled, internal) are tried again,
+	// and with Postpone as often as it takes.
 	Do func(ctx context.Context, j *Job) error
 	// Failed records the end of a job that will not be tried again, in the
 	// transaction that ends it. It may be called for a job that never ran.
@@ -91,7 +96,7 @@ type Handler struct {
 // New makes a queue. Handle registers what it can do; Run does it.
 func New(cfg Config) *Queue {
 	if cfg.Workers == 0 {
-		cfg.Workers = 2
+		cfg.Workers = 3
 	}
 	if cfg.Lease == 0 {
 		cfg.Lease = 30 * time.Second

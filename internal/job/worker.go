@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +24,18 @@ var (
 	errShutdown        = errors.New("the server is shutting down")
 	errLeaseLost       = errors.New("another worker has the job")
 )
+
+// pause is how long postponed jobs wait before one of them is looked at again.
+const pause = 15 * time.Second
+
+// Postpone makes an error that ends an attempt without counting it: for now
+// nothing of the job's kind can be done for its tenant. All that the tenant has
+// queued of the kind waits for a pause.
+func Postpone(cause error) error { return &postponed{cause} }
+
+type postponed struct{ error }
+
+func (p *postponed) Unwrap() error { return p.error }
 
 // Job is one attempt at a piece of work. The queue makes it, a handler has it
 // for as long as Do runs, and its lease names it in the database.
@@ -168,7 +183,7 @@ func (q *Queue) once(ctx context.Context) (bool, error) {
 // next takes the next job: of the tenant that was served longest ago, its
 // oldest. It returns nil if there is none that may run now.
 func (q *Queue) next(ctx context.Context) (*Job, error) {
-	kinds := q.free()
+	kinds, full := q.free()
 	if len(kinds) == 0 {
 		return nil, nil
 	}
@@ -191,10 +206,17 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 		for _, k := range kinds {
 			args = append(args, k)
 		}
+		others := ""
+		if len(full) > 0 {
+			others = ` AND j.tenant NOT IN (` + meta.Placeholders(len(args)+1, len(full)) + `)`
+			for _, t := range full {
+				args = append(args, string(t))
+			}
+		}
 		var id string
 		err := tx.Unscoped().QueryRow(ctx, `
 			SELECT j.id FROM jobs j LEFT JOIN job_turns t ON t.tenant = j.tenant
-			WHERE j.state = 'queued' AND j.run_after <= $1 AND j.kind IN (`+meta.Placeholders(2, len(kinds))+`)
+			WHERE j.state = 'queued' AND j.run_after <= $1 AND j.kind IN (`+meta.Placeholders(2, len(kinds))+`)`+others+`
 			ORDER BY COALESCE(t.served_at, 0), j.run_after, j.created_at, j.id LIMIT 1`, args...).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -228,21 +250,27 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 	return taken, nil
 }
 
-// free lists the kinds that may run one more job.
-func (q *Queue) free() []string {
+// free lists the kinds that may run one more job, and the tenants that may not:
+// the last free worker is for those that have none.
+func (q *Queue) free() (kinds []string, full []tenant.ID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	busy := map[string]int{}
+	busy, has := map[string]int{}, map[tenant.ID]bool{}
 	for _, j := range q.running {
 		busy[j.Kind]++
+		has[j.Tenant] = true
 	}
-	var kinds []string
+	last := len(q.running) >= q.cfg.Workers-1
 	for kind, h := range q.handlers {
-		if h.Concurrency == 0 || busy[kind] < h.Concurrency {
+		if (h.Concurrency == 0 || busy[kind] < h.Concurrency) && !(last && h.Yields && busy[kind] > 0) {
 			kinds = append(kinds, kind)
 		}
 	}
-	return kinds
+	delete(has, "") // the provider yields by kind
+	if last {
+		full = slices.Collect(maps.Keys(has))
+	}
+	return kinds, full
 }
 
 // reclaim puts jobs back whose worker gave no sign of life, or ends those that
@@ -320,7 +348,11 @@ func (q *Queue) do(j *Job) {
 	if err == nil || errors.Is(err, errLeaseLost) || j.finished {
 		return
 	}
-	q.log.WarnContext(ctx, "job attempt failed", "job", j.ID, "kind", j.Kind, "subject", j.Subject,
+	level, what := slog.LevelWarn, "job attempt failed"
+	if later := (*postponed)(nil); errors.As(err, &later) {
+		level, what = slog.LevelInfo, "job postponed"
+	}
+	q.log.Log(ctx, level, what, "job", j.ID, "kind", j.Kind, "subject", j.Subject,
 		"tenant.id", string(j.Tenant), "attempt", j.Attempt, "error", err)
 	record := context.WithoutCancel(ctx)
 	if err := q.db.Transact(record, func(tx *meta.DB) error {
@@ -353,6 +385,10 @@ func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, no
 	if j.cancelled {
 		cause = errCancelRequested
 	}
+	var later *postponed
+	if errors.As(cause, &later) {
+		return q.postpone(ctx, tx, j, cause, now)
+	}
 	shutdown := errors.Is(cause, errShutdown)
 	again := shutdown
 	switch fault.KindOf(cause) {
@@ -375,6 +411,22 @@ func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, no
 		string(Queued), attempts, meta.Micros(after), string(fault.KindOf(cause)), cause.Error(), j.ID)
 	if err != nil {
 		return fmt.Errorf("put job %s back: %w", j.ID, err)
+	}
+	return nil
+}
+
+// postpone puts a job back, the attempt not counted, and lets the tenant's others
+// of its kind wait as long: one look at a time is enough to see whether it is over.
+func (q *Queue) postpone(ctx context.Context, tx *meta.DB, j *Job, cause error, now time.Time) error {
+	after := meta.Micros(now.Add(pause))
+	if _, err := tx.Unscoped().Exec(ctx, `
+		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5 WHERE id = $6`,
+		string(Queued), j.Attempt-1, after, string(fault.KindOf(cause)), cause.Error(), j.ID); err != nil {
+		return fmt.Errorf("postpone job %s: %w", j.ID, err)
+	}
+	if _, err := tx.Unscoped().Exec(ctx, `UPDATE jobs SET run_after = $1 WHERE state = 'queued' AND tenant = $2 AND kind = $3 AND run_after < $1`,
+		after, string(j.Tenant), j.Kind); err != nil {
+		return fmt.Errorf("postpone jobs of %s: %w", j.Tenant, err)
 	}
 	return nil
 }
