@@ -81,7 +81,7 @@ func operations() map[string]*operation {
 		"list-audit-keys": {roles: "*", weight: 2},
 
 		"list-sessions":   {roles: everyone},
-		"end-session":     {roles: everyone, names: sessions, make: endSession},
+		"end-session":     {roles: everyone, names: sessions, weight: 16, make: endSession},
 		"me":              {roles: everyone, make: me},
 		"change-password": {roles: everyone, weight: 1, make: changePassword},
 
