@@ -43,7 +43,7 @@ func (w *world) killed(random *rand.Rand) {
 	w.t.Helper()
 	ctx, end := context.WithCancel(w.ctx)
 	wait := w.load(ctx)
-	pause(w.ctx, time.Duration(50+random.IntN(900))*time.Millisecond)
+	pause(w.ctx, time.Duration(50+random.IntN(1200))*time.Millisecond)
 	w.server.Kill()
 	end()
 	wait()

@@ -111,11 +111,11 @@ func (w *world) send(ctx context.Context, random *rand.Rand) error {
 	backlog := len(w.open)
 	p := w.parties[w.day%2]
 	day := date(w.day / 2)
-	if backlog < 8 {
+	if backlog < 4 {
 		w.day++
 	}
 	w.mu.Unlock()
-	if backlog >= 8 {
+	if backlog >= 4 {
 		pause(ctx, 10*time.Millisecond)
 		return nil
 	}
