@@ -276,6 +276,11 @@ func (w *world) search(op *operation, c *credential, id string, a *answer) {
 			w.fail("%s %s as %s: the answer (%d) has the canary %s (class %c) of %s: %.400s", op.id, id, w.who(c), a.status, found, w.class[found], of.slug, a.body)
 		}
 	}
+	for _, of := range w.tenants {
+		if (c == nil || c.tenant != of) && bytes.Contains(text.Bytes(), []byte(of.number)) {
+			w.fail("%s %s as %s: the answer (%d) has the number that %s sent: %.400s", op.id, id, w.who(c), a.status, of.slug, text.Bytes())
+		}
+	}
 	for _, secret := range w.secrets {
 		if bytes.Contains(text.Bytes(), []byte(secret)) {
 			w.fail("%s %s as %s: the answer repeats a secret: %.300s", op.id, id, w.who(c), a.body)

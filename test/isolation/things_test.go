@@ -144,7 +144,7 @@ func (w *world) text(t *tenant, date string) []byte {
 	b.WriteString("Date,Client,Tag,Note,Value\n")
 	day, id := strings.ReplaceAll(date, "-", ""), t.external
 	row := func(tag string) {
-		fmt.Fprintf(&b, "%s,%s,%s,%s,%d.%02d\n", day, id, tag, w.fresh(t, content), w.random.IntN(100000), w.random.IntN(100))
+		fmt.Fprintf(&b, "%s,%s,%s,%s,%s.%02d\n", day, id, tag, w.fresh(t, content), t.number, w.random.IntN(100))
 	}
 	row("common")
 	row("other")

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"tributary/internal/meta"
 )
 
 // kind is a kind of thing that has an id.
@@ -38,6 +40,7 @@ const (
 type tenant struct {
 	id, slug, organisation string
 	external               string
+	number                 string // of ten digits: what it sends to the cells of all
 	state                  string // active, suspended, offboarding
 	fading                 bool
 	claimed                bool
@@ -173,6 +176,7 @@ func (w *world) born() *tenant {
 		t.canary[c], w.owner[text], w.class[text] = text, t, c
 	}
 	t.slug, t.external = t.canary[slug], t.canary[external]
+	t.number = fmt.Sprint(1e9 + w.random.Int64N(9e9))
 	return t
 }
 
@@ -243,4 +247,43 @@ func (w *world) until(what string, done func() bool) {
 			w.t.Fatalf("seed %d: %s does not come", w.seed, what)
 		}
 	}
+}
+
+// dump is every row of a PostgreSQL database, as text.
+func (w *world) dump() []byte {
+	w.t.Helper()
+	db, err := meta.Open(w.t.Context(), meta.Config{URL: w.s.database})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	column := func(query string) []string {
+		rows, err := db.Unscoped().Query(w.t.Context(), query)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer rows.Close()
+		var list []string
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil {
+				w.t.Fatal(err)
+			}
+			list = append(list, text)
+		}
+		if err := rows.Err(); err != nil {
+			w.t.Fatal(err)
+		}
+		return list
+	}
+	var all []string
+	tables := column(`SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()`)
+	for _, table := range tables {
+		all = append(all, column(`SELECT x::text FROM `+table+` x`)...)
+	}
+	if text := strings.Join(all, "\n"); len(tables) > 10 && strings.Contains(text, w.tenants[0].slug) {
+		return []byte(text)
+	}
+	w.fail("the dump of %d tables has not what is known to be there", len(tables))
+	return nil
 }
