@@ -178,6 +178,9 @@ func rows(n int, list ...string) string {
 	return text
 }
 
+// patience is how long anything may take before a test gives up.
+const patience = time.Minute
+
 // turn runs the queue until done says so.
 func (b *bench) turn(t *testing.T, done func() bool) {
 	t.Helper()
@@ -192,8 +195,10 @@ func (b *bench) turn(t *testing.T, done func() bool) {
 	}()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !done() {
-		<-tick.C
+	for end := time.Now().Add(patience); !done(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the queue is not where it should be after ", patience)
+		}
 	}
 }
 

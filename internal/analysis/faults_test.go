@@ -65,8 +65,12 @@ func (b *bench) caught(t *testing.T, step func() (done bool)) {
 	b.turn(t, func() bool {
 		switch {
 		case pid == 0:
-			if found := confined(t); found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
-				pid = found
+			for found := 0; pid == 0; found = confined(t) { // without a pause, since children are quick
+				if found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
+					pid = found
+				} else if idle() {
+					t.Fatal("no child was caught")
+				}
 			}
 		case !done:
 			if done = step(); done {
@@ -89,7 +93,7 @@ func (b *bench) ready(t *testing.T) {
 	b.decide(t, analysis.Accepted, 0, 1)
 	for n := range b.tenants {
 		var list []string
-		for i := range 5_000 {
+		for i := range 30_000 {
 			list = append(list, fmt.Sprintf("tag %d,x,%d", i, i+n))
 		}
 		b.send(t, n, "Date,ClientID,Tag1,Tag2,Value\n"+fmt.Sprintf("20220923,%06d,", n+1)+
@@ -252,13 +256,18 @@ func TestACrashBetweenSealingAndTheCommit(t *testing.T) {
 		cfg, stores := b.Config, b.Vault.Config
 		stores.Blobs = d
 		cfg.Vault = vault.New(stores)
+		cfg.Jobs = job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Poll: 5 * time.Millisecond, Drain: time.Minute})
 		dead.Analyses = analysis.New(cfg)
 		r := dead.start(t)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- dead.jobs.Run(ctx) }()
-		<-d.reached
-		stop()
+		go func() { ended <- cfg.Jobs.Run(ctx) }()
+		select {
+		case <-d.reached:
+		case <-time.After(patience):
+			t.Fatal("the results are not sealed")
+		}
+		stop() // it takes no other job, and finishes this one if it can
 		b.want(t, r.ID, analysis.RunRunning)
 		b.nothing(t, r)
 

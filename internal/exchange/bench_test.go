@@ -161,6 +161,9 @@ func (b *bench) count(t *testing.T, table string) int64 {
 	return n
 }
 
+// patience is how long anything may take before a test gives up.
+const patience = time.Minute
+
 // turn runs the queue until done says so.
 func (b *bench) turn(t *testing.T, done func() bool) {
 	t.Helper()
@@ -175,8 +178,10 @@ func (b *bench) turn(t *testing.T, done func() bool) {
 	}()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !done() {
-		<-tick.C
+	for end := time.Now().Add(patience); !done(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the queue is not where it should be after ", patience)
+		}
 	}
 }
 

@@ -59,15 +59,19 @@ func (b *bench) caught(t *testing.T, do func(pid int)) {
 	pid := 0
 	idle := b.idle(t)
 	b.turn(t, func() bool {
-		if pid == 0 {
-			if found := confined(t); found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
-				pid = found
-				do(pid)
-				_ = unix.Kill(pid, unix.SIGCONT) // unless it is gone
-			}
-			return false
+		if pid != 0 {
+			return idle()
 		}
-		return idle()
+		for found := 0; pid == 0; found = confined(t) { // without a pause, since children are quick
+			if found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
+				pid = found
+			} else if idle() {
+				t.Fatal("no child was caught")
+			}
+		}
+		do(pid)
+		_ = unix.Kill(pid, unix.SIGCONT) // unless it is gone
+		return false
 	})
 	if err := unix.Kill(pid, 0); err == nil {
 		t.Errorf("child %d lives on", pid)
