@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"tributary/client"
@@ -30,6 +31,7 @@ type file struct {
 	party *servertest.Party
 	date  string
 	sum   [32]byte
+	good  bool // nothing is wrong with it
 }
 
 type delivered struct {
@@ -69,7 +71,7 @@ func (l *ledger) size() string {
 }
 
 func (w *world) toldFile(p *servertest.Party, sent client.Submission, date, text string) {
-	f := file{p, date, sha256.Sum256([]byte(text))}
+	f := file{p, date, sha256.Sum256([]byte(text)), !strings.Contains(text, bad)}
 	w.told(func() { w.files[sent.ID] = f }, func(w *world) error { return w.checkFile(sent.ID, f) })
 }
 
