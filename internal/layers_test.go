@@ -82,8 +82,8 @@ var banned = []ban{
 // allowed lists the uses of what is banned that are right where they are: the
 // file below internal/, the call, the reason.
 var allowed = []exception{
+	{"gateway/api/deadlines.go", "time.Now", "a connection's deadline is in the kernel's time"},
 	{"gateway/api/exchange.go", "time.Now", "a connection's deadline is in the kernel's time"},
-	{"gateway/api/export.go", "time.Now", "a connection's deadline is in the kernel's time"},
 	{"meta/postgres.go", "time.Now", "bounds a wait for other programs' transactions to end"},
 	{"meta/transact.go", "rand.N", "spreads the retries of refused transactions; nothing that is kept depends on it"},
 	{"query/duckdb/duckdb.go", "time.Now", "measures itself in a child that no test's clock reaches"},

@@ -156,7 +156,7 @@ func (a *Accounts) record(ctx context.Context, tx *meta.DB, id tenant.ID, provid
 	if !provider || id == "" {
 		return nil
 	}
-	e.Tenant = ""
+	e.Tenant, e.Details = "", nil // they name people, and the provider's chain outlives the tenant
 	return a.Audit.Append(ctx, tx, e)
 }
 

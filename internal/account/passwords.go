@@ -106,12 +106,12 @@ func (a *Accounts) lockSubjects(login string, addr netip.Addr) map[string]int64 
 		mac.Write([]byte(kind + "\x00" + s))
 		return kind + ":" + hex.EncodeToString(mac.Sum(nil)[:16])
 	}
-	return map[string]int64{digest("login", login): freeFailures, digest("address", network(addr)): 4 * freeFailures}
+	return map[string]int64{digest("login", login): freeFailures, digest("address", Network(addr)): 4 * freeFailures}
 }
 
-// network is what one person can change at will: all of an IPv4 address, the
+// Network is what one person can change at will: all of an IPv4 address, the
 // first 64 bits of an IPv6 one.
-func network(addr netip.Addr) string {
+func Network(addr netip.Addr) string {
 	addr = addr.Unmap()
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {

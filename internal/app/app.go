@@ -286,13 +286,18 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err != nil {
 		return fmt.Errorf("make API: %w", err)
 	}
-	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	// How long an answer may take to be taken is set with each part of it.
+	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: api.BodyTime, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, HTTP2: &http.HTTP2Config{WriteByteTimeout: api.Stall},
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
 	// Nothing is being written yet, so whatever is unfinished was cut off.
 	if _, err := s.blobs.Sweep(ctx, 0); err != nil {
 		return fmt.Errorf("sweep object store: %w", err)
 	}
 	if err := s.control.LoadBlocked(ctx); err != nil {
+		return err
+	}
+	if err := api.ForgetUnanswered(ctx, s.db); err != nil {
 		return err
 	}
 	if err := s.jobs.Recover(ctx); err != nil {

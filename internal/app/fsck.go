@@ -7,7 +7,6 @@ import (
 
 	"tributary/internal/audit"
 	"tributary/internal/control"
-	"tributary/internal/fault"
 	"tributary/internal/tenant"
 	"tributary/internal/vault"
 )
@@ -119,8 +118,5 @@ func SetupLink(ctx context.Context, c Config) (token string, expires time.Time, 
 		token, expires, err = s.accounts.SetupLink(ctx)
 		return err
 	})
-	if fault.Is(err, fault.Conflict) && token == "" {
-		return "", expires, err
-	}
 	return token, expires, err
 }

@@ -21,7 +21,7 @@ import (
 func (c *Config) tls() bool { return c.CertFile != "" || len(c.ACME) > 0 }
 
 // listen opens the listener. Without TLS it binds loopback only, unless a proxy
-// stands before it.
+// stands before it, and then it lets in nobody else.
 func (a *App) listen(ctx context.Context) error {
 	c := a.cfg
 	host, _, err := net.SplitHostPort(c.HTTP)
@@ -39,6 +39,7 @@ func (a *App) listen(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "Cannot listen on %s: %v.", c.HTTP, errors.Unwrap(err))
 	}
+	listener = newGuard(listener, c)
 	if config != nil {
 		listener = tls.NewListener(listener, config)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
@@ -28,6 +29,11 @@ type telemetry struct {
 	stops   []func(context.Context) error
 }
 
+// ours keeps of what HTTP is measured by what we choose. The server's name is what
+// the client sends as Host, and each would be a series of its own.
+var ours = sdkmetric.NewView(sdkmetric.Instrument{Name: "http.server.*"}, sdkmetric.Stream{AttributeFilter: attribute.NewAllowKeysFilter(
+	semconv.HTTPRequestMethodKey, semconv.HTTPResponseStatusCodeKey, semconv.HTTPRouteKey, semconv.URLSchemeKey)})
+
 func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
 	about, err := resource.New(ctx, resource.WithAttributes(semconv.ServiceName("tributary"), semconv.ServiceVersion(c.Version)))
 	if err != nil {
@@ -39,7 +45,7 @@ func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export metrics: %w", err)
 	}
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about))
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about), sdkmetric.WithView(ours))
 	t := &telemetry{metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), meter: meters.Meter("tributary"), stops: []func(context.Context) error{meters.Shutdown}}
 	otel.SetMeterProvider(meters)
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {

@@ -92,9 +92,6 @@ func (s *server) dataset(ctx context.Context, _ *call, i *versioned) (*out[clien
 	})
 }
 
-// stall is how long a transfer may stand still before it is ended.
-const stall = time.Minute
-
 // upload is a request whose body is a file, read as it comes in.
 type upload struct {
 	Dataset string `query:"dataset" required:"true" maxLength:"100"`
@@ -123,7 +120,7 @@ type steady struct {
 
 func (t *steady) Read(p []byte) (int, error) {
 	// Without a deadline (a test's recorder has none) the transfer is only less well guarded.
-	_ = t.control.SetReadDeadline(time.Now().Add(stall))
+	_ = t.control.SetReadDeadline(time.Now().Add(Stall))
 	return t.r.Read(p)
 }
 
@@ -328,12 +325,10 @@ func (s *server) download(r io.ReadCloser, size int64, name, kind string) *huma.
 		w.Header().Set("Content-Type", kind)
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-		control := http.NewResponseController(w)
 		buffer := make([]byte, 256<<10)
 		for {
 			n, err := r.Read(buffer)
 			if n > 0 {
-				_ = control.SetWriteDeadline(time.Now().Add(stall))
 				if _, err := w.Write(buffer[:n]); err != nil {
 					return // the client is gone
 				}

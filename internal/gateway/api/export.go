@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -43,7 +42,7 @@ func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.Stream
 		req, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", "application/x-tar")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+profile.Slug+`-export.tar"`)
-		x := &exporter{server: s, ctx: ctx, scope: scope, tar: tar.NewWriter(&patient{w, http.NewResponseController(w)})}
+		x := &exporter{server: s, ctx: ctx, scope: scope, tar: tar.NewWriter(w)}
 		err := x.all(profile.Slug)
 		if err == nil {
 			err = x.tar.Close()
@@ -56,17 +55,6 @@ func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.Stream
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil
-}
-
-// patient ends a transfer that stands still.
-type patient struct {
-	w       io.Writer
-	control *http.ResponseController
-}
-
-func (p *patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(stall))
-	return p.w.Write(b)
 }
 
 func (x *exporter) all(slug string) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -34,7 +35,8 @@ type answer struct {
 // remembered answers a POST with an Idempotency-Key: the first request is done
 // and its answer kept for a day; the same request again gets that answer, and
 // another one with the same key a Conflict. Answers with secrets are not kept:
-// then the same request again is a Conflict that says so.
+// then the same request again is a Conflict that says so. What was begun goes on
+// if the client leaves, or its next request would get the answer that nobody waited.
 func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Context)) {
 	req, w := humago.Unwrap(hc)
 	ctx := hc.Context()
@@ -48,10 +50,17 @@ func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Co
 		limit = defaultBody
 	}
 	body, err := io.ReadAll(io.LimitReader(req.Body, limit+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p := problemOf(fault.Wrap(fault.TimedOut, err, "The request did not arrive within %.0f s.", BodyTime.Seconds()), noteOf(ctx).id)
+		p.Status, p.Title = http.StatusRequestTimeout, http.StatusText(http.StatusRequestTimeout)
+		writeProblem(w, p)
+		return
+	}
 	if err != nil {
 		s.refuse(w, req, fault.Wrap(fault.Invalid, err, "The request ended before all of it arrived."))
 		return
 	}
+	ctx = context.WithoutCancel(ctx)
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n", req.Method, req.URL.RequestURI(), len(body))
@@ -69,7 +78,7 @@ func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Co
 		_, _ = w.Write(earlier.Body) // the client may be gone
 	default:
 		tee := &teeWriter{ResponseWriter: w}
-		defer func() { s.settle(context.WithoutCancel(ctx), r, c.principal, key, tee) }()
+		defer func() { s.settle(ctx, r, c.principal, key, tee) }()
 		next(humago.NewContext(hc.Operation(), req.WithContext(ctx), tee))
 	}
 }
@@ -109,6 +118,16 @@ func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum 
 	return a, found, err
 }
 
+// ForgetUnanswered lets go of the keys whose requests ended with the process before
+// this one. It is called once at start, before anything is answered: until then
+// the same requests would be refused as still being answered.
+func ForgetUnanswered(ctx context.Context, db *meta.DB) error {
+	if _, err := db.Exec(ctx, `DELETE FROM idempotency_keys WHERE status = 0`); err != nil {
+		return fmt.Errorf("forget unanswered idempotency keys: %w", err)
+	}
+	return nil
+}
+
 func keyContext(actor, key string) []byte { return []byte("idempotency " + actor + " " + key) }
 
 // settle keeps the answer, or lets go of the key after one that may be different
@@ -116,7 +135,7 @@ func keyContext(actor, key string) []byte { return []byte("idempotency " + actor
 func (s *server) settle(ctx context.Context, r route, p policy.Principal, key string, tee *teeWriter) {
 	actor := p.Actor()
 	var err error
-	if tee.status == 0 || tee.status >= 500 || tee.status == http.StatusTooManyRequests {
+	if tee.status == 0 || tee.status >= statuses[fault.Cancelled] || tee.status == http.StatusTooManyRequests {
 		_, err = s.DB.Exec(ctx, `DELETE FROM idempotency_keys WHERE actor = $1 AND key = $2`, actor, key)
 	} else {
 		var sealed []byte

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"tributary/internal/account"
 	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
@@ -24,7 +25,7 @@ var rates = map[tenant.Tier]rate.Limit{tenant.Basic: 50, tenant.Standard: 75, te
 
 const (
 	staffRate   rate.Limit = 200 // each of the provider's credentials
-	publicRate  rate.Limit = 10  // each address, on routes without a credential
+	publicRate  rate.Limit = 10  // each address (of IPv6 the first 64 bits), on routes without a credential
 	strangeRate rate.Limit = 1   // each address that sends credentials that are not valid, after a burst of 30
 )
 
@@ -78,10 +79,10 @@ func (l *limiter) credential(_ context.Context, w http.ResponseWriter, p policy.
 // what any may ask of public routes.
 func (l *limiter) address(_ context.Context, w http.ResponseWriter, addr netip.Addr, public bool) error {
 	if public {
-		return l.take(w, l.bucket("public "+addr.String(), publicRate, 3*int(publicRate)))
+		return l.take(w, l.bucket("public "+account.Network(addr), publicRate, 3*int(publicRate)))
 	}
 	l.mu.Lock()
-	b := l.all["strange "+addr.String()]
+	b := l.all["strange "+account.Network(addr)]
 	l.mu.Unlock()
 	if b != nil && b.TokensAt(l.clock.Now()) < 1 {
 		return throttled(w, b, l.clock.Now())
@@ -91,7 +92,7 @@ func (l *limiter) address(_ context.Context, w http.ResponseWriter, addr netip.A
 
 // badCredential counts a credential that was not valid against its address.
 func (l *limiter) badCredential(addr netip.Addr) {
-	l.bucket("strange "+addr.String(), strangeRate, 30).AllowN(l.clock.Now(), 1)
+	l.bucket("strange "+account.Network(addr), strangeRate, 30).AllowN(l.clock.Now(), 1)
 }
 
 func (l *limiter) take(w http.ResponseWriter, b *rate.Limiter) error {

@@ -6,13 +6,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tributary/internal/fault"
+	"tributary/internal/policy"
 )
 
 // plainRoutes are those that are not the JSON API: health, metrics, and the
-// API's own description. They need no credential and give nothing of any tenant.
+// API's own description. They give nothing of any tenant, and need no credential
+// but for metrics from afar.
 func (s *server) plainRoutes() error {
 	document, err := json.MarshalIndent(s.api.OpenAPI(), "", "  ")
 	if err != nil {
@@ -34,7 +37,7 @@ func (s *server) plainRoutes() error {
 		_, _ = w.Write([]byte(page))
 	})
 	if s.Metrics != nil {
-		s.mux.Handle("GET /metrics", s.Metrics)
+		s.mux.HandleFunc("GET /metrics", s.metrics)
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if allowed := s.methods(r.URL.Path); len(allowed) > 0 {
@@ -79,14 +82,51 @@ func text(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body))
 }
 
+// readiness remembers for a second whether the server is ready, because finding
+// out writes to the disk and anybody may ask.
+type readiness struct {
+	mu  sync.Mutex // held while one finds out for all who ask
+	at  time.Time
+	err error
+}
+
 // ready tells the truth: it tries the database and the object store.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-	defer cancel()
-	if err := s.Ready(ctx); err != nil {
-		s.Log.WarnContext(ctx, "not ready", "error", err)
+	if err := s.tryReady(context.WithoutCancel(r.Context())); err != nil {
 		text(w, http.StatusServiceUnavailable, "not ready: "+fault.Message(err)+"\n")
 		return
 	}
 	text(w, http.StatusOK, "ready\n")
+}
+
+func (s *server) tryReady(ctx context.Context) error {
+	known := &s.readiness
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if now := s.Clock.Now(); known.at.IsZero() || now.Sub(known.at) >= time.Second || now.Before(known.at) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		known.err = s.Ready(ctx)
+		known.at = s.Clock.Now()
+		if known.err != nil {
+			s.Log.WarnContext(ctx, "not ready", "error", known.err)
+		}
+	}
+	return known.err
+}
+
+// metrics are for who is on this machine, and for the provider's people who may
+// read the audit log.
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	if ctx := r.Context(); !addressOf(ctx).IsLoopback() {
+		err := s.limits.address(ctx, w, addressOf(ctx), false)
+		if err == nil {
+			err = s.authenticate(ctx, w, &call{server: s, request: r}, route{thing: "metrics", action: policy.AuditRead, audience: staff, audit: "metrics.read"})
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+	}
+	s.Metrics.ServeHTTP(w, r)
 }

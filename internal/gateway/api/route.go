@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"tributary/internal/audit"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
@@ -111,7 +110,7 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 		Method: r.method, Path: "/api/v1" + r.path, OperationID: r.id, Summary: r.summary, DefaultStatus: r.status,
 		Tags: []string{strings.SplitN(strings.TrimPrefix(r.path, "/"), "/", 2)[0]}, SkipValidateBody: r.yaml,
 		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests},
-		MaxBodyBytes: defaultBody, BodyReadTimeout: bodyTime,
+		MaxBodyBytes: defaultBody, BodyReadTimeout: BodyTime,
 	}
 	if r.body > 0 {
 		op.MaxBodyBytes = r.body
@@ -128,6 +127,9 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 			return nil, s.problem(ctx, fmt.Errorf("route %s was not admitted", r.id))
 		}
 		out, err := do(ctx, c, in)
+		if err != nil && r.audience != public {
+			err = s.denied(ctx, c, r, c.principal, err)
+		}
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -162,8 +164,7 @@ func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
 	next(hc)
 }
 
-// authenticate finds who asks and whether they may. A refusal by policy is in
-// the audit log.
+// authenticate finds who asks and whether they may. A refusal is in the audit log.
 func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *call, r route) error {
 	token, ok := strings.CutPrefix(c.request.Header.Get("Authorization"), "Bearer ")
 	if !ok || token == "" {
@@ -176,7 +177,7 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tributary", error="invalid_token"`)
 			s.limits.badCredential(addressOf(ctx))
 		}
-		return err
+		return s.denied(ctx, c, r, p, err)
 	}
 	if renewed != "" {
 		w.Header().Set("Tributary-Session", renewed)
@@ -195,13 +196,7 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 	if err == nil && (r.audience == staff && !p.Role.Staff() || r.audience == tenants && p.Role.Staff()) {
 		err = fault.New(fault.Denied, "This is for %s only.", map[audience]string{staff: "the provider's people", tenants: "a tenant's own people"}[r.audience])
 	}
-	if fault.Is(err, fault.Denied) {
-		s.counted.denied.Add(ctx, 1)
-		if auditErr := s.Audit.Record(ctx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: r.event(), Subject: c.request.PathValue("id"), Outcome: "denied"}); auditErr != nil {
-			return auditErr
-		}
-	}
-	return err
+	return s.denied(ctx, c, r, p, err)
 }
 
 // checkRoutes refuses routes that say too little, and operations that are not

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -59,6 +58,9 @@ type server struct {
 	routes  []route
 	limits  limiter
 	counted counters
+
+	refusals  denials
+	readiness readiness
 }
 
 // counters are what the API counts.
@@ -137,6 +139,7 @@ func (s *server) handler() http.Handler {
 	h = s.recovered(h)
 	h = s.logged(h)
 	h = headers(h)
+	h = timely(h)
 	h = s.identified(h)
 	return otelhttp.NewHandler(h, "http", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
 		if r.Pattern != "" {
@@ -145,6 +148,3 @@ func (s *server) handler() http.Handler {
 		return r.Method
 	}))
 }
-
-// bodyTime is how long a request's body may take where it is not a file.
-const bodyTime = 30 * time.Second
