@@ -162,12 +162,12 @@ func (s *lease) renew(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether the lease has to be, and can be, renewed.
+// due reports whether this life is over, and when that was looked at.
 func (s *lease) due() (bool, moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.look()
-	return now.past(s.from, s.life) && !now.past(s.born, LongestTransfer), now
+	return now.past(s.from, s.life), now
 }
 
 // check is called with mu held.
