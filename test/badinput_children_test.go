@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,8 +15,8 @@ import (
 )
 
 // What is wrong with a child is done to it from outside, by the kernel, since
-// nothing in the product makes a child misbehave: it is stopped, killed, or
-// left with less memory than it needs.
+// nothing in the product makes a child misbehave: it is stopped or
+// killed.
 
 // children finds the server's children. It remembers which processes it has seen,
 // since looking at all of them takes longer than some children live.
@@ -59,10 +60,13 @@ func (c *children) confined() int {
 func (c *children) caught() int {
 	c.t.Helper()
 	pid := 0
-	c.until("the server has a child", func() bool {
-		pid = c.confined()
-		return pid != 0 && unix.Kill(pid, unix.SIGSTOP) == nil
-	})
+	for end := time.Now().Add(patience); pid == 0; { // without a pause, since children are quick
+		if found := c.confined(); found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
+			pid = found
+		} else if time.Now().After(end) {
+			c.t.Fatalf("no child of the server in %v", patience)
+		}
+	}
 	c.known[strconv.Itoa(pid)] = false
 	return pid
 }
@@ -87,8 +91,8 @@ func many(n, count int) string {
 	return text.String()
 }
 
-// TestValidationWhoseChildFails has the child that reads A's file crash, and run out
-// of memory. While it stands still, B's file is accepted.
+// TestValidationWhoseChildFails has the child that reads A's file crash, once and
+// again and again. While it stands still, B's file is accepted.
 func TestValidationWhoseChildFails(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
@@ -121,14 +125,6 @@ func TestValidationWhoseChildFails(t *testing.T) {
 	if got.State != "rejected" || len(got.Problems) != 1 || got.Problems[0] != want {
 		t.Errorf("a child that crashes: got %s %+v, want rejected for %+v", got.State, got.Problems, want)
 	}
-	got = fails(1, func(pid int) {
-		little := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20} // less than it has: it gets no more
-		must(struct{}{}, unix.Prlimit(pid, unix.RLIMIT_AS, &little, nil))(t)
-	})
-	want = wrong(0, "", "limit", "The work needed more than the 536870912 bytes of memory it may take.")
-	if got.State != "rejected" || len(got.Problems) != 1 || got.Problems[0] != want {
-		t.Errorf("a child without memory: got %s %+v, want rejected for %+v", got.State, got.Problems, want)
-	}
 	if still := must(a.Submission(t.Context(), started.ID))(t); still.State != "accepted" {
 		t.Errorf("what was accepted before: got %s, want accepted", still.State)
 	}
@@ -144,10 +140,10 @@ func TestRunWhoseChildFails(t *testing.T) {
 	a, b := s.exchange()
 	admin := s.as(s.token)
 	kids := s.children()
-	text := string(read(t, example+"analysis.yaml")) + "limits: {wall: 4s}\n"
+	text := string(read(t, example+"analysis.yaml")) + "limits: {wall: 5s}\n"
 	must(admin.ApplyAnalysis(t.Context(), []byte(text)))(t)
-	a.accepted(t, inputName(1, date), date, many(1, 20_000))
-	b.accepted(t, inputName(2, date), date, many(2, 20_000))
+	a.accepted(t, inputName(1, date), date, many(1, 50_000))
+	b.accepted(t, inputName(2, date), date, many(2, 50_000))
 	ends := func(name, state, says string, code int, fail func(pid int, run string)) {
 		t.Helper()
 		done := make(chan func(), 1)
@@ -166,7 +162,7 @@ func TestRunWhoseChildFails(t *testing.T) {
 		s.gone(pid)
 		(<-done)()
 	}
-	ends("a child that hangs", "failed", "The work took longer than ", 1, func(int, string) { a.accepted(t, inputName(1, date), date, many(1, 20_001)) })
+	ends("a child that hangs", "failed", "The work took longer than ", 1, func(int, string) { a.accepted(t, inputName(1, date), date, many(1, 50_001)) })
 	ends("a run that is cancelled", "cancelled", "It was cancelled.", 130, func(_ int, run string) { must(admin.CancelRun(t.Context(), run))(t) })
 	if got := append(must(a.Results(t.Context(), client.ResultFilter{}))(t).Items, must(b.Results(t.Context(), client.ResultFilter{}))(t).Items...); len(got) != 0 {
 		t.Errorf("results of runs that failed: got %+v, want none", got)
