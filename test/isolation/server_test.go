@@ -120,15 +120,7 @@ var listens = regexp.MustCompile(`listens on (\S+)\n`)
 
 func (s *server) start() {
 	s.t.Helper()
-	s.out, s.ended = newLines(), make(chan error, 1)
-	s.process = s.command("serve", "--http", "127.0.0.1:0")
-	s.process.Stdout, s.process.Stderr = s.out, s.out
-	if err := s.process.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	process, ended := s.process, s.ended
-	go func() { ended <- process.Wait() }()
-	s.t.Cleanup(func() { _ = process.Process.Kill() })
+	s.launch()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	for {
@@ -140,11 +132,29 @@ func (s *server) start() {
 		select {
 		case <-grew:
 		case err := <-s.ended:
+			// A child of a killed server keeps its lock until it is a program of its own.
+			if text, _ = s.out.read(); strings.Contains(text, "Another Tributary process") && ctx.Err() == nil {
+				s.launch()
+				continue
+			}
 			s.t.Fatalf("the server ended: %v\n%s", err, text)
 		case <-ctx.Done():
 			s.t.Fatalf("the server does not listen\n%s", text)
 		}
 	}
+}
+
+func (s *server) launch() {
+	s.t.Helper()
+	s.out, s.ended = newLines(), make(chan error, 1)
+	s.process = s.command("serve", "--http", "127.0.0.1:0")
+	s.process.Stdout, s.process.Stderr = s.out, s.out
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	process, ended := s.process, s.ended
+	go func() { ended <- process.Wait() }()
+	s.t.Cleanup(func() { _ = process.Process.Kill() })
 }
 
 // end sends the process a signal, waits for its end and keeps its log.
