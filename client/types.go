@@ -337,6 +337,7 @@ type Submission struct {
 	SHA256         string      `json:"sha256,omitempty" doc:"For the tenant's own people"`
 	Commitment     string      `json:"commitment" doc:"SHA-256(salt | SHA-256 of the file); manifests name the file by it"`
 	ReceivedAt     time.Time   `json:"received_at"`
+	Late           bool        `json:"late" doc:"Received after the dataset's due time for its date"`
 	ValidatedAt    *time.Time  `json:"validated_at,omitempty"`
 	ClosedAt       *time.Time  `json:"closed_at,omitempty"`
 	SubmittedBy    string      `json:"submitted_by"`

@@ -121,7 +121,12 @@ func (o *output) fail(err error) int {
 	if o.colour {
 		label = "\x1b[1;31merror:\x1b[0m"
 	}
-	fmt.Fprintf(o.stderr, "%s %s\n", label, clean(message(err)))
+	// Further lines are set in, so that none passes for a hint.
+	lines := strings.Split(message(err), "\n")
+	for i, line := range lines {
+		lines[i] = clean(strings.TrimSuffix(line, "\r"))
+	}
+	fmt.Fprintf(o.stderr, "%s %s\n", label, strings.Join(lines, "\n       "))
 	if hint != "" {
 		fmt.Fprintf(o.stderr, "hint: %s\n", clean(hint))
 	}

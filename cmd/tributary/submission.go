@@ -139,9 +139,9 @@ type submissionListCmd struct {
 func (s *submissionListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	filter := client.SubmissionFilter{TenantPage: client.TenantPage{Page: s.page(), Tenant: s.Tenant}, Dataset: s.Dataset, Date: s.Date, State: s.State}
 	return printList(ctx, out, s.listFlags, c.Submissions, filter, columns[client.Submission]{
-		[]string{"ID", "TENANT", "DATASET", "DATE", "REVISION", "STATE", "ROWS", "SIZE", "NAME", "RECEIVED"},
+		[]string{"ID", "TENANT", "DATASET", "DATE", "REVISION", "STATE", "ROWS", "SIZE", "NAME", "RECEIVED", "LATE"},
 		func(s client.Submission) []string {
-			return []string{s.ID, named(s.TenantSlug, s.Tenant), s.Dataset, s.Date, number(s.Revision), s.State, numberOr(s.Rows), size(s.Size), s.Name, when(s.ReceivedAt)}
+			return []string{s.ID, named(s.TenantSlug, s.Tenant), s.Dataset, s.Date, number(s.Revision), s.State, numberOr(s.Rows), size(s.Size), s.Name, when(s.ReceivedAt), yesNo(s.Late)}
 		},
 	})
 }
@@ -163,7 +163,7 @@ func (o *output) submission(s client.Submission) {
 	o.fields("id", s.ID, "tenant", named(s.TenantSlug, s.Tenant), "dataset", s.Dataset, "dataset_version", number(s.DatasetVersion), "date", s.Date,
 		"revision", number(s.Revision), "state", s.State, "name", s.Name, "channel", s.Channel, "size", size(s.Size), "rows", numberOr(s.Rows),
 		"columns", numberOr(s.Columns), "error_count", numberOr(s.ErrorCount), "sha256", s.SHA256, "commitment", s.Commitment,
-		"received_at", when(s.ReceivedAt), "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt), "submitted_by", s.SubmittedBy)
+		"received_at", when(s.ReceivedAt), "late", yesNo(s.Late), "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt), "submitted_by", s.SubmittedBy)
 	o.problems(s)
 }
 

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"tributary/internal/audit"
+	"tributary/internal/exchange/contract"
 	"tributary/internal/exchange/parse"
 	"tributary/internal/fault"
 	"tributary/internal/job"
@@ -61,6 +62,7 @@ type Submission struct {
 	SHA256         []byte          // of the file; only for the tenant's own scope
 	Commitment     []byte
 	ReceivedAt     time.Time
+	Late           bool // received after it was due
 	ValidatedAt    *time.Time
 	ClosedAt       *time.Time
 	SubmittedBy    string
@@ -127,8 +129,8 @@ func tooLarge(dataset string, limit int64) error {
 }
 
 func checkNew(n NewSubmission) error {
-	if _, err := time.Parse(time.DateOnly, n.Date); err != nil {
-		return fault.New(fault.Invalid, "The date %q is not a day in the form YYYY-MM-DD.", n.Date)
+	if _, err := contract.ParseDate(n.Date); err != nil {
+		return err
 	}
 	switch {
 	case n.Name == "":
@@ -194,6 +196,9 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
 		Name: n.Name, Channel: n.Channel, Size: object.Size, Commitment: object.Commitment, ReceivedAt: now, SubmittedBy: scope.Actor(),
 		object: object.ID,
+	}
+	if err := x.judge(ctx, &s); err != nil {
+		return s, err
 	}
 	name, err := x.Keys.Encrypt(ctx, s.Tenant, keys.Pool, []byte(n.Name), nameContext(s.ID))
 	if err != nil {
@@ -271,6 +276,25 @@ func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
 	return s, nil
 }
 
+// judge says whether a submission was late, by the contract that it is held
+// against. It is not for use within a transaction.
+func (x *Exchange) judge(ctx context.Context, s *Submission) error {
+	x.mu.Lock()
+	c := x.contracts[contractKey{s.Dataset, s.DatasetVersion}]
+	x.mu.Unlock()
+	if c == nil {
+		d, err := x.Dataset(ctx, s.Dataset, s.DatasetVersion)
+		if err != nil {
+			return err
+		}
+		c = d.Contract
+	}
+	if day, err := contract.ParseDate(s.Date); err == nil {
+		s.Late = c.Late(day, s.ReceivedAt)
+	}
+	return nil
+}
+
 func number(n sql.NullInt64) *int64 {
 	if !n.Valid {
 		return nil
@@ -312,7 +336,7 @@ func (x *Exchange) Submission(ctx context.Context, scope tenant.Scope, id string
 			return s, err
 		}
 	}
-	return s, nil
+	return s, x.judge(ctx, &s)
 }
 
 // Salt returns the salt of a submission's commitment; NotFound once its bytes
@@ -355,7 +379,7 @@ func (x *Exchange) UnscopedSubmission(ctx context.Context, id string) (Submissio
 	if err != nil {
 		return s, fmt.Errorf("find submission %s: %w", id, err)
 	}
-	return s, nil
+	return s, x.judge(ctx, &s)
 }
 
 func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
@@ -382,6 +406,11 @@ func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f Submis
 	}
 	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("list submissions: %w", err)
+	}
+	for i := range list {
+		if err := x.judge(ctx, &list[i]); err != nil {
+			return nil, "", err
+		}
 	}
 	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
 	return list, next, nil
@@ -459,25 +488,8 @@ func (x *Exchange) close(ctx context.Context, scope tenant.Scope, id string, ver
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: scope.Actor(), Verb: event, Subject: id, Outcome: "ok"})
 	})
-	return s, err
-}
-
-// EraseTenant removes a tenant's submissions and results; their bytes are the
-// vault's. It is safe to repeat.
-func (x *Exchange) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
-	if !id.Valid() {
-		return "", 0, fmt.Errorf("erase submissions: %q is no tenant", id)
+	if err != nil {
+		return s, err
 	}
-	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
-		count = 0
-		for _, query := range []string{`DELETE FROM results WHERE tenant = $1`, `DELETE FROM submissions WHERE tenant = $1`, `DELETE FROM jobs WHERE tenant = $1`, `DELETE FROM job_turns WHERE tenant = $1`} {
-			n, err := tx.For(id).Exec(ctx, query, string(id))
-			if err != nil {
-				return fmt.Errorf("erase submissions of %s: %w", id, err)
-			}
-			count += n
-		}
-		return nil
-	})
-	return "rows of submissions, results and jobs deleted and the database compacted", count, err
+	return s, x.judge(ctx, &s)
 }

@@ -1,8 +1,10 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,8 +31,7 @@ type validatePayload struct {
 	Submission string `json:"submission"`
 }
 
-// validate decides one submission: a sandboxed child that sees this one file
-// and nothing else parses it, and the records it sends are checked here.
+// validate decides one submission, or puts it off while its tenant is suspended.
 func (x *Exchange) validate(ctx context.Context, j *job.Job) error {
 	var p validatePayload
 	if err := j.Decode(&p); err != nil {
@@ -43,6 +44,23 @@ func (x *Exchange) validate(ctx context.Context, j *job.Job) error {
 	if s.State != Received && s.State != Validating {
 		return nil // withdrawn before its turn
 	}
+	err = x.validateOne(ctx, j, s)
+	switch fault.KindOf(err) {
+	case fault.Denied, fault.Unauthenticated:
+		// The tenant is suspended, or was for a moment. What it sent was
+		// acknowledged, so it waits.
+		if _, waitErr := x.DB.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND state = $3 AND tenant = $4`,
+			string(Received), s.ID, string(Validating), string(s.Tenant)); waitErr != nil {
+			return fmt.Errorf("mark submission %s: %w", s.ID, waitErr)
+		}
+		return job.Postpone(err)
+	}
+	return err
+}
+
+// validateOne decides one submission: a sandboxed child that sees this one file
+// and nothing else parses it, and the records it sends are checked here.
+func (x *Exchange) validateOne(ctx context.Context, j *job.Job, s Submission) error {
 	d, err := x.Dataset(ctx, s.Dataset, s.DatasetVersion)
 	if err != nil {
 		return err
@@ -87,9 +105,9 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 	if err != nil {
 		return parse.Verdict{}, nil, err
 	}
-	kept := false
+	finished := false
 	defer func() {
-		if !kept {
+		if !finished {
 			w.Abort()
 		}
 	}()
@@ -105,17 +123,17 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 		return fileVerdict("file-name", err), nil, nil
 	}
 	var verdict parse.Verdict
-	var checkErr error
-	progress := &meter{r: file, report: func(n int64) { j.Progress(ctx, "reading the file", n, s.Size) }}
-	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.ProgramName, Args: args, Stream: progress, Limits: parse.Limits(d.Contract, s.Size)}, func(frames io.Reader) error {
-		verdict, checkErr = parse.Check(d.Contract, parse.Facts{BusinessDate: date, Participants: ids}, frames, w)
-		return checkErr
+	in := &meter{r: file, report: func(n int64) { j.Progress(ctx, "reading the file", n, s.Size) }}
+	out := &kept{w: w}
+	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.ProgramName, Args: args, Stream: in, Limits: parse.Limits(d.Contract, s.Size)}, func(frames io.Reader) error {
+		verdict, err = parse.Check(d.Contract, parse.Facts{BusinessDate: date, Participants: ids}, frames, out)
+		return err
 	})
-	switch {
-	case checkErr != nil && fault.KindOf(checkErr) == fault.Internal:
-		return verdict, nil, fmt.Errorf("check submission %s: %w", s.ID, checkErr)
-	case err != nil && ctx.Err() == nil && unreadable(err):
+	switch ours := cmp.Or(in.err, out.err, ctx.Err()); {
+	case err != nil && ours == nil && unreadable(err):
 		return fileVerdict(codeOf(err), err), nil, nil
+	case err != nil && ours == nil && fault.Is(err, fault.Internal):
+		return verdict, nil, &stoppedError{fmt.Errorf("parse submission %s: %w", s.ID, err)}
 	case err != nil:
 		return verdict, nil, fmt.Errorf("parse submission %s: %w", s.ID, err)
 	case !verdict.Accepted:
@@ -125,21 +143,45 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 	if err != nil {
 		return verdict, nil, err
 	}
-	kept = true
+	finished = true
 	return verdict, &object, nil
 }
 
-// meter reports how many bytes were read through it.
+// stoppedError is a child that crashed or sent what none of ours sends: the file
+// may be to blame.
+type stoppedError struct{ error }
+
+func (e *stoppedError) Unwrap() error { return e.error }
+
+// meter reports how many bytes were read through it, and keeps what ended it.
 type meter struct {
 	r      io.Reader
 	n      int64
 	report func(int64)
+	err    error // but the end
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.n += int64(n)
 	m.report(m.n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		m.err = err
+	}
+	return n, err
+}
+
+// kept keeps the first error of writing.
+type kept struct {
+	w   io.Writer
+	err error
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	n, err := k.w.Write(p)
+	if k.err == nil {
+		k.err = err
+	}
 	return n, err
 }
 
@@ -225,7 +267,21 @@ func (x *Exchange) validationFailed(ctx context.Context, tx *meta.DB, j *job.Job
 	if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1 WHERE id = $2 AND tenant = $3`, string(Validating), s.ID, string(s.Tenant)); err != nil {
 		return fmt.Errorf("mark submission %s: %w", s.ID, err)
 	}
-	v := parse.Verdict{ErrorCount: 1, Errors: []parse.Problem{{Code: "unreadable",
-		Message: "The file could not be read: the process that parses it stopped each time. Check that it is what the dataset asks for, and send it again; if it stops again, tell the provider the submission's id."}}}
-	return x.decide(ctx, tx, tenant.Scope{}, s, v, nil)
+	return x.decide(ctx, tx, tenant.Scope{}, s, blame(cause), nil)
+}
+
+// blame is the verdict of a validation that came to no other: crashes and limits
+// are put down to the file, and nothing else is.
+func blame(cause error) parse.Verdict {
+	var stopped *stoppedError
+	if fault.Is(cause, fault.TimedOut) {
+		return fileVerdict("limit", cause)
+	}
+	p := parse.Problem{Code: "unchecked", Message: "The file could not be checked, for a reason that is not in it. Send it again; " +
+		"if that does not help, ask the provider and tell it the submission's id."}
+	if errors.As(cause, &stopped) {
+		p = parse.Problem{Code: "unreadable", Message: "The file could not be read: the process that parses it stopped each time. " +
+			"Check that it is what the dataset asks for, and send it again; if it stops again, tell the provider the submission's id."}
+	}
+	return parse.Verdict{ErrorCount: 1, Errors: []parse.Problem{p}}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -348,12 +347,12 @@ func (q *Queue) do(j *Job) {
 	if err == nil || errors.Is(err, errLeaseLost) || j.finished {
 		return
 	}
-	level, what := slog.LevelWarn, "job attempt failed"
+	log := q.log.With("job", j.ID, "kind", j.Kind, "subject", j.Subject, "tenant.id", string(j.Tenant), "attempt", j.Attempt, "error", err)
 	if later := (*postponed)(nil); errors.As(err, &later) {
-		level, what = slog.LevelInfo, "job postponed"
+		log.InfoContext(ctx, "job postponed")
+	} else {
+		log.WarnContext(ctx, "job attempt failed")
 	}
-	q.log.Log(ctx, level, what, "job", j.ID, "kind", j.Kind, "subject", j.Subject,
-		"tenant.id", string(j.Tenant), "attempt", j.Attempt, "error", err)
 	record := context.WithoutCancel(ctx)
 	if err := q.db.Transact(record, func(tx *meta.DB) error {
 		current, state, loadErr := q.load(record, tx, j.ID)

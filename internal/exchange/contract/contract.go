@@ -53,7 +53,7 @@ const (
 	MaxYAML       = 1 << 20                 // bytes of a contract
 	MaxBytes      = 64 << 30                // bytes of a file, as sent and unpacked
 	MaxRows       = 100_000_000             // rows of a file
-	MaxUniqueRows = 20_000_000              // rows of a file whose contract has a unique key, which costs memory
+	MaxUniqueRows = 12_000_000              // rows of a file whose contract has a unique key, which costs the server memory
 	MaxColumns    = 2_000                   // columns of a file
 	MaxField      = 1 << 20                 // bytes of one field
 	MaxRatio      = 1_000                   // unpacked bytes for each packed one

@@ -66,6 +66,7 @@ const (
 	gzipMissing
 	gzipUnwanted
 	gzipTwice
+	gzipTrailed
 	foreignBOM // a: index of marks
 	noBOM
 	foreignFormat // a: index of signatures
@@ -195,6 +196,8 @@ func (f finding) describe(column, want string) (code, message string) {
 		return CodeCompression, "The file is compressed with gzip, which this dataset does not take. Send it uncompressed."
 	case gzipTwice:
 		return CodeCompression, "The file is compressed twice. Compress it once."
+	case gzipTrailed:
+		return CodeCompression, "More bytes follow the gzip data in the file. Compress the file again, by itself, and send it again."
 	case foreignBOM:
 		return CodeEncoding, fmt.Sprintf("The file begins with the byte order mark of %s, which is not the dataset's encoding. Save the file in that encoding.", marks[f.a].encoding)
 	case noBOM:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -17,19 +18,22 @@ import (
 	"tributary/internal/exchange/contract"
 )
 
-// signatures are the first bytes of what people send instead of CSV. Text
-// begins with none of them in the encodings that contracts know.
+// signatures are the first bytes of what people send instead of CSV, long enough
+// that no header of text begins with them in the encodings that contracts know.
+// In a magic, * is any byte, and + one that text has not.
 var signatures = []struct{ magic, name string }{
 	{"PK\x03\x04", "a zip archive or an Excel workbook"},
 	{"PK\x05\x06", "an empty zip archive"},
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook"},
-	{"PAR1", "a Parquet file"},
+	{"PAR1\x15", "a Parquet file"}, // of a page header or, without rows, of the footer
+	{"PARE\x15", "an encrypted Parquet file"},
 	{"ARROW1\x00\x00", "an Arrow file"},
 	{"Obj\x01", "an Avro file"},
-	{"ORC\x0a", "an ORC file"},
+	{"ORC+", "an ORC file"}, {"ORC*+", "an ORC file"},
 	{"SQLite format 3\x00", "an SQLite database"},
 	{"%PDF-", "a PDF document"},
-	{"BZh", "a bzip2 archive"},
+	{"BZh*1AY&SY", "a bzip2 archive"},
+	{"BZh*\x17rE8P\x90", "an empty bzip2 archive"},
 	{"\xfd7zXZ\x00", "an xz archive"},
 	{"\x28\xb5\x2f\xfd", "zstd-compressed"},
 	{"7z\xbc\xaf\x27\x1c", "a 7z archive"},
@@ -68,10 +72,12 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpacked reads a gzip stream of one or more members and tells damage from
-// failures of the source. Checksums are verified.
+// unpacked reads a gzip stream of one or more members, and zeros after the last
+// as tapes add them, and tells damage from failures of the source. Checksums are
+// verified.
 type unpacked struct {
 	packed *counted
+	src    *bufio.Reader // of packed
 	gz     *gzip.Reader
 	n      int64
 	ratio  int64
@@ -83,7 +89,34 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	if u.n > freeRatio && u.n/u.ratio > u.packed.n {
 		return n, refuse(tooHighRatio, u.ratio, 0)
 	}
+	if errors.Is(err, io.EOF) {
+		err = u.member()
+	}
 	return n, u.blame(err)
+}
+
+// member begins the next member; io.EOF if there is none.
+func (u *unpacked) member() error {
+	next, err := u.src.Peek(len(gzipMagic))
+	switch {
+	case len(next) == 0:
+		return err
+	case strings.HasPrefix(gzipMagic, string(next)): // or what is left of it
+		if err := u.gz.Reset(u.src); err != nil {
+			return noEOF(err)
+		}
+		u.gz.Multistream(false)
+		return nil
+	}
+	for {
+		b, err := u.src.ReadByte()
+		if err != nil {
+			return err
+		}
+		if b != 0 {
+			return refuse(gzipTrailed, 0, 0)
+		}
+	}
 }
 
 func (u *unpacked) blame(err error) error {
@@ -92,6 +125,10 @@ func (u *unpacked) blame(err error) error {
 	}
 	if u.packed.err != nil && !errors.Is(u.packed.err, io.EOF) {
 		return u.packed.err
+	}
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return err
 	}
 	return refuse(gzipDamaged, 0, 0)
 }
@@ -115,10 +152,11 @@ func (r *request) input(stream io.Reader) (text io.Reader, suspect bool, err err
 	case !isGzip && r.CSV.Compression == contract.Gzip && foreign(start) == nil:
 		return nil, false, refuse(gzipMissing, 0, 0)
 	case isGzip:
-		u := &unpacked{packed: raw, ratio: int64(max(r.Limits.Ratio, 1))}
+		u := &unpacked{packed: raw, src: plain, ratio: int64(max(r.Limits.Ratio, 1))}
 		if u.gz, err = gzip.NewReader(plain); err != nil {
 			return nil, false, u.blame(noEOF(err))
 		}
+		u.gz.Multistream(false)
 		plain = bufio.NewReaderSize(&counted{src: u, limit: r.Limits.Bytes}, 64<<10)
 		if start, err = peek(plain); err != nil {
 			return nil, false, err
@@ -154,11 +192,26 @@ func peek(b *bufio.Reader) ([]byte, error) {
 
 func foreign(start []byte) error {
 	for i, s := range signatures {
-		if bytes.HasPrefix(start, []byte(s.magic)) {
+		if begins(start, s.magic) {
 			return refuse(foreignFormat, int64(i), 0)
 		}
 	}
 	return nil
+}
+
+func begins(start []byte, magic string) bool {
+	if len(start) < len(magic) {
+		return false
+	}
+	for i, want := range []byte(magic) {
+		switch {
+		case start[i] == want, want == '*':
+		case want == '+' && start[i] < 0x1c && start[i] != '\t' && start[i] != '\n' && start[i] != '\r':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 var marks = []struct{ bytes, encoding string }{

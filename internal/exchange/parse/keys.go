@@ -3,14 +3,13 @@ package parse
 import (
 	"encoding/binary"
 	"hash/maphash"
-
-	"tributary/internal/exchange/contract"
 )
 
 // keySet remembers the keys of all rows and the row of each. It keeps 96 bits
 // of two keyed hashes instead of a key, under seeds that no one else knows: the
 // chance that two different keys of a file of MaxUniqueRows rows are taken for
-// one is below 10^-14. It needs at most 43 bytes a row.
+// one is below 10^-14. It needs at most 256 MiB, for that many: 16 bytes a slot, in
+// tables that are three eighths full right after they have grown.
 type keySet struct {
 	seeds  [2]maphash.Seed
 	shards [256]shard // small ones, so that growing copies little at once
@@ -27,17 +26,6 @@ type slot struct {
 	row  uint32 // 0: free
 }
 
-const bytesOfKey = 43 // 16 bytes a slot, three eighths used right after growing
-
-// Memory is how many bytes the server's half of a check needs at most for keys,
-// beyond the buffers of a row group and a frame, which are below 192 MiB.
-func Memory(d *contract.Dataset) int64 {
-	if len(d.Unique) == 0 {
-		return 0
-	}
-	return min(d.Limits.Rows, contract.MaxUniqueRows) * bytesOfKey
-}
-
 func newKeySet() *keySet {
 	return &keySet{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
@@ -46,7 +34,10 @@ func newKeySet() *keySet {
 // key, or 0. Rows count from 1 and are at most MaxUniqueRows.
 func (s *keySet) add(key []byte, row int64) int64 {
 	high, low := maphash.Bytes(s.seeds[0], key), uint32(maphash.Bytes(s.seeds[1], key))
-	t := &s.shards[high>>56]
+	return s.shards[high>>56].add(high, low, row)
+}
+
+func (t *shard) add(high uint64, low uint32, row int64) int64 {
 	if 4*(t.used+1) > 3*len(t.slots) {
 		t.grow()
 	}
