@@ -104,7 +104,7 @@ func TestTheLastWorkerIsForOthers(t *testing.T) {
 func TestOneWorkerServesOneTenant(t *testing.T) {
 	t.Parallel()
 	b := newBench(metatest.Open(t, metatest.SQLite(t)), Config{Workers: 1, Poll: time.Millisecond})
-	b.Handle("work", Handler{Do: func(context.Context, *Job) error { return nil }})
+	b.Handle("work", Handler{Yields: true, Do: func(context.Context, *Job) error { return nil }})
 	ids := b.addMany(t, Work{Tenant: newTenant()}, 3)
 	defer b.start(t)()
 	for _, id := range ids {
