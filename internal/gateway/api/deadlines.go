@@ -1,8 +1,6 @@
 package api
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"time"
 )
@@ -15,34 +13,14 @@ const (
 	Stall = time.Minute
 )
 
-// timely ends answers that their reader does not take, and lets a handler take its
-// time once the request has arrived: the server's ReadTimeout would go on counting
-// and end what the handler does.
+// timely ends answers that their reader does not take: each part of one has its
+// time, since a whole one, as of a download, has none.
 func timely(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &timelyWriter{w, http.NewResponseController(w)}
-		if r.Body == nil || r.Body == http.NoBody {
-			_ = t.control.SetReadDeadline(time.Time{}) // a test's recorder has none
-		} else {
-			r.Body = &arriving{r.Body, t.control}
-		}
 		defer t.wait() // net/http writes what is left after the handler
 		next.ServeHTTP(t, r)
 	})
-}
-
-// arriving is a request's body, which has until it ends to arrive.
-type arriving struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (a *arriving) Read(p []byte) (int, error) {
-	n, err := a.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = a.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
 
 // timelyWriter gives each part of an answer its time.
@@ -51,6 +29,7 @@ type timelyWriter struct {
 	control *http.ResponseController
 }
 
+// A test's recorder has no deadlines, and needs none.
 func (t *timelyWriter) wait() { _ = t.control.SetWriteDeadline(time.Now().Add(Stall)) }
 
 func (t *timelyWriter) WriteHeader(status int) {
