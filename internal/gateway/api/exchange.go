@@ -333,7 +333,7 @@ func (s *server) download(r io.ReadCloser, size int64, name, kind string) *huma.
 					return // the client is gone
 				}
 			}
-			if err == io.EOF { //nolint:errorlint // io.Reader returns it as it is
+			if err == io.EOF {
 				return
 			}
 			if err != nil {
