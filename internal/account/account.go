@@ -9,7 +9,6 @@ package account
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -89,17 +88,6 @@ func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, err
 		list = append(list, v)
 	}
 	return list, rows.Err()
-}
-
-func encodePrefixes(list []netip.Prefix) string {
-	if len(list) == 0 {
-		return "[]"
-	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		panic("account: prefixes: " + err.Error())
-	}
-	return string(raw)
 }
 
 // allowed reports whether an address is in a list; an empty list allows all.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tributary/internal/audit"
+	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
@@ -67,7 +68,7 @@ func (a *Accounts) scanAPIKey(row scanner) (APIKey, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (k APIKey) fields() []any {
-	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, encodePrefixes(k.IPAllow), k.ProviderMade, k.CreatedBy, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
+	return []any{k.ID, string(k.Tenant), string(k.Role), k.hash, control.EncodePrefixes(k.IPAllow), k.ProviderMade, k.CreatedBy, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
 }
 
 // CreateAPIKey makes a key of the scope's tenant and returns its secret, which
@@ -119,7 +120,7 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 		if _, err := rowsOf(tx, id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, encodePrefixes(k.IPAllow), k.ProviderMade,
+			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, control.EncodePrefixes(k.IPAllow), k.ProviderMade,
 			meta.Micros(now), by, k.ExpiresAt, a.Keys.MAC("api key", k.fields()...)); err != nil {
 			return fmt.Errorf("insert API key: %w", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tributary/internal/audit"
+	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
@@ -101,7 +102,7 @@ func (a *Accounts) scanSSHKey(row scanner) (SSHKey, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (k SSHKey) fields() []any {
-	return []any{k.ID, string(k.Tenant), k.User, k.PublicKey, encodePrefixes(k.IPAllow), k.ProviderMade, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
+	return []any{k.ID, string(k.Tenant), k.User, k.PublicKey, control.EncodePrefixes(k.IPAllow), k.ProviderMade, meta.MomentMicros(k.ExpiresAt), meta.MomentMicros(k.RevokedAt)}
 }
 
 // AddSSHKey adds a key to a user of the scope's tenant.
@@ -165,7 +166,7 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 	_, err = rowsOf(tx, u.Tenant).Exec(ctx, `
 		INSERT INTO ssh_keys (id, tenant, user_id, name, public_key, fingerprint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, encodePrefixes(k.IPAllow), k.ProviderMade,
+		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, control.EncodePrefixes(k.IPAllow), k.ProviderMade,
 		meta.Micros(now), by, k.ExpiresAt, a.Keys.MAC("ssh key", k.fields()...))
 	if meta.IsUnique(err) {
 		return k, fault.New(fault.Conflict, "The user has this SSH key (%s) already.", k.Fingerprint)

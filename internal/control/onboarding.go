@@ -164,7 +164,7 @@ func (c *Control) register(ctx context.Context, tx *meta.DB, s *saga, n NewTenan
 		INSERT INTO tenants (id, slug, name, organisation, tier, type, industry, revenue, employees, state, ip_allow, created_at, created_by, modified_at, modified_by, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12, $13, $14)`,
 		string(t.ID), t.Slug, n.Name, t.Organisation, string(t.Tier), t.Type, n.Industry, n.Revenue, n.Employees, string(t.State),
-		prefixes(t.IPAllow), meta.Micros(now), s.actor, c.ring.MAC("tenant", t.fields()...))
+		EncodePrefixes(t.IPAllow), meta.Micros(now), s.actor, c.ring.MAC("tenant", t.fields()...))
 	if meta.IsUnique(err) {
 		return "", fault.New(fault.Conflict, "There is a tenant with the slug %q already.", n.Slug)
 	}

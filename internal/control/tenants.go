@@ -91,10 +91,11 @@ func (c *Control) scanTenant(row scanner) (Tenant, error) {
 
 // fields are what the row's MAC covers: all that grants power.
 func (t Tenant) fields() []any {
-	return []any{string(t.ID), t.Slug, t.Organisation, string(t.Tier), t.Type, string(t.State), prefixes(t.IPAllow), meta.MomentMicros(t.ClaimedAt)}
+	return []any{string(t.ID), t.Slug, t.Organisation, string(t.Tier), t.Type, string(t.State), EncodePrefixes(t.IPAllow), meta.MomentMicros(t.ClaimedAt)}
 }
 
-func prefixes(list []netip.Prefix) string {
+// EncodePrefixes is how a list of addresses that are allowed is kept, and MAC'd.
+func EncodePrefixes(list []netip.Prefix) string {
 	if len(list) == 0 {
 		return "[]"
 	}
@@ -255,7 +256,7 @@ func (c *Control) save(ctx context.Context, tx *meta.DB, by string, t *Tenant) e
 		UPDATE tenants SET slug = $1, name = $2, tier = $3, type = $4, industry = $5, revenue = $6, employees = $7, state = $8, state_reason = $9,
 			ip_allow = $10, claimed_at = $11, modified_at = $12, modified_by = $13, times_modified = $14, mac = $15 WHERE id = $16`,
 		t.Slug, t.Name, string(t.Tier), t.Type, t.Industry, t.Revenue, t.Employees, string(t.State), t.StateReason,
-		prefixes(t.IPAllow), t.ClaimedAt, meta.Micros(t.ModifiedAt), by, t.TimesModified, c.ring.MAC("tenant", t.fields()...), string(t.ID))
+		EncodePrefixes(t.IPAllow), t.ClaimedAt, meta.Micros(t.ModifiedAt), by, t.TimesModified, c.ring.MAC("tenant", t.fields()...), string(t.ID))
 	if err != nil {
 		return fmt.Errorf("save tenant %s: %w", t.ID, err)
 	}
@@ -310,7 +311,7 @@ func (c *Control) UnscopedUpdate(ctx context.Context, by, idOrSlug string, p Pat
 			t.Employees, changed["employees"] = p.Employees, *p.Employees
 		}
 		if p.IPAllow != nil {
-			t.IPAllow, changed["ip_allow"] = *p.IPAllow, prefixes(*p.IPAllow)
+			t.IPAllow, changed["ip_allow"] = *p.IPAllow, EncodePrefixes(*p.IPAllow)
 		}
 		if p.ExternalIDs != nil {
 			if _, err := tx.For(t.ID).Exec(ctx, `DELETE FROM external_ids WHERE tenant = $1`, string(t.ID)); err != nil {

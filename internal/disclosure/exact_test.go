@@ -96,7 +96,7 @@ func BenchmarkJudge(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				j, err := Judge(preset, 0, table)
+				j, err := Judge(preset, table)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -100,11 +100,10 @@ type Job struct {
 	Limits Limits
 }
 
-// MaxInputs is how many inputs a job can have. Each takes a descriptor in the
-// server and in the child.
-const MaxInputs = 4000
-
-const maxArgs = 16 << 20 // bytes
+const (
+	maxArgs   = 1 << 20
+	maxInputs = 1000
+)
 
 // Config configures a Box. Only Level is required.
 type Config struct {
@@ -152,8 +151,8 @@ func (j Job) check() error {
 	if len(j.Args) > maxArgs {
 		return fmt.Errorf("arguments of %d bytes, at most %d", len(j.Args), maxArgs)
 	}
-	if len(j.Inputs) > MaxInputs {
-		return fmt.Errorf("%d inputs, at most %d", len(j.Inputs), MaxInputs)
+	if len(j.Inputs) > maxInputs {
+		return fmt.Errorf("%d inputs, at most %d", len(j.Inputs), maxInputs)
 	}
 	return j.Limits.check()
 }
