@@ -440,18 +440,22 @@ type LogLine struct {
 
 // Result is a sealed file that a run made for one recipient.
 type Result struct {
-	ID           string     `json:"id"`
-	Tenant       string     `json:"tenant"`
-	TenantSlug   string     `json:"tenant_slug,omitempty"`
-	Analysis     string     `json:"analysis"`
-	Date         string     `json:"date"`
-	Run          string     `json:"run"`
-	Release      string     `json:"release"`
-	Name         string     `json:"name"`
-	Rows         int64      `json:"rows"`
-	Suppressed   int64      `json:"suppressed" doc:"How many cells of this recipient were hidden"`
-	Marked       bool       `json:"marked" doc:"Made with fewer than three organisations required: participants may compute each other's values"`
-	Mark         string     `json:"mark,omitempty" doc:"The marking in words"`
+	ID         string `json:"id"`
+	Tenant     string `json:"tenant"`
+	TenantSlug string `json:"tenant_slug,omitempty"`
+	Analysis   string `json:"analysis"`
+	Date       string `json:"date"`
+	Run        string `json:"run"`
+	Release    string `json:"release"`
+	Name       string `json:"name"`
+	Rows       int64  `json:"rows"`
+	Suppressed int64  `json:"suppressed" doc:"How many cells of this recipient were hidden"`
+	Marked     bool   `json:"marked" doc:"Made with fewer than three organisations required: participants may compute each other's values"`
+	Mark       string `json:"mark,omitempty" doc:"The marking in words"`
+
+	Organisations         int64 `json:"organisations" doc:"That took part in the run"`
+	OrganisationsVerified int64 `json:"organisations_verified" doc:"Of them, those verified by the provider, with evidence"`
+
 	CreatedAt    time.Time  `json:"created_at"`
 	DownloadedAt *time.Time `json:"downloaded_at,omitempty"`
 }

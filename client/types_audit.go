@@ -12,17 +12,21 @@ type SignedStatement struct {
 
 // Receipt proves to a tenant how one of its submissions was used.
 type Receipt struct {
-	Submission string          `json:"submission"`
-	Run        string          `json:"run"`
-	Release    string          `json:"release"`
-	Analysis   string          `json:"analysis"`
-	Version    int64           `json:"version"`
-	Date       string          `json:"date"`
-	SHA256     string          `json:"sha256" doc:"Of the file as sent"`
-	Salt       string          `json:"salt" doc:"commitment = SHA-256(salt | sha256), so the manifest's entry can be checked"`
-	Commitment string          `json:"commitment"`
-	Manifest   string          `json:"manifest" doc:"SHA-256 of the run's signed manifest"`
-	Signed     SignedStatement `json:"signed"`
+	Submission string `json:"submission"`
+	Run        string `json:"run"`
+	Release    string `json:"release"`
+	Analysis   string `json:"analysis"`
+	Version    int64  `json:"version"`
+	Date       string `json:"date"`
+	SHA256     string `json:"sha256" doc:"Of the file as sent"`
+	Salt       string `json:"salt" doc:"commitment = SHA-256(salt | sha256), so the manifest's entry can be checked"`
+	Commitment string `json:"commitment"`
+
+	Organisations         int64 `json:"organisations" doc:"That took part in the run"`
+	OrganisationsVerified int64 `json:"organisations_verified" doc:"Of them, those verified by the provider, with evidence"`
+
+	Manifest string          `json:"manifest" doc:"SHA-256 of the run's signed manifest"`
+	Signed   SignedStatement `json:"signed"`
 }
 
 // AuditEntry is an entry of the audit log. Details are there for those who may

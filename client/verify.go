@@ -398,13 +398,16 @@ func (r Receipt) Verify(keys []AuditKey) error {
 	}
 	var signed struct {
 		Statement, Submission, Commitment, Run, Release string
+		Organisations                                   int64
+		Verified                                        int64  `json:"organisations_verified"`
 		Manifest                                        string `json:"manifest_sha256"`
 	}
 	if err := json.Unmarshal(r.Signed.Body, &signed); err != nil {
 		return fmt.Errorf("the signed statement is not JSON: %w", err)
 	}
 	if signed.Statement != "tributary receipt v1" || signed.Submission != r.Submission || signed.Commitment != r.Commitment ||
-		signed.Run != r.Run || signed.Release != r.Release || signed.Manifest != r.Manifest {
+		signed.Run != r.Run || signed.Release != r.Release || signed.Manifest != r.Manifest ||
+		signed.Organisations != r.Organisations || signed.Verified != r.OrganisationsVerified {
 		return errors.New("the receipt does not say what was signed")
 	}
 	if r.Salt == "" {

@@ -148,7 +148,7 @@ func (a *Analyses) checkAgainstDatasets(ctx context.Context, def *definition.Def
 func columnsOf(d exchange.Dataset) definition.Columns {
 	var list definition.Columns
 	for _, c := range d.Contract.Columns {
-		list = append(list, definition.Column{Name: c.Name, Type: string(c.Type), Scale: c.Scale, Role: string(c.Role)})
+		list = append(list, definition.Column{Name: c.Name, Type: string(c.Type), Scale: c.Scale, Role: string(c.Role), Required: c.Required})
 	}
 	return list
 }
@@ -187,13 +187,26 @@ func (a *Analyses) definition(v Analysis) (*definition.Definition, error) {
 	if def != nil {
 		return def, nil
 	}
-	def, err := definition.Parse([]byte(v.Source))
+	def, err := stored(v)
 	if err != nil {
-		return nil, fmt.Errorf("parse stored definition %s version %d: %w", v.Name, v.Version, err)
+		return nil, err
 	}
 	a.mu.Lock()
 	a.parsed[key] = def
 	a.mu.Unlock()
+	return def, nil
+}
+
+// stored parses a stored version and sees that it is what was applied: tenants
+// accepted the hash.
+func stored(v Analysis) (*definition.Definition, error) {
+	def, err := definition.Parse([]byte(v.Source))
+	if err != nil {
+		return nil, fault.Wrap(fault.Damaged, err, "The stored version %d of analysis %q is damaged.", v.Version, v.Name)
+	}
+	if hash := def.Hash(); !bytes.Equal(hash[:], v.Hash) {
+		return nil, fault.New(fault.Damaged, "The stored version %d of analysis %q is not the one that was applied.", v.Version, v.Name)
+	}
 	return def, nil
 }
 
@@ -250,26 +263,31 @@ type Acceptance struct {
 	Decision  Decision
 	DecidedAt time.Time
 	DecidedBy string
+
+	hash []byte // of the definition decided about
 }
 
-// fields are what the row's MAC covers: all that grants power.
+// fields are what the row's MAC covers: all that grants power, and when, as the
+// last decision counts.
 func (c Acceptance) fields() []any {
-	return []any{string(c.Tenant), c.Analysis, c.Version, string(c.Decision), c.DecidedBy}
+	return []any{string(c.Tenant), c.Analysis, c.Version, c.hash, string(c.Decision), meta.Micros(c.DecidedAt), c.DecidedBy}
 }
 
-const acceptanceColumns = `tenant, analysis, version, decision, decided_at, decided_by, mac`
+const acceptanceQuery = `
+	SELECT a.tenant, a.analysis, a.version, v.hash, a.decision, a.decided_at, a.decided_by, a.mac
+	FROM acceptances a LEFT JOIN analysis_versions v ON v.analysis = a.analysis AND v.version = a.version `
 
 type scanner interface{ Scan(...any) error }
 
-func (a *Analyses) scanAcceptance(row scanner) (Acceptance, error) {
+func scanAcceptance(ring *keys.Ring, row scanner) (Acceptance, error) {
 	var c Acceptance
 	var at int64
 	var mac []byte
-	if err := row.Scan(&c.Tenant, &c.Analysis, &c.Version, &c.Decision, &at, &c.DecidedBy, &mac); err != nil {
+	if err := row.Scan(&c.Tenant, &c.Analysis, &c.Version, &c.hash, &c.Decision, &at, &c.DecidedBy, &mac); err != nil {
 		return c, err
 	}
 	c.DecidedAt = meta.Time(at)
-	if err := a.Keys.CheckMAC(mac, "acceptance", c.fields()...); err != nil {
+	if err := ring.CheckMAC(mac, "acceptance", c.fields()...); err != nil {
 		return c, fmt.Errorf("acceptance of %s by %s: %w", c.Analysis, c.Tenant, err)
 	}
 	return c, nil
@@ -287,9 +305,9 @@ func (a *Analyses) Decide(ctx context.Context, scope tenant.Scope, name string, 
 		if err != nil {
 			return err
 		}
-		c = Acceptance{Tenant: scope.Tenant(), Analysis: name, Version: v.Version, Decision: d, DecidedAt: a.Clock.Now(), DecidedBy: scope.Actor()}
+		c = Acceptance{Tenant: scope.Tenant(), Analysis: name, Version: v.Version, Decision: d, DecidedAt: a.Clock.Now(), DecidedBy: scope.Actor(), hash: v.Hash}
 		if _, err := tx.For(c.Tenant).Exec(ctx, `
-			INSERT INTO acceptances (`+acceptanceColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			INSERT INTO acceptances (tenant, analysis, version, decision, decided_at, decided_by, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (tenant, analysis, version) DO UPDATE
 			SET decision = excluded.decision, decided_at = excluded.decided_at, decided_by = excluded.decided_by, mac = excluded.mac`,
 			string(c.Tenant), c.Analysis, c.Version, string(c.Decision), meta.Micros(c.DecidedAt), c.DecidedBy, a.Keys.MAC("acceptance", c.fields()...)); err != nil {
@@ -301,8 +319,8 @@ func (a *Analyses) Decide(ctx context.Context, scope tenant.Scope, name string, 
 	return c, err
 }
 
-// Standing is how a tenant stands to a version: its latest decision about it or
-// an earlier one, and what the version widens beyond that.
+// Standing is how a tenant stands to a version: its latest decision that says
+// anything of it, and what the version widens beyond that.
 type Standing struct {
 	Decision Decision // empty: none yet
 	For      int64    // the version that it was made for
@@ -313,11 +331,12 @@ type Standing struct {
 func (s Standing) Covers() bool { return s.Decision == Accepted && len(s.Widened) == 0 }
 
 // standing weighs decisions about one analysis, of one tenant, for a version. The
-// decision made last counts, and of two at the same moment the no.
+// decision made last counts, and of two at the same moment the no. A yes says
+// nothing of versions before its own; a no is one to the analysis.
 func (a *Analyses) standing(ctx context.Context, db *meta.DB, v Analysis, decisions []Acceptance) (Standing, error) {
 	var last *Acceptance
 	for i, c := range decisions {
-		if c.Version <= v.Version && (last == nil || c.DecidedAt.After(last.DecidedAt) ||
+		if (c.Version <= v.Version || c.Decision == Declined) && (last == nil || c.DecidedAt.After(last.DecidedAt) ||
 			c.DecidedAt.Equal(last.DecidedAt) && c.Decision == Declined) {
 			last = &decisions[i]
 		}
@@ -342,7 +361,7 @@ func (a *Analyses) Standing(ctx context.Context, scope tenant.Scope, v Analysis)
 	if err := scope.Check(ctx, tenant.Read, tenant.Acceptances); err != nil {
 		return Standing{}, err
 	}
-	list, err := a.acceptances(ctx, a.DB.For(scope.Tenant()), `WHERE analysis = $1 AND tenant = $2`, v.Name, string(scope.Tenant()))
+	list, err := a.acceptances(ctx, a.DB.For(scope.Tenant()), `WHERE a.analysis = $1 AND a.tenant = $2`, v.Name, string(scope.Tenant()))
 	if err != nil {
 		return Standing{}, err
 	}
@@ -350,14 +369,14 @@ func (a *Analyses) Standing(ctx context.Context, scope tenant.Scope, v Analysis)
 }
 
 func (a *Analyses) acceptances(ctx context.Context, db *meta.DB, where string, args ...any) ([]Acceptance, error) {
-	rows, err := db.Query(ctx, `SELECT `+acceptanceColumns+` FROM acceptances `+where+` ORDER BY tenant, version`, args...)
+	rows, err := db.Query(ctx, acceptanceQuery+where+` ORDER BY a.tenant, a.version`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list acceptances: %w", err)
 	}
 	defer rows.Close()
 	var list []Acceptance
 	for rows.Next() {
-		c, err := a.scanAcceptance(rows)
+		c, err := scanAcceptance(a.Keys, rows)
 		if err != nil {
 			return nil, fmt.Errorf("list acceptances: %w", err)
 		}
@@ -399,7 +418,7 @@ func (a *Analyses) UnscopedStands(ctx context.Context, name string) ([]Stand, er
 
 // decisions returns the decisions about an analysis by tenant.
 func (a *Analyses) decisions(ctx context.Context, db *meta.DB, name string) (map[tenant.ID][]Acceptance, []tenant.ID, error) {
-	all, err := a.acceptances(ctx, db.Unscoped(), `WHERE analysis = $1`, name)
+	all, err := a.acceptances(ctx, db.Unscoped(), `WHERE a.analysis = $1`, name)
 	if err != nil {
 		return nil, nil, err
 	}

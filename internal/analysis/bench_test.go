@@ -87,7 +87,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 func (b *bench) restarted(t *testing.T) *bench {
 	t.Helper()
 	cfg := b.Config
-	next := &bench{tenants: b.tenants, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 2, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
+	next := &bench{tenants: b.tenants, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 3, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
 	next.exchange = exchange.New(exchange.Config{DB: cfg.DB, Vault: cfg.Vault, Tenants: cfg.Control, Policy: cfg.Policy, Audit: cfg.Audit, Jobs: next.jobs,
 		Sandbox: cfg.Sandbox, Keys: cfg.Keys, Clock: cfg.Clock})
 	cfg.Exchange, cfg.Jobs = next.exchange, next.jobs

@@ -1,10 +1,10 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +17,6 @@ import (
 	"tributary/internal/analysis/definition"
 	"tributary/internal/audit"
 	"tributary/internal/control"
-	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/meta"
@@ -29,7 +28,7 @@ import (
 
 const (
 	runKind    = "run"
-	runTimeout = 2 * time.Hour // the most; a definition's own limit is usually less
+	runTimeout = definition.MaxWall // the most; a definition's own limit is usually less
 )
 
 type runPayload struct {
@@ -51,6 +50,7 @@ type execution struct {
 	scopes       []tenant.Scope
 	columnsOf    map[string][]query.Column // of each dataset, those that are used
 	contracts    []ManifestDataset         // that the inputs were accepted under
+	counted      []bool                    // by measure of the query: it counts rows, so nobody who has a cell has less than 1
 }
 
 // do is the job of a run.
@@ -94,36 +94,33 @@ func (a *Analyses) do(ctx context.Context, j *job.Job) error {
 // date, of active tenants with a standing yes that covers the version. It
 // reports whether there is a quorum; without one the run ends as skipped.
 func (x *execution) snapshot(ctx context.Context) (bool, error) {
-	enough := false
+	taken := x.run.Snapshot // by an attempt before this one
+	enough, known := false, taken
 	err := x.DB.Transact(ctx, func(tx *meta.DB) error {
+		taken = known // what is set below counts once the transaction is committed
 		now := x.Clock.Now()
 		if _, err := tx.Exec(ctx, `UPDATE runs SET state = $1, started_at = COALESCE(started_at, $2) WHERE id = $3`,
 			string(RunRunning), meta.Micros(now), x.run.ID); err != nil {
 			return fmt.Errorf("start run: %w", err)
 		}
-		if x.run.Snapshot != nil { // an attempt before this one took it
+		if taken != nil {
 			var err error
 			x.inputs, err = x.Analyses.inputs(ctx, tx, x.run.ID)
 			enough = true
 			return err
 		}
-		inputs, waiting, err := x.eligible(ctx, tx)
-		if err != nil {
+		var err error
+		if x.inputs, err = x.eligible(ctx, tx); err != nil {
 			return err
 		}
-		x.inputs = inputs
 		x.number()
-		if err := x.note(ctx, tx, x.run.ID, "info", "%d participants have accepted the analysis and an accepted submission for %s; %d submissions are of tenants that take no part",
-			len(x.participants), x.run.Date, waiting); err != nil {
-			return err
-		}
 		if enough = len(x.participants) >= x.def.Quorum && len(x.participants) > 0; !enough {
 			return nil
 		}
-		hash := x.hash()
+		taken = x.hash()
 		for _, i := range x.inputs {
-			if _, err := tx.Unscoped().Exec(ctx, `INSERT INTO run_inputs (run, tenant, organisation, dataset, submission, object, commitment) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				x.run.ID, string(i.Tenant), i.Organisation, i.Dataset, i.Submission, i.Object, i.Commitment); err != nil {
+			if _, err := tx.Unscoped().Exec(ctx, `INSERT INTO run_inputs (run, tenant, organisation, dataset, submission, contract, object, commitment) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+				x.run.ID, string(i.Tenant), i.Organisation, i.Dataset, i.Submission, i.Contract, i.Object, i.Commitment); err != nil {
 				return fmt.Errorf("fix snapshot: %w", err)
 			}
 			if err := x.Audit.Append(ctx, tx, audit.Entry{Tenant: i.Tenant, Actor: x.run.ID, Verb: "run.grant", Subject: i.Submission, Outcome: "ok",
@@ -131,15 +128,15 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, `UPDATE runs SET snapshot = $1, participants = $2 WHERE id = $3`, hash, int64(len(x.participants)), x.run.ID); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE runs SET snapshot = $1, participants = $2 WHERE id = $3`, taken, int64(len(x.participants)), x.run.ID); err != nil {
 			return fmt.Errorf("fix snapshot: %w", err)
 		}
-		x.run.Snapshot = hash
 		return nil
 	})
 	if err != nil {
 		return false, err
 	}
+	x.run.Snapshot = taken
 	x.number()
 	if !enough {
 		return false, x.job.Finish(ctx, func(tx *meta.DB) error {
@@ -149,30 +146,36 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// eligible lists what may be in the snapshot, in order of tenant and dataset,
-// and how many accepted submissions may not.
-func (x *execution) eligible(ctx context.Context, tx *meta.DB) (list []RunInput, others int, err error) {
+// eligible lists what may be in the snapshot, in order of tenant and dataset, and
+// writes into the run's log what may not and why.
+func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, error) {
 	byTenant, _, err := x.decisions(ctx, tx, x.run.Analysis)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
+	var list []RunInput
 	admitted := map[tenant.ID]bool{}
 	owner := map[tenant.ID]string{}
+	others := 0
 	for _, dataset := range x.def.Datasets {
 		accepted, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
+		}
+		var newest int64
+		for _, in := range accepted {
+			newest = max(newest, in.Version)
 		}
 		for _, in := range accepted {
 			yes, known := admitted[in.Tenant]
 			if !known {
 				s, err := x.standing(ctx, tx, x.analysis, byTenant[in.Tenant])
 				if err != nil {
-					return nil, 0, err
+					return nil, err
 				}
 				t, err := x.Control.UnscopedTenantIn(ctx, tx, in.Tenant)
 				if err != nil {
-					return nil, 0, err
+					return nil, err
 				}
 				yes = s.Covers() && t.State == control.Active
 				admitted[in.Tenant], owner[in.Tenant] = yes, t.Organisation
@@ -181,26 +184,57 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) (list []RunInput,
 				others++
 				continue
 			}
-			list = append(list, RunInput{Tenant: in.Tenant, Organisation: owner[in.Tenant], Dataset: in.Dataset, Submission: in.Submission, Object: in.Object, Commitment: in.Commitment})
+			same, err := x.sameColumns(ctx, tx, dataset, in.Version, newest)
+			if err != nil {
+				return nil, err
+			}
+			if !same {
+				if err := x.note(ctx, tx, x.run.ID, "warning", "submission %s of tenant %s is left out: it was accepted under version %d of the contract of %q, whose columns differ from those of version %d where the analysis uses them. Have it sent again.",
+					in.Submission, in.Tenant, in.Version, dataset, newest); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			list = append(list, RunInput{Tenant: in.Tenant, Organisation: owner[in.Tenant], Dataset: in.Dataset, Submission: in.Submission,
+				Contract: in.Version, Object: in.Object, Commitment: in.Commitment})
 		}
 	}
 	slices.SortFunc(list, func(a, b RunInput) int {
-		if a.Tenant != b.Tenant {
-			return compare(string(a.Tenant), string(b.Tenant))
-		}
-		return compare(a.Dataset, b.Dataset)
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Dataset, b.Dataset))
 	})
-	return list, others, nil
+	tenants := 0
+	for n, i := range list {
+		if n == 0 || list[n-1].Tenant != i.Tenant {
+			tenants++
+		}
+	}
+	return list, x.note(ctx, tx, x.run.ID, "info", "%d participants have accepted the analysis and have an accepted submission for %s; %d submissions are of tenants that take no part",
+		tenants, x.run.Date, others)
 }
 
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// sameColumns reports whether two versions of a contract agree in the columns
+// that the analysis uses.
+func (x *execution) sameColumns(ctx context.Context, tx *meta.DB, dataset string, version, newest int64) (bool, error) {
+	if version == newest {
+		return true, nil
 	}
-	return 0
+	old, err := x.Exchange.DatasetIn(ctx, tx, dataset, version)
+	if err != nil {
+		return false, err
+	}
+	current, err := x.Exchange.DatasetIn(ctx, tx, dataset, newest)
+	if err != nil {
+		return false, err
+	}
+	used, err := x.columns(current)
+	if err != nil {
+		return false, err
+	}
+	before, err := x.columns(old)
+	if fault.Is(err, fault.Conflict) { // a column is not there
+		return false, nil
+	}
+	return slices.Equal(used, before), err
 }
 
 // number gives participants their indices: the order in which values are
@@ -281,127 +315,6 @@ func (x *execution) grant(context.Context) error {
 	return nil
 }
 
-// spec turns the definition into the engine's question. Inputs accepted under
-// different versions of a contract must agree in the columns that it uses.
-func (x *execution) spec(ctx context.Context) (query.Spec, error) {
-	s := query.Spec{
-		Participants: len(x.participants), Groups: x.def.Groups, Datasets: map[string][]query.Column{},
-		Limits: query.Limits{Memory: x.def.Limits.Memory, Rows: int(min(x.def.Limits.Cells*int64(len(x.participants)), query.MaxRows))},
-	}
-	columns := map[string]definition.Columns{}
-	for n, i := range x.inputs {
-		sub, err := x.Exchange.UnscopedSubmission(ctx, i.Submission)
-		if err != nil {
-			return s, err
-		}
-		d, err := x.Exchange.Dataset(ctx, i.Dataset, sub.DatasetVersion)
-		if err != nil {
-			return s, err
-		}
-		used, err := x.columns(d)
-		if err != nil {
-			return s, err
-		}
-		if known, ok := s.Datasets[i.Dataset]; ok && !slices.Equal(known, used) {
-			return s, fault.New(fault.Conflict, "Submissions for dataset %q were accepted under versions of its contract that differ in the columns this analysis uses. Have the older ones sent again.", i.Dataset)
-		}
-		s.Datasets[i.Dataset], columns[i.Dataset] = used, columnsOf(d)
-		c := ManifestDataset{Dataset: d.Name, Version: d.Version, SHA256: hex.EncodeToString(d.Hash)}
-		if !slices.Contains(x.contracts, c) {
-			x.contracts = append(x.contracts, c)
-		}
-		s.Sources = append(s.Sources, query.Source{Dataset: i.Dataset, Participant: x.index(i.Tenant), Input: n})
-	}
-	x.columnsOf = s.Datasets
-	if err := definition.Check(x.def, columns); err != nil && len(columns) == len(x.def.Datasets) {
-		return s, err
-	}
-	for _, m := range x.def.Measures {
-		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
-			continue
-		}
-		column, _ := columns[m.Dataset].Find(m.Column)
-		s.Measures = append(s.Measures, query.Measure{Name: m.Name, Dataset: m.Dataset, Column: m.Column, Own: query.Own(m.Own), Scale: m.Scale(column)})
-	}
-	for _, f := range x.def.Filters {
-		if columns[f.Dataset] == nil {
-			continue
-		}
-		q, err := filterOf(f, columns[f.Dataset])
-		if err != nil {
-			return s, err
-		}
-		s.Filters = append(s.Filters, q)
-	}
-	return s, nil
-}
-
-func (x *execution) index(id tenant.ID) int { return slices.Index(x.participants, id) }
-
-// columns are those of a dataset that the definition uses.
-func (x *execution) columns(d exchange.Dataset) ([]query.Column, error) {
-	var names []string
-	names = append(names, x.def.Groups...)
-	for _, m := range x.def.Measures {
-		if m.Dataset == d.Name && m.Column != "" {
-			names = append(names, m.Column)
-		}
-	}
-	for _, f := range x.def.Filters {
-		if f.Dataset == d.Name {
-			names = append(names, f.Column)
-		}
-	}
-	slices.Sort(names)
-	all := columnsOf(d)
-	var list []query.Column
-	for _, name := range slices.Compact(names) {
-		c, ok := all.Find(name)
-		if !ok {
-			return nil, fault.New(fault.Conflict, "Version %d of dataset %q has no column %q, which this analysis uses.", d.Version, d.Name, name)
-		}
-		list = append(list, query.Column{Name: c.Name, Type: query.Type(c.Type), Scale: c.Scale})
-	}
-	return list, nil
-}
-
-func filterOf(f definition.Filter, columns definition.Columns) (query.Filter, error) {
-	c, ok := columns.Find(f.Column)
-	if !ok {
-		return query.Filter{}, fault.New(fault.Conflict, "Dataset %q has no column %q to filter by.", f.Dataset, f.Column)
-	}
-	value := func(text string) (query.Value, error) {
-		l, ok := c.ParseValue(text)
-		if !ok {
-			return query.Value{}, fault.New(fault.Conflict, "The filter's value %q does not fit column %q.", text, c.Name)
-		}
-		return query.Value{Type: query.Type(c.Type), Scale: c.Scale, Text: l.Text, Int: l.Int, Float: l.Float}, nil
-	}
-	q := query.Filter{Dataset: f.Dataset, Column: f.Column}
-	for _, text := range f.Equals {
-		v, err := value(text)
-		if err != nil {
-			return q, err
-		}
-		q.Equals = append(q.Equals, v)
-	}
-	if f.From != "" {
-		v, err := value(f.From)
-		if err != nil {
-			return q, err
-		}
-		q.From = &v
-	}
-	if f.To != "" {
-		v, err := value(f.To)
-		if err != nil {
-			return q, err
-		}
-		q.To = &v
-	}
-	return q, nil
-}
-
 // compute opens the accepted forms into memory files, has the sandboxed child
 // aggregate each participant's own rows, and gathers what it returns by cell.
 func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
@@ -419,7 +332,7 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 		return nil, query.Totals{}, err
 	}
 	x.job.Progress(ctx, "aggregating", 0, 0)
-	t := newTable(spec)
+	t := newTable(spec, x.def.Limits.Cells)
 	var totals query.Totals
 	limits := sandbox.Limits{Memory: x.def.Limits.Memory + 1<<30, CPU: 2 * x.def.Limits.Wall, Wall: x.def.Limits.Wall, Output: 16 << 30, Threads: 2}
 	err = x.Sandbox.Run(ctx, sandbox.Job{Program: query.ProgramName, Args: args, Inputs: files, Limits: limits}, func(r io.Reader) error {

@@ -384,9 +384,13 @@ func TestASumThatCannotBeWrittenHidesItsCellOnly(t *testing.T) {
 			Replace(read(t, "analysis.yaml"))
 		b.apply(t, read(t, "dataset.yaml"), text)
 		b.decide(t, analysis.Accepted, 0, 1)
-		// The first tenant's own sum has 19 digits, one more than a decimal can be written with.
-		b.send(t, 0, rows(0, "huge,a,9999999999999999.99", "huge,b,9999999999999999.99", "fine,x,1.50"))
-		b.send(t, 1, rows(1, "huge,a,1.00", "fine,x,1.50"))
+		// The first tenant's own sums have 19 digits, one more than a decimal can be written with, and 20, which 64 bits do not hold.
+		mine := []string{"huge,a,9999999999999999.99", "huge,b,9999999999999999.99", "fine,x,1.50"}
+		for n := range 10 {
+			mine = append(mine, fmt.Sprintf("vast,%d,9999999999999999.99", n))
+		}
+		b.send(t, 0, rows(0, mine...))
+		b.send(t, 1, rows(1, "huge,a,1.00", "vast,a,1.00", "fine,x,1.50"))
 		b.turn(t, b.idle(t))
 		r := b.run(t, analysis.RunSucceeded)
 		for n := range b.tenants {
@@ -395,7 +399,7 @@ func TestASumThatCannotBeWrittenHidesItsCellOnly(t *testing.T) {
 				t.Errorf("tenant %d received %q, want %q", n+1, got, want)
 			}
 		}
-		if want := "2 values went to 2 recipients. Hidden: overflow 2."; r.Reason != want {
+		if want := "2 values went to 2 recipients. Hidden: overflow 4."; r.Reason != want {
 			t.Errorf("reason: %q, want %q", r.Reason, want)
 		}
 	})

@@ -2,16 +2,12 @@ package analysis
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"tributary/internal/analysis/definition"
 	"tributary/internal/analysis/render"
@@ -22,27 +18,30 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/query"
 	"tributary/internal/tenant"
-	"tributary/internal/vault"
 )
 
 // table gathers the engine's answer by cell: for each cell and measure the
 // contributions in order of participant.
 type table struct {
 	spec  query.Spec
+	limit int64 // cells
 	keys  [][]query.Value
 	cells [][]disclosure.Cell // by measure, then by cell
 }
 
-func newTable(spec query.Spec) *table {
-	return &table{spec: spec, cells: make([][]disclosure.Cell, len(spec.Measures))}
+func newTable(spec query.Spec, limit int64) *table {
+	return &table{spec: spec, limit: limit, cells: make([][]disclosure.Cell, len(spec.Measures))}
 }
 
 // add takes the next row; rows come sorted by key, then participant.
 func (t *table) add(r query.Row) error {
 	if n := len(t.keys); n == 0 || query.CompareKeys(t.keys[n-1], r.Key) != 0 {
+		if int64(n) >= t.limit {
+			return fault.New(fault.TooLarge, "The result has more than the %d cells of the analysis's limit. Group by fewer columns, filter, or raise limits.cells.", t.limit)
+		}
 		t.keys = append(t.keys, r.Key)
 		for m := range t.cells {
-			t.cells[m] = append(t.cells[m], make(disclosure.Cell, 0, t.spec.Participants))
+			t.cells[m] = append(t.cells[m], make(disclosure.Cell, 0, min(t.spec.Participants, 8)))
 		}
 	}
 	last := len(t.keys) - 1
@@ -77,7 +76,11 @@ func (x *execution) judge(t *table) (*outcome, error) {
 				cell[i].Organisation = organisation[cell[i].Participant]
 			}
 		}
-		j, err := disclosure.Judge(rules, t.cells[m])
+		var floor int64
+		if x.counted[m] {
+			floor = pow10(qm.Scale)
+		}
+		j, err := disclosure.Judge(rules, floor, t.cells[m])
 		if err != nil {
 			return nil, fmt.Errorf("judge %s: %w", qm.Name, err)
 		}
@@ -101,6 +104,15 @@ func (x *execution) judge(t *table) (*outcome, error) {
 		}
 	}
 	return o, nil
+}
+
+// pow10 is what 1 is in units of 10^-scale; scales of counts are small.
+func pow10(scale int) int64 {
+	n := int64(1)
+	for range scale {
+		n *= 10
+	}
+	return n
 }
 
 // organisationIndex numbers the participants' organisations.
@@ -200,6 +212,7 @@ type Manifest struct {
 	Inputs       []ManifestInput   `json:"inputs"`
 	Participants int               `json:"participants"`
 	Owners       int               `json:"organisations"`
+	Verified     int64             `json:"organisations_verified"` // by the provider, with evidence
 	Datasets     []ManifestDataset `json:"datasets"`
 	Software     string            `json:"software"`
 	Sandbox      string            `json:"sandbox"`
@@ -263,7 +276,7 @@ func (x *execution) release(ctx context.Context, t *table, totals query.Totals) 
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, release, results, body, totals) })
+	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, m, results, body, totals) })
 	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
 		if done, err := x.alreadyReleased(ctx); done || err != nil {
 			return err
@@ -285,135 +298,16 @@ func words(reasons map[string]int64) string {
 	return text
 }
 
-// deliveries is how many results are sealed at a time. It is more than there are
-// processors, since each spends most of its time waiting for the disk to sync,
-// and the disk syncs many as fast as one.
-const deliveries = 16
-
-// delivery is what the results of a run have in common.
-type delivery struct {
-	release string
-	date    time.Time
-	spec    render.Spec // without the recipient's id
-	ids     map[tenant.ID]string
-	parquet sync.Pool // of *render.ParquetWriter
-}
-
-// deliverAll delivers to every participant, in the order of participants.
-func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) ([]exchange.NewResult, error) {
-	d := delivery{release: release}
-	var err error
-	if d.date, err = time.Parse(time.DateOnly, x.run.Date); err != nil {
-		return nil, fmt.Errorf("date of run: %w", err)
-	}
-	if d.ids, err = x.Control.UnscopedFirstExternalIDs(ctx, x.participants); err != nil {
-		return nil, err
-	}
-	d.spec = x.layout(o, d.date, release)
-	results := make([]exchange.NewResult, len(x.participants))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(deliveries)
-	for p, id := range x.participants {
-		x.job.Progress(ctx, "sealing results", int64(p), int64(len(x.participants)))
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil { // another has failed
-				return err
-			}
-			var err error
-			if results[p], err = x.deliver(ctx, &d, o, p); err != nil {
-				return fmt.Errorf("result of %s: %w", id, err)
-			}
-			return nil
-		})
-	}
-	return results, group.Wait()
-}
-
-// layout is how every recipient's result looks.
-func (x *execution) layout(o *outcome, date time.Time, release string) render.Spec {
-	spec := render.Spec{Date: date, DateColumn: x.def.Output.DateColumn, DateFormat: x.def.Output.DateFormat, IDColumn: x.def.Output.IDColumn,
-		OwnValues: x.def.OwnValue, OwnPrefix: x.def.Output.OwnPrefix, Marked: x.def.MarksResults(),
-		Metadata: map[string]string{"tributary.analysis": x.run.Analysis, "tributary.version": fmt.Sprint(x.run.Version), "tributary.release": release}}
-	for _, g := range x.def.Groups {
-		c := x.groupColumn(g)
-		spec.Groups = append(spec.Groups, render.Column{Name: g, Type: render.Type(c.Type), Scale: c.Scale})
-	}
-	for _, m := range o.measures {
-		c := render.Column{Name: m.Name, Type: render.Integer}
-		if m.Decimals > 0 {
-			c.Type, c.Scale = render.Decimal, m.Decimals
-		}
-		spec.Measures = append(spec.Measures, c)
-	}
-	return spec
-}
-
-// deliver renders one recipient's result and seals it into its output store.
-func (x *execution) deliver(ctx context.Context, d *delivery, o *outcome, p int) (exchange.NewResult, error) {
-	id, ok := d.ids[x.participants[p]]
-	if !ok {
-		id = string(x.participants[p])
-	}
-	spec := d.spec
-	spec.ExternalID = id
-	t, err := render.New(spec, o.rows[p])
+func (x *execution) manifest(ctx context.Context, o *outcome, cells int, release string, results []exchange.NewResult) (Manifest, error) {
+	owners := slices.Compact(slices.Sorted(slices.Values(x.owners)))
+	verified, err := x.Control.UnscopedVerified(ctx, owners)
 	if err != nil {
-		return exchange.NewResult{}, err
-	}
-	name, err := render.FileName(x.def.Output.FileName, render.Names{Analysis: x.run.Analysis, Date: d.date, Participant: id, Dataset: x.def.Datasets[0]}, render.CSV)
-	if err != nil {
-		return exchange.NewResult{}, err
-	}
-	n := exchange.NewResult{Release: d.release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
-		Rows: int64(len(t.Rows)), Suppressed: o.suppressed[p], Marked: t.Marked}
-	n.Object, n.CSVSize, err = x.seal(ctx, d, p, t)
-	return n, err
-}
-
-// seal writes both forms of a result into one object.
-func (x *execution) seal(ctx context.Context, d *delivery, p int, t *render.Table) (vault.Object, int64, error) {
-	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, vault.Result)
-	if err != nil {
-		return vault.Object{}, 0, err
-	}
-	if err := render.WriteCSV(w, t); err != nil {
-		w.Abort()
-		return vault.Object{}, 0, err
-	}
-	csvSize := w.Size()
-	parquet, ok := d.parquet.Get().(*render.ParquetWriter)
-	if !ok {
-		parquet = render.NewParquetWriter(t)
-	}
-	if err := parquet.Write(w, t); err != nil {
-		w.Abort()
-		return vault.Object{}, 0, err
-	}
-	d.parquet.Put(parquet)
-	object, err := w.Finish(ctx)
-	return object, csvSize, err
-}
-
-func (x *execution) groupColumn(name string) query.Column {
-	for _, columns := range x.columnsOf {
-		for _, c := range columns {
-			if c.Name == name {
-				return c
-			}
-		}
-	}
-	return query.Column{Name: name, Type: query.Text}
-}
-
-func (x *execution) manifest(_ context.Context, o *outcome, cells int, release string, results []exchange.NewResult) (Manifest, error) {
-	owners := map[string]bool{}
-	for _, id := range x.owners {
-		owners[id] = true
+		return Manifest{}, err
 	}
 	m := Manifest{
 		Statement: "tributary run manifest v1", Run: x.run.ID, Release: release, Analysis: x.run.Analysis, Version: x.run.Version,
 		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Snapshot: hex.EncodeToString(x.run.Snapshot),
-		Participants: len(x.participants), Owners: len(owners), Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
+		Participants: len(x.participants), Owners: len(owners), Verified: verified, Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
 		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: cells, Released: o.released,
 		Suppressed: o.reasons, Marked: x.def.MarksResults(), Datasets: x.contracts,
 	}
@@ -427,10 +321,12 @@ func (x *execution) manifest(_ context.Context, o *outcome, cells int, release s
 	return m, nil
 }
 
-func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, release string, results []exchange.NewResult, manifest []byte, totals query.Totals) error {
+func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, m Manifest, results []exchange.NewResult, manifest []byte, totals query.Totals) error {
 	now := x.Clock.Now()
-	if _, err := tx.Exec(ctx, `INSERT INTO releases (id, run, analysis, version, date, snapshot, manifest, signature, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		release, x.run.ID, x.run.Analysis, x.run.Version, x.run.Date, x.run.Snapshot, manifest, x.Keys.Sign(manifest), meta.Micros(now)); err != nil {
+	if _, err := tx.Exec(ctx, `
+		INSERT INTO releases (id, run, analysis, version, date, organisations, verified, snapshot, manifest, signature, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		m.Release, x.run.ID, x.run.Analysis, x.run.Version, x.run.Date, int64(m.Owners), m.Verified, x.run.Snapshot, manifest, x.Keys.Sign(manifest), meta.Micros(now)); err != nil {
 		return fmt.Errorf("record release: %w", err)
 	}
 	for p, n := range results {
@@ -454,58 +350,8 @@ func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, release
 	if err := x.note(ctx, tx, x.run.ID, "info", "%d rows of %d submissions read in a %s sandbox", rows, len(x.inputs), x.Sandbox.Level()); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $1 WHERE id = $2`, release, x.run.ID); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $1 WHERE id = $2`, m.Release, x.run.ID); err != nil {
 		return fmt.Errorf("point to release: %w", err)
 	}
 	return x.conclude(ctx, tx, x.run, RunSucceeded, reason)
-}
-
-// Receipt proves to a tenant how one of its submissions was used: the statement
-// names the run and its manifest, whose hash it has, and the commitment that the
-// manifest lists; with the salt the tenant can see that it is its own file's.
-type Receipt struct {
-	Submission, Run, Release, Analysis string
-	Version                            int64
-	Date                               string
-	SHA256, Salt, Commitment           []byte
-	Manifest                           []byte // SHA-256 of the manifest
-	Body, Signature                    []byte // the signed statement
-}
-
-// Receipts returns a receipt for each release that a submission of the scope's
-// tenant went into.
-func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission string) ([]Receipt, error) {
-	s, err := a.Exchange.Submission(ctx, scope, submission)
-	if err != nil {
-		return nil, err
-	}
-	salt, err := a.Exchange.Salt(ctx, scope, submission)
-	if err != nil && !fault.Is(err, fault.NotFound) { // after its bytes were deleted there is none
-		return nil, err
-	}
-	rows, err := a.DB.For(scope.Tenant()).Query(ctx, `
-		SELECT l.run, l.id, l.analysis, l.version, l.date, l.manifest FROM run_inputs i JOIN releases l ON l.run = i.run
-		WHERE i.submission = $1 AND i.tenant = $2 ORDER BY l.created_at, l.id`, submission, string(scope.Tenant()))
-	if err != nil {
-		return nil, fmt.Errorf("list releases of %s: %w", submission, err)
-	}
-	defer rows.Close()
-	list := []Receipt{}
-	for rows.Next() {
-		r := Receipt{Submission: submission, SHA256: s.SHA256, Salt: salt, Commitment: s.Commitment}
-		var manifest []byte
-		if err := rows.Scan(&r.Run, &r.Release, &r.Analysis, &r.Version, &r.Date, &manifest); err != nil {
-			return nil, fmt.Errorf("list releases of %s: %w", submission, err)
-		}
-		sum := sha256.Sum256(manifest)
-		r.Manifest = sum[:]
-		r.Body, err = json.Marshal(map[string]any{"statement": "tributary receipt v1", "tenant": scope.Tenant(), "submission": submission,
-			"commitment": hex.EncodeToString(s.Commitment), "run": r.Run, "release": r.Release, "manifest_sha256": hex.EncodeToString(r.Manifest)})
-		if err != nil {
-			return nil, fmt.Errorf("encode receipt: %w", err)
-		}
-		r.Signature = a.Keys.Sign(r.Body)
-		list = append(list, r)
-	}
-	return list, rows.Err()
 }

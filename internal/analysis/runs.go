@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/internal/audit"
+	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/meta"
@@ -64,6 +65,7 @@ type RunInput struct {
 	Organisation string
 	Dataset      string
 	Submission   string
+	Contract     int64 // the version of the dataset's contract that it was accepted under
 	Object       string
 	Commitment   []byte
 }
@@ -83,8 +85,8 @@ func scanRun(row scanner) (Run, error) {
 // UnscopedStart queues a run of the current version of each analysis named, for
 // a business date: all of them, or none.
 func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string, date string) ([]Run, error) {
-	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		return nil, fault.New(fault.Invalid, "The date %q is not a day in the form YYYY-MM-DD.", date)
+	if _, err := contract.ParseDate(date); err != nil {
+		return nil, err
 	}
 	if len(names) == 0 {
 		return nil, fault.New(fault.Invalid, "Name at least one analysis.")
@@ -153,7 +155,7 @@ func (a *Analyses) run(ctx context.Context, db *meta.DB, id string) (Run, error)
 
 func (a *Analyses) inputs(ctx context.Context, db *meta.DB, run string) ([]RunInput, error) {
 	rows, err := db.Unscoped().Query(ctx, `
-		SELECT tenant, organisation, dataset, submission, object, commitment FROM run_inputs WHERE run = $1 ORDER BY tenant, dataset`, run)
+		SELECT tenant, organisation, dataset, submission, contract, object, commitment FROM run_inputs WHERE run = $1 ORDER BY tenant, dataset`, run)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot of %s: %w", run, err)
 	}
@@ -161,7 +163,7 @@ func (a *Analyses) inputs(ctx context.Context, db *meta.DB, run string) ([]RunIn
 	var list []RunInput
 	for rows.Next() {
 		var i RunInput
-		if err := rows.Scan(&i.Tenant, &i.Organisation, &i.Dataset, &i.Submission, &i.Object, &i.Commitment); err != nil {
+		if err := rows.Scan(&i.Tenant, &i.Organisation, &i.Dataset, &i.Submission, &i.Contract, &i.Object, &i.Commitment); err != nil {
 			return nil, fmt.Errorf("read snapshot of %s: %w", run, err)
 		}
 		list = append(list, i)

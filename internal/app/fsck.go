@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"tributary/internal/analysis"
 	"tributary/internal/audit"
 	"tributary/internal/control"
+	"tributary/internal/exchange"
 	"tributary/internal/tenant"
 	"tributary/internal/vault"
 )
@@ -52,6 +54,12 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 			return err
 		}
 		if err := s.accounts.UnscopedVerify(ctx, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
+			return err
+		}
+		if err := exchange.UnscopedVerify(ctx, s.db, func(dataset, problem string) { add("datasets", "", dataset, problem) }); err != nil {
+			return err
+		}
+		if err := analysis.UnscopedVerify(ctx, s.db, s.ring, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
 			return err
 		}
 		if err := s.audit.Verify(ctx, func(f audit.Finding) {

@@ -74,6 +74,7 @@ func TestTextbookAttacks(t *testing.T) {
 		{"zero among values", preset, apart(0, 10, 10, 10, 10, 10), "release"},
 		{"all zero, p % off", only(5, 0, 0, 0), apart(0, 0, 0, 0, 0), "release"},
 
+		{"counts that are all one, no floor", preset, apart(1, 1, 1, 1, 1), "release"},
 		{"negative values count by size", preset, apart(-10, -10, -10, -10, -10), "release"},
 		{"a negative giant", only(5, 10, 0, 0), apart(-950, 20, 15, 10, 5), "release p-percent p-percent p-percent p-percent"},
 		{"signs that cancel do not look small", only(5, 10, 0, 0), apart(100, -100, 60, -60, 30), "release"},
@@ -93,7 +94,7 @@ func TestTextbookAttacks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			j, err := Judge(c.rules, []Cell{c.cell})
+			j, err := Judge(c.rules, 0, []Cell{c.cell})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +115,7 @@ func TestTextbookAttacks(t *testing.T) {
 
 func TestJudgeCountsAndAddsUp(t *testing.T) {
 	t.Parallel()
-	j, err := Judge(preset, []Cell{
+	j, err := Judge(preset, 0, []Cell{
 		owned(0, 10, 0, 10, 1, 20, 2, 20, 3, 20, 4, -5),
 		owned(0, 1, 0, 2),
 		owned(0, math.MaxInt64, 0, math.MaxInt64),
@@ -149,7 +150,7 @@ func TestMalformedInputIsRefused(t *testing.T) {
 		"participant of two owners":      {{1, 1, 5}, {1, 2, 5}},
 		"participant of two owners ever": {{7, 2, 5}},
 	} {
-		if _, err := Judge(preset, []Cell{{{7, 7, 1}}, cell}); err == nil {
+		if _, err := Judge(preset, 0, []Cell{{{7, 7, 1}}, cell}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -161,11 +162,11 @@ func TestRulesAreChecked(t *testing.T) {
 		{}, {MinContributors: 1}, {MinContributors: 5, PPercent: -1}, {MinContributors: 5, PPercent: 101},
 		{5, 10, Dominance{0, 85}}, {5, 10, Dominance{6, 85}}, {5, 10, Dominance{2, 0}}, {5, 10, Dominance{2, 100}},
 	} {
-		if _, err := Judge(r, nil); !fault.Is(err, fault.Invalid) {
+		if _, err := Judge(r, 0, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("Judge(%+v) = %v, want an invalid fault", r, err)
 		}
 	}
-	if _, err := Judge(Rules{MinContributors: 2}, nil); err != nil {
+	if _, err := Judge(Rules{MinContributors: 2}, 0, nil); err != nil {
 		t.Errorf("weakest rules: %v", err)
 	}
 }
@@ -192,5 +193,40 @@ func TestOverflowOfAMeanIsNamed(t *testing.T) {
 		if !errors.Is(err, ErrOverflow) || !fault.Is(err, fault.TooLarge) {
 			t.Errorf("Mean of %d with %d decimals = %v, want ErrOverflow", c.sum, c.decimals, err)
 		}
+	}
+}
+
+// Everybody with a row has at least one, so a count hides only what is above that.
+func TestCountsHideOnlyWhatIsAboveTheirFloor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		cell Cell
+		want string
+	}{
+		{"all one", apart(1, 1, 1, 1, 1), "zero zero zero zero zero"},
+		{"one above, known to its owner alone", apart(2, 1, 1, 1, 1), "zero p-percent p-percent p-percent p-percent"},
+		{"enough above", apart(11, 11, 11, 11, 11), "release release release release release"},
+		{"one giant", apart(1000, 3, 3, 3, 3), "dominance p-percent p-percent p-percent p-percent"},
+	} {
+		j, err := Judge(preset, 1, []Cell{c.cell})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		var sum int64
+		for i, v := range j.Cells[0].Verdicts {
+			got = append(got, v.String())
+			sum += c.cell[i].Value
+		}
+		if strings.Join(got, " ") != c.want || j.Cells[0].Sum != sum {
+			t.Errorf("%s: got %v and the sum %d, want %s and %d", c.name, got, j.Cells[0].Sum, c.want, sum)
+		}
+	}
+	if _, err := Judge(preset, 10, []Cell{apart(10, 9, 10)}); err == nil {
+		t.Error("a value below the floor was judged")
+	}
+	if j, err := Judge(preset, 1, []Cell{apart(5, 5, 5, 5, math.MinInt64)}); err != nil || j.Count(Overflow) != 5 {
+		t.Errorf("a count that does not fit: %v, %v", j, err)
 	}
 }

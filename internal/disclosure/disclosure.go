@@ -121,16 +121,21 @@ func (j *Judgement) Count(v Verdict) int64 {
 	return j.counts[v]
 }
 
-// Judge applies the rules to each cell and each of its contributors. It takes
-// time in proportion to the contributions. An error means that the rules or the
-// contributions are malformed (an index out of range, a participant twice in a
-// cell or in two organisations); values alone never cause one, since then one
-// participant could stop a run for all.
-func Judge(rules Rules, cells []Cell) (*Judgement, error) {
+// Judge applies the rules to each cell and each of its contributors. floor is
+// what everybody knows each value to be at least, 0 if nothing: a count of rows
+// is at least 1 where there is a row, so only what is above that hides anything.
+// It takes time in proportion to the contributions. An error means that the rules
+// or the contributions are malformed (an index out of range, a participant twice
+// in a cell or in two organisations, a value below a floor above 0); values alone
+// never cause one, since then one participant could stop a run for all.
+func Judge(rules Rules, floor int64, cells []Cell) (*Judgement, error) {
 	if err := rules.Check(); err != nil {
 		return nil, err
 	}
-	b, total, err := newScratch(rules, cells)
+	if floor < 0 {
+		return nil, fmt.Errorf("judge with a floor of %d", floor)
+	}
+	b, total, err := newScratch(rules, floor, cells)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +157,7 @@ func Judge(rules Rules, cells []Cell) (*Judgement, error) {
 }
 
 // newScratch makes the scratch space for the largest indices in cells, and counts contributions.
-func newScratch(rules Rules, cells []Cell) (*scratch, int, error) {
+func newScratch(rules Rules, floor int64, cells []Cell) (*scratch, int, error) {
 	total, participants, organisations := 0, int32(-1), int32(-1)
 	for i, cell := range cells {
 		if len(cell) > math.MaxInt32 {
@@ -168,6 +173,7 @@ func newScratch(rules Rules, cells []Cell) (*scratch, int, error) {
 	}
 	return &scratch{
 		rules:  rules,
+		floor:  floor,
 		owner:  make([]owner, participants+1),
 		shares: make([]share, organisations+1),
 	}, total, nil

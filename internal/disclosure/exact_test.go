@@ -96,7 +96,7 @@ func BenchmarkJudge(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				j, err := Judge(preset, table)
+				j, err := Judge(preset, 0, table)
 				if err != nil {
 					b.Fatal(err)
 				}

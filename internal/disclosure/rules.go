@@ -8,7 +8,8 @@ import (
 // The rules, for one cell and one recipient organisation r.
 //
 // Values are added up by organisation first: g(o) is the sum of the absolute
-// values of o's participants, b(o) the absolute value of their sum. Where no
+// values of o's participants, b(o) the absolute value of their sum, less the
+// floor that everybody knows for each of them. Where there is no floor and no
 // signs differ the two are the same number x(o). Where they do, each is used
 // on the side where it is the safer: what is to be protected counts as g, what
 // hides it as b, since +100 and -100 of one owner hide nothing. B is the sum of
@@ -18,7 +19,8 @@ import (
 // them:
 //
 //	minimum    n < MinContributors
-//	zero       sum of g(o), o != r, is 0: the others' values would be known exactly (part of the p % rule)
+//	zero       sum of g(o), o != r, is 0, or B - b(r) is 0 over a floor: the others' values would be known exactly
+//	           (part of the p % rule)
 //	p-percent  B - b(r) - b(v) < p/100 g(v) for any v != r: r, having taken its own away from the total, would
 //	           know v's to within p %
 //	dominance  sum of the n largest x(o) > k/100 B, over all o (the classical rule, whoever looks), and
@@ -55,6 +57,7 @@ type share struct {
 // scratch is the scratch space of one Judge call.
 type scratch struct {
 	rules  Rules
+	floor  int64
 	cell   uint64 // number of the present cell, from 1, so that nothing has to be cleared between cells
 	owner  []owner
 	shares []share
@@ -102,6 +105,9 @@ func (b *scratch) gather(cell Cell) (fits bool, err error) {
 		}
 		*who = owner{organisation: c.Organisation, known: true, cell: b.cell}
 
+		if b.floor > 0 && c.Value < b.floor && c.Value != math.MinInt64 { // that is the mark of an overflow
+			return false, fmt.Errorf("participant %d has a value below the floor", c.Participant)
+		}
 		s := &b.shares[c.Organisation]
 		if s.cell != b.cell {
 			*s = share{cell: b.cell}
@@ -111,7 +117,7 @@ func (b *scratch) gather(cell Cell) (fits bool, err error) {
 			total, fits = 0, false
 		}
 		if fits {
-			s.net += c.Value
+			s.net += c.Value - b.floor
 			s.gross += int64(magnitude(c.Value))
 		}
 	}
@@ -153,7 +159,7 @@ func (b *scratch) weigh() {
 		s := &b.shares[o]
 		rest := hidden - magnitude(s.net)
 		switch {
-		case p > 0 && gross == uint64(s.gross):
+		case p > 0 && (gross == uint64(s.gross) || b.floor > 0 && rest == 0):
 			s.verdict = Zero
 		case p > 0 && product(100, rest).less(closest.sumWithout(1, o)):
 			s.verdict = PPercent

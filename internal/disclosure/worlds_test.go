@@ -130,7 +130,7 @@ func attack(t *testing.T, rules Rules, p int64, signed bool) (worked map[string]
 	for i := range cells {
 		cells[i] = world(rng, signed)
 	}
-	j, err := Judge(rules, cells)
+	j, err := Judge(rules, 0, cells)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestVerdictsAreThoseOfTheFormulas(t *testing.T) {
 			rules.Dominance = Dominance{1 + rng.IntN(5), 40 + rng.IntN(60)}
 		}
 		cell := world(rng, rng.IntN(2) == 0)
-		j, err := Judge(rules, []Cell{cell})
+		j, err := Judge(rules, 0, []Cell{cell})
 		if err != nil {
 			t.Fatal(err)
 		}

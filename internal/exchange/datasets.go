@@ -41,7 +41,7 @@ func (x *Exchange) UnscopedApplyDataset(ctx context.Context, by string, source [
 	d = Dataset{Name: c.Name, Source: string(source), Hash: hash, Contract: c, CreatedAt: x.Clock.Now(), CreatedBy: by}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
 		changed = false
-		current, err := x.dataset(ctx, tx, c.Name, 0)
+		current, err := x.DatasetIn(ctx, tx, c.Name, 0)
 		switch {
 		case err == nil && bytes.Equal(current.Hash, d.Hash):
 			d = current
@@ -73,10 +73,11 @@ func (x *Exchange) UnscopedApplyDataset(ctx context.Context, by string, source [
 
 // Dataset returns a version of a dataset; version 0 is the current one.
 func (x *Exchange) Dataset(ctx context.Context, name string, version int64) (Dataset, error) {
-	return x.dataset(ctx, x.DB, name, version)
+	return x.DatasetIn(ctx, x.DB, name, version)
 }
 
-func (x *Exchange) dataset(ctx context.Context, db *meta.DB, name string, version int64) (Dataset, error) {
+// DatasetIn is Dataset inside a transaction.
+func (x *Exchange) DatasetIn(ctx context.Context, db *meta.DB, name string, version int64) (Dataset, error) {
 	d := Dataset{Name: name}
 	var created int64
 	err := db.QueryRow(ctx, `
@@ -106,13 +107,25 @@ func (x *Exchange) contract(d Dataset) (*contract.Dataset, error) {
 	if c != nil {
 		return c, nil
 	}
-	c, err := contract.Parse([]byte(d.Source))
+	c, err := stored(d)
 	if err != nil {
-		return nil, fmt.Errorf("parse stored contract %s version %d: %w", d.Name, d.Version, err)
+		return nil, err
 	}
 	x.mu.Lock()
 	x.contracts[key] = c
 	x.mu.Unlock()
+	return c, nil
+}
+
+// stored parses a stored contract and sees that it is what was applied.
+func stored(d Dataset) (*contract.Dataset, error) {
+	c, err := contract.Parse([]byte(d.Source))
+	if err != nil {
+		return nil, fault.Wrap(fault.Damaged, err, "The stored version %d of the contract of %q is damaged.", d.Version, d.Name)
+	}
+	if c.Hash() != hex.EncodeToString(d.Hash) {
+		return nil, fault.New(fault.Damaged, "The stored version %d of the contract of %q is not the one that was applied.", d.Version, d.Name)
+	}
 	return c, nil
 }
 
@@ -148,4 +161,24 @@ func (x *Exchange) Datasets(ctx context.Context, page meta.Page) ([]Dataset, str
 	}
 	list, next := meta.Cut(list, page, func(d Dataset) meta.Position { return meta.Position{ID: d.Name} })
 	return list, next, nil
+}
+
+// UnscopedVerify checks that every stored contract is the one that was applied. An
+// error means that it could not look.
+func UnscopedVerify(ctx context.Context, db *meta.DB, report func(dataset, problem string)) error {
+	rows, err := db.Query(ctx, `SELECT dataset, version, source, hash FROM dataset_versions ORDER BY dataset, version`)
+	if err != nil {
+		return fmt.Errorf("list contracts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d Dataset
+		if err := rows.Scan(&d.Name, &d.Version, &d.Source, &d.Hash); err != nil {
+			return fmt.Errorf("list contracts: %w", err)
+		}
+		if _, err := stored(d); err != nil {
+			report(fmt.Sprintf("%s version %d", d.Name, d.Version), err.Error())
+		}
+	}
+	return rows.Err()
 }

@@ -18,18 +18,21 @@ import (
 
 // Result is what a run made for one recipient: a table, sealed in two forms. A run's release makes it; nothing changes it.
 type Result struct {
-	ID           string
-	Tenant       tenant.ID
-	Release      string
-	Run          string
-	Analysis     string
-	Date         string
-	Name         string // without the ending
-	Rows         int64
-	Suppressed   int64
-	Marked       bool // made under a minimum below 3
-	CreatedAt    time.Time
-	DownloadedAt *time.Time
+	ID         string
+	Tenant     tenant.ID
+	Release    string
+	Run        string
+	Analysis   string
+	Date       string
+	Name       string // without the ending
+	Rows       int64
+	Suppressed int64
+	Marked     bool // made under a minimum below 3
+	// Organisations took part in the run; of them Verified were verified by the
+	// provider, with evidence.
+	Organisations, Verified int64
+	CreatedAt               time.Time
+	DownloadedAt            *time.Time
 
 	object  string // in the vault: the CSV, then the Parquet file
 	csvSize int64
@@ -85,7 +88,7 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 func resultContext(id string) []byte { return []byte("result name " + id) }
 
 const resultQuery = `
-	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, r.created_at, r.downloaded_at
+	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at
 	FROM results r JOIN releases l ON l.id = r.release_id `
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
@@ -93,7 +96,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	var name []byte
 	var marked, created int64
 	var downloaded sql.NullInt64
-	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &created, &downloaded); err != nil {
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded); err != nil {
 		return r, err
 	}
 	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)

@@ -96,6 +96,9 @@ func (r *Ring) CheckMAC(mac []byte, label string, fields ...any) error {
 // it is, so that no signature can be taken for another kind.
 func (r *Ring) Sign(msg []byte) []byte { return ed25519.Sign(r.signer, msg) }
 
+// Signed reports whether sig is Sign's of msg.
+func (r *Ring) Signed(msg, sig []byte) bool { return ed25519.Verify(r.PublicKey(), msg, sig) }
+
 // PublicKey returns the key that checks what Sign signed.
 func (r *Ring) PublicKey() ed25519.PublicKey {
 	public, _ := r.signer.Public().(ed25519.PublicKey) // its documented type

@@ -185,6 +185,8 @@ CREATE TABLE releases (
     analysis     TEXT NOT NULL,
     version      BIGINT NOT NULL,
     date         TEXT NOT NULL,
+    organisations BIGINT NOT NULL,             -- that took part
+    verified     BIGINT NOT NULL,              -- of them, by a system admin with evidence
     snapshot     BYTEA NOT NULL UNIQUE,        -- one release for one snapshot, for ever
     manifest     BYTEA NOT NULL,
     signature    BYTEA NOT NULL,
@@ -215,6 +217,7 @@ CREATE TABLE run_inputs (
     organisation TEXT NOT NULL,
     dataset      TEXT NOT NULL,
     submission   TEXT NOT NULL,
+    contract     BIGINT NOT NULL,             -- version that it was accepted under
     object       TEXT NOT NULL,
     commitment   BYTEA NOT NULL,
     PRIMARY KEY (run, tenant, dataset)

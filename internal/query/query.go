@@ -8,6 +8,8 @@
 // packages below this one.
 package query
 
+import "math"
+
 // ProgramName is the name under which the sandbox knows the engine. Its
 // arguments are a Spec in JSON, its inputs the files, its output is for Read.
 const ProgramName = "aggregate"
@@ -106,8 +108,13 @@ type Row struct {
 // absent if the participant has no value that is not null in this cell.
 type Number struct {
 	Present bool
-	Fixed   int64
+	Fixed   int64 // or TooLarge
 }
+
+// TooLarge stands for a value that does not fit. It is no error, since one
+// participant's rows must not stop a run for all; whoever adds up what
+// participants have finds that its size is no int64.
+const TooLarge = math.MinInt64
 
 // Totals end every answer; without them it is cut off.
 type Totals struct {

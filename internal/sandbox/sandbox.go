@@ -100,10 +100,11 @@ type Job struct {
 	Limits Limits
 }
 
-const (
-	maxArgs   = 1 << 20
-	maxInputs = 1000
-)
+// MaxInputs is how many inputs a job can have. Each takes a descriptor in the
+// server and in the child.
+const MaxInputs = 4000
+
+const maxArgs = 16 << 20 // bytes
 
 // Config configures a Box. Only Level is required.
 type Config struct {
@@ -151,8 +152,8 @@ func (j Job) check() error {
 	if len(j.Args) > maxArgs {
 		return fmt.Errorf("arguments of %d bytes, at most %d", len(j.Args), maxArgs)
 	}
-	if len(j.Inputs) > maxInputs {
-		return fmt.Errorf("%d inputs, at most %d", len(j.Inputs), maxInputs)
+	if len(j.Inputs) > MaxInputs {
+		return fmt.Errorf("%d inputs, at most %d", len(j.Inputs), MaxInputs)
 	}
 	return j.Limits.check()
 }

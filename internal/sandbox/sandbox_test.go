@@ -341,7 +341,7 @@ func TestJobsThatCannotBeRun(t *testing.T) {
 			"negative number":    func(j *sandbox.Job) { j.Limits.Threads = -1 },
 			"not sealed":         func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{open} },
 			"already closed":     func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{closed} },
-			"arguments of":       func(j *sandbox.Job) { j.Args = make([]byte, 1<<20+1) },
+			"arguments of":       func(j *sandbox.Job) { j.Args = make([]byte, 16<<20+1) },
 		} {
 			j := job("nothing", "")
 			change(&j)
@@ -349,7 +349,7 @@ func TestJobsThatCannotBeRun(t *testing.T) {
 				t.Errorf("got %v, want %q", err, words)
 			}
 		}
-		j := job("nothing", strings.Repeat("x", 1<<20))
+		j := job("nothing", strings.Repeat("x", 16<<20))
 		if err := b.Run(t.Context(), j, nil); err != nil {
 			t.Errorf("largest arguments: %v", err)
 		}

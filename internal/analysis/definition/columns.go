@@ -32,6 +32,8 @@ type Column struct {
 	Type  string
 	Scale int // decimal places, of Decimal only
 	Role  string
+
+	Required bool // never null
 }
 
 // numeric reports whether the column can be measured.

@@ -120,10 +120,13 @@ type Dominance struct {
 // On reports whether the rule is in force.
 func (d Dominance) On() bool { return d != Dominance{} }
 
+// MaxWall is the most that Limits.Wall can be.
+const MaxWall = 2 * time.Hour
+
 // Limits bound a run.
 type Limits struct {
 	Memory int64         `json:"memory_bytes"`
-	Wall   time.Duration `json:"wall_ns"`
+	Wall   time.Duration `json:"wall_ns"` // at most MaxWall
 	Cells  int64         `json:"cells"`
 }
 
@@ -138,10 +141,6 @@ func DefaultRules() Rules {
 
 // safeMinimum is the minimum below which contributors are as good as shown to each other.
 const safeMinimum = 3
-
-// NeedsEveryAcceptance reports whether the minimum is so low that every
-// recipient must accept before a run.
-func (d *Definition) NeedsEveryAcceptance() bool { return d.Rules.MinContributors < safeMinimum }
 
 // MarksResults reports whether every result has to say that it was made under
 // a minimum so low.

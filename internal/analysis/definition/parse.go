@@ -256,8 +256,8 @@ func readLimits(f fields) Limits {
 		switch {
 		case err != nil:
 			n.problem("%q is not a duration. Write it like 90s or 10m.", cut(n.yaml.Value))
-		case wall < time.Second || wall > 24*time.Hour:
-			n.problem("is %s; it must be from 1s to 24h.", cut(n.yaml.Value))
+		case wall < time.Second || wall > MaxWall:
+			n.problem("is %s; it must be from 1s to 2h.", cut(n.yaml.Value))
 		}
 		l.Wall = wall
 	}
@@ -274,6 +274,7 @@ func (d *Definition) checkUse(doc *document) {
 	if d.Quorum < d.Rules.MinContributors {
 		doc.at("quorum", "is %d, but a cell needs %d contributors, so a run of so few could release nothing. Raise it to at least %d.", d.Quorum, d.Rules.MinContributors, d.Rules.MinContributors)
 	}
+	d.checkJoint(doc)
 	// Names that differ only in case are one name to many readers of Parquet.
 	taken := map[string]string{strings.ToLower(d.Output.DateColumn): "output.date_column"}
 	take := func(path, name string) {
@@ -293,6 +294,31 @@ func (d *Definition) checkUse(doc *document) {
 	for i, m := range d.Measures {
 		if d.OwnValue {
 			take("measures["+strconv.Itoa(i)+"].name", d.Output.OwnPrefix+m.Name)
+		}
+	}
+}
+
+// checkJoint keeps measures apart that would disclose together what none does
+// alone. The mean of everybody's own mean, the sum and the count of one column
+// are three equations about two numbers of each contributor; with two others they
+// leave so few whole-numbered answers that there may be one. So a mean of means
+// needs as many others as there are equations, and one more.
+func (d *Definition) checkJoint(doc *document) {
+	if d.MarksResults() {
+		return // whoever accepts this knows that values can be computed
+	}
+	for i, m := range d.Measures {
+		if m.Own != OwnMean {
+			continue
+		}
+		kinds := map[Own]bool{}
+		for _, other := range d.Measures {
+			if other.Dataset == m.Dataset && (other.Column == m.Column || other.Column == "") {
+				kinds[other.Own] = true
+			}
+		}
+		if need := len(kinds) + 2; d.Rules.MinContributors < need {
+			doc.at("measures["+strconv.Itoa(i)+"]", "the definition has %d different measures of column %q: together they say more of each contributor than each alone. Set rules.min_contributors to at least %d, or remove measures.", len(kinds), cut(m.Column), need)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func TestDefaultsAreTheStrictOnes(t *testing.T) {
 	if want := (Limits{2 << 30, 10 * time.Minute, 1_000_000}); d.Limits != want {
 		t.Errorf("limits = %+v, want %+v", d.Limits, want)
 	}
-	if d.NeedsEveryAcceptance() || d.MarksResults() {
+	if d.MarksResults() {
 		t.Error("the default rules are flagged as weak")
 	}
 }
@@ -109,8 +109,8 @@ func TestRulesAreRelaxedOnlyInSoManyWords(t *testing.T) {
 		{"{min_contributors: 20}", Rules{20, 10, Dominance{2, 85}}, 20, false},
 	} {
 		d := parsed(t, small+"rules: "+c.rules)
-		if d.Rules != c.want || d.Quorum != c.quorum || d.NeedsEveryAcceptance() != c.weak || d.MarksResults() != c.weak {
-			t.Errorf("rules %s = %+v, quorum %d, every acceptance %v, marked %v", c.rules, d.Rules, d.Quorum, d.NeedsEveryAcceptance(), d.MarksResults())
+		if d.Rules != c.want || d.Quorum != c.quorum || d.MarksResults() != c.weak {
+			t.Errorf("rules %s = %+v, quorum %d, marked %v", c.rules, d.Rules, d.Quorum, d.MarksResults())
 		}
 	}
 }
@@ -186,13 +186,15 @@ func TestMistakesAreNamedWithLineAndPath(t *testing.T) {
 		{change("512MiB", "999999999TiB"), "line 19: limits.memory:"},
 		{change("512MiB", "1MiB"), "line 19: limits.memory:"},
 		{change("90s", "90"), "line 19: limits.wall:"},
-		{change("90s", "25h"), "line 19: limits.wall:"},
+		{change("90s", "121m"), "line 19: limits.wall:"},
 		{change("cells: 5000", "cells: 0"), "line 19: limits.cells:"},
 		{change("analysis: cross-participant-mean", "analysis: Cross Mean"), "line 2: analysis:"},
 		{change("analysis: cross-participant-mean\n", ""), "analysis: is missing"},
 		{change("datasets: [sales]", "datasets: [sales, costs]"), "line 13: measures[1].dataset: is missing. Say which of the datasets sales, costs"},
 		{change("title: Mean by tags", `title: "Mean\u202e by tags"`), "line 3: title: has characters that cannot be seen"},
 		{change("title: Mean by tags", "title: "+strings.Repeat("x", 201)), "line 3: title: is longer than 200"},
+		{"analysis: joint\ndatasets: [a]\nmeasures:\n- {name: S, function: sum, column: V, decimals: 0}\n- {name: M, function: mean, own: mean, column: V, decimals: 0}\n- {name: N, function: count}\nrules: {min_contributors: 4}\n",
+			"line 5: measures[1]: the definition has 3 different measures of column \"V\": together they say more of each contributor than each alone. Set rules.min_contributors to at least 5"},
 		{"analysis: none\ndatasets: []\nmeasures: []\n", "datasets: is missing"},
 		{"analysis: none\ndatasets: [a]\n", "measures: is missing"},
 		{"analysis: two\ndatasets: [a, b]\nmeasures:\n- {name: N, function: count}\n", "line 4: measures[0].dataset: is missing. Say which of the datasets a, b"},

@@ -235,7 +235,7 @@ func (s *server) receipts(ctx context.Context, c *call, i *ByID) (*list[client.R
 		return nil, err
 	}
 	return each(found, "", func(r analysis.Receipt) client.Receipt {
-		return client.Receipt{Submission: r.Submission, Run: r.Run, Release: r.Release, Analysis: r.Analysis, Version: r.Version, Date: r.Date,
+		return client.Receipt{Submission: r.Submission, Run: r.Run, Release: r.Release, Analysis: r.Analysis, Version: r.Version, Date: r.Date, Organisations: r.Organisations, OrganisationsVerified: r.Verified,
 			SHA256: hex.EncodeToString(r.SHA256), Salt: hex.EncodeToString(r.Salt), Commitment: hex.EncodeToString(r.Commitment),
 			Manifest: hex.EncodeToString(r.Manifest), Signed: *s.signed(r.Body, r.Signature)}
 	}), nil

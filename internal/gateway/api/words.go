@@ -124,7 +124,7 @@ const mark = "Made under a rule that lets fewer than three organisations into a 
 
 func resultWord(r exchange.Result) client.Result {
 	w := client.Result{ID: r.ID, Tenant: string(r.Tenant), Analysis: r.Analysis, Date: r.Date, Run: r.Run, Release: r.Release, Name: r.Name,
-		Rows: r.Rows, Suppressed: r.Suppressed, Marked: r.Marked, CreatedAt: r.CreatedAt, DownloadedAt: r.DownloadedAt}
+		Rows: r.Rows, Suppressed: r.Suppressed, Marked: r.Marked, Organisations: r.Organisations, OrganisationsVerified: r.Verified, CreatedAt: r.CreatedAt, DownloadedAt: r.DownloadedAt}
 	if r.Marked {
 		w.Mark = mark
 	}

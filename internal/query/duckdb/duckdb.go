@@ -50,8 +50,7 @@ func Main(ctx context.Context, args []byte, inputs []*os.File, out io.Writer) er
 // and 70 for each measure. A row counts once for each source that has it here,
 // also against spec.Limits.Rows.
 //
-// Errors: fault.Invalid for a wrong spec, a result that does not fit, or a
-// float that is not finite; fault.TooLarge for memory or rows over the limit;
+// Errors: fault.Invalid for a wrong spec or a float that is not finite; fault.TooLarge for memory or rows over the limit;
 // fault.Damaged for a file that is not the accepted form that spec describes;
 // fault.Cancelled and fault.TimedOut when ctx ends. None shows a value.
 func Aggregate(ctx context.Context, spec query.Spec, files []string, out io.Writer) error {

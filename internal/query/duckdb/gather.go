@@ -75,8 +75,7 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 			return errors.New("group of an unknown file")
 		}
 		if g.rows >= g.spec.Limits.Rows {
-			return fault.New(fault.TooLarge, "The result has more than %d rows (participants times cells). Group by fewer columns or filter.",
-				g.spec.Limits.Rows)
+			return g.tooMany()
 		}
 		cell, err := g.cell(group, columns[1:first], row)
 		if err != nil {
@@ -96,6 +95,18 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 		g.rows++
 		return nil
 	}
+}
+
+// tooMany says whose file has most of the answer's rows.
+func (g *gather) tooMany() error {
+	most := 0
+	for i := range g.sources {
+		if len(g.sources[i].cell) > len(g.sources[most].cell) {
+			most = i
+		}
+	}
+	return fault.New(fault.TooLarge, "The result has more than %d rows (participants times cells); %d of them are from participant %d of this run, of dataset %q. Group by fewer columns, filter, or have that file corrected.",
+		g.spec.Limits.Rows, len(g.sources[most].cell), g.spec.Sources[most].Participant, g.spec.Sources[most].Dataset)
 }
 
 // add appends the measures of the newest group.
@@ -204,9 +215,7 @@ func (g *gather) write(ctx context.Context, w *query.Writer) error {
 			return err
 		}
 		for i := begin[cell]; i < next[cell]; i++ {
-			if err := g.round(all.partial[i*len(numbers):], numbers); err != nil {
-				return err
-			}
+			g.round(all.partial[i*len(numbers):], numbers)
 			if err := w.Row(int(all.who[i]), all.count[i], numbers); err != nil {
 				return err
 			}
@@ -264,7 +273,7 @@ func (g *gather) join(to, from []partial) error {
 			low, carry := bits.Add64(a.low, b.low, 0)
 			high, _ := bits.Add64(uint64(a.high), uint64(b.high), carry)
 			if (a.high < 0) == (b.high < 0) && (int64(high) < 0) != (a.high < 0) {
-				return g.overflow(i)
+				return errors.New("a sum has more than 128 bits")
 			}
 			a.low, a.high = low, int64(high)
 			a.n += b.n
@@ -274,7 +283,7 @@ func (g *gather) join(to, from []partial) error {
 }
 
 // round makes the numbers of a group.
-func (g *gather) round(from []partial, numbers []query.Number) error {
+func (g *gather) round(from []partial, numbers []query.Number) {
 	for i := range numbers {
 		p, m, scale := &from[i], &g.spec.Measures[i], g.columns[i].Scale
 		numbers[i] = query.Number{Present: p.n != absent}
@@ -296,14 +305,7 @@ func (g *gather) round(from []partial, numbers []query.Number) error {
 			numbers[i].Fixed, ok = fixed(p.high, p.low, n, scale, m.Scale)
 		}
 		if !ok {
-			return g.overflow(i)
+			numbers[i].Fixed = query.TooLarge
 		}
 	}
-	return nil
-}
-
-func (g *gather) overflow(measure int) error {
-	m := g.spec.Measures[measure]
-	return fault.New(fault.Invalid,
-		"A result of measure %q is too large to be written with %d digits after the point. Give the measure fewer.", m.Name, m.Scale)
 }

@@ -1,0 +1,155 @@
+package analysis
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/exchange"
+	"tributary/internal/fault"
+	"tributary/internal/query"
+	"tributary/internal/sandbox"
+	"tributary/internal/tenant"
+)
+
+// spec turns the definition into the engine's question.
+func (x *execution) spec(ctx context.Context) (query.Spec, error) {
+	s := query.Spec{
+		Participants: len(x.participants), Groups: x.def.Groups, Datasets: map[string][]query.Column{},
+		Limits: query.Limits{Memory: x.def.Limits.Memory, Rows: int(min(x.def.Limits.Cells*int64(len(x.participants)), query.MaxRows))},
+	}
+	if len(x.inputs) > sandbox.MaxInputs {
+		return s, fault.New(fault.TooLarge, "The run has %d submissions; one run can read %d. Split the analysis by dataset or group of tenants.", len(x.inputs), sandbox.MaxInputs)
+	}
+	columns := map[string]definition.Columns{}
+	seen := map[ManifestDataset]bool{}
+	for n, i := range x.inputs {
+		s.Sources = append(s.Sources, query.Source{Dataset: i.Dataset, Participant: x.index(i.Tenant), Input: n})
+		version := ManifestDataset{Dataset: i.Dataset, Version: i.Contract}
+		if seen[version] {
+			continue
+		}
+		seen[version] = true
+		d, err := x.Exchange.Dataset(ctx, i.Dataset, i.Contract)
+		if err != nil {
+			return s, err
+		}
+		used, err := x.columns(d)
+		if err != nil {
+			return s, err
+		}
+		if known, ok := s.Datasets[i.Dataset]; ok && !slices.Equal(known, used) { // eligible saw to it
+			return s, fmt.Errorf("versions of the contract of %s differ in the columns used", i.Dataset)
+		}
+		s.Datasets[i.Dataset] = used
+		columns[i.Dataset] = certain(columns[i.Dataset], columnsOf(d))
+		version.SHA256 = hex.EncodeToString(d.Hash)
+		x.contracts = append(x.contracts, version)
+	}
+	x.columnsOf = s.Datasets
+	if err := definition.Check(x.def, columns); err != nil && len(columns) == len(x.def.Datasets) {
+		return s, err
+	}
+	for _, m := range x.def.Measures {
+		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
+			continue
+		}
+		column, _ := columns[m.Dataset].Find(m.Column)
+		x.counted = append(x.counted, query.Own(m.Own) == query.Count && (m.Column == "" || column.Required))
+		s.Measures = append(s.Measures, query.Measure{Name: m.Name, Dataset: m.Dataset, Column: m.Column, Own: query.Own(m.Own), Scale: m.Scale(column)})
+	}
+	for _, f := range x.def.Filters {
+		if columns[f.Dataset] == nil {
+			continue
+		}
+		q, err := filterOf(f, columns[f.Dataset])
+		if err != nil {
+			return s, err
+		}
+		s.Filters = append(s.Filters, q)
+	}
+	return s, nil
+}
+
+// certain keeps of both versions of a contract's columns the later one's, required
+// where they are in both.
+func certain(before, now definition.Columns) definition.Columns {
+	for i := range now {
+		if old, ok := before.Find(now[i].Name); before != nil && !(ok && old.Required) {
+			now[i].Required = false
+		}
+	}
+	return now
+}
+
+// index is the number of a participant; they are in order of id.
+func (x *execution) index(id tenant.ID) int {
+	n, _ := slices.BinarySearch(x.participants, id)
+	return n
+}
+
+// columns are those of a dataset that the definition uses.
+func (x *execution) columns(d exchange.Dataset) ([]query.Column, error) {
+	var names []string
+	names = append(names, x.def.Groups...)
+	for _, m := range x.def.Measures {
+		if m.Dataset == d.Name && m.Column != "" {
+			names = append(names, m.Column)
+		}
+	}
+	for _, f := range x.def.Filters {
+		if f.Dataset == d.Name {
+			names = append(names, f.Column)
+		}
+	}
+	slices.Sort(names)
+	all := columnsOf(d)
+	var list []query.Column
+	for _, name := range slices.Compact(names) {
+		c, ok := all.Find(name)
+		if !ok {
+			return nil, fault.New(fault.Conflict, "Version %d of dataset %q has no column %q, which this analysis uses.", d.Version, d.Name, name)
+		}
+		list = append(list, query.Column{Name: c.Name, Type: query.Type(c.Type), Scale: c.Scale})
+	}
+	return list, nil
+}
+
+func filterOf(f definition.Filter, columns definition.Columns) (query.Filter, error) {
+	c, ok := columns.Find(f.Column)
+	if !ok {
+		return query.Filter{}, fault.New(fault.Conflict, "Dataset %q has no column %q to filter by.", f.Dataset, f.Column)
+	}
+	value := func(text string) (query.Value, error) {
+		l, ok := c.ParseValue(text)
+		if !ok {
+			return query.Value{}, fault.New(fault.Conflict, "The filter's value %q does not fit column %q.", text, c.Name)
+		}
+		return query.Value{Type: query.Type(c.Type), Scale: c.Scale, Text: l.Text, Int: l.Int, Float: l.Float}, nil
+	}
+	q := query.Filter{Dataset: f.Dataset, Column: f.Column}
+	for _, text := range f.Equals {
+		v, err := value(text)
+		if err != nil {
+			return q, err
+		}
+		q.Equals = append(q.Equals, v)
+	}
+	if f.From != "" {
+		v, err := value(f.From)
+		if err != nil {
+			return q, err
+		}
+		q.From = &v
+	}
+	if f.To != "" {
+		v, err := value(f.To)
+		if err != nil {
+			return q, err
+		}
+		q.To = &v
+	}
+	return q, nil
+}

@@ -1,0 +1,62 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+)
+
+// UnscopedVerify checks that every definition is the one that was applied, every
+// decision the one that was made, and every manifest the one that was signed. An
+// error means that it could not look.
+func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report func(table string, id tenant.ID, row, problem string)) error {
+	versions, err := db.Query(ctx, `SELECT analysis, version, source, hash FROM analysis_versions ORDER BY analysis, version`)
+	if err != nil {
+		return fmt.Errorf("list definitions: %w", err)
+	}
+	defer versions.Close()
+	for versions.Next() {
+		var v Analysis
+		if err := versions.Scan(&v.Name, &v.Version, &v.Source, &v.Hash); err != nil {
+			return fmt.Errorf("list definitions: %w", err)
+		}
+		if _, err := stored(v); err != nil {
+			report("analyses", "", fmt.Sprintf("%s version %d", v.Name, v.Version), err.Error())
+		}
+	}
+	if err := versions.Err(); err != nil {
+		return fmt.Errorf("list definitions: %w", err)
+	}
+	decisions, err := db.Unscoped().Query(ctx, acceptanceQuery+`ORDER BY a.tenant, a.analysis, a.version`)
+	if err != nil {
+		return fmt.Errorf("list acceptances: %w", err)
+	}
+	defer decisions.Close()
+	for decisions.Next() {
+		if c, err := scanAcceptance(ring, decisions); err != nil {
+			report("acceptances", c.Tenant, c.Analysis, err.Error())
+		}
+	}
+	if err := decisions.Err(); err != nil {
+		return fmt.Errorf("list acceptances: %w", err)
+	}
+	releases, err := db.Query(ctx, `SELECT run, manifest, signature FROM releases ORDER BY created_at, id`)
+	if err != nil {
+		return fmt.Errorf("list releases: %w", err)
+	}
+	defer releases.Close()
+	for releases.Next() {
+		var run string
+		var manifest, signature []byte
+		if err := releases.Scan(&run, &manifest, &signature); err != nil {
+			return fmt.Errorf("list releases: %w", err)
+		}
+		if !ring.Signed(manifest, signature) {
+			report("releases", "", run, "the manifest is not the one that was signed")
+		}
+	}
+	return releases.Err()
+}
