@@ -85,8 +85,8 @@ type Handler struct {
 	// as no tenant does.
 	Yields bool
 	// Do does the job. It ends with Job.Finish, or with an error: faults that
-	// may pass (unavailable, storage-full, throttled, internal) are tried again,
-	// and with Postpone as often as it takes.
+	// may pass (throttled, internal) are tried again, and with Postpone, or if a
+	// store is unavailable or full, as often as it takes.
 	Do func(ctx context.Context, j *Job) error
 	// Failed records the end of a job that will not be tried again, in the
 	// transaction that ends it. It may be called for a job that never ran.

@@ -192,8 +192,6 @@ func TestRetries(t *testing.T) {
 		state State
 		kind  fault.Kind
 	}{
-		{"unavailable", fault.New(fault.Unavailable, "Down."), 3, Failed, fault.Unavailable},
-		{"full", fault.New(fault.StorageFull, "Full."), 3, Failed, fault.StorageFull},
 		{"throttled", fault.New(fault.Throttled, "Busy."), 3, Failed, fault.Throttled},
 		{"internal", errors.New("boom"), 3, Failed, fault.Internal},
 		{"invalid", fault.New(fault.Invalid, "Wrong."), 1, Failed, fault.Invalid},
@@ -235,12 +233,35 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// A disk that is full for an hour costs a job no attempt.
+func TestAFullDiskIsNotTheJobsFailure(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []fault.Kind{fault.StorageFull, fault.Unavailable} {
+		b := newBench(metatest.Open(t, metatest.SQLite(t)), Config{})
+		bad := fault.New(kind, "Not now.")
+		var cause error = bad
+		b.Handle("work", Handler{Do: func(context.Context, *Job) error { return cause }})
+		id := b.add(t, Work{})
+		for range 240 {
+			b.do1(t, true)
+			b.want(t, id, Queued, kind)
+			b.do1(t, false)
+			b.hands.advance(pause)
+		}
+		cause = nil
+		b.do1(t, true)
+		if s := b.status(t, id); s.State != Succeeded || s.Attempts != 1 {
+			t.Errorf("%s: got %s after %d attempts, want succeeded at the first that counts", kind, s.State, s.Attempts)
+		}
+	}
+}
+
 func TestARetryCanSucceed(t *testing.T) {
 	t.Parallel()
 	b := newBench(metatest.Open(t, metatest.SQLite(t)), Config{})
 	b.Handle("work", Handler{Do: func(_ context.Context, j *Job) error {
 		if j.Attempt == 1 {
-			return fault.New(fault.Unavailable, "Down.")
+			return fault.New(fault.Throttled, "Busy.")
 		}
 		return nil
 	}})

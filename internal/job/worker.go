@@ -384,14 +384,14 @@ func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, no
 	if j.cancelled {
 		cause = errCancelRequested
 	}
-	var later *postponed
-	if errors.As(cause, &later) {
-		return q.postpone(ctx, tx, j, cause, now)
+	kind := fault.KindOf(cause)
+	if later := (*postponed)(nil); errors.As(cause, &later) || kind == fault.Unavailable || kind == fault.StorageFull {
+		return q.postpone(ctx, tx, j, cause, now) // a full disk is not the job's failure
 	}
 	shutdown := errors.Is(cause, errShutdown)
 	again := shutdown
-	switch fault.KindOf(cause) {
-	case fault.Unavailable, fault.StorageFull, fault.Throttled, fault.Internal:
+	switch kind {
+	case fault.Throttled, fault.Internal:
 		again = shutdown || j.Attempt < j.maxAttempts
 	case fault.Cancelled:
 		return q.end(ctx, tx, j, Cancelled, cause)

@@ -16,7 +16,11 @@ import (
 // when the process ends, however it ends.
 type fileLock struct{ file *os.File }
 
-const lockPoll = 100 * time.Millisecond
+const (
+	lockPoll = 100 * time.Millisecond
+	// A child that a killed server was just starting has its lock for a moment.
+	lockGrace = 2 * time.Second
+)
 
 func lockFile(ctx context.Context, c Config, path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
@@ -25,7 +29,7 @@ func lockFile(ctx context.Context, c Config, path string) (*fileLock, error) {
 	}
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
-	for waited := false; ; waited = true {
+	for polls := 0; ; polls++ {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return &fileLock{f}, nil
@@ -37,11 +41,11 @@ func lockFile(ctx context.Context, c Config, path string) (*fileLock, error) {
 			_ = f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if !c.Wait {
+		if !c.Wait && polls >= int(lockGrace/lockPoll) {
 			_ = f.Close()
 			return nil, errSecond("in " + filepath.Dir(path))
 		}
-		if !waited {
+		if c.Wait && polls == 0 {
 			c.Log.InfoContext(ctx, "waiting until the other server ends", "lock", path)
 		}
 		select {
