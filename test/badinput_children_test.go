@@ -190,7 +190,7 @@ func TestRunThatNeedsTooMuchMemory(t *testing.T) {
 	must(s.as(s.token).ApplyAnalysis(t.Context(), []byte(text)))(t)
 	start := s.memory("VmHWM")
 	out, errs, code := s.try(s.token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
-	const says = "The analysis needs more than its 67 MB of memory. Group by fewer columns or filter, or ask for a higher limit."
+	const says = "The analysis needs more than its 64 MiB of memory. Group by fewer columns or filter, or ask for a higher limit."
 	run := decode[client.List[client.Run]](t, out).Items[0]
 	if run.State != "failed" || run.Reason != says || code != 1 || !strings.Contains(errs, says) {
 		t.Errorf("got %s %q with exit code %d, %q, want failed saying %q with 1", run.State, run.Reason, code, errs, says)

@@ -140,7 +140,7 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 	x.number()
 	if !enough {
 		return false, x.job.Finish(ctx, func(tx *meta.DB) error {
-			return x.conclude(ctx, tx, x.run, RunSkipped, fmt.Sprintf("%d participants are fewer than the quorum of %d.", len(x.participants), x.def.Quorum))
+			return x.conclude(ctx, tx, x.run, RunSkipped, fmt.Sprintf("There are %d participants; the quorum is %d.", len(x.participants), x.def.Quorum))
 		})
 	}
 	return true, nil
@@ -208,8 +208,8 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 			tenants++
 		}
 	}
-	return list, x.note(ctx, tx, x.run.ID, "info", "%d participants have accepted the analysis and have an accepted submission for %s; %d submissions are of tenants that take no part",
-		tenants, x.run.Date, others)
+	return list, x.note(ctx, tx, x.run.ID, "info", "participants that have accepted the analysis and have an accepted submission for %s: %d; submissions of tenants that take no part: %d",
+		x.run.Date, tenants, others)
 }
 
 // sameColumns reports whether two versions of a contract agree in the columns

@@ -370,7 +370,7 @@ func TestASumThatOverflowsHidesItsCellOnly(t *testing.T) {
 				t.Errorf("tenant %d received %q, want %q", n+1, got, want)
 			}
 		}
-		if want := "10 values went to 10 recipients. Hidden: overflow 10."; r.Reason != want {
+		if want := "10 values went to 10 recipients. Values hidden, by rule: overflow 10."; r.Reason != want {
 			t.Errorf("reason: %q, want %q", r.Reason, want)
 		}
 	})
@@ -399,7 +399,7 @@ func TestASumThatCannotBeWrittenHidesItsCellOnly(t *testing.T) {
 				t.Errorf("tenant %d received %q, want %q", n+1, got, want)
 			}
 		}
-		if want := "2 values went to 2 recipients. Hidden: overflow 4."; r.Reason != want {
+		if want := "2 values went to 2 recipients. Values hidden, by rule: overflow 4."; r.Reason != want {
 			t.Errorf("reason: %q, want %q", r.Reason, want)
 		}
 	})

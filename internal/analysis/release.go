@@ -345,9 +345,9 @@ func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, m Manif
 	}
 	reason := fmt.Sprintf("%d values went to %d recipients.", o.released, len(results))
 	if hidden := words(o.reasons); hidden != "" {
-		reason += " Hidden: " + hidden + "."
+		reason += " Values hidden, by rule: " + hidden + "."
 	}
-	if err := x.note(ctx, tx, x.run.ID, "info", "%d rows of %d submissions read in a %s sandbox", rows, len(x.inputs), x.Sandbox.Level()); err != nil {
+	if err := x.note(ctx, tx, x.run.ID, "info", "submissions read: %d, rows: %d, sandbox: %s", len(x.inputs), rows, x.Sandbox.Level()); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $1 WHERE id = $2`, m.Release, x.run.ID); err != nil {

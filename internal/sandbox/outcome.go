@@ -47,7 +47,7 @@ func (r *run) verdict(reading error) error {
 		}
 		return r.operator("the program failed: " + last.Detail)
 	case last.State == stateUnfit:
-		return &unfitError{r.operator("the child could not be confined: " + last.Detail), last.Detail}
+		return unfit(r.operator("the child could not be confined: "+last.Detail), last.Detail)
 	case r.signal() == syscall.SIGKILL && r.usedUp():
 		return fault.Wrap(fault.TooLarge, r.operator("killed by the kernel"),
 			"The work needed more than the %s of processor time it may take.", r.limits.CPU)
@@ -56,7 +56,7 @@ func (r *run) verdict(reading error) error {
 		// container, or a person.
 		return r.operator("the child was killed from outside, probably because memory ran out")
 	case !r.said.ready:
-		return &unfitError{r.operator("the child ended before its program began"), ""}
+		return unfit(r.operator("the child ended before its program began"), "")
 	case r.stderr.outOfMemory:
 		return r.overMemory("crashed")
 	}
@@ -71,6 +71,11 @@ type unfitError struct {
 }
 
 func (e *unfitError) Unwrap() error { return e.error }
+
+// unfit is not the fault of what the child was to read, and may pass.
+func unfit(cause error, words string) error {
+	return &unfitError{fault.Wrap(fault.Unavailable, cause, "The server cannot start a sandbox at the moment. Nothing is lost; its operator finds the reason in the log."), words}
+}
 
 func (r *run) overMemory(what string) error {
 	return fault.Wrap(fault.TooLarge, r.operator(what),

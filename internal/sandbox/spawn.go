@@ -158,9 +158,9 @@ const exitSignal = 128
 func explain(level Level, err error) error {
 	failed := fmt.Errorf("start child: %w", err)
 	if words := obstacle(level, err); words != "" {
-		return &unfitError{fmt.Errorf("%s: %w", words, failed), words}
+		return unfit(fmt.Errorf("%s: %w", words, failed), words)
 	}
-	return failed
+	return unfit(failed, "")
 }
 
 // obstacle says in words what stops the kernel from starting a child.

@@ -165,8 +165,8 @@ func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text s
 	switch kind {
 	case bindings.ErrorTypeOutOfMemory:
 		return fault.Wrap(fault.TooLarge, cause,
-			"The analysis needs more than its %d MB of memory. Group by fewer columns or filter, or ask for a higher limit.",
-			db.memory/1_000_000)
+			"The analysis needs more than its %d MiB of memory. Group by fewer columns or filter, or ask for a higher limit.",
+			db.memory>>20)
 	case bindings.ErrorTypeParser, bindings.ErrorTypeSyntax, bindings.ErrorTypeBinder, bindings.ErrorTypeCatalog,
 		bindings.ErrorTypePermission, bindings.ErrorTypeSettings, bindings.ErrorTypeInvalidConfiguration,
 		bindings.ErrorTypeNotImplemented, bindings.ErrorTypeMissingExtension, bindings.ErrorTypeAutoload,
