@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -267,5 +268,23 @@ func BenchmarkStatements(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// More different statements than a connection keeps, some of them wrong, and all
+// of them again.
+func TestPreparedStatementsMakeRoom(t *testing.T) {
+	t.Parallel()
+	db := metatest.Open(t, metatest.SQLite(t))
+	for round := range 3 {
+		for n := range 400 {
+			var got int64
+			if err := db.QueryRow(t.Context(), fmt.Sprintf(`SELECT %d + $1`, n), int64(round)).Scan(&got); err != nil || got != int64(n+round) {
+				t.Fatalf("statement %d, round %d: got %d, %v", n, round, got, err)
+			}
+		}
+		if _, err := db.Exec(t.Context(), `UPDATE nothing SET nothing = $1`, "x"); err == nil {
+			t.Fatal("a wrong statement was run")
+		}
 	}
 }

@@ -63,6 +63,10 @@ func errSecond(where string) error {
 	return fault.New(fault.Conflict, "Another Tributary process uses the control database %s. Stop it first, or wait for it.", where)
 }
 
+func errNone(where string) error {
+	return fault.New(fault.NotFound, "There is no control database of Tributary %s. Is it the right place? Nothing was made.", where)
+}
+
 // createFile makes sure that the database's file is there, that only its owner
 // can read it, and that it is still there after a power cut. SQLite gives the
 // files beside it the same permissions.

@@ -43,6 +43,8 @@ type Config struct {
 	Schema string
 	// Wait makes Open wait while another server has the database, instead of failing.
 	Wait bool
+	// Existing makes Open refuse, and make nothing, where no database is yet.
+	Existing bool
 	// Log gets what an operator should know. Nil: nothing is logged.
 	Log *slog.Logger
 
@@ -100,7 +102,8 @@ const maxResult = 256 << 20
 // Open opens the database, takes the lock that makes this the one active server,
 // and migrates. The fault is Conflict if another server has the lock (unless
 // Wait is set) or a newer version wrote the database, Invalid if the URL or the
-// PostgreSQL role will not do, and Unavailable if the database does not answer.
+// PostgreSQL role will not do, NotFound if Existing is set and there is no
+// database, and Unavailable if the database does not answer.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

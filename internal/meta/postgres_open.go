@@ -56,6 +56,15 @@ func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []strin
 	if err := checkRole(ctx, db.holder); err != nil {
 		return nil, nil, err
 	}
+	if c.Existing {
+		var made bool
+		if err := db.holder.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, schema+"."+versionTable).Scan(&made); err != nil {
+			return nil, nil, fmt.Errorf("look for the database: %w", err)
+		}
+		if !made {
+			return nil, nil, errNone("in the schema " + schema)
+		}
+	}
 	if err := createSchema(ctx, db.holder, schema); err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -49,6 +50,11 @@ func openSQLite(ctx context.Context, c Config, path string) (_ engine, tenantTab
 			_ = db.close()
 		}
 	}()
+	if c.Existing {
+		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+			return nil, nil, errNone("at " + path)
+		}
+	}
 	if err := createFile(path); err != nil {
 		return nil, nil, db.classify(ctx, err)
 	}
@@ -61,10 +67,17 @@ func openSQLite(ctx context.Context, c Config, path string) (_ engine, tenantTab
 	if db.reader, err = db.pool(max(4, 2*runtime.NumCPU()), "deferred", "query_only(1)"); err != nil {
 		return nil, nil, err
 	}
+	r, err := db.query(ctx, db.reader, `SELECT name FROM sqlite_schema WHERE name = '`+versionTable+`'`, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Existing && len(r.rows) == 0 {
+		return nil, nil, errNone("at " + path)
+	}
 	if err := migrate(ctx, c, goose.DialectSQLite3, db.writer); err != nil {
 		return nil, nil, db.classify(ctx, err)
 	}
-	r, err := db.query(ctx, db.writer, `
+	r, err = db.query(ctx, db.writer, `
 		SELECT m.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
 		WHERE m.type = 'table' AND c.name = 'tenant' ORDER BY m.name`, nil)
 	if err != nil {
@@ -96,7 +109,7 @@ func (db *sqliteDB) pool(connections int, lock string, pragmas ...string) (*sql.
 	if err != nil {
 		return nil, err
 	}
-	p := sql.OpenDB(connector)
+	p := sql.OpenDB(preparing{connector})
 	p.SetMaxOpenConns(connections)
 	p.SetMaxIdleConns(connections)
 	return p, nil
