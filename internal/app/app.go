@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"tributary/internal/account"
@@ -61,6 +63,8 @@ type Config struct {
 	Version string
 	Clock   clock.Clock
 	Log     *slog.Logger
+
+	existing bool // what is not there is refused, and nothing is made
 }
 
 func (c *Config) defaults() error {
@@ -103,11 +107,17 @@ type stores struct {
 
 // open opens the stores; the caller closes them.
 func open(ctx context.Context, c Config) (_ *stores, err error) {
-	if err := makeDir(c.Data); err != nil {
+	objects := filepath.Join(c.Data, "objects")
+	if c.existing {
+		err = findDirs(c.Data, objects)
+	} else {
+		err = makeDir(c.Data)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s := &stores{}
-	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Log: c.Log}); err != nil {
+	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -115,12 +125,12 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 			s.close()
 		}
 	}()
-	if s.blobs, err = disk.New(filepath.Join(c.Data, "objects"), c.Clock); err != nil {
-		return nil, fmt.Errorf("open object store: %w", err)
-	}
 	kek, secrets, err := openSecrets(ctx, c, s.db)
 	if err != nil {
 		return nil, err
+	}
+	if s.blobs, err = disk.New(objects, c.Clock); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	if s.policy, err = policy.New(policy.Config{Clock: c.Clock}); err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
@@ -151,11 +161,29 @@ func (s *stores) close() {
 	_ = s.db.Close()
 }
 
+// findDirs refuses a data directory that is not there or is not one.
+func findDirs(data, objects string) error {
+	for _, dir := range []string{data, objects} {
+		info, err := os.Stat(dir)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
+			return fault.New(fault.NotFound, "There is no data of Tributary at %s: there is no directory %s. Is it the right place? Nothing was made.", data, dir)
+		}
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "The directory %s cannot be looked at.", dir)
+		}
+	}
+	return checkDir(data)
+}
+
 // makeDir makes the data directory, for its owner only.
 func makeDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fault.Wrap(fault.Invalid, err, "The data directory %s cannot be made.", path)
 	}
+	return checkDir(path)
+}
+
+func checkDir(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at data directory: %w", err)
@@ -180,6 +208,9 @@ func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Sec
 		if err := rows.Scan(&wrapped); err != nil {
 			return nil, keys.Secrets{}, fmt.Errorf("read server's secrets: %w", err)
 		}
+	}
+	if !known && c.existing {
+		return nil, keys.Secrets{}, fault.New(fault.NotFound, "The control database is there and was never used: there is nothing of Tributary at %s yet. Nothing was made.", c.Data)
 	}
 	load := file.Load
 	if !known {
@@ -393,7 +424,13 @@ func (a *App) SetupLink(ctx context.Context) (token string, expires time.Time, e
 	return a.stores.accounts.SetupLink(ctx)
 }
 
-// with opens the stores for one thing.
+// withExisting is with, for what makes sense only where there is data already.
+func withExisting(ctx context.Context, c Config, do func(*stores) error) error {
+	c.existing = true
+	return with(ctx, c, do)
+}
+
+// with opens the stores for one thing, and makes them if there are none.
 func with(ctx context.Context, c Config, do func(*stores) error) error {
 	if err := c.defaults(); err != nil {
 		return err

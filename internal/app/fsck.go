@@ -36,13 +36,14 @@ func (f Finding) String() string {
 // every other, and names what is wrong: damaged database pages, rows whose MAC
 // is not right, audit chains, objects without bytes and bytes without objects,
 // submissions and results without objects, releases without runs. deep also
-// decrypts every object and compares its digest.
+// decrypts every object and compares its digest. Where there is no data it is
+// NotFound, and nothing is made.
 func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 	var found []Finding
 	add := func(store string, id tenant.ID, subject, problem string) {
 		found = append(found, Finding{Store: store, Tenant: id, Subject: subject, Problem: problem})
 	}
-	err := with(ctx, c, func(s *stores) error {
+	err := withExisting(ctx, c, func(s *stores) error {
 		pages, err := s.db.Verify(ctx)
 		if err != nil {
 			return err
@@ -120,9 +121,10 @@ func crossCheck(ctx context.Context, s *stores, add func(store string, id tenant
 	return nil
 }
 
-// SetupLink makes a setup token in a data directory that no server has open.
+// SetupLink makes a setup token in a data directory that no server has open and
+// that has been used before: serve and init are what make one.
 func SetupLink(ctx context.Context, c Config) (token string, expires time.Time, err error) {
-	err = with(ctx, c, func(s *stores) error {
+	err = withExisting(ctx, c, func(s *stores) error {
 		token, expires, err = s.accounts.SetupLink(ctx)
 		return err
 	})
