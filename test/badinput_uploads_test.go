@@ -150,11 +150,11 @@ func TestBadUploadsKeepNothing(t *testing.T) {
 	s.refuses("key revoked in the middle", half(), refusal{401, "unauthenticated", "This credential was revoked.", 4})
 	half, other := s.halfway(a.key, good), s.halfwayOf(b, 2)
 	must(admin.SuspendTenant(ctx, a.Slug, "tests"))(t)
-	s.refuses("tenant suspended in the middle", half(), refusal{401, "unauthenticated", "The permission for this has ended; sign in again.", 4})
+	s.refuses("tenant suspended in the middle", half(), refusal{403, "denied", "This tenant is suspended. Ask the provider.", 4})
 	if got := other(); got.Status != http.StatusCreated {
 		t.Errorf("B's upload while A was suspended: got %+v, want it taken", got)
 	}
-	suspended := refusal{403, "denied", "This tenant is suspended. Ask the provider.", 4}
+	suspended := refusal{403, "denied", "This tenant is suspended: tests. Ask the provider.", 4}
 	s.refuses("suspended tenant", send(a.key, good), suspended)
 	s.submitRefused("suspended tenant", a.key, good, suspended)
 	b.meanwhile(t, 2)()

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -45,6 +46,9 @@ type Accounts struct {
 	hashing chan struct{} // a place for each hash that runs
 	waiting chan struct{} // a place for each that waits
 	params  *argon2id.Params
+
+	mu     sync.Mutex
+	knocks map[string]time.Time // when an attempt at what is locked was recorded last
 }
 
 // New makes Accounts.
@@ -55,7 +59,7 @@ func New(cfg Config) *Accounts {
 	if cfg.Hashers == 0 {
 		cfg.Hashers = 2
 	}
-	return &Accounts{Config: cfg, hashing: make(chan struct{}, cfg.Hashers), waiting: make(chan struct{}, 16*cfg.Hashers), params: hashParams}
+	return &Accounts{Config: cfg, hashing: make(chan struct{}, cfg.Hashers), waiting: make(chan struct{}, 16*cfg.Hashers), params: hashParams, knocks: map[string]time.Time{}}
 }
 
 // Made says who made and last changed a row, and when.

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"tributary/internal/audit"
+	"tributary/internal/clock"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
@@ -117,6 +119,9 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 			return fmt.Errorf("look for maker of API key: %w", err)
 		}
 		k.ProviderMade = provider || made
+		if err := a.inherit(ctx, tx, id, by, &k.ExpiresAt, &k.IPAllow); err != nil {
+			return err
+		}
 		if _, err := rowsOf(tx, id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
@@ -133,6 +138,56 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 	return k, secret, nil
 }
 
+// maker returns the key of the same owner with which somebody acts, and nil if it
+// is not a key of the owner's.
+func (a *Accounts) maker(ctx context.Context, tx *meta.DB, id tenant.ID, by string) (*APIKey, error) {
+	if !clock.ValidID("key", by) {
+		return nil, nil
+	}
+	k, err := a.scanAPIKey(rowsOf(tx, id).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, by, string(id)))
+	if errors.Is(err, sql.ErrNoRows) { // the provider's, and what it makes for a tenant ends at the take-over
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the key %s: %w", by, err)
+	}
+	return &k, nil
+}
+
+// inherit sees to it that what a key makes is no wider than the key: it ends with
+// it at the latest, and is good from no more addresses.
+func (a *Accounts) inherit(ctx context.Context, tx *meta.DB, id tenant.ID, by string, expires **time.Time, allow *[]netip.Prefix) error {
+	k, err := a.maker(ctx, tx, id, by)
+	if err != nil || k == nil {
+		return err
+	}
+	if k.ExpiresAt != nil && (*expires == nil || (*expires).After(*k.ExpiresAt)) {
+		*expires = k.ExpiresAt
+	}
+	if len(*allow) == 0 {
+		*allow = k.IPAllow
+	}
+	for _, p := range *allow {
+		if len(k.IPAllow) > 0 && !slices.ContainsFunc(k.IPAllow, func(of netip.Prefix) bool { return of.Bits() <= p.Bits() && of.Contains(p.Addr()) }) {
+			return fault.New(fault.Invalid, "The key that this is made with is not good from all of %s.", p)
+		}
+	}
+	return nil
+}
+
+// peer refuses a key that expires or is bound to addresses the making of people
+// with its own role, or it would be rid of its bounds.
+func (a *Accounts) peer(ctx context.Context, tx *meta.DB, id tenant.ID, by string, role policy.Role) error {
+	k, err := a.maker(ctx, tx, id, by)
+	if err != nil || k == nil {
+		return err
+	}
+	if k.Role == role && (k.ExpiresAt != nil || len(k.IPAllow) > 0) {
+		return fault.New(fault.Denied, "This key expires or is bound to addresses, so it gives nobody a way in as %s. Sign in, or use a key without bounds.", role)
+	}
+	return nil
+}
+
 // keyOf finds the key of a secret, if it may be used now.
 func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
 	k, err := a.scanAPIKey(a.DB.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE secret_hash = $1`, digest(secret)))
@@ -147,9 +202,8 @@ func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
 		return k, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		if _, err := rowsOf(a.DB, k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(k.Tenant)); err != nil {
-			return k, fmt.Errorf("note use of API key: %w", err)
-		}
+		_, err := rowsOf(a.DB, k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(k.Tenant))
+		a.noted(ctx, k.ID, err)
 	}
 	return k, nil
 }
@@ -232,6 +286,33 @@ func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *API
 		return fmt.Errorf("end API key %s: %w", k.ID, err)
 	}
 	return nil
+}
+
+// endKeysMadeBy ends the API keys that a user made, and those that were made with
+// them, with keys that have ended already too. The provider's people may have made
+// some for tenants.
+func (a *Accounts) endKeysMadeBy(ctx context.Context, tx *meta.DB, by string, u User) ([]string, error) {
+	var ended []string
+	for makers := []string{u.ID}; len(makers) > 0; makers = makers[1:] {
+		keys, err := collect(ctx, tx.Unscoped(), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE created_by = $1 AND ($2 = '' OR tenant = $2)`, makers[0], string(u.Tenant))
+		if err != nil {
+			return nil, fmt.Errorf("list API keys made by %s: %w", makers[0], err)
+		}
+		for _, k := range keys {
+			makers = append(makers, k.ID)
+			if k.RevokedAt != nil {
+				continue
+			}
+			if err := a.endAPIKey(ctx, tx, by, &k); err != nil {
+				return nil, err
+			}
+			if err := a.record(ctx, tx, k.Tenant, u.Tenant == "", audit.Entry{Actor: by, Verb: "apikey.revoke", Subject: k.ID, Outcome: "ok"}); err != nil {
+				return nil, err
+			}
+			ended = append(ended, k.ID)
+		}
+	}
+	return ended, nil
 }
 
 // endProviderMade ends what the provider made for a tenant when its first admin
@@ -319,10 +400,16 @@ func (a *Accounts) SetupLink(ctx context.Context) (token string, expires time.Ti
 		if _, err := tx.Exec(ctx, `DELETE FROM setup_links`); err != nil {
 			return fmt.Errorf("drop earlier setup links: %w", err)
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, digest(token), meta.Micros(expires))
+		_, err := tx.Exec(ctx, `INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, $2)`, a.linkMAC(token, meta.Micros(expires)), meta.Micros(expires))
 		return err
 	})
 	return token, expires, err
+}
+
+// linkMAC is what is kept of a setup link. Unlike a hash, it cannot be made by who
+// can write the database.
+func (a *Accounts) linkMAC(token string, expires int64) []byte {
+	return a.Keys.MAC("setup link", digest(token), expires)
 }
 
 // ClaimSetup uses a setup link. The token is spent even if the rest fails, and
@@ -331,11 +418,28 @@ func (a *Accounts) ClaimSetup(ctx context.Context, token, email, password string
 	if err := checkPassword(password); err != nil {
 		return User{}, "", err
 	}
-	n, err := a.DB.Exec(ctx, `UPDATE setup_links SET used_at = $1 WHERE token_hash = $2 AND used_at IS NULL AND expires_at > $1`, meta.Micros(a.Clock.Now()), digest(token))
+	var used int64
+	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+		used = 0
+		now := meta.Micros(a.Clock.Now())
+		links, err := collect(ctx, tx, func(row scanner) (expires int64, err error) { return expires, row.Scan(&expires) },
+			`SELECT expires_at FROM setup_links WHERE used_at IS NULL AND expires_at > $1`, now)
+		if err != nil {
+			return err
+		}
+		for _, expires := range links {
+			n, err := tx.Exec(ctx, `UPDATE setup_links SET used_at = $1 WHERE token_hash = $2 AND expires_at = $3`, now, a.linkMAC(token, expires), expires)
+			if err != nil {
+				return err
+			}
+			used += n
+		}
+		return nil
+	})
 	if err != nil {
 		return User{}, "", fmt.Errorf("use setup link: %w", err)
 	}
-	if n == 0 {
+	if used == 0 {
 		return User{}, "", fault.New(fault.Unauthenticated, "The setup link is used, expired or wrong. Run `tributary setup-link` on the server for a new one.")
 	}
 	return a.FirstAdmin(ctx, email, password)

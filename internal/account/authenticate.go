@@ -131,6 +131,9 @@ func (a *Accounts) admit(ctx context.Context, p policy.Principal, allow []netip.
 	}
 	role, ok := admitted(t, p.Role)
 	if !ok && t.State == control.Suspended {
+		if t.StateReason != "" {
+			return p, fault.New(fault.Denied, "This tenant is suspended: %s. Ask the provider.", strings.TrimRight(t.StateReason, ". "))
+		}
 		return p, fault.New(fault.Denied, "This tenant is suspended. Ask the provider.")
 	}
 	if !ok || !allowed(t.IPAllow, p.Address) {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 	"unicode/utf8"
@@ -98,15 +99,16 @@ const (
 	lockMost     = time.Hour
 )
 
-// lockSubjects are what failures are counted by: the login as typed, known or
-// not, and the address. They are stored as keyed digests.
-func (a *Accounts) lockSubjects(login string, addr netip.Addr) map[string]int64 {
+// lockSubjects are what failures are counted by: the account's id, however it is
+// named, or what was typed where there is none, and the address. They are stored
+// as keyed digests.
+func (a *Accounts) lockSubjects(who string, addr netip.Addr) map[string]int64 {
 	digest := func(kind, s string) string {
 		mac := hmac.New(sha256.New, a.Keys.MAC("lockout"))
 		mac.Write([]byte(kind + "\x00" + s))
 		return kind + ":" + hex.EncodeToString(mac.Sum(nil)[:16])
 	}
-	return map[string]int64{digest("login", login): freeFailures, digest("address", Network(addr)): 4 * freeFailures}
+	return map[string]int64{digest("login", who): freeFailures, digest("address", Network(addr)): 4 * freeFailures}
 }
 
 // Network is what one person can change at will: all of an IPv4 address, the
@@ -121,28 +123,42 @@ func Network(addr netip.Addr) string {
 	return addr.String()
 }
 
-// locked returns Throttled while the login or the address is locked.
-func (a *Accounts) locked(ctx context.Context, login string, addr netip.Addr) error {
+// locked returns Throttled while the account or the address is locked, and which.
+func (a *Accounts) locked(ctx context.Context, who string, addr netip.Addr) (string, error) {
 	now := a.Clock.Now()
-	for subject := range a.lockSubjects(login, addr) {
+	for subject := range a.lockSubjects(who, addr) {
 		var until sql.NullInt64
 		err := a.DB.QueryRow(ctx, `SELECT locked_until FROM sign_in_failures WHERE subject = $1`, subject).Scan(&until)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("read sign-in failures: %w", err)
+			return "", fmt.Errorf("read sign-in failures: %w", err)
 		}
 		if until.Valid && meta.Time(until.Int64).After(now) {
 			wait := meta.Time(until.Int64).Sub(now).Round(time.Second)
-			return fault.New(fault.Throttled, "There were too many wrong passwords. Try again in %s.", max(wait, time.Second))
+			return subject, fault.New(fault.Throttled, "There were too many wrong passwords. Try again in %s.", max(wait, time.Second))
 		}
 	}
-	return nil
+	return "", nil
+}
+
+// knocked reports whether an attempt at what is locked is to be recorded: once a
+// minute for each, so that nobody fills the disk by knocking.
+func (a *Accounts) knocked(subject string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.Clock.Now()
+	maps.DeleteFunc(a.knocks, func(_ string, at time.Time) bool { return now.Sub(at) >= time.Minute })
+	if _, lately := a.knocks[subject]; lately {
+		return false
+	}
+	a.knocks[subject] = now
+	return true
 }
 
 // failed counts a wrong password.
-func (a *Accounts) failed(ctx context.Context, login string, addr netip.Addr) error {
+func (a *Accounts) failed(ctx context.Context, who string, addr netip.Addr) error {
 	now := a.Clock.Now()
 	return a.DB.Transact(ctx, func(tx *meta.DB) error {
-		for subject, free := range a.lockSubjects(login, addr) {
+		for subject, free := range a.lockSubjects(who, addr) {
 			var failures, first int64
 			var until sql.NullInt64
 			err := tx.QueryRow(ctx, `SELECT failures, first_at, locked_until FROM sign_in_failures WHERE subject = $1`, subject).Scan(&failures, &first, &until)
@@ -171,10 +187,10 @@ func (a *Accounts) failed(ctx context.Context, login string, addr netip.Addr) er
 	})
 }
 
-// forgive forgets the failures of a login after a right password. Those of the
+// forgive forgets the failures of an account after a right password. Those of the
 // address stay: one known account must not open the way to guessing others.
-func (a *Accounts) forgive(ctx context.Context, tx *meta.DB, login string) error {
-	for subject, free := range a.lockSubjects(login, netip.Addr{}) {
+func (a *Accounts) forgive(ctx context.Context, tx *meta.DB, who string) error {
+	for subject, free := range a.lockSubjects(who, netip.Addr{}) {
 		if free != freeFailures {
 			continue
 		}
@@ -208,7 +224,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, curre
 	if err != nil {
 		return err
 	}
-	if err := a.locked(ctx, u.Login(), p.Address); err != nil {
+	if _, err := a.locked(ctx, u.ID, p.Address); err != nil {
 		return err
 	}
 	ok, err := a.matches(ctx, current, u.password)
@@ -216,10 +232,21 @@ func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, curre
 		return err
 	}
 	if !ok {
-		if err := a.failed(ctx, u.Login(), p.Address); err != nil {
+		if err := a.failed(ctx, u.ID, p.Address); err != nil {
 			return err
 		}
 		return fault.New(fault.Denied, "The present password is not right.")
 	}
-	return a.setPassword(ctx, u.ID, u.Tenant, u.ID, next, false, func(*meta.DB) error { return nil })
+	return a.replacePassword(ctx, u, next)
+}
+
+// replacePassword sets the password of a user as it was when its own was checked.
+func (a *Accounts) replacePassword(ctx context.Context, checked User, next string) error {
+	return a.setPassword(ctx, checked.ID, checked.Tenant, checked.ID, next, false, func(db *meta.DB) error {
+		u, err := a.user(ctx, db, checked.Tenant, checked.ID)
+		if err == nil && (u.State != checked.State || u.password != checked.password) { // an admin was faster
+			return errNotSignedIn
+		}
+		return err
+	})
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -77,6 +78,9 @@ func digest(token string) []byte {
 	return sum[:]
 }
 
+// errNoSignIn says nothing about which part was wrong.
+var errNoSignIn = fault.New(fault.Unauthenticated, "The login or the password is not right. An email that several accounts have is no login; use SLUG.USER.")
+
 // SignIn exchanges a password for a session. The login is SLUG.USER, or an email.
 // Wrong passwords, unknown accounts, disabled ones and refused addresses answer
 // alike. The first sign-in of a tenant admin claims the tenant; if the provider
@@ -84,83 +88,115 @@ func digest(token string) []byte {
 // empty.
 func (a *Accounts) SignIn(ctx context.Context, login, password, next string, addr netip.Addr, agent string) (token string, s Session, u User, err error) {
 	login = strings.ToLower(strings.TrimSpace(login))
-	if err := a.locked(ctx, login, addr); err != nil {
-		return "", s, u, err
-	}
-	candidates, err := a.candidates(ctx, login)
+	u, e, err := a.meant(ctx, login)
 	if err != nil {
-		return "", s, u, err
+		return "", s, User{}, err
 	}
-	if len(candidates) == 0 {
-		candidates = []User{{}} // takes as long, and matches nothing
+	if e.Details != nil {
+		e.Details["address"] = addr.String()
 	}
-	for _, c := range candidates {
-		ok, err := a.matches(ctx, password, c.password)
-		if err != nil {
-			return "", s, u, err
+	who := cmp.Or(u.ID, login)
+	if subject, err := a.locked(ctx, who, addr); err != nil {
+		if subject != "" && a.knocked(subject) {
+			e.Outcome = "locked"
+			if auditErr := a.Audit.Record(ctx, e); auditErr != nil {
+				err = auditErr
+			}
 		}
-		if ok && c.State == UserActive && a.welcome(ctx, c, addr) {
-			u = c
-			break
+		return "", s, User{}, err
+	}
+	ok, err := a.matches(ctx, password, u.password) // once, whether there is an account or not
+	if err != nil {
+		return "", s, User{}, err
+	}
+	if ok {
+		token, s, err = a.enter(ctx, u, password, next, addr, agent)
+		if !errors.Is(err, errNoSignIn) {
+			return token, s, u, err
 		}
 	}
-	if u.ID == "" {
-		if err := a.failed(ctx, login, addr); err != nil {
-			return "", s, u, err
-		}
-		chain := candidates[0].Tenant
-		if err := a.Audit.Record(ctx, audit.Entry{Tenant: chain, Actor: "anonymous", Verb: "session.create", Subject: candidates[0].ID, Outcome: "refused",
-			Details: map[string]any{"address": addr.String()}}); err != nil {
-			return "", s, u, err
-		}
-		return "", s, u, fault.New(fault.Unauthenticated, "The login or the password is not right.")
+	if err := a.failed(ctx, who, addr); err != nil {
+		return "", s, User{}, err
+	}
+	if err := a.Audit.Record(ctx, e); err != nil {
+		return "", s, User{}, err
+	}
+	return "", s, User{}, errNoSignIn
+}
+
+// enter opens the session of somebody who knew the password. It is errNoSignIn for
+// who may not enter all the same.
+func (a *Accounts) enter(ctx context.Context, u User, password, next string, addr netip.Addr, agent string) (string, Session, error) {
+	if ok, err := a.welcome(ctx, a.DB, u, addr); err != nil || !ok {
+		return "", Session{}, cmp.Or(err, errNoSignIn)
 	}
 	hash := ""
 	if u.ProviderMade && u.Role == policy.TenantAdmin {
 		if next == "" {
-			return "", s, u, fault.New(fault.Conflict, "The provider set this password. Sign in with it once more and a new password of your own (new_password).")
+			return "", Session{}, fault.New(fault.Conflict, "The provider set this password. Sign in with it once more and a new password of your own (new_password).")
 		}
 		if next == password {
-			return "", s, u, fault.New(fault.Invalid, "The new password must be another than the one the provider set.")
+			return "", Session{}, fault.New(fault.Invalid, "The new password must be another than the one the provider set.")
 		}
 		if err := checkPassword(next); err != nil {
-			return "", s, u, err
+			return "", Session{}, err
 		}
+		var err error
 		if hash, err = a.hash(ctx, next); err != nil {
-			return "", s, u, err
+			return "", Session{}, err
 		}
 	}
-	token, s, err = a.openSession(ctx, u, login, hash, addr, agent)
-	return token, s, u, err
+	return a.openSession(ctx, u, hash, addr, agent)
 }
 
-// candidates finds the accounts that a login may mean. An email may be known at
-// several tenants, and the password decides; at most four are tried.
+// meant finds the account that a login means, and how a refusal of it is recorded.
+// An email is a login where one account has it; one of the provider's people has
+// theirs whoever else does. What else an email is at several tenants is not for
+// any of them to learn, so that a refusal is nobody's.
+func (a *Accounts) meant(ctx context.Context, login string) (User, audit.Entry, error) {
+	found, err := a.candidates(ctx, login)
+	if err != nil {
+		return User{}, audit.Entry{}, err
+	}
+	e := audit.Entry{Actor: "anonymous", Verb: "session.create", Outcome: "refused", Details: map[string]any{}}
+	switch {
+	case len(found) == 0:
+		return User{}, e, nil
+	case len(found) > 1 && found[0].Tenant != "":
+		e.Details = nil
+		return User{}, e, nil
+	}
+	e.Tenant, e.Subject = found[0].Tenant, found[0].ID
+	return found[0], e, nil
+}
+
+// candidates finds the accounts that have a login, or an email: two at most, and
+// the provider's first.
 func (a *Accounts) candidates(ctx context.Context, login string) ([]User, error) {
 	where, args := `u.email = $1`, []any{login}
 	if !strings.Contains(login, "@") {
 		slug, local, _ := strings.Cut(login, ".")
 		where, args = `t.slug = $1 AND u.login = $2`, []any{slug, local}
 	}
-	list, err := collect(ctx, a.DB.Unscoped(), a.scanUser, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 4`, args...)
+	list, err := collect(ctx, a.DB.Unscoped(), a.scanUser, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 2`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("find account: %w", err)
 	}
 	return list, nil
 }
 
-// welcome reports whether the user's tenant lets it in from this address.
-func (a *Accounts) welcome(ctx context.Context, u User, addr netip.Addr) bool {
-	if u.Tenant == "" {
-		return true
+// welcome reports whether the user is active and its tenant lets it in from this
+// address.
+func (a *Accounts) welcome(ctx context.Context, db *meta.DB, u User, addr netip.Addr) (bool, error) {
+	if u.Tenant == "" || u.State != UserActive {
+		return u.State == UserActive, nil
 	}
-	t, err := a.Control.UnscopedTenant(ctx, string(u.Tenant))
+	t, err := a.Control.UnscopedTenantIn(ctx, db, u.Tenant)
 	if err != nil {
-		a.Log.ErrorContext(ctx, "tenant of an account not readable", "tenant.id", string(u.Tenant), "error", err)
-		return false
+		return false, fmt.Errorf("find tenant of account %s: %w", u.ID, err)
 	}
 	_, ok := admitted(t, u.Role)
-	return ok && allowed(t.IPAllow, addr)
+	return ok && allowed(t.IPAllow, addr), nil
 }
 
 // admitted reports whether a tenant's state lets a role in, and as what: while
@@ -175,19 +211,32 @@ func admitted(t control.Tenant, r policy.Role) (policy.Role, bool) {
 	return r, false
 }
 
-func (a *Accounts) openSession(ctx context.Context, u User, login, newHash string, addr netip.Addr, agent string) (string, Session, error) {
+// openSession makes a session for a user as it was when its password was checked.
+// That took a while: what was taken away since stays taken away.
+func (a *Accounts) openSession(ctx context.Context, checked User, newHash string, addr netip.Addr, agent string) (string, Session, error) {
 	now := a.Clock.Now()
 	token := "trs_" + a.Clock.Secret(32)
 	if len(agent) > 300 {
 		agent = agent[:300]
 	}
-	s := Session{ID: a.Clock.ID("ses"), Tenant: u.Tenant, User: u.ID, CreatedAt: now, UsedAt: now, rotated: now,
+	s := Session{ID: a.Clock.ID("ses"), Tenant: checked.Tenant, User: checked.ID, CreatedAt: now, UsedAt: now, rotated: now,
 		IdleUntil: now.Add(sessionIdle), AbsoluteUntil: now.Add(sessionMost), Address: addr.String(), Agent: strings.ToValidUTF8(agent, ""), token: digest(token)}
 	var ended []string
-	first := u.Role == policy.TenantAdmin && u.SignedInAt == nil
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
 		ended = nil
-		u := u
+		u, err := a.user(ctx, tx, checked.Tenant, checked.ID)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if err != nil || u.Role != checked.Role || u.password != checked.password || u.ProviderMade != checked.ProviderMade {
+			return errNoSignIn
+		}
+		if ok, err := a.welcome(ctx, tx, u, addr); err != nil || !ok {
+			return cmp.Or(err, errNoSignIn)
+		}
+		// Who signs in as an admin for the first time, or leaves the provider's password
+		// behind, takes over: a user of before whom the provider made admin since does too.
+		first := u.Role == policy.TenantAdmin && (u.SignedInAt == nil || u.ProviderMade)
 		u.SignedInAt = &now
 		if newHash != "" {
 			u.password, u.ProviderMade = newHash, false
@@ -196,12 +245,11 @@ func (a *Accounts) openSession(ctx context.Context, u User, login, newHash strin
 			return err
 		}
 		if first {
-			var err error
 			if ended, err = a.takeOver(ctx, tx, u); err != nil {
 				return err
 			}
 		}
-		if err := a.forgive(ctx, tx, login); err != nil {
+		if err := a.forgive(ctx, tx, u.ID); err != nil {
 			return err
 		}
 		if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `
@@ -330,15 +378,23 @@ func (a *Accounts) session(ctx context.Context, token string) (s Session, renewe
 	}
 	if now.Sub(s.rotated) >= sessionTurn {
 		renewed, err = a.turn(ctx, &s, hash, now)
-		return s, renewed, err
+		a.noted(ctx, s.ID, err) // the token of before is good then
+		return s, renewed, nil
 	}
 	if now.Sub(s.UsedAt) >= noteUse {
-		if _, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
-			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID, string(s.Tenant)); err != nil {
-			return s, "", fmt.Errorf("note use of session: %w", err)
-		}
+		_, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
+			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID, string(s.Tenant))
+		a.noted(ctx, s.ID, err)
 	}
 	return s, "", nil
+}
+
+// noted logs that the use of a credential could not be noted. The request goes on:
+// a disk that is full must not end reading.
+func (a *Accounts) noted(ctx context.Context, credential string, err error) {
+	if err != nil {
+		a.Log.WarnContext(ctx, "the use of a credential could not be noted", "credential", credential, "error", err)
+	}
 }
 
 func (a *Accounts) turn(ctx context.Context, s *Session, old []byte, now time.Time) (string, error) {

@@ -159,6 +159,9 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &t
 	}
+	if err := a.inherit(ctx, tx, u.Tenant, by, &k.ExpiresAt, &k.IPAllow); err != nil {
+		return k, err
+	}
 	// A key that was revoked may be added again; its old row gives way.
 	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL AND tenant = $3`, u.ID, k.Fingerprint, string(u.Tenant)); err != nil {
 		return k, fmt.Errorf("replace SSH key: %w", err)
@@ -278,9 +281,8 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 		return policy.Principal{}, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		if _, err := rowsOf(a.DB, u.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(u.Tenant)); err != nil {
-			return policy.Principal{}, fmt.Errorf("note use of SSH key: %w", err)
-		}
+		_, err := rowsOf(a.DB, u.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(u.Tenant))
+		a.noted(ctx, k.ID, err)
 	}
 	p := policy.Principal{Credential: k.ID, Kind: policy.SSHKey, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: now}
 	return a.admit(ctx, p, k.IPAllow)

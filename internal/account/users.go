@@ -238,6 +238,9 @@ func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id te
 			return fmt.Errorf("look for maker of user: %w", err)
 		}
 		u.ProviderMade = provider || made
+		if err := a.peer(ctx, tx, id, by, u.Role); err != nil {
+			return err
+		}
 		if err := a.freeLogin(ctx, tx, &u, given); err != nil {
 			return err
 		}
@@ -302,7 +305,7 @@ type UserPatch struct {
 
 // UpdateUser changes a user of the scope's tenant.
 func (a *Accounts) UpdateUser(ctx context.Context, scope tenant.Scope, id string, p UserPatch) (User, error) {
-	return a.changeUser(ctx, scope.Actor(), scope.Tenant(), id, "user.update",
+	return a.changeUser(ctx, scope.Actor(), scope.Tenant(), id, "user.update", false,
 		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) }, func(_ *meta.DB, u *User) error { return u.apply(p) })
 }
 
@@ -316,7 +319,7 @@ func (a *Accounts) UnscopedUpdateUser(ctx context.Context, by, id string, p User
 	if u.Tenant != "" && (p.Name != nil || p.Role != nil || p.State == nil || *p.State != UserDisabled) {
 		return u, fault.New(fault.Conflict, "Only the tenant's own admins change its users; the provider can disable one.")
 	}
-	return a.changeUser(ctx, by, u.Tenant, id, "user.update", func(*meta.DB) error { return nil }, func(_ *meta.DB, u *User) error { return u.apply(p) })
+	return a.changeUser(ctx, by, u.Tenant, id, "user.update", true, func(*meta.DB) error { return nil }, func(_ *meta.DB, u *User) error { return u.apply(p) })
 }
 
 func (u *User) apply(p UserPatch) error {
@@ -339,8 +342,9 @@ func (u *User) apply(p UserPatch) error {
 }
 
 // changeUser loads, changes and saves a user, refuses to take away the last
-// admin, and ends the user's sessions and keys where power was taken away.
-func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user, verb string, check func(*meta.DB) error, change func(*meta.DB, *User) error) (User, error) {
+// admin, and ends the user's sessions and keys where power was taken away: with an
+// admin's, the API keys that it made.
+func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user, verb string, provider bool, check func(*meta.DB) error, change func(*meta.DB, *User) error) (User, error) {
 	var u User
 	var ended []string
 	var changed bool
@@ -366,6 +370,11 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 			}
 		}
 		changed = u.State != before.State || u.Role != before.Role
+		if u.Role != before.Role || u.State == UserActive && before.State != UserActive || u.password != before.password {
+			if err := a.peer(ctx, tx, id, by, u.Role); err != nil {
+				return err
+			}
+		}
 		if changed || u.password != before.password {
 			if ended, err = a.endSessions(ctx, tx, u); err != nil {
 				return err
@@ -378,7 +387,14 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 			}
 			ended = append(ended, keys...)
 		}
-		return a.record(ctx, tx, id, false, audit.Entry{Actor: by, Verb: verb, Subject: u.ID, Outcome: "ok",
+		if u.State == UserDisabled && before.State != UserDisabled || before.Role.Admin() && !u.Role.Admin() {
+			keys, err := a.endKeysMadeBy(ctx, tx, by, u)
+			if err != nil {
+				return err
+			}
+			ended = append(ended, keys...)
+		}
+		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: verb, Subject: u.ID, Outcome: "ok",
 			Details: map[string]any{"role": u.Role, "state": u.State}})
 	})
 	if err == nil {
@@ -428,9 +444,15 @@ func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) err
 	return nil
 }
 
+// errOwnPassword is for a session that somebody else may have in hands.
+var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one, at /api/v1/me/password.")
+
 // SetPassword sets the password of a user of the scope's tenant, as its admin
 // does for somebody who forgot it.
 func (a *Accounts) SetPassword(ctx context.Context, scope tenant.Scope, id, password string) error {
+	if scope.Actor() == id {
+		return errOwnPassword
+	}
 	return a.setPassword(ctx, scope.Actor(), scope.Tenant(), id, password, false,
 		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
 }
@@ -438,6 +460,9 @@ func (a *Accounts) SetPassword(ctx context.Context, scope tenant.Scope, id, pass
 // UnscopedSetPassword sets the password of one of the provider's people, or of
 // the user of a tenant that is not claimed yet.
 func (a *Accounts) UnscopedSetPassword(ctx context.Context, by, id, password string) error {
+	if by == id {
+		return errOwnPassword
+	}
 	u, err := a.UnscopedUser(ctx, id)
 	if err != nil {
 		return err
@@ -462,7 +487,7 @@ func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, use
 	if err != nil {
 		return err
 	}
-	_, err = a.changeUser(ctx, by, id, user, "user.password", check, func(tx *meta.DB, u *User) error {
+	_, err = a.changeUser(ctx, by, id, user, "user.password", provider, check, func(tx *meta.DB, u *User) error {
 		u.password = hash
 		if by == u.ID { // who knew the password that the provider set may be the provider
 			return nil

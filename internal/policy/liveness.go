@@ -179,13 +179,17 @@ func (s *lease) check() error {
 	if now.past(s.from, s.life) {
 		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
 	}
-	if s.serial <= max(s.ended[string(s.tenant)], s.ended[s.user]) && !s.whileBlocked {
-		return fault.New(fault.Unauthenticated, "The permission for this has ended; sign in again.")
-	}
 	if s.whileBlocked {
 		return s.valid(s.credential, s.user)
 	}
-	return s.admitted(s.tenant, s.credential, s.user)
+	// A block, and a revocation, says more than that the scopes of before have ended.
+	if err := s.admitted(s.tenant, s.credential, s.user); err != nil {
+		return err
+	}
+	if s.serial <= max(s.ended[string(s.tenant)], s.ended[s.user]) {
+		return fault.New(fault.Unauthenticated, "The permission for this has ended; sign in again.")
+	}
+	return nil
 }
 
 // admits returns nil unless the tenant is blocked or an id was revoked.
@@ -197,7 +201,7 @@ func (l *liveness) admits(id tenant.ID, ids ...string) error {
 
 func (l *liveness) admitted(id tenant.ID, ids ...string) error {
 	if l.blocked[id] {
-		return fault.Wrap(fault.Denied, fmt.Errorf("policy: %s is blocked", id), "The tenant is suspended. Its provider can say why.")
+		return fault.Wrap(fault.Denied, fmt.Errorf("policy: %s is blocked", id), "This tenant is suspended. Ask the provider.")
 	}
 	return l.valid(ids...)
 }
