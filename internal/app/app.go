@@ -397,6 +397,19 @@ func (a *App) fail(err error) {
 // Close stops the server: no new requests, those under way finish, so do jobs,
 // or they are put back; until ctx ends.
 func (a *App) Close(ctx context.Context) error {
+	begun := a.cfg.Clock.Now()
+	a.cfg.Log.InfoContext(ctx, "stopping: no new requests; those under way and running jobs finish")
+	err := a.close(ctx)
+	took := a.cfg.Clock.Now().Sub(begun).Round(time.Millisecond)
+	if err != nil {
+		a.cfg.Log.ErrorContext(ctx, "stopped, and not everything finished", "duration", took, "error", err)
+		return err
+	}
+	a.cfg.Log.InfoContext(ctx, "stopped", "duration", took)
+	return nil
+}
+
+func (a *App) close(ctx context.Context) error {
 	err := a.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, a.server.Close())

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -58,7 +59,7 @@ func loopback(host string) bool {
 func tlsConfig(c Config) (*tls.Config, error) {
 	switch {
 	case c.CertFile != "":
-		r := &reloader{cert: c.CertFile, key: c.CertKeyFile, now: c.Clock.Now}
+		r := &reloader{cert: c.CertFile, key: c.CertKeyFile, now: c.Clock.Now, log: c.Log}
 		if _, err := r.get(nil); err != nil {
 			return nil, err
 		}
@@ -71,16 +72,19 @@ func tlsConfig(c Config) (*tls.Config, error) {
 	return nil, nil
 }
 
-// reloader reads a certificate again when its file has changed, looking at most
-// once a minute. A certificate that cannot be read leaves the one before in use.
+// reloader reads a certificate again when its files have changed, looking at most
+// once a minute. A certificate that cannot be read leaves the one before in use,
+// is warned of once, and is tried again each time.
 type reloader struct {
 	cert, key string
 	now       func() time.Time
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	looked  time.Time
-	changed time.Time
 	current *tls.Certificate
+	loaded  string // the state of the files that current is from
+	warned  string // the state of the files that was warned of last
 }
 
 func (r *reloader) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -91,17 +95,34 @@ func (r *reloader) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return r.current, nil
 	}
 	r.looked = now
-	info, err := os.Stat(r.cert)
-	if err == nil && r.current != nil && info.ModTime().Equal(r.changed) {
+	state := fileState(r.cert) + fileState(r.key) // before reading: what changes meanwhile is read next time
+	if r.current != nil && state == r.loaded {
 		return r.current, nil
 	}
-	pair, loadErr := tls.LoadX509KeyPair(r.cert, r.key)
-	if err = errors.Join(err, loadErr); err != nil {
-		if r.current != nil {
-			return r.current, nil
-		}
+	pair, err := tls.LoadX509KeyPair(r.cert, r.key)
+	if err != nil && r.current == nil {
 		return nil, fault.Wrap(fault.Invalid, fmt.Errorf("load certificate: %w", err), "The certificate %s with the key %s cannot be read.", r.cert, r.key)
 	}
-	r.current, r.changed = &pair, info.ModTime()
+	if err != nil {
+		if state != r.warned {
+			r.log.Warn("certificate files changed and cannot be used; the certificate before stays in use", "certificate", r.cert, "key", r.key,
+				"expires", r.current.Leaf.NotAfter, "error", err)
+			r.warned = state
+		}
+		return r.current, nil
+	}
+	if r.current != nil {
+		r.log.Info("certificate read again", "certificate", r.cert, "serial", pair.Leaf.SerialNumber.Text(16), "expires", pair.Leaf.NotAfter)
+	}
+	r.current, r.loaded, r.warned = &pair, state, ""
 	return r.current, nil
+}
+
+// fileState tells one content of a file from another, without reading it.
+func fileState(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "absent;"
+	}
+	return fmt.Sprintf("%d %d;", info.ModTime().UnixNano(), info.Size())
 }
