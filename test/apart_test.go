@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // TestTenantNamedByTenantIsIgnored has B name A in every place where a request
@@ -27,8 +28,8 @@ func TestTenantNamedByTenantIsIgnored(t *testing.T) {
 		"cookie": func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "tenant", Value: a.ID}) },
 	} {
 		for _, path := range []string{"/me", "/tenant", "/users", "/api-keys", "/submissions", "/results", "/audit", "/audit/raw", "/audit/checkpoints"} {
-			r := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/v1"+path, nil))(t)
-			r.Header.Set("Authorization", "Bearer "+b.key)
+			r := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1"+path, nil))(t)
+			r.Header.Set("Authorization", "Bearer "+b.Key)
 			spoof(r)
 			status, body := fetch(t, r)
 			if status != http.StatusOK || strings.Contains(body, a.ID) || strings.Contains(body, a.Slug) {
@@ -56,7 +57,7 @@ func TestProviderMakesNoCredentialAfterFirstSubmission(t *testing.T) {
 	ctx := t.Context()
 	s := started(t, "")
 	a, _ := s.exchange()
-	admin := s.as(s.token)
+	admin := s.As(s.Token)
 	user := must(admin.CreateUser(ctx, client.NewUser{Tenant: a.Slug, Email: "one@example.com", Role: "tenant_admin"}))(t)
 	ways := map[string]func() error{
 		"user": func() error {
@@ -78,7 +79,7 @@ func TestProviderMakesNoCredentialAfterFirstSubmission(t *testing.T) {
 			t.Errorf("%s before the first submission: got %v, want it made", name, err)
 		}
 	}
-	a.accepted(t, inputName(1, date), date, values(1, date, "x,y,1"))
+	a.Accepted(t, date, servertest.Values(1, date, "x,y,1"))
 	for name, way := range ways {
 		if err := way(); !client.Is(err, client.Conflict) {
 			t.Errorf("%s after the first submission: got %v, want a conflict", name, err)
@@ -87,7 +88,7 @@ func TestProviderMakesNoCredentialAfterFirstSubmission(t *testing.T) {
 	if _, err := a.CreateUser(ctx, client.NewUser{Email: "three@example.com", Role: "tenant_user"}); err != nil {
 		t.Errorf("user made by the tenant itself: got %v, want it made", err)
 	}
-	out, errs, code := s.try(s.token, "apikey", "create", "--tenant", a.Slug, "--role", "tenant_admin")
+	out, errs, code := s.Try(s.Token, "apikey", "create", "--tenant", a.Slug, "--role", "tenant_admin")
 	if code != 5 || len(out) != 0 {
 		t.Errorf("apikey create: got exit code %d, %q, %q, want 5 and no key", code, out, errs)
 	}
@@ -133,8 +134,8 @@ type credential struct {
 // stale makes one of each kind of credential that is good for nothing any more,
 // or never was.
 func (s *server) stale() map[string]credential {
-	s.t.Helper()
-	ctx, t, admin := s.t.Context(), s.t, s.as(s.token)
+	s.T.Helper()
+	ctx, t, admin := s.T.Context(), s.T, s.As(s.Token)
 	const password, next = "a long enough password", "another long password"
 	c, suspended, leaving := s.party(3), s.party(4), s.party(5)
 	soon := time.Now().Add(time.Second)
@@ -149,10 +150,10 @@ func (s *server) stale() map[string]credential {
 
 	session := func(p party, email string) (client.User, client.Session) {
 		u := must(p.CreateUser(ctx, client.NewUser{Email: email, Role: "tenant_user", Password: password}))(t)
-		return u, must(s.as("").SignIn(ctx, client.SignIn{Login: u.Login, Password: password}))(t)
+		return u, must(s.As("").SignIn(ctx, client.SignIn{Login: u.Login, Password: password}))(t)
 	}
 	_, out := session(c, "out@example.com")
-	must(struct{}{}, s.as(out.Token).SignOut(ctx))(t)
+	must(struct{}{}, s.As(out.Token).SignOut(ctx))(t)
 	fired, theirs := session(c, "fired@example.com")
 	disabled := "disabled"
 	must(c.UpdateUser(ctx, fired.ID, client.UserChange{State: &disabled}))(t)
@@ -174,22 +175,22 @@ func (s *server) stale() map[string]credential {
 		"a session that was ended":           {"Bearer " + out.Token, gone, true},
 		"the session of a disabled user":     {"Bearer " + theirs.Token, gone, true},
 		"a session from before a password":   {"Bearer " + older.Token, gone, true},
-		"a key of a suspended tenant":        {"Bearer " + suspended.key, denied, false},
+		"a key of a suspended tenant":        {"Bearer " + suspended.Key, denied, false},
 		"a session of a suspended tenant":    {"Bearer " + locked.Token, denied, false},
 		"a user's key of a tenant that left": {"Bearer " + leaver.Key, gone, true},
-		"a key with a letter changed":        {"Bearer " + turned(c.key), gone, true},
-		"a key cut short":                    {"Bearer " + c.key[:len(c.key)-1], gone, true},
-		"a key with something behind it":     {"Bearer " + c.key + "0", gone, true},
-		"a key in capitals":                  {"Bearer " + strings.ToUpper(c.key), gone, true},
-		"a key as if it were a session's":    {"Bearer trs_" + strings.TrimPrefix(c.key, "trk_"), gone, true},
+		"a key with a letter changed":        {"Bearer " + turned(c.Key), gone, true},
+		"a key cut short":                    {"Bearer " + c.Key[:len(c.Key)-1], gone, true},
+		"a key with something behind it":     {"Bearer " + c.Key + "0", gone, true},
+		"a key in capitals":                  {"Bearer " + strings.ToUpper(c.Key), gone, true},
+		"a key as if it were a session's":    {"Bearer trs_" + strings.TrimPrefix(c.Key, "trk_"), gone, true},
 		"a session's as if it were a key":    {"Bearer trk_" + strings.TrimPrefix(out.Token, "trs_"), gone, true},
-		"a setup link's token":               {"Bearer tru_" + strings.TrimPrefix(c.key, "trk_"), gone, true},
+		"a setup link's token":               {"Bearer tru_" + strings.TrimPrefix(c.Key, "trk_"), gone, true},
 		"a key's id":                         {"Bearer " + expired.ID, gone, true},
 		"nothing but a prefix":               {"Bearer trk_", gone, true},
 		"an empty one":                       {"Bearer ", gone, false},
 		"the name and password of a user":    {"Basic " + base64.StdEncoding.EncodeToString([]byte(renewed.Login+":"+next)), gone, false},
-		"a key with another scheme":          {"Token " + c.key, gone, false},
-		"a key without a scheme":             {c.key, gone, false},
+		"a key with another scheme":          {"Token " + c.Key, gone, false},
+		"a key without a scheme":             {c.Key, gone, false},
 		"an SSH key":                         {"Bearer " + strings.TrimSpace(strings.TrimPrefix(publicKey(t), "ssh-ed25519 ")), gone, true},
 	}
 }
@@ -205,12 +206,12 @@ func turned(key string) string {
 
 // askFrom sends a request with nothing but a credential, from a loopback address.
 func (s *server) askFrom(address, method, path, authorization string) answer {
-	s.t.Helper()
+	s.T.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	c := &http.Client{Timeout: patience, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
-	r := must(http.NewRequestWithContext(s.t.Context(), method, s.url+path, nil))(s.t)
+	c := &http.Client{Timeout: servertest.Patience, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	r := must(http.NewRequestWithContext(s.T.Context(), method, s.URL+path, nil))(s.T)
 	r.Header.Set("Authorization", authorization)
-	w := must(c.Do(r))(s.t)
+	w := must(c.Do(r))(s.T)
 	defer w.Body.Close()
-	return answer{w.StatusCode, string(must(io.ReadAll(w.Body))(s.t))}
+	return answer{w.StatusCode, string(must(io.ReadAll(w.Body))(s.T))}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // grows is how much memory bombs may cost the server itself.
@@ -69,20 +70,20 @@ func repeated(header, row string, size int64) io.Reader {
 // memory returns a figure of the server process in bytes: VmRSS, or VmHWM, the most
 // that it had. Its children are other processes.
 func (s *server) memory(figure string) int64 {
-	s.t.Helper()
-	status := string(must(os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid)))(s.t))
+	s.T.Helper()
+	status := string(must(os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Process.Pid)))(s.T))
 	_, rest, found := strings.Cut(status, figure+":")
 	number, _, ok := strings.Cut(rest, " kB")
 	if !found || !ok {
-		s.t.Fatalf("the server's status has no %s: %q", figure, status)
+		s.T.Fatalf("the server's status has no %s: %q", figure, status)
 	}
-	return must(strconv.ParseInt(strings.TrimSpace(number), 10, 64))(s.t) << 10
+	return must(strconv.ParseInt(strings.TrimSpace(number), 10, 64))(s.T) << 10
 }
 
 // bomb sends a file as A, and wants it rejected with this problem alone.
 func (p party) bomb(t *testing.T, dataset string, body io.Reader, want client.FileError) client.Submission {
 	t.Helper()
-	sent, err := p.Submit(t.Context(), client.Upload{Dataset: dataset, Date: date, Name: inputName(1, date), Body: body})
+	sent, err := p.Submit(t.Context(), client.Upload{Dataset: dataset, Date: date, Name: servertest.InputName(1, date), Body: body})
 	if err == nil {
 		sent, err = p.WaitSubmission(t.Context(), sent.ID)
 	}
@@ -99,9 +100,9 @@ func TestBombsStayOutsideOfTheServer(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	must(s.as(s.token).ApplyDataset(t.Context(), []byte(loose)))(t)
+	must(s.As(s.Token).ApplyDataset(t.Context(), []byte(loose)))(t)
 	// What a server needs anyway, it has afterwards.
-	before := a.accepted(t, inputName(1, date), date, values(1, date, "x,y,1"))
+	before := a.Accepted(t, date, servertest.Values(1, date, "x,y,1"))
 	b.meanwhile(t, 2)()
 	start := s.memory("VmRSS")
 	row := header + "20221101,000001,"
@@ -119,10 +120,10 @@ func TestBombsStayOutsideOfTheServer(t *testing.T) {
 		{"rows that unpack to more than may be sent", "small", packing(t, repeated("Tag,Value\n", "x,1\n", 4<<20)), wrong(0, "", "limit", "The file is larger than the limit of 1048576 bytes, as sent or unpacked.")},
 	} {
 		if c.dataset == "loose-100" {
-			must(s.as(s.token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", c.dataset, "ratio: 1000", "ratio: 100").Replace(loose))))(t)
+			must(s.As(s.Token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", c.dataset, "ratio: 1000", "ratio: 100").Replace(loose))))(t)
 		}
 		if c.dataset == "small" {
-			must(s.as(s.token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", c.dataset, "ratio: 1000", "bytes: 1MiB, ratio: 1000").Replace(loose))))(t)
+			must(s.As(s.Token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", c.dataset, "ratio: 1000", "bytes: 1MiB, ratio: 1000").Replace(loose))))(t)
 		}
 		t.Run(c.name, func(t *testing.T) {
 			bystander := b.meanwhile(t, 2)
@@ -137,8 +138,8 @@ func TestBombsStayOutsideOfTheServer(t *testing.T) {
 	if still := must(a.Submission(t.Context(), before.ID))(t); still.State != "accepted" {
 		t.Errorf("the good file from before: got %s, want accepted", still.State)
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // TestTheUnpackLimitIsWhatStopsABomb sends the same bytes for two datasets, which
@@ -153,7 +154,7 @@ func TestTheUnpackLimitIsWhatStopsABomb(t *testing.T) {
 	}
 	for ratio, state := range map[string]string{"100": "rejected", "1000": "accepted"} {
 		name := "ratio-" + ratio
-		must(s.as(s.token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", name, "1000", ratio).Replace(loose))))(t)
+		must(s.As(s.Token).ApplyDataset(t.Context(), []byte(strings.NewReplacer("loose", name, "1000", ratio).Replace(loose))))(t)
 		sent := must(a.Submit(t.Context(), client.Upload{Dataset: name, Date: date, Name: "bomb.csv.gz", Body: bytes.NewReader(bomb)}))(t)
 		if got := must(a.WaitSubmission(t.Context(), sent.ID))(t); got.State != state {
 			t.Errorf("at most %s times: got %s %+v, want %s", ratio, got.State, got.Problems, state)
@@ -162,7 +163,7 @@ func TestTheUnpackLimitIsWhatStopsABomb(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bomb.csv.gz")
 	writeFile(t, file, string(bomb))
 	const says = "The file unpacks to more than 100 times its size. Send it uncompressed."
-	if out, _, code := s.try(a.key, "submit", "--dataset", "ratio-100", "--date", date, file); code != 6 || !strings.Contains(string(out), says) {
+	if out, _, code := s.Try(a.Key, "submit", "--dataset", "ratio-100", "--date", date, file); code != 6 || !strings.Contains(string(out), says) {
 		t.Errorf("submit: got exit code %d, %q, want 6, saying %q", code, out, says)
 	}
 }

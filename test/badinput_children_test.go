@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // What is wrong with a child is done to it from outside, by the kernel, since
@@ -27,13 +29,13 @@ type children struct {
 
 func (s *server) children() *children { return &children{s, map[string]bool{}} }
 
-// confined returns a child of the server that works behind its walls, 0 if there
-// is none: its memory is limited last but for the filter of system calls.
+// confined returns a child of the server whose program runs behind its walls, 0 if
+// there is none. A child that ends earlier is no fault of what it was to work on.
 func (c *children) confined() int {
-	c.t.Helper()
-	dir := must(os.Open("/proc"))(c.t)
+	c.T.Helper()
+	dir := must(os.Open("/proc"))(c.T)
 	defer dir.Close()
-	for _, name := range must(dir.Readdirnames(-1))(c.t) {
+	for _, name := range must(dir.Readdirnames(-1))(c.T) {
 		pid, err := strconv.Atoi(name)
 		mine, seen := c.known[name]
 		if err != nil || seen && !mine {
@@ -44,27 +46,44 @@ func (c *children) confined() int {
 			continue // it has ended
 		}
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if c.known[name] = fields[1] == strconv.Itoa(c.process.Process.Pid); !c.known[name] {
+		if c.known[name] = fields[1] == strconv.Itoa(c.Process.Pid); !c.known[name] {
 			continue
 		}
-		var limit unix.Rlimit
-		if unix.Prlimit(pid, unix.RLIMIT_AS, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
+		if filters("/proc/"+name) > filters("/proc/self") && asleep("/proc/"+name) {
 			return pid
 		}
 	}
 	return 0
 }
 
+// filters is how many filters of system calls a process has. A child sets its own
+// when all else is done.
+func filters(process string) int {
+	status, _ := os.ReadFile(process + "/status")
+	_, rest, _ := strings.Cut(string(status), "Seccomp_filters:")
+	number, _, _ := strings.Cut(rest, "\n")
+	n, _ := strconv.Atoi(strings.TrimSpace(number)) // of a process that has ended: 0
+	return n
+}
+
+// asleep reports whether a process's first thread sleeps. A child's says that it is
+// ready, and then waits for the program, which runs on another thread.
+func asleep(process string) bool {
+	stat, _ := os.ReadFile(filepath.Join(process, "task", filepath.Base(process), "stat"))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "S")
+}
+
 // caught waits for a child of the server and stops it, as one that spins for ever
 // or hangs would stand.
 func (c *children) caught() int {
-	c.t.Helper()
+	c.T.Helper()
 	pid := 0
-	for end := time.Now().Add(patience); pid == 0; { // without a pause, since children are quick
+	for end := time.Now().Add(servertest.Patience); pid == 0; { // without a pause, since children are quick
 		if found := c.confined(); found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
 			pid = found
 		} else if time.Now().After(end) {
-			c.t.Fatalf("no child of the server in %v", patience)
+			c.T.Fatalf("no child of the server in %v", servertest.Patience)
 		}
 	}
 	c.known[strconv.Itoa(pid)] = false
@@ -72,12 +91,12 @@ func (c *children) caught() int {
 }
 
 func (s *server) signal(pid int, with syscall.Signal) {
-	s.t.Helper()
-	must(struct{}{}, unix.Kill(pid, with))(s.t)
+	s.T.Helper()
+	must(struct{}{}, unix.Kill(pid, with))(s.T)
 }
 
 func (s *server) gone(pid int) {
-	s.t.Helper()
+	s.T.Helper()
 	s.until("the child is gone", func() bool { return unix.Kill(pid, 0) != nil })
 }
 
@@ -101,7 +120,7 @@ func TestValidationWhoseChildFails(t *testing.T) {
 	kids := s.children()
 	fails := func(attempts int, fail func(pid int)) client.Submission {
 		t.Helper()
-		sent := must(a.send(t.Context(), inputName(1, date), date, text))(t)
+		sent := must(a.Send(t.Context(), date, text))(t)
 		for n := range attempts {
 			pid := kids.caught()
 			if n == 0 {
@@ -128,8 +147,8 @@ func TestValidationWhoseChildFails(t *testing.T) {
 	if still := must(a.Submission(t.Context(), started.ID))(t); still.State != "accepted" {
 		t.Errorf("what was accepted before: got %s, want accepted", still.State)
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // TestRunWhoseChildFails has the child of a run stand still for longer than its
@@ -138,20 +157,20 @@ func TestRunWhoseChildFails(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	admin := s.as(s.token)
+	admin := s.As(s.Token)
 	kids := s.children()
-	text := string(read(t, example+"analysis.yaml")) + "limits: {wall: 5s}\n"
+	text := string(servertest.Example(t, "analysis.yaml")) + "limits: {wall: 5s}\n"
 	must(admin.ApplyAnalysis(t.Context(), []byte(text)))(t)
-	a.accepted(t, inputName(1, date), date, many(1, 50_000))
-	b.accepted(t, inputName(2, date), date, many(2, 50_000))
+	a.Accepted(t, date, many(1, 50_000))
+	b.Accepted(t, date, many(2, 50_000))
 	ends := func(name, state, says string, code int, fail func(pid int, run string)) {
 		t.Helper()
 		done := make(chan func(), 1)
 		go func() {
-			out, errs, got := s.try(s.token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
+			out, errs, got := s.Try(s.Token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
 			done <- func() {
 				t.Helper()
-				run := decode[client.List[client.Run]](t, out).Items[0]
+				run := servertest.Decode[client.List[client.Run]](t, out).Items[0]
 				if run.State != state || !strings.Contains(run.Reason, says) || got != code || run.Release != "" {
 					t.Errorf("%s: got %s %q with exit code %d, %q; want %s saying %q with %d", name, run.State, run.Reason, got, errs, state, says, code)
 				}
@@ -162,7 +181,7 @@ func TestRunWhoseChildFails(t *testing.T) {
 		s.gone(pid)
 		(<-done)()
 	}
-	ends("a child that hangs", "failed", "The work took longer than ", 1, func(int, string) { a.accepted(t, inputName(1, date), date, many(1, 50_001)) })
+	ends("a child that hangs", "failed", "The work took longer than ", 1, func(int, string) { a.Accepted(t, date, many(1, 50_001)) })
 	ends("a run that is cancelled", "cancelled", "It was cancelled.", 130, func(_ int, run string) { must(admin.CancelRun(t.Context(), run))(t) })
 	if got := append(must(a.Results(t.Context(), client.ResultFilter{}))(t).Items, must(b.Results(t.Context(), client.ResultFilter{}))(t).Items...); len(got) != 0 {
 		t.Errorf("results of runs that failed: got %+v, want none", got)
@@ -175,8 +194,8 @@ func TestRunWhoseChildFails(t *testing.T) {
 	if run = must(admin.WaitRun(t.Context(), run.ID, nil))(t); run.State != "succeeded" {
 		t.Errorf("a run whose child crashed once: got %s (%s), want succeeded", run.State, run.Reason)
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // TestRunThatNeedsTooMuchMemory has more groups than fit in what its analysis may use.
@@ -184,14 +203,14 @@ func TestRunThatNeedsTooMuchMemory(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	a.accepted(t, inputName(1, date), date, many(1, 300_000))
-	b.accepted(t, inputName(2, date), date, many(2, 300_000))
-	text := string(read(t, example+"analysis.yaml")) + "limits: {memory: 64MiB}\n"
-	must(s.as(s.token).ApplyAnalysis(t.Context(), []byte(text)))(t)
+	a.Accepted(t, date, many(1, 300_000))
+	b.Accepted(t, date, many(2, 300_000))
+	text := string(servertest.Example(t, "analysis.yaml")) + "limits: {memory: 64MiB}\n"
+	must(s.As(s.Token).ApplyAnalysis(t.Context(), []byte(text)))(t)
 	start := s.memory("VmHWM")
-	out, errs, code := s.try(s.token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
+	out, errs, code := s.Try(s.Token, "analysis", "run", analysis, "--date", date, "--wait", "--json")
 	const says = "The analysis needs more than its 64 MiB of memory. Group by fewer columns or filter, or ask for a higher limit."
-	run := decode[client.List[client.Run]](t, out).Items[0]
+	run := servertest.Decode[client.List[client.Run]](t, out).Items[0]
 	if run.State != "failed" || run.Reason != says || code != 1 || !strings.Contains(errs, says) {
 		t.Errorf("got %s %q with exit code %d, %q, want failed saying %q with 1", run.State, run.Reason, code, errs, says)
 	}
@@ -199,6 +218,6 @@ func TestRunThatNeedsTooMuchMemory(t *testing.T) {
 		t.Errorf("the server's memory: got %d MiB at most, %d MiB before, want less than %d MiB more", most>>20, start>>20, grows>>20)
 	}
 	b.meanwhile(t, 2)()
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // header is the first line of a file for the example's dataset.
@@ -111,16 +112,16 @@ func TestBadFilesAreRejected(t *testing.T) {
 		"a long value":     {day("D,x,y,1\nD," + strings.Repeat("x", 1<<20) + ",y,1\n"), 0, problems{wrong(2, "", "limit", "A value is longer than 65536 bytes, in line 3. Is a quote or a line end missing?")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := a.accepted(t, inputName(1, date), date, values(1, date, "x,y,1"))
+			before := a.Accepted(t, date, servertest.Values(1, date, "x,y,1"))
 			bystander := b.meanwhile(t, 2)
-			file := filepath.Join(t.TempDir(), inputName(1, date))
+			file := filepath.Join(t.TempDir(), servertest.InputName(1, date))
 			writeFile(t, file, c.text)
-			out, errs, code := s.try(a.key, "submit", "--dataset", dataset, "--date", date, "--json", file)
+			out, errs, code := s.Try(a.Key, "submit", "--dataset", dataset, "--date", date, "--json", file)
 			bystander()
 			if code != 6 || !strings.HasPrefix(errs, "error: The file was rejected: ") || !strings.Contains(errs, "hint: Correct the file and send it again; nothing of this one is used.") {
 				t.Fatalf("submit: got exit code %d, %q, %q; want 6 and that the file was rejected", code, out, errs)
 			}
-			got := must(a.Submission(t.Context(), decode[client.Submission](t, out).ID))(t)
+			got := must(a.Submission(t.Context(), servertest.Decode[client.Submission](t, out).ID))(t)
 			count := c.count
 			if count == 0 {
 				count = int64(len(c.want))
@@ -144,25 +145,25 @@ func TestBadFilesAreRejected(t *testing.T) {
 		})
 	}
 	// A person at the command line reads the same words.
-	file := s.file(inputName(1, date), day("D,x,y,ten\n"))
-	out, errs, code := s.try(a.key, "submit", "--dataset", dataset, "--date", date, file)
+	file := s.File(servertest.InputName(1, date), day("D,x,y,ten\n"))
+	out, errs, code := s.Try(a.Key, "submit", "--dataset", dataset, "--date", date, file)
 	for _, want := range []string{"rejected", "ROW  COLUMN  CODE  MESSAGE", `1    Value   type  "ten" is not a number`} {
 		if code != 6 || !strings.Contains(string(out), want) || !strings.Contains(errs, "1 thing is wrong.") {
 			t.Errorf("submit: got exit code %d, %q, %q; want 6, saying %q", code, out, errs, want)
 		}
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // meanwhile starts sending a good file of participant n, and returns how to wait
 // for it: it must be accepted, and its bytes be what was sent.
 func (p party) meanwhile(t *testing.T, n int) (wait func()) {
 	t.Helper()
-	text := values(n, date, "x,y,20", "x,z,4")
+	text := servertest.Values(n, date, "x,y,20", "x,z,4")
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		sent, err := p.send(t.Context(), inputName(n, date), date, text)
+		sent, err := p.Send(t.Context(), date, text)
 		if err == nil {
 			sent, err = p.WaitSubmission(t.Context(), sent.ID)
 		}
@@ -190,7 +191,7 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	must(s.as(s.token).ApplyDataset(t.Context(), []byte(loose)))(t)
+	must(s.As(s.Token).ApplyDataset(t.Context(), []byte(loose)))(t)
 	const (
 		path    = "The file's name must not be a path: leave out what is before the last slash."
 		control = "The file's name has control characters in it."
@@ -204,7 +205,7 @@ func TestHostileNames(t *testing.T) {
 		"a\xff.csv":               "The file's name is not valid UTF-8.",
 		"":                        "The file needs a name.",
 	} {
-		if got := s.upload(a.key, "loose", name, strings.NewReader(text), nil); got.Status != 422 || got.Type != "urn:tributary:invalid" || got.Detail != says && name != "" {
+		if got := s.upload(a.Key, "loose", name, strings.NewReader(text), nil); got.Status != 422 || got.Type != "urn:tributary:invalid" || got.Detail != says && name != "" {
 			t.Errorf("name %q: got %d %s %q, want 422 urn:tributary:invalid %q", name, got.Status, got.Type, got.Detail, says)
 		}
 		if name == "" || strings.Contains(name, "\x00") || !utf8.ValidString(name) {
@@ -212,7 +213,7 @@ func TestHostileNames(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "file.csv")
 		writeFile(t, file, text)
-		if _, errs, code := s.try(a.key, "submit", "--dataset", "loose", "--date", date, "--name", name, file); code != 6 || !strings.Contains(errs, says) {
+		if _, errs, code := s.Try(a.Key, "submit", "--dataset", "loose", "--date", date, "--name", name, file); code != 6 || !strings.Contains(errs, says) {
 			t.Errorf("submit --name %q: got exit code %d, %q, want 6, saying %q", name, code, errs, says)
 		}
 	}
@@ -240,8 +241,8 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("a stored file is called %q", stored)
 		}
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // TestTwoUploadsToOneName sends two files at once under one name: both are kept, each
@@ -250,14 +251,14 @@ func TestTwoUploadsToOneName(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	texts := []string{values(1, date, "x,y,1"), values(1, date, "x,y,2")}
+	texts := []string{servertest.Values(1, date, "x,y,1"), servertest.Values(1, date, "x,y,2")}
 	sent := make([]client.Submission, len(texts))
 	bystander := b.meanwhile(t, 2)
 	var sending sync.WaitGroup
 	for n, text := range texts {
 		sending.Go(func() {
 			var err error
-			if sent[n], err = a.send(t.Context(), inputName(1, date), date, text); err != nil {
+			if sent[n], err = a.Send(t.Context(), date, text); err != nil {
 				t.Errorf("upload %d: %v", n, err)
 			}
 		})
@@ -279,8 +280,8 @@ func TestTwoUploadsToOneName(t *testing.T) {
 	if len(want) != 0 {
 		t.Errorf("revisions %v are missing", want)
 	}
-	s.stop()
-	s.sound()
+	s.Stop()
+	s.Sound()
 }
 
 // TestUnknownColumnsInADefinition applies definitions that name what is not there.
@@ -289,7 +290,7 @@ func TestUnknownColumnsInADefinition(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a, b := s.exchange()
-	text := string(read(t, example+"analysis.yaml"))
+	text := string(servertest.Example(t, "analysis.yaml"))
 	for name, c := range map[string]struct{ old, new, says string }{
 		"group":   {"groups: [Tag1, Tag2]", "groups: [Tag1, Tag3]", `groups[1]: dataset "tagged-values" has no column "Tag3".`},
 		"measure": {"column: Value,", "column: Valeu,", `measures[0].column: dataset "tagged-values" has no column "Valeu". Did you mean "Value"?`},
@@ -300,12 +301,12 @@ func TestUnknownColumnsInADefinition(t *testing.T) {
 	} {
 		bystander := b.meanwhile(t, 2)
 		changed := strings.Replace(text, c.old, c.new, 1)
-		if _, err := s.as(s.token).ApplyAnalysis(t.Context(), []byte(changed)); changed == text || !client.Is(err, client.Invalid) || !strings.Contains(err.Error(), c.says) {
+		if _, err := s.As(s.Token).ApplyAnalysis(t.Context(), []byte(changed)); changed == text || !client.Is(err, client.Invalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, want it invalid, saying %q", name, err, c.says)
 		}
 		file := filepath.Join(t.TempDir(), "analysis.yaml")
 		writeFile(t, file, changed)
-		if out, errs, code := s.try(s.token, "analysis", "apply", "-f", file); code != 6 || len(out) != 0 || !strings.Contains(errs, c.says) {
+		if out, errs, code := s.Try(s.Token, "analysis", "apply", "-f", file); code != 6 || len(out) != 0 || !strings.Contains(errs, c.says) {
 			t.Errorf("%s: analysis apply: got exit code %d, %q, %q, want 6, saying %q", name, code, out, errs, c.says)
 		}
 		bystander()
@@ -313,9 +314,9 @@ func TestUnknownColumnsInADefinition(t *testing.T) {
 	if got := must(a.Analysis(t.Context(), analysis, 0))(t); got.Version != 1 {
 		t.Errorf("version after what was refused: got %d, want 1", got.Version)
 	}
-	a.accepted(t, inputName(1, date), date, values(1, date, "x,y,10"))
-	run := must(s.as(s.token).StartRuns(t.Context(), []string{analysis}, date))(t).Items[0]
-	if run = must(s.as(s.token).WaitRun(t.Context(), run.ID, nil))(t); run.State != "succeeded" {
+	a.Accepted(t, date, servertest.Values(1, date, "x,y,10"))
+	run := must(s.As(s.Token).StartRuns(t.Context(), []string{analysis}, date))(t).Items[0]
+	if run = must(s.As(s.Token).WaitRun(t.Context(), run.ID, nil))(t); run.State != "succeeded" {
 		t.Errorf("a run of what stood: got %s (%s), want succeeded", run.State, run.Reason)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // canary is in the victim's values, and must not be in any answer to anybody else.
@@ -117,8 +118,8 @@ var routes = map[string]probe{
 type operation struct{ id, method, path string }
 
 func (s *server) operations() []operation {
-	s.t.Helper()
-	r := must(http.Get(s.url + "/api/openapi.json"))(s.t)
+	s.T.Helper()
+	r := must(http.Get(s.URL + "/api/openapi.json"))(s.T)
 	defer r.Body.Close()
 	var doc struct {
 		Paths map[string]map[string]struct {
@@ -126,7 +127,7 @@ func (s *server) operations() []operation {
 		} `json:"paths"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&doc); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	var all []operation
 	for path, item := range doc.Paths {
@@ -153,8 +154,8 @@ const owns option = "the canary is the asking tenant's own"
 // ask sends a request and wants nothing of the victim's in what comes back.
 // It is A itself that asks if owns is among the options.
 func (s *server) ask(method, path, query, token, body string, options ...option) answer {
-	s.t.Helper()
-	r := must(http.NewRequestWithContext(s.t.Context(), method, s.url+path+"?"+strings.TrimPrefix(query, "&"), strings.NewReader(body)))(s.t)
+	s.T.Helper()
+	r := must(http.NewRequestWithContext(s.T.Context(), method, s.URL+path+"?"+strings.TrimPrefix(query, "&"), strings.NewReader(body)))(s.T)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -164,11 +165,11 @@ func (s *server) ask(method, path, query, token, body string, options ...option)
 	case strings.Contains(body, ": "):
 		r.Header.Set("Content-Type", "application/yaml")
 	}
-	w := must(http.DefaultClient.Do(r))(s.t)
+	w := must(http.DefaultClient.Do(r))(s.T)
 	defer w.Body.Close()
-	raw := must(io.ReadAll(w.Body))(s.t)
+	raw := must(io.ReadAll(w.Body))(s.T)
 	if !slices.Contains(options, owns) && bytes.Contains(raw, []byte(canary)) || strings.Contains(fmt.Sprint(w.Header), canary) {
-		s.t.Errorf("%s %s: the answer has the victim's canary in it: %q", method, path, raw)
+		s.T.Errorf("%s %s: the answer has the victim's canary in it: %q", method, path, raw)
 	}
 	return answer{w.StatusCode, strings.ReplaceAll(string(raw), w.Header.Get("Request-Id"), "REQUEST")}
 }
@@ -202,7 +203,7 @@ func TestRouteMatrix(t *testing.T) {
 	a, b := s.exchange()
 	ids := s.belongings(a, b)
 	before := s.holdings(a, ids)
-	auditor := must(s.as(s.token).CreateAPIKey(t.Context(), client.NewAPIKey{Role: "auditor"}))(t).Key
+	auditor := must(s.As(s.Token).CreateAPIKey(t.Context(), client.NewAPIKey{Role: "auditor"}))(t).Key
 	known := map[string]bool{}
 	for _, op := range s.operations() {
 		p, ok := routes[op.id]
@@ -211,7 +212,7 @@ func TestRouteMatrix(t *testing.T) {
 			continue
 		}
 		known[op.id] = true
-		s.crossTenant(op, p, b.key, ids)
+		s.crossTenant(op, p, b.Key, ids)
 		id := ids[p.victim] + p.common
 		path, body := strings.Replace(op.path, "{id}", id, 1), strings.ReplaceAll(p.body, "KEY", ids["key"])
 		if got := s.ask(op.method, path, p.query, "", body); !p.open && got.status != http.StatusUnauthorized {
@@ -221,7 +222,7 @@ func TestRouteMatrix(t *testing.T) {
 			t.Errorf("%s %s as auditor: got %d %s, want 403", op.method, path, got.status, got.body)
 		}
 		if p.content || op.method == http.MethodGet {
-			if got := s.ask(op.method, path, p.query, s.token, body); p.content && got.status != denied {
+			if got := s.ask(op.method, path, p.query, s.Token, body); p.content && got.status != denied {
 				t.Errorf("%s %s as system admin: got %d %s, want 403", op.method, path, got.status, got.body)
 			}
 		}
@@ -234,7 +235,7 @@ func TestRouteMatrix(t *testing.T) {
 	if after := s.holdings(a, ids); after != before {
 		t.Errorf("what A has: got %s, want as before %s", after, before)
 	}
-	if strings.Contains(s.log.String(), canary) {
+	if strings.Contains(s.Log.String(), canary) {
 		t.Error("the log has the victim's canary in it")
 	}
 	s.ask(http.MethodGet, "/metrics", "", "", "")
@@ -246,16 +247,16 @@ var own = map[string]bool{"end-session": true}
 // crossTenant asks as B for a thing of A and for one that nobody has, or, where
 // the path names no thing of A's, for B's own.
 func (s *server) crossTenant(op operation, p probe, token string, ids map[string]string) {
-	s.t.Helper()
+	s.T.Helper()
 	body := strings.ReplaceAll(strings.ReplaceAll(p.body, `"A"`, `"tenant-1"`), "KEY", ids["key"])
 	if p.victim == "" {
 		got := s.ask(op.method, strings.Replace(op.path, "{id}", p.common, 1), p.query+"&tenant=tenant-1", token, body)
 		if got.status != p.status {
-			s.t.Errorf("%s %s as B: got %d %s, want %d", op.method, op.path, got.status, got.body, p.status)
+			s.T.Errorf("%s %s as B: got %d %s, want %d", op.method, op.path, got.status, got.body, p.status)
 		}
 		for kind, id := range ids {
 			if kind != "run" && strings.Contains(got.body, id) {
-				s.t.Errorf("%s %s as B: got %s, which names A's %s %s", op.method, op.path, got.body, kind, id)
+				s.T.Errorf("%s %s as B: got %s, which names A's %s %s", op.method, op.path, got.body, kind, id)
 			}
 		}
 		return
@@ -264,22 +265,22 @@ func (s *server) crossTenant(op operation, p probe, token string, ids map[string
 	got := s.ask(op.method, strings.Replace(op.path, "{id}", id, 1), p.query, token, body).about(id)
 	want := s.ask(op.method, strings.Replace(op.path, "{id}", nobodys, 1), p.query, token, body).about(nobodys)
 	if got != want || got.status != absent && got.status != denied {
-		s.t.Errorf("%s %s as B with A's id: got %d %s, want as for a made-up id %d %s", op.method, op.path, got.status, got.body, want.status, want.body)
+		s.T.Errorf("%s %s as B with A's id: got %d %s, want as for a made-up id %d %s", op.method, op.path, got.status, got.body, want.status, want.body)
 	}
 }
 
 // belongings gives A one of everything and returns the ids.
 func (s *server) belongings(a, b party) map[string]string {
-	s.t.Helper()
-	ctx, t := s.t.Context(), s.t
+	s.T.Helper()
+	ctx, t := s.T.Context(), s.T
 	key := publicKey(t)
 	user := must(a.CreateUser(ctx, client.NewUser{Email: "a@example.com", Name: "Ann", Role: "tenant_user", Password: "a long enough password", SSHPublicKey: key}))(t)
-	session := must(s.as("").SignIn(ctx, client.SignIn{Login: user.Login, Password: "a long enough password", NewPassword: "another long password"}))(t)
+	session := must(s.As("").SignIn(ctx, client.SignIn{Login: user.Login, Password: "a long enough password", NewPassword: "another long password"}))(t)
 	apiKey := must(a.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_user", Name: "second"}))(t)
-	sub := a.accepted(t, inputName(1, date), date, values(1, date, canary+",y,10", "x,y,11"))
-	b.accepted(t, inputName(2, date), date, values(2, date, "x,y,20"))
-	run := must(s.as(s.token).StartRuns(ctx, []string{analysis}, date))(t).Items[0]
-	if run = must(s.as(s.token).WaitRun(ctx, run.ID, nil))(t); run.State != "succeeded" {
+	sub := a.Accepted(t, date, servertest.Values(1, date, canary+",y,10", "x,y,11"))
+	b.Accepted(t, date, servertest.Values(2, date, "x,y,20"))
+	run := must(s.As(s.Token).StartRuns(ctx, []string{analysis}, date))(t).Items[0]
+	if run = must(s.As(s.Token).WaitRun(ctx, run.ID, nil))(t); run.State != "succeeded" {
 		t.Fatalf("run: got %s (%s), want succeeded", run.State, run.Reason)
 	}
 	return map[string]string{"user": user.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
@@ -289,8 +290,8 @@ func (s *server) belongings(a, b party) map[string]string {
 
 // holdings is what A sees of its own, without what its own looking changes.
 func (s *server) holdings(a party, ids map[string]string) string {
-	s.t.Helper()
-	ctx, t := s.t.Context(), s.t
+	s.T.Helper()
+	ctx, t := s.T.Context(), s.T
 	var content bytes.Buffer
 	must(a.SubmissionContent(ctx, ids["submission"], &content, nil))(t)
 	must(a.ResultContent(ctx, ids["result"], "csv", &content, nil))(t)
@@ -364,9 +365,9 @@ func TestRoutesPassTheirIDOn(t *testing.T) {
 	a, b := s.exchange()
 	ids := s.belongings(a, b)
 	// One's own session, which no other credential of the tenant ends.
-	own := must(s.as("").SignIn(t.Context(), client.SignIn{Login: "tenant-1.a", Password: "a long enough password"}))(t)
-	must(struct{}{}, s.as(own.Token).EndSession(t.Context(), own.ID))(t)
-	if _, err := s.as(own.Token).Me(t.Context()); !client.Is(err, client.Unauthenticated) {
+	own := must(s.As("").SignIn(t.Context(), client.SignIn{Login: "tenant-1.a", Password: "a long enough password"}))(t)
+	must(struct{}{}, s.As(own.Token).EndSession(t.Context(), own.ID))(t)
+	if _, err := s.As(own.Token).Me(t.Context()); !client.Is(err, client.Unauthenticated) {
 		t.Errorf("me after the session's end: got %v, want 401", err)
 	}
 	all := s.operations()
@@ -381,12 +382,12 @@ func TestRoutesPassTheirIDOn(t *testing.T) {
 			continue
 		}
 		p := routes[op.id]
-		body, token := p.body, a.key
+		body, token := p.body, a.Key
 		if how.body != "" {
 			body = how.body
 		}
 		if how.staff {
-			token = s.token
+			token = s.Token
 		}
 		body = strings.ReplaceAll(body, "KEY", ids["key"])
 		id := ids[p.victim] + p.common

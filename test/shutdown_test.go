@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/client"
+	"tributary/test/servertest"
 )
 
 // TestShutdownFinishesUploads sends SIGTERM in the middle of an upload: the
@@ -17,7 +18,7 @@ func TestShutdownFinishesUploads(t *testing.T) {
 	const date = "2022-10-01"
 	s := started(t, "")
 	a, _ := s.exchange()
-	text := values(1, date, "x,y,10", "x,z,2")
+	text := servertest.Values(1, date, "x,y,10", "x,z,2")
 	body, w := io.Pipe()
 	type outcome struct {
 		sent client.Submission
@@ -25,7 +26,7 @@ func TestShutdownFinishesUploads(t *testing.T) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		sent, err := a.Submit(t.Context(), client.Upload{Dataset: dataset, Date: date, Name: inputName(1, date), Body: body})
+		sent, err := a.Submit(t.Context(), client.Upload{Dataset: dataset, Date: date, Name: servertest.InputName(1, date), Body: body})
 		done <- outcome{sent, err}
 	}()
 	if _, err := io.WriteString(w, text[:20]); err != nil { // returns once the client has it
@@ -38,7 +39,7 @@ func TestShutdownFinishesUploads(t *testing.T) {
 	if _, err := a.Me(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.terminate()
+	s.Terminate()
 	s.refusesConnections()
 	if _, err := io.WriteString(w, text[40:]); err != nil {
 		t.Fatal(err)
@@ -48,10 +49,10 @@ func TestShutdownFinishesUploads(t *testing.T) {
 	if got.err != nil {
 		t.Fatalf("upload during shutdown: got %v, want it finished", got.err)
 	}
-	s.stopped()
-	s.sound()
-	s.start()
-	s.reconnect(&a)
+	s.Stopped()
+	s.Sound()
+	s.Start()
+	s.Reconnect(&a.Party)
 	if v := must(a.WaitSubmission(t.Context(), got.sent.ID))(t); v.State != "accepted" {
 		t.Errorf("submission of the shutdown: got %s %v, want accepted", v.State, v.Problems)
 	}
@@ -59,14 +60,14 @@ func TestShutdownFinishesUploads(t *testing.T) {
 
 // refusesConnections waits until the server's port is closed.
 func (s *server) refusesConnections() {
-	s.t.Helper()
-	address := strings.TrimPrefix(s.url, "http://")
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	s.T.Helper()
+	address := strings.TrimPrefix(s.URL, "http://")
+	for end := time.Now().Add(servertest.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			return
 		}
 		c.Close()
 	}
-	s.t.Fatalf("the server takes connections %v after SIGTERM", patience)
+	s.T.Fatalf("the server takes connections %v after SIGTERM", servertest.Patience)
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tributary/internal/meta/metatest"
+	"tributary/test/servertest"
 )
 
 // TestUnsafePlacesAreRefused starts servers that must not start, and reads why.
@@ -34,13 +35,13 @@ func TestUnsafePlacesAreRefused(t *testing.T) {
 	}{
 		"not loopback without TLS":   {flags: []string{"--http", "0.0.0.0:0"}, code: invalid, words: []string{"Without TLS", "loopback only", "0.0.0.0:0", "--tls-cert"}},
 		"every address without TLS":  {flags: []string{"--http", ":0"}, code: invalid, words: []string{"Without TLS", "loopback only"}},
-		"data directory open to all": {spoil: func(s *server) error { return os.Chmod(s.data, 0o755) }, code: invalid, words: []string{"can be read by others", "chmod 700"}},
-		"key file open to all":       {spoil: func(s *server) error { return os.Chmod(filepath.Join(s.data, kek), 0o644) }, code: invalid, words: []string{"kek.json", "chmod 600"}},
-		"key file gone":              {spoil: func(s *server) error { return os.Remove(filepath.Join(s.data, kek)) }, code: invalid, words: []string{"kek.json is missing", "--key-file"}},
+		"data directory open to all": {spoil: func(s *server) error { return os.Chmod(s.Data, 0o755) }, code: invalid, words: []string{"can be read by others", "chmod 700"}},
+		"key file open to all":       {spoil: func(s *server) error { return os.Chmod(filepath.Join(s.Data, kek), 0o644) }, code: invalid, words: []string{"kek.json", "chmod 600"}},
+		"key file gone":              {spoil: func(s *server) error { return os.Remove(filepath.Join(s.Data, kek)) }, code: invalid, words: []string{"kek.json is missing", "--key-file"}},
 		"key file of another server": {spoil: func(s *server) error {
-			return os.Rename(filepath.Join(initialised(s.t, "").data, kek), filepath.Join(s.data, kek))
+			return os.Rename(filepath.Join(initialised(s.T, "").Data, kek), filepath.Join(s.Data, kek))
 		}, code: invalid, words: []string{"another server's", "--key-file"}},
-		"data that another server has": {spoil: func(s *server) error { s.start(); return nil }, code: conflict, words: []string{"another"}},
+		"data that another server has": {spoil: func(s *server) error { s.Start(); return nil }, code: conflict, words: []string{"another"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,16 +51,15 @@ func TestUnsafePlacesAreRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.refused(c.code, s.place("serve", append([]string{"--http", "127.0.0.1:0"}, c.flags...)...), c.words...)
+			s.Refused(c.code, s.Place("serve", append([]string{"--http", "127.0.0.1:0"}, c.flags...)...), c.words...)
 		})
 	}
 }
 
 func TestPostgresSuperuserIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := &server{t: t, dir: dir, data: filepath.Join(dir, "data"), database: []string{"--database", metatest.Superuser(t)}}
-	s.refused(6, s.place("serve", "--http", "127.0.0.1:0"), "superuser", "row-level security")
+	s := &servertest.Server{T: t, Home: t.TempDir(), Data: filepath.Join(t.TempDir(), "data"), Database: []string{"--database", metatest.Superuser(t)}}
+	s.Refused(6, s.Place("serve", "--http", "127.0.0.1:0"), "superuser", "row-level security")
 }
 
 // TestOneServerToADatabase starts a second server, with a data directory of its
@@ -69,14 +69,14 @@ func TestOneServerToADatabase(t *testing.T) {
 	database := metatest.Postgres(t)
 	s := started(t, database)
 	copied := filepath.Join(t.TempDir(), "data")
-	if err := os.CopyFS(copied, os.DirFS(s.data)); err != nil {
+	if err := os.CopyFS(copied, os.DirFS(s.Data)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(copied, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	second := &server{t: t, dir: s.dir, data: copied, database: s.database}
-	second.refused(5, second.place("serve", "--http", "127.0.0.1:0"), "Another Tributary process")
+	second := &servertest.Server{T: t, Home: s.Home, Data: copied, Database: s.Database}
+	second.Refused(5, second.Place("serve", "--http", "127.0.0.1:0"), "Another Tributary process")
 }
 
 // certificate makes a self-signed certificate for 127.0.0.1.
@@ -90,20 +90,20 @@ func certificate(t *testing.T, s *server) (cert, key string, pool *x509.CertPool
 	pool = x509.NewCertPool()
 	pool.AddCert(must(x509.ParseCertificate(der))(t))
 	private := must(x509.MarshalPKCS8PrivateKey(secret))(t)
-	return s.file("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
-		s.file("cert.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))), pool
+	return s.File("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))),
+		s.File("cert.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))), pool
 }
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	s := initialised(t, "")
 	cert, key, pool := certificate(t, s)
-	s.start("--tls-cert", cert, "--tls-key", key)
-	if !strings.HasPrefix(s.url, "https://127.0.0.1:") {
-		t.Fatalf("URL: got %s, want https://127.0.0.1:…", s.url)
+	s.Start("--tls-cert", cert, "--tls-key", key)
+	if !strings.HasPrefix(s.URL, "https://127.0.0.1:") {
+		t.Fatalf("URL: got %s, want https://127.0.0.1:…", s.URL)
 	}
 	get := func(url string, config *tls.Config) (*http.Response, error) {
-		c := &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}}
+		c := &http.Client{Timeout: servertest.Patience, Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}}
 		defer c.CloseIdleConnections()
 		r, err := c.Get(url + "/healthz")
 		if err == nil {
@@ -111,20 +111,20 @@ func TestTLS(t *testing.T) {
 		}
 		return r, err
 	}
-	r, err := get(s.url, &tls.Config{RootCAs: pool})
+	r, err := get(s.URL, &tls.Config{RootCAs: pool})
 	if err != nil || r.StatusCode != http.StatusOK || r.ProtoMajor != 2 {
 		t.Errorf("GET by TLS: got %+v, %v, want 200 by HTTP/2", r, err)
 	}
-	if _, err := get(s.url, &tls.Config{}); err == nil {
+	if _, err := get(s.URL, &tls.Config{}); err == nil {
 		t.Error("GET without the certificate in the pool: got an answer, want an error")
 	}
-	if _, err := get(s.url, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
+	if _, err := get(s.URL, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("GET by TLS 1.1: got an answer, want a refusal")
 	}
-	if r, err := get("http"+strings.TrimPrefix(s.url, "https"), nil); err == nil && r.StatusCode != http.StatusBadRequest {
+	if r, err := get("http"+strings.TrimPrefix(s.URL, "https"), nil); err == nil && r.StatusCode != http.StatusBadRequest {
 		t.Errorf("GET without TLS: got %d, want 400 or no answer", r.StatusCode)
 	}
-	s.refused(2, s.place("serve", "--tls-cert", cert), "--tls-cert and --tls-key go together")
+	s.Refused(2, s.Place("serve", "--tls-cert", cert), "--tls-cert and --tls-key go together")
 }
 
 // TestPlainRoutes asks for what needs no credential.
@@ -147,7 +147,7 @@ func TestPlainRoutes(t *testing.T) {
 		"/debug/pprof/":      {404, "application/problem+json", nil},
 	} {
 		t.Run(path, func(t *testing.T) {
-			r, err := http.Get(s.url + path)
+			r, err := http.Get(s.URL + path)
 			if err != nil {
 				t.Fatal(err)
 			}

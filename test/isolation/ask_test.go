@@ -64,7 +64,7 @@ func (w *world) send(client *http.Client, op *operation, token, id string, q sho
 	w.t.Helper()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		path := strings.Replace(op.path, "{id}", url.PathEscape(id), 1)
-		r, err := http.NewRequestWithContext(w.t.Context(), op.method, w.s.url+path+"?"+q.query.Encode(), bytes.NewReader(q.body))
+		r, err := http.NewRequestWithContext(w.t.Context(), op.method, w.s.URL+path+"?"+q.query.Encode(), bytes.NewReader(q.body))
 		if err != nil {
 			w.t.Fatal(err)
 		}

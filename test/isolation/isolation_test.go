@@ -1,3 +1,6 @@
+// Package isolation asks the built server at random, as everybody, for everything
+// that anybody has ever seen, and wants no tenant to see another's canary. A model
+// of who may do what predicts each answer.
 package isolation
 
 import (
@@ -6,16 +9,19 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"tributary/client"
 	"tributary/internal/meta/metatest"
+	"tributary/test/servertest"
 )
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
 // The environment: how long the random part takes, as "20s" or "2h", and the seed.
 const (
@@ -50,13 +56,16 @@ func TestNoTenantSeesAnothers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, newServer(t, database(t)), seed)
+			s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), database(t))
+			s.Start()
+			w := newWorld(t, s, seed)
 			describe(t, w.ops)
 			w.settle()
 			w.settled = true
 			w.wander(length / 2)
-			w.s.end(syscall.SIGKILL)
-			w.s.start()
+			s.Kill()
+			w.log = s.Log.String()
+			s.Start()
 			w.wander(length - length/2)
 			w.quiet()
 			w.sweep()
@@ -122,8 +131,8 @@ func (w *world) must(id string, c *credential, thing string, q shot) *answer {
 // organisation, each with people, keys, a submission and a result.
 func (w *world) settle() {
 	w.t.Helper()
-	root := &credential{token: w.s.token, role: 'S', anchor: true, person: "root"}
-	w.secrets = append(w.secrets, root.token, rootPassword)
+	root := &credential{token: w.s.Token, role: 'S', anchor: true, person: "root"}
+	w.secrets = append(w.secrets, root.token, servertest.Password)
 	root.id = w.send(w.lan, w.ops["me"], root.token, "", shot{}, nil).field("id")
 	w.know(apiKeys, root.id, nil).key = root
 	w.creds = append(w.creds, root)
@@ -395,7 +404,7 @@ func (w *world) verify() {
 			if c.role != 'A' {
 				continue
 			}
-			api, err := client.New(w.s.url, c.token)
+			api, err := client.New(w.s.URL, c.token)
 			if err != nil {
 				w.t.Fatal(err)
 			}
@@ -420,25 +429,26 @@ func (w *world) remains() {
 	w.t.Helper()
 	left := w.tenants[4] // the leaver; nobody but itself named its keys
 	erased := w.send(w.lan, w.ops["show-tenant"], w.creds[0].token, left.id, shot{}, nil).field("state") == "erased"
-	w.s.end(syscall.SIGTERM)
-	w.s.sound()
-	for _, found := range canaries([]byte(w.s.log)) {
+	w.s.Stop()
+	w.s.Sound()
+	log := []byte(w.log + w.s.Log.String())
+	for _, found := range canaries(log) {
 		if w.owner[found] != nil {
 			w.fail("the log has the canary %s of class %c in it", found, w.class[found])
 		}
 	}
 	sealed := slices.Clone(w.secrets)
 	w.random.Shuffle(len(sealed), func(i, j int) { sealed[i], sealed[j] = sealed[j], sealed[i] })
-	sealed = append(sealed[:min(len(sealed), 300)], w.s.token, rootPassword) // after hours there are too many to look for
-	nowhere(w.t, "the log", []byte(w.s.log), sealed)
+	sealed = append(sealed[:min(len(sealed), 300)], w.s.Token, servertest.Password) // after hours there are too many to look for
+	nowhere(w.t, "the log", log, sealed)
 	for _, t := range w.tenants {
 		sealed = append(sealed, t.canary[content], t.canary[file])
 	}
 	if w.t.Logf("%s erased: %v", left.slug, erased); erased {
 		sealed = append(sealed, left.canary[key])
 	}
-	nowhereIn(w.t, w.s.data, sealed)
-	if w.s.database != "" {
+	nowhereIn(w.t, w.s.Data, sealed)
+	if w.s.Database != nil {
 		nowhere(w.t, "the database", w.dump(), sealed)
 	}
 }

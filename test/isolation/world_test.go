@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tributary/internal/meta"
+	"tributary/test/servertest"
 )
 
 // kind is a kind of thing that has an id.
@@ -101,7 +102,8 @@ type thing struct {
 // world is the model, and the server it is of.
 type world struct {
 	t       *testing.T
-	s       *server
+	s       *servertest.Server
+	log     string // of the server before it was killed
 	ops     map[string]*operation
 	random  *rand.Rand
 	seed    uint64
@@ -125,7 +127,7 @@ type world struct {
 	settled bool // the random part has begun
 }
 
-func newWorld(t *testing.T, s *server, seed uint64) *world {
+func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 	w := &world{t: t, s: s, ops: operations(), random: rand.New(rand.NewPCG(seed, 7)), seed: seed, things: map[string]*thing{}, ids: map[kind][]string{},
 		owner: map[string]*tenant{}, class: map[string]class{}, shared: map[string]string{}, used: map[string]bool{}, count: map[string]int{},
 		lan: from("127.0.0.1", true)}
@@ -136,7 +138,7 @@ func newWorld(t *testing.T, s *server, seed uint64) *world {
 // from makes an HTTP client with an address of its own.
 func from(address string, keep bool) *http.Client {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	return &http.Client{Timeout: patience, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: !keep, DisableCompression: true}}
+	return &http.Client{Timeout: servertest.Patience, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: !keep, DisableCompression: true}}
 }
 
 // stranger is a client with an address that nobody used before, so that bad
@@ -238,7 +240,7 @@ func (w *world) line() string {
 // until asks again and again until done says so.
 func (w *world) until(what string, done func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), servertest.Patience)
 	defer cancel()
 	for !done() {
 		select {
@@ -252,7 +254,7 @@ func (w *world) until(what string, done func() bool) {
 // dump is every row of a PostgreSQL database, as text.
 func (w *world) dump() []byte {
 	w.t.Helper()
-	db, err := meta.Open(w.t.Context(), meta.Config{URL: w.s.database})
+	db, err := meta.Open(w.t.Context(), meta.Config{URL: w.s.Database[1]})
 	if err != nil {
 		w.t.Fatal(err)
 	}
