@@ -15,7 +15,7 @@ func children() {
 	sandbox.Main(
 		parse.Program(),
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
-			return duckdb.Main(ctx, c.Args, c.Inputs, c.Output)
+			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},
 	)
 }

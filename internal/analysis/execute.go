@@ -315,8 +315,9 @@ func (x *execution) grant(context.Context) error {
 	return nil
 }
 
-// compute opens the accepted forms into memory files, has the sandboxed child
-// aggregate each participant's own rows, and gathers what it returns by cell.
+// compute has the sandboxed child aggregate each participant's own rows, opens the
+// accepted forms into its memory files while it starts, and gathers what it
+// returns by cell.
 func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 	spec, err := x.spec(ctx)
 	if err != nil {
@@ -326,16 +327,30 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 	if err != nil {
 		return nil, query.Totals{}, err
 	}
-	files, closeAll, err := x.open(ctx)
-	defer closeAll()
-	if err != nil {
-		return nil, query.Totals{}, err
+	files := make([]*sandbox.Memory, 0, len(x.inputs))
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	for range x.inputs {
+		f, err := sandbox.NewMemory("input")
+		if err != nil {
+			return nil, query.Totals{}, err
+		}
+		files = append(files, f)
 	}
-	x.job.Progress(ctx, "aggregating", 0, 0)
 	t := newTable(spec, x.def.Limits.Cells)
 	var totals query.Totals
-	limits := sandbox.Limits{Memory: x.def.Limits.Memory + 1<<30, CPU: 2 * x.def.Limits.Wall, Wall: x.def.Limits.Wall, Output: 16 << 30, Threads: 2}
-	err = x.Sandbox.Run(ctx, sandbox.Job{Program: query.ProgramName, Args: args, Inputs: files, Limits: limits}, func(r io.Reader) error {
+	err = x.Sandbox.Run(ctx, sandbox.Job{
+		Program: query.ProgramName, Args: args, Inputs: files,
+		Fill: func(ctx context.Context) error {
+			err := x.open(ctx, files)
+			x.job.Progress(ctx, "aggregating", 0, 0)
+			return err
+		},
+		Limits: sandbox.Limits{Memory: x.def.Limits.Memory + 1<<30, CPU: 2 * x.def.Limits.Wall, Wall: x.def.Limits.Wall, Output: 16 << 30, Threads: 2},
+	}, func(r io.Reader) error {
 		var err error
 		totals, err = query.Read(r, spec, t.add)
 		return err
@@ -350,17 +365,9 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 // keeps a processor busy, and a run leaves the others some.
 const openers = 2
 
-// open decrypts the accepted forms into sealed memory files, in the order of the
-// inputs. closeAll is never nil.
-func (x *execution) open(ctx context.Context) (files []*sandbox.Memory, closeAll func(), err error) {
-	files = make([]*sandbox.Memory, len(x.inputs))
-	closeAll = func() {
-		for _, f := range files {
-			if f != nil {
-				f.Close()
-			}
-		}
-	}
+// open decrypts the accepted forms into memory files, in the order of the inputs,
+// and seals these.
+func (x *execution) open(ctx context.Context, files []*sandbox.Memory) error {
 	var total atomic.Int64
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
@@ -369,40 +376,34 @@ func (x *execution) open(ctx context.Context) (files []*sandbox.Memory, closeAll
 			buffer := make([]byte, 1<<20)
 			for n := int(next.Add(1)) - 1; n < len(x.inputs); n = int(next.Add(1)) - 1 {
 				x.job.Progress(ctx, "opening inputs", int64(n), int64(len(x.inputs)))
-				var err error
-				if files[n], err = x.openOne(ctx, x.inputs[n], &total, buffer); err != nil {
+				if err := x.openOne(ctx, x.inputs[n], files[n], &total, buffer); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	return files, closeAll, group.Wait()
+	return group.Wait()
 }
 
-// openOne decrypts one accepted form. What was made of it is returned with an
-// error too, for the caller to close.
-func (x *execution) openOne(ctx context.Context, i RunInput, total *atomic.Int64, buffer []byte) (*sandbox.Memory, error) {
+// openOne decrypts one accepted form.
+func (x *execution) openOne(ctx context.Context, i RunInput, to *sandbox.Memory, total *atomic.Int64, buffer []byte) error {
 	r, o, err := x.Vault.Open(ctx, x.scopes[x.index(i.Tenant)], i.Object)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(fault.Conflict, err, "A submission of the snapshot was deleted. Start a new run.")
+		return fault.Wrap(fault.Conflict, err, "A submission of the snapshot was deleted. Start a new run.")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open input of %s: %w", i.Tenant, err)
+		return fmt.Errorf("open input of %s: %w", i.Tenant, err)
 	}
 	defer r.Close()
 	if total.Add(o.Size) > x.def.Limits.Memory {
-		return nil, fault.New(fault.TooLarge, "The inputs take more than the analysis's memory limit of %d bytes.", x.def.Limits.Memory)
+		return fault.New(fault.TooLarge, "The inputs take more than the analysis's memory limit of %d bytes.", x.def.Limits.Memory)
 	}
-	f, err := sandbox.NewMemory("input")
-	if err != nil {
-		return nil, fmt.Errorf("open input of %s: %w", i.Tenant, err)
-	}
-	if _, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{r}, buffer); err == nil {
-		err = f.Seal()
+	if _, err = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{r}, buffer); err == nil {
+		err = to.Seal()
 	}
 	if err != nil {
-		return f, fmt.Errorf("open input of %s: %w", i.Tenant, err)
+		return fmt.Errorf("open input of %s: %w", i.Tenant, err)
 	}
-	return f, nil
+	return nil
 }

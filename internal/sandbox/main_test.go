@@ -62,6 +62,11 @@ func echo(_ context.Context, c sandbox.Child) error {
 	if _, err := c.Output.Write(c.Args); err != nil {
 		return err
 	}
+	if string(c.Args) == "filled " {
+		if err := c.Filled(); err != nil {
+			return err
+		}
+	}
 	for _, in := range c.Inputs {
 		text, err := os.ReadFile(in.Name())
 		if err != nil {

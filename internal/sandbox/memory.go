@@ -41,6 +41,15 @@ func NewMemory(name string) (*Memory, error) {
 	return &Memory{file: os.NewFile(uintptr(fd), name)}, nil
 }
 
+var errNotSealed = errors.New("memory file is not sealed")
+
+// fixed reports whether the content is sealed.
+func (m *Memory) fixed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sealed
+}
+
 // Write appends to a memory file that is not sealed.
 func (m *Memory) Write(p []byte) (int, error) {
 	m.mu.Lock()
@@ -98,16 +107,16 @@ func (m *Memory) Close() error {
 	return err
 }
 
-// open returns the sealed content as a new read-only file, whose position no
-// other run shares.
-func (m *Memory) open() (*os.File, error) {
+// open returns the content as a new read-only file, whose position no other run
+// shares. It is sealed, or will be before anything is read.
+func (m *Memory) open(toBeFilled bool) (*os.File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.file == nil {
 		return nil, os.ErrClosed
 	}
-	if !m.sealed {
-		return nil, errors.New("memory file is not sealed")
+	if !m.sealed && !toBeFilled {
+		return nil, errNotSealed
 	}
 	f, err := os.Open(fdPath(int(m.file.Fd())))
 	if err != nil {
@@ -129,7 +138,7 @@ func sealedBytes(name string, content []byte) (*os.File, error) {
 	if err := m.Seal(); err != nil {
 		return nil, err
 	}
-	return m.open()
+	return m.open(false)
 }
 
 // readSealed returns the content of a memory file that nobody can change.
@@ -139,7 +148,7 @@ func readSealed(fd int, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read seals: %w", err)
 	}
 	if got&seals != seals {
-		return nil, errors.New("memory file is not sealed")
+		return nil, errNotSealed
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

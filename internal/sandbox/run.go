@@ -50,7 +50,11 @@ func (b *Box) Run(ctx context.Context, job Job, read func(io.Reader) error) erro
 	defer r.watch(ctx)()
 
 	var feeding sync.WaitGroup
-	feeding.Go(func() { r.feed(job.Stream) })
+	feeding.Go(func() {
+		if r.fill(ctx, job) {
+			r.feed(job.Stream)
+		}
+	})
 	out := &output{run: r, left: limits.Output}
 	var unread error // read's own error
 	if read != nil {
@@ -168,6 +172,38 @@ func (r *run) alive() bool {
 	default:
 		return true
 	}
+}
+
+// fill fills the inputs, if that is still to be done, and reports whether the
+// child may go on.
+func (r *run) fill(ctx context.Context, job Job) bool {
+	if job.Fill == nil {
+		return true
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a child that has ended needs nothing any more
+		select {
+		case <-r.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := job.Fill(ctx)
+	for _, m := range job.Inputs {
+		if err == nil && !m.fixed() {
+			err = errNotSealed
+		}
+	}
+	if err == nil {
+		return true
+	}
+	select {
+	case <-r.ended: // by itself, and that is what counts
+	default:
+		r.stop(err)
+	}
+	return false
 }
 
 // feed copies the stream to the child.

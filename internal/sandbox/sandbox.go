@@ -54,6 +54,15 @@ type Child struct {
 	Limits Limits    // Job.Limits with defaults filled in
 }
 
+// Filled waits until the inputs have their content, if Job.Fill writes it. It
+// reads Stream to its end.
+func (c Child) Filled() error {
+	if _, err := io.Copy(io.Discard, c.Stream); err != nil {
+		return fmt.Errorf("wait for inputs: %w", err)
+	}
+	return nil
+}
+
 // Limits bound one child. All are required except Threads.
 type Limits struct {
 	// Memory is how many bytes of address space the program may take beyond
@@ -90,8 +99,12 @@ func (l Limits) check() error {
 // Job is one run of a program.
 type Job struct {
 	Program string
-	Args    []byte    // up to 1 MiB, for Child.Args
-	Inputs  []*Memory // sealed; up to 1,000; the caller closes them
+	Args    []byte    // up to 16 MiB, for Child.Args
+	Inputs  []*Memory // sealed, unless Fill seals them; up to MaxInputs; the caller closes them
+	// Fill, if not nil, writes and seals the inputs while the child starts; there
+	// is no Stream then. The program must not look at an input before Child.Filled
+	// has returned. If Fill fails the child is killed and Run returns its error.
+	Fill func(context.Context) error
 	// Stream, if not nil, is copied to the child as it reads. If it fails, the
 	// child is killed and Run returns the stream's error. Run does not return
 	// while a Read of Stream is under way, so a stream that can block for long
@@ -154,6 +167,9 @@ func (j Job) check() error {
 	}
 	if len(j.Inputs) > MaxInputs {
 		return fmt.Errorf("%d inputs, at most %d", len(j.Inputs), MaxInputs)
+	}
+	if j.Fill != nil && j.Stream != nil {
+		return errors.New("both a stream and inputs to fill")
 	}
 	return j.Limits.check()
 }

@@ -30,6 +30,66 @@ func TestInputsAndStreamGoInAndOutputComesOut(t *testing.T) {
 	})
 }
 
+func TestInputsAreFilledWhileTheChildStarts(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		fill := func(seal bool, end error) error {
+			m, err := sandbox.NewMemory("late")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			j := job("echo", "filled ")
+			j.Inputs = []*sandbox.Memory{m}
+			started := make(chan struct{})
+			j.Fill = func(ctx context.Context) error {
+				select {
+				case <-started: // the child runs, and has seen nothing
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				if _, err := m.Write([]byte("content")); err != nil {
+					return err
+				}
+				if seal {
+					if err := m.Seal(); err != nil {
+						return err
+					}
+				}
+				return end
+			}
+			var out bytes.Buffer
+			return b.Run(t.Context(), j, func(r io.Reader) error {
+				if _, err := io.CopyN(&out, r, int64(len("filled "))); err != nil {
+					return err
+				}
+				close(started)
+				_, err := out.ReadFrom(r)
+				if err == nil && out.String() != "filled content" {
+					t.Errorf("output %q", out.String())
+				}
+				return err
+			})
+		}
+		if err := fill(true, nil); err != nil {
+			t.Errorf("filled: %v", err)
+		}
+		broken := errors.New("cannot be decrypted")
+		if err := fill(true, broken); !errors.Is(err, broken) {
+			t.Errorf("got %v, want what filling failed with", err)
+		}
+		if err := fill(false, nil); err == nil || !strings.Contains(err.Error(), "not sealed") {
+			t.Errorf("got %v, want that it is not sealed", err)
+		}
+		// A child that crashes meanwhile is told of, and nobody waits for the rest.
+		j := job("attack", "segv")
+		j.Fill = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		if err := b.Run(t.Context(), j, nil); err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the crash", err)
+		}
+	})
+}
+
 func TestOneInputServesManyRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
@@ -339,9 +399,12 @@ func TestJobsThatCannotBeRun(t *testing.T) {
 			"limit of wall":      func(j *sandbox.Job) { j.Limits.Wall = 0 },
 			"limit of output":    func(j *sandbox.Job) { j.Limits.Output = 0 },
 			"negative number":    func(j *sandbox.Job) { j.Limits.Threads = -1 },
-			"not sealed":         func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{open} },
-			"already closed":     func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{closed} },
-			"arguments of":       func(j *sandbox.Job) { j.Args = make([]byte, 16<<20+1) },
+			"both a stream": func(j *sandbox.Job) {
+				j.Stream, j.Fill = strings.NewReader(""), func(context.Context) error { return nil }
+			},
+			"not sealed":     func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{open} },
+			"already closed": func(j *sandbox.Job) { j.Inputs = []*sandbox.Memory{closed} },
+			"arguments of":   func(j *sandbox.Job) { j.Args = make([]byte, 16<<20+1) },
 		} {
 			j := job("nothing", "")
 			change(&j)

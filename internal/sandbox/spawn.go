@@ -71,7 +71,7 @@ func (b *Box) start(job Job, limits Limits) (*process, error) {
 		return nil, err
 	}
 	for i, m := range job.Inputs {
-		f, err := m.open()
+		f, err := m.open(job.Fill != nil)
 		if err != nil {
 			return nil, fmt.Errorf("input %d: %w", i, err)
 		}

@@ -25,8 +25,11 @@ import (
 const threads = 2
 
 // Main is the sandbox's program query.ProgramName: args is the spec in JSON,
-// inputs are the files that its sources count, out takes the answer.
-func Main(ctx context.Context, args []byte, inputs []*os.File, out io.Writer) error {
+// inputs are the files that its sources count, out takes the answer. It looks at
+// the inputs once filled has returned, and opens the engine before. The process
+// has to end after it, since the engine is left open: to take it down in order
+// would only cost time.
+func Main(ctx context.Context, args []byte, inputs []*os.File, filled func() error, out io.Writer) error {
 	var spec query.Spec
 	decoder := json.NewDecoder(bytes.NewReader(args))
 	decoder.DisallowUnknownFields()
@@ -37,7 +40,7 @@ func Main(ctx context.Context, args []byte, inputs []*os.File, out io.Writer) er
 	for i, input := range inputs {
 		files[i] = fmt.Sprintf("/proc/self/fd/%d", input.Fd())
 	}
-	err := Aggregate(ctx, spec, files, out)
+	_, err := aggregate(ctx, spec, files, filled, out)
 	runtime.KeepAlive(inputs) // DuckDB opens them by path; collected, they would be closed
 	return err
 }
@@ -54,43 +57,54 @@ func Main(ctx context.Context, args []byte, inputs []*os.File, out io.Writer) er
 // fault.Damaged for a file that is not the accepted form that spec describes;
 // fault.Cancelled and fault.TimedOut when ctx ends. None shows a value.
 func Aggregate(ctx context.Context, spec query.Spec, files []string, out io.Writer) error {
+	db, err := aggregate(ctx, spec, files, func() error { return nil }, out)
+	if db != nil {
+		db.close()
+	}
+	return err
+}
+
+// aggregate returns the engine too, which may be nil, open.
+func aggregate(ctx context.Context, spec query.Spec, files []string, filled func() error, out io.Writer) (*instance, error) {
 	start := time.Now()
 	if err := spec.Check(); err != nil {
-		return err
+		return nil, err
 	}
 	for i, source := range spec.Sources {
 		if source.Input >= len(files) {
-			return fault.New(fault.Invalid, "Source %d names input %d; there are %d.", i, source.Input, len(files))
+			return nil, fault.New(fault.Invalid, "Source %d names input %d; there are %d.", i, source.Input, len(files))
 		}
 	}
 	for _, path := range files { // read_parquet takes these for patterns
 		if strings.ContainsAny(path, "*?[]{}\x00") {
-			return fmt.Errorf("input path %q has a character of a pattern", path)
+			return nil, fmt.Errorf("input path %q has a character of a pattern", path)
 		}
 	}
 	writer, err := query.NewWriter(out, spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	db, err := open(ctx, settings{memory: spec.Limits.Memory, threads: threadsFor(spec), files: files})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer db.close()
+	if err := filled(); err != nil {
+		return db, err
+	}
 	g := newGather(spec)
 	scanned := make([]int64, len(spec.Sources))
 	for _, s := range scansOf(spec, files) {
 		if err := s.inspect(ctx, db, scanned); err != nil {
-			return err
+			return db, err
 		}
 		if err := s.run(ctx, db, g); err != nil {
-			return err
+			return db, err
 		}
 	}
 	if err := g.write(ctx, writer); err != nil {
-		return err
+		return db, err
 	}
-	return writer.End(scanned, time.Since(start).Microseconds())
+	return db, writer.End(scanned, time.Since(start).Microseconds())
 }
 
 func threadsFor(spec query.Spec) int {

@@ -352,7 +352,7 @@ func TestMainReadsMemoryFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Main(t.Context(), args, inputs, &out); err != nil {
+	if err := Main(t.Context(), args, inputs, full, &out); err != nil {
 		t.Fatal(err)
 	}
 	next := int64(0)
@@ -366,8 +366,10 @@ func TestMainReadsMemoryFiles(t *testing.T) {
 		t.Errorf("got %d rows, %v", next, err)
 	}
 	for _, bad := range []string{"", "{", "{}", `{"SQL":"select 1",` + string(args[1:])} {
-		if err := Main(t.Context(), []byte(bad), inputs, &out); err == nil {
+		if err := Main(t.Context(), []byte(bad), inputs, full, &out); err == nil {
 			t.Errorf("arguments %q: no error", bad)
 		}
 	}
 }
+
+func full() error { return nil }

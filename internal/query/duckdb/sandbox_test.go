@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.Main(sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
-		return Main(ctx, c.Args, c.Inputs, c.Output)
+		return Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 	}})
 	m.Run()
 }
