@@ -38,12 +38,16 @@ build: ## build bin/tributary, static
 	@scripts/build $(BIN) $(VERSION)
 
 .PHONY: demo
-demo: deps build ## build, start and fill a server to look at
+demo: compilers build ## build, start and fill a server to look at
 	$(BIN) demo
 
 .PHONY: deps
 deps: ## install what is missing (as root; otherwise prints the command)
 	@scripts/deps
+
+.PHONY: compilers
+compilers:
+	@scripts/deps build
 
 .PHONY: lint
 lint: $(TOOLS)/staticcheck $(TOOLS)/golangci-lint ## format, vet, staticcheck, golangci-lint, generated files fresh
@@ -57,13 +61,14 @@ lint: $(TOOLS)/staticcheck $(TOOLS)/golangci-lint ## format, vet, staticcheck, g
 check: lint ## lint, layers and fast tests: under a minute once everything is built
 	@packages=$$($(TESTED) | sed 's/\.test .*//' | grep -vE '$(SLOW)'); $(GO) test -p 2 -short $$packages
 
-# Two runs, as the detector is for a whole run; go's own summary comes last.
+# Two runs, as the detector is for a whole run; go's own summary comes last. All tests of the program run this one.
 .PHONY: test
-test: deps lint ## everything, on both control databases: what CI runs
+test: export TRIBUTARY_TEST_BINARY = $(CURDIR)/$(BIN)
+test: deps lint build ## everything, on both control databases: what CI runs
 	@packages=$$($(TESTED) | grep -vE '$(NO_RACE)' | sed 's/\.test .*//'); \
-		echo "with the race detector:"; $(GO) test -p 2 -timeout 15m $(RACE) $$packages
+		echo "with the race detector:"; $(GO) test -p 2 -timeout 10m $(RACE) $$packages
 	@packages=$$($(TESTED) | grep -E '$(NO_RACE)' | sed 's/\.test .*//') || exit 0; \
-		echo "without the race detector:"; $(GO) test -p 2 -timeout 15m $$packages
+		echo "without the race detector:"; $(GO) test -p 2 -timeout 10m $$packages
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (20s)
