@@ -33,17 +33,18 @@ func (p place) config(out *output, log slog.Handler) app.Config {
 
 // listening is how a server listens.
 type listening struct {
-	HTTP        string        `placeholder:"ADDR" env:"TRIBUTARY_HTTP" default:"127.0.0.1:8080" help:"Address of the API. Without TLS, loopback only."`
-	SFTP        string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" help:"Reserved for the SFTP server, which this version does not have yet; the address is noted and nothing listens there."`
-	TLSCert     string        `name:"tls-cert" placeholder:"FILE" env:"TRIBUTARY_TLS_CERT" help:"Certificate, read again when it changes."`
-	TLSKey      string        `name:"tls-key" placeholder:"FILE" env:"TRIBUTARY_TLS_KEY" help:"The certificate's key."`
-	ACME        []string      `name:"acme" placeholder:"HOST" env:"TRIBUTARY_ACME" help:"Get certificates for these host names from Let's Encrypt."`
-	BehindProxy []string      `placeholder:"CIDR" env:"TRIBUTARY_BEHIND_PROXY" help:"Proxies that end TLS before the server and set X-Forwarded-For."`
-	Sandbox     string        `enum:"strict,reduced" default:"strict" env:"TRIBUTARY_SANDBOX" help:"How far children are shut in: ${enum}. There is no off."`
-	Workers     int           `default:"3" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
-	Wait        bool          `help:"Wait while another server has the data, instead of failing."`
-	LogFormat   string        `enum:"text,json" default:"text" env:"TRIBUTARY_LOG_FORMAT" help:"${enum}."`
-	Drain       time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`
+	HTTP          string        `placeholder:"ADDR" env:"TRIBUTARY_HTTP" default:"127.0.0.1:8080" help:"Address of the API. Without TLS, loopback only."`
+	SFTP          string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" help:"Reserved for the SFTP server, which this version does not have yet; the address is noted and nothing listens there."`
+	TLSCert       string        `name:"tls-cert" placeholder:"FILE" env:"TRIBUTARY_TLS_CERT" help:"Certificate, read again when it changes."`
+	TLSKey        string        `name:"tls-key" placeholder:"FILE" env:"TRIBUTARY_TLS_KEY" help:"The certificate's key."`
+	ACME          []string      `name:"acme" placeholder:"HOST" env:"TRIBUTARY_ACME" help:"Get certificates for these host names from Let's Encrypt."`
+	ACMEDirectory string        `name:"acme-directory" placeholder:"URL" env:"TRIBUTARY_ACME_DIRECTORY" help:"Get them from the authority with this ACME directory instead; its host may have a private address."`
+	BehindProxy   []string      `placeholder:"CIDR" env:"TRIBUTARY_BEHIND_PROXY" help:"Proxies that end TLS before the server and set X-Forwarded-For."`
+	Sandbox       string        `enum:"strict,reduced" default:"strict" env:"TRIBUTARY_SANDBOX" help:"How far children are shut in: ${enum}. There is no off."`
+	Workers       int           `default:"3" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
+	Wait          bool          `help:"Wait while another server has the data, instead of failing."`
+	LogFormat     string        `enum:"text,json" default:"text" env:"TRIBUTARY_LOG_FORMAT" help:"${enum}."`
+	Drain         time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`
 }
 
 type serveCmd struct {
@@ -88,6 +89,10 @@ func (c *serveCmd) fill(cfg *app.Config) error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return usage("--tls-cert and --tls-key go together")
 	}
+	if c.ACMEDirectory != "" && len(c.ACME) == 0 {
+		return usage("--acme-directory goes with --acme HOST")
+	}
+	cfg.ACMEDirectory = c.ACMEDirectory
 	for _, text := range c.BehindProxy {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -168,7 +173,7 @@ func (c *fsckCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if out.json {
-		if err := out.JSON(map[string]any{"items": findings}); err != nil {
+		if err := out.JSON(map[string]any{"items": append([]app.Finding{}, findings...)}); err != nil {
 			return err
 		}
 	} else {

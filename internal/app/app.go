@@ -47,8 +47,10 @@ type Config struct {
 	HTTP string
 	// CertFile and KeyPEM are a certificate and its key, read again when they change.
 	CertFile, CertKeyFile string
-	// ACME lists the host names to get certificates for from Let's Encrypt.
-	ACME []string
+	// ACME lists the host names to get certificates for, from Let's Encrypt or
+	// from the authority whose directory is at ACMEDirectory, an https URL.
+	ACME          []string
+	ACMEDirectory string
 	// BehindProxy lists proxies that end TLS before us and set X-Forwarded-For.
 	BehindProxy []netip.Prefix
 	// Sandbox is the level that children must have; empty: strict.

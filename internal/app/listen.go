@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 
+	"tributary/internal/egress"
 	"tributary/internal/fault"
 )
 
@@ -65,11 +67,33 @@ func tlsConfig(c Config) (*tls.Config, error) {
 		}
 		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.get, NextProtos: []string{"h2", "http/1.1"}}, nil
 	case len(c.ACME) > 0:
-		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(c.ACME...),
-			Cache: autocert.DirCache(filepath.Join(c.Data, "acme"))}
+		m, err := authority(c)
+		if err != nil {
+			return nil, err
+		}
 		return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: m.GetCertificate, NextProtos: []string{"h2", "http/1.1", acme.ALPNProto}}, nil
 	}
 	return nil, nil
+}
+
+// authority is who gives certificates by ACME. It is asked through egress: what a
+// directory or an order points to is not the operator's word. The host of a
+// directory that the operator named may be a private one.
+func authority(c Config) (*autocert.Manager, error) {
+	var named []string
+	if c.ACMEDirectory != "" {
+		u, err := url.Parse(c.ACMEDirectory)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+			return nil, fault.New(fault.Invalid, "The ACME directory %q is not an https URL, as in https://ca.example.com/acme/directory.", c.ACMEDirectory)
+		}
+		port := u.Port()
+		if port == "" {
+			port = "443"
+		}
+		named = append(named, net.JoinHostPort(u.Hostname(), port))
+	}
+	return &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(c.ACME...), Cache: autocert.DirCache(filepath.Join(c.Data, "acme")),
+		Client: &acme.Client{HTTPClient: egress.Client(named...), DirectoryURL: c.ACMEDirectory}}, nil
 }
 
 // reloader reads a certificate again when its files have changed, looking at most

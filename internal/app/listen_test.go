@@ -10,11 +10,16 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"tributary/internal/fault"
 )
 
 // pair makes a certificate with a serial number, and its key, as PEM.
@@ -100,4 +105,48 @@ func TestRenewalsAreSeenAndToldOf(t *testing.T) {
 	_, key = pair(t, 3)
 	write(r.key, key)
 	after("a key alone", 2, 1, "level=WARN")
+}
+
+// TestAuthorityIsReachedThroughEgress asks for certificates with an authority on
+// this host: only the one that the operator has named is reached.
+func TestAuthorityIsReachedThroughEgress(t *testing.T) {
+	t.Parallel()
+	knocks := make(chan struct{}, 16)
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the client does not know this certificate
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			knocks <- struct{}{}
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	ask := func(c Config) error {
+		m, err := authority(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := m.Client.HTTPClient.Get(s.URL)
+		if err == nil {
+			r.Body.Close()
+		}
+		return err
+	}
+	c := Config{Data: t.TempDir(), ACME: []string{"tributary.example.com"}}
+	if err := ask(c); !fault.Is(err, fault.Denied) || len(knocks) != 0 {
+		t.Errorf("an address on this host: got %v and %d connections, want Denied and 0", err, len(knocks))
+	}
+	c.ACMEDirectory = "https://127.0.0.1:1/directory"
+	if err := ask(c); !fault.Is(err, fault.Denied) || len(knocks) != 0 {
+		t.Errorf("another port than the directory's: got %v and %d connections, want Denied and 0", err, len(knocks))
+	}
+	c.ACMEDirectory = s.URL + "/directory"
+	if err := ask(c); err == nil || fault.Is(err, fault.Denied) || len(knocks) != 1 {
+		t.Errorf("the directory's host: got %v and %d connections, want an unknown certificate and 1", err, len(knocks))
+	}
+	for _, wrong := range []string{"http://ca.example.com/directory", "ca.example.com", "https:///directory", "https://%zz"} {
+		if _, err := authority(Config{ACMEDirectory: wrong}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("directory %q: got %v, want Invalid", wrong, err)
+		}
+	}
 }
