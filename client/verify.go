@@ -26,8 +26,20 @@ const (
 // Pin is a checkpoint's number and hash, written down where the server cannot
 // change it.
 type Pin struct {
-	Seq  int64  `json:"seq"`
-	Hash []byte `json:"hash"`
+	Seq  int64 `json:"seq"`
+	Hash Hex   `json:"hash"`
+}
+
+// Hex is bytes that are written in hexadecimal, as in a file of pins.
+type Hex []byte
+
+// MarshalText writes the digits.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
+
+// UnmarshalText reads them.
+func (h *Hex) UnmarshalText(text []byte) (err error) {
+	*h, err = hex.AppendDecode(nil, text)
+	return err
 }
 
 // Finding is something that is wrong with the audit log.
@@ -36,7 +48,7 @@ type Finding struct {
 	What    string `json:"what"`           // "entry", "checkpoint", "key" or "pin"
 	Seq     int64  `json:"seq"`            // its number
 	Problem string `json:"problem"`        // in words
-	Hash    []byte `json:"hash,omitempty"` // what stands there, if that helps
+	Hash    Hex    `json:"hash,omitempty"` // what stands there, if that helps
 }
 
 // AuditReport is what verifying a chain found. Without findings, everything up
@@ -44,7 +56,7 @@ type Finding struct {
 type AuditReport struct {
 	Chain       string    `json:"chain"`
 	Entries     int64     `json:"entries"`
-	Head        []byte    `json:"head"`        // the last entry's hash
+	Head        Hex       `json:"head"`        // the last entry's hash
 	Checkpoints int64     `json:"checkpoints"` // how many were checked
 	Covered     int64     `json:"covered"`     // the last entry that a checkpoint vouches for
 	Last        *Pin      `json:"last,omitempty"`

@@ -20,11 +20,11 @@ func (s *setupCmd) Run(ctx context.Context, root *cli, out *output) error {
 	token := os.Getenv("TRIBUTARY_SETUP_TOKEN")
 	if token == "" || s.SetupTokenFile != "" {
 		var err error
-		if token, err = secret(out, s.SetupTokenFile, "Setup token"); err != nil {
+		if token, err = secret(ctx, out, s.SetupTokenFile, "Setup token"); err != nil {
 			return err
 		}
 	}
-	password, err := secret(out, s.PasswordFile, "Password")
+	password, err := secret(ctx, out, s.PasswordFile, "Password")
 	if err != nil {
 		return err
 	}
@@ -51,13 +51,13 @@ type loginCmd struct {
 
 // Run signs in.
 func (l *loginCmd) Run(ctx context.Context, root *cli, out *output) error {
-	password, err := secret(out, l.PasswordFile, "Password")
+	password, err := secret(ctx, out, l.PasswordFile, "Password")
 	if err != nil {
 		return err
 	}
 	in := client.SignIn{Login: l.Login, Password: password}
 	if l.NewPasswordFile != "" {
-		if in.NewPassword, err = secret(out, l.NewPasswordFile, "New password"); err != nil {
+		if in.NewPassword, err = secret(ctx, out, l.NewPasswordFile, "New password"); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type analysisApplyCmd struct {
 
 // Run applies a definition.
 func (a *analysisApplyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	yaml, err := document(a.File)
+	yaml, err := document(ctx, a.File)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ type auditVerifyCmd struct {
 
 // Run verifies chains.
 func (a *auditVerifyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	pins, err := readPins(a.Pin)
+	pins, err := readPins(ctx, a.Pin)
 	if err != nil {
 		return err
 	}
@@ -167,11 +167,11 @@ func chainName(id string) string {
 
 // readPins reads a file of pins: on each line a checkpoint's number and its hash
 // in hexadecimal; # begins a comment.
-func readPins(path string) ([]client.Pin, error) {
+func readPins(ctx context.Context, path string) ([]client.Pin, error) {
 	if path == "" {
 		return nil, nil
 	}
-	raw, err := document(path)
+	raw, err := document(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,11 @@ type datasetCmd struct {
 // applied says what applying a document did.
 func applied(out *output, id string, version int64, changed *bool) {
 	done := "changed"
-	if changed != nil && !*changed {
+	switch {
+	case changed != nil && !*changed:
 		done = "unchanged"
+	case version == 1:
+		done = "created"
 	}
 	out.line("%s  version %d  %s", id, version, done)
 }
@@ -28,7 +31,7 @@ type datasetApplyCmd struct {
 
 // Run applies a contract.
 func (d *datasetApplyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	yaml, err := document(d.File)
+	yaml, err := document(ctx, d.File)
 	if err != nil {
 		return err
 	}

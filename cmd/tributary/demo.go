@@ -97,7 +97,7 @@ Five commands to try:
   %s submission list --state rejected          # who sent what could not be accepted; what is wrong with it only they see
   %s run list                                  # and: run show ID, run logs ID, run manifest ID
   TRIBUTARY_TOKEN=%s %s result list   # as tenant %s; then: result get ID -o -
-  %s audit verify                              # the log of all that happened, chained and signed
+  %s audit verify --all                        # the log of all that happened, the provider's and every tenant's, chained and signed
 `,
 		world.summary(), server.URL(), demoAdmin, password, token,
 		first.slug, first.login, first.password, first.key,

@@ -172,6 +172,10 @@ func hintFor(err error) string {
 			return ""
 		}
 		return "tributary me shows who the token is."
+	case client.Conflict:
+		if answered.Path == "/api/v1/sessions" {
+			return "Give one of your own with --new-password-file."
+		}
 	case client.Throttled:
 		if answered.RetryAfter > 0 {
 			return fmt.Sprintf("Try again in %s.", answered.RetryAfter)

@@ -91,6 +91,10 @@ func (f *fake) on(pattern string, do http.HandlerFunc) {
 func (f *fake) accounts() {
 	f.on("POST /sessions", func(w http.ResponseWriter, r *http.Request) {
 		s := read[client.SignIn](r)
+		if s.Password == "provider's" && s.NewPassword == "" {
+			no(w, 409, client.Conflict, "The provider set this password (new_password).")
+			return
+		}
 		if s.Password != "correct horse" && s.Password != "provider's" || s.Password == "provider's" && s.NewPassword != "my very own" {
 			no(w, 401, client.Unauthenticated, "The login or password is wrong.")
 			return
@@ -189,7 +193,11 @@ func (f *fake) exchange() {
 			return
 		}
 		changed := !bytes.Contains(body, []byte("same"))
-		yes(w, client.Dataset{ID: "sales", Version: 2, Changed: &changed})
+		version := int64(2)
+		if bytes.Contains(body, []byte("first")) {
+			version = 1
+		}
+		yes(w, client.Dataset{ID: "sales", Version: version, Changed: &changed})
 	})
 	f.on("POST /submissions", f.submit)
 	f.on("GET /submissions/{id}", func(w http.ResponseWriter, r *http.Request) {

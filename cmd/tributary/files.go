@@ -149,21 +149,53 @@ func safeName(name string) (string, error) {
 }
 
 // document reads a file that a flag names; - is standard input.
-func document(path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(io.LimitReader(os.Stdin, 64<<20))
+func document(ctx context.Context, path string) ([]byte, error) {
+	return waiting(ctx, func() ([]byte, error) {
+		if path == "-" {
+			return io.ReadAll(io.LimitReader(os.Stdin, 64<<20))
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		return raw, nil
+	})
+}
+
+// waiting reads what somebody has yet to type, or a program to write, until the
+// command is interrupted.
+func waiting[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		v   T
+		err error
 	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usage("%w", err)
+	done := make(chan result, 1)
+	go func() {
+		v, err := read()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
 	}
-	return raw, nil
 }
 
 // secret reads a password or token: from a file (- is standard input), else by
 // asking on a terminal, else from the first line of standard input. Nothing but
 // the line end is trimmed.
-func secret(out *output, file, ask string) (string, error) {
+func secret(ctx context.Context, out *output, file, ask string) (string, error) {
+	if file == "" && isTerminal(os.Stdin) {
+		if state, err := term.GetState(int(os.Stdin.Fd())); err == nil {
+			defer func() { _ = term.Restore(int(os.Stdin.Fd()), state) }() // an interrupt leaves it without echo
+		}
+	}
+	return waiting(ctx, func() (string, error) { return readSecret(out, file, ask) })
+}
+
+func readSecret(out *output, file, ask string) (string, error) {
 	if file != "" && file != "-" {
 		raw, err := os.ReadFile(file)
 		if err != nil {
@@ -199,8 +231,8 @@ func stdinLine() (string, error) {
 }
 
 // publicKey reads a public key's file, and refuses a private one.
-func publicKey(path string) (string, error) {
-	raw, err := document(path)
+func publicKey(ctx context.Context, path string) (string, error) {
+	raw, err := document(ctx, path)
 	if err != nil {
 		return "", err
 	}

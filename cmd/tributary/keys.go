@@ -44,7 +44,7 @@ type sshkeyAddCmd struct {
 
 // Run adds an SSH key.
 func (s *sshkeyAddCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	key, err := publicKey(s.File)
+	key, err := publicKey(ctx, s.File)
 	if err != nil {
 		return err
 	}

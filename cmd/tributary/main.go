@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -111,6 +112,11 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	if args[0] == "--version" { // no flag of every command: some have a --version N of their own
 		args = append([]string{"version"}, args[1:]...)
+	}
+	for _, arg := range args {
+		if !utf8.ValidString(arg) { // the parser would change it, and a file's name with it
+			return out.fail(usage("the argument %q is not in UTF-8", arg))
+		}
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {

@@ -29,14 +29,14 @@ func (s *submitCmd) Run(ctx context.Context, out *output, c *client.Client) erro
 		// Not a file to the client even if it is one: a pipe cannot be read twice.
 		up.Body = struct{ io.Reader }{os.Stdin}
 	} else {
+		if info, err := os.Stat(s.File); err == nil && !info.Mode().IsRegular() { // opening a pipe would wait
+			return usage("%s is not a file", s.File)
+		}
 		f, err := os.Open(s.File)
 		if err != nil {
 			return usage("%w", err)
 		}
 		defer f.Close()
-		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-			return usage("%s is not a file", s.File)
-		}
 		up.Body, up.Hashing = f, out.progress("reading "+filepath.Base(s.File))
 		if s.Name == "" {
 			up.Name = filepath.Base(s.File)

@@ -213,7 +213,7 @@ func (t *tenantOffboardCmd) Run(ctx context.Context, out *output, c *client.Clie
 		}
 		fmt.Fprintf(out.stderr, "After 30 days everything of %s is erased. Type its slug to confirm: ", clean(t.Slug))
 		var err error
-		if t.Confirm, err = stdinLine(); err != nil {
+		if t.Confirm, err = waiting(ctx, stdinLine); err != nil {
 			return err
 		}
 	}

@@ -43,12 +43,12 @@ func (u *userCreateCmd) Run(ctx context.Context, out *output, c *client.Client) 
 	n := client.NewUser{Tenant: u.Tenant, Email: u.Email, Role: u.Role, Name: u.Name, Login: u.Login}
 	var err error
 	if u.PasswordFile != "" {
-		if n.Password, err = secret(out, u.PasswordFile, "Password"); err != nil {
+		if n.Password, err = secret(ctx, out, u.PasswordFile, "Password"); err != nil {
 			return err
 		}
 	}
 	if u.SSHKey != "" {
-		if n.SSHPublicKey, err = publicKey(u.SSHKey); err != nil {
+		if n.SSHPublicKey, err = publicKey(ctx, u.SSHKey); err != nil {
 			return err
 		}
 	}
@@ -138,11 +138,11 @@ func (u *userPasswordCmd) Run(ctx context.Context, out *output, c *client.Client
 	current := ""
 	var err error
 	if own {
-		if current, err = secret(out, u.CurrentPasswordFile, "Present password"); err != nil {
+		if current, err = secret(ctx, out, u.CurrentPasswordFile, "Present password"); err != nil {
 			return err
 		}
 	}
-	password, err := secret(out, u.PasswordFile, "New password")
+	password, err := secret(ctx, out, u.PasswordFile, "New password")
 	if err != nil {
 		return err
 	}

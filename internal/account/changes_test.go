@@ -242,7 +242,7 @@ func TestAKeyMakesNothingWider(t *testing.T) {
 		ctx := t.Context()
 		_, boss, owner := w.owned(t, "acme")
 		soon, later, sooner := w.hands.Now().Add(time.Hour), w.hands.Now().Add(2*time.Hour), w.hands.Now().Add(time.Minute)
-		office, desk, world := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("192.0.0.0/16")
+		office, desk, world := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("192.0.2.0/23")
 		_, secret, err := w.CreateAPIKey(ctx, owner, NewAPIKey{Role: policy.TenantAdmin, ExpiresAt: &soon, IPAllow: []netip.Prefix{office}})
 		if err != nil {
 			t.Fatal(err)

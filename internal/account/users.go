@@ -445,7 +445,7 @@ func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) err
 }
 
 // errOwnPassword is for a session that somebody else may have in hands.
-var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one, at /api/v1/me/password.")
+var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one: POST /api/v1/me/password, or tributary user password me.")
 
 // SetPassword sets the password of a user of the scope's tenant, as its admin
 // does for somebody who forgot it.

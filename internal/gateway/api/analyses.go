@@ -163,7 +163,7 @@ func (s *server) startRuns(ctx context.Context, c *call, i *in[client.NewRuns]) 
 type runList struct {
 	Paging
 	Analysis string `query:"analysis"`
-	Date     string `query:"date"`
+	Date     string `query:"date" format:"date"`
 	State    string `query:"state" enum:"queued,running,succeeded,withheld,skipped,failed,cancelled"`
 }
 

@@ -167,7 +167,7 @@ func (s *server) submit(ctx context.Context, c *call, i *upload) (*out[client.Su
 type submissionList struct {
 	TenantPaging
 	Dataset string `query:"dataset"`
-	Date    string `query:"date"`
+	Date    string `query:"date" format:"date"`
 	State   string `query:"state" enum:"received,validating,accepted,rejected,superseded,withdrawn"`
 }
 
@@ -256,7 +256,7 @@ func (s *server) submissionContent(ctx context.Context, c *call, i *ByID) (*huma
 type resultList struct {
 	TenantPaging
 	Analysis string `query:"analysis"`
-	Date     string `query:"date"`
+	Date     string `query:"date" format:"date"`
 }
 
 func (s *server) results(ctx context.Context, c *call, i *resultList) (*list[client.Result], error) {
