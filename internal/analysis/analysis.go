@@ -330,10 +330,22 @@ type Standing struct {
 // Covers reports whether it is a yes that covers the version.
 func (s Standing) Covers() bool { return s.Decision == Accepted && len(s.Widened) == 0 }
 
+// weigher weighs many tenants' decisions for one version.
+type weigher struct {
+	*Analyses
+	version Analysis
+	widened map[int64][]string // what it widens beyond an earlier version
+}
+
+func (a *Analyses) weigher(v Analysis) *weigher {
+	return &weigher{Analyses: a, version: v, widened: map[int64][]string{}}
+}
+
 // standing weighs decisions about one analysis, of one tenant, for a version. The
 // decision made last counts, and of two at the same moment the no. A yes says
 // nothing of versions before its own; a no is one to the analysis.
-func (a *Analyses) standing(ctx context.Context, db *meta.DB, v Analysis, decisions []Acceptance) (Standing, error) {
+func (w *weigher) standing(ctx context.Context, db *meta.DB, decisions []Acceptance) (Standing, error) {
+	v := w.version
 	var last *Acceptance
 	for i, c := range decisions {
 		if (c.Version <= v.Version || c.Decision == Declined) && (last == nil || c.DecidedAt.After(last.DecidedAt) ||
@@ -348,11 +360,16 @@ func (a *Analyses) standing(ctx context.Context, db *meta.DB, v Analysis, decisi
 	if last.Decision != Accepted || last.Version == v.Version {
 		return s, nil
 	}
-	old, err := a.analysis(ctx, db, v.Name, last.Version)
-	if err != nil {
-		return s, err
+	widened, known := w.widened[last.Version]
+	if !known {
+		old, err := w.analysis(ctx, db, v.Name, last.Version)
+		if err != nil {
+			return s, err
+		}
+		widened = definition.Widens(old.Definition, v.Definition)
+		w.widened[last.Version] = widened
 	}
-	s.Widened = definition.Widens(old.Definition, v.Definition)
+	s.Widened = widened
 	return s, nil
 }
 
@@ -365,7 +382,7 @@ func (a *Analyses) Standing(ctx context.Context, scope tenant.Scope, v Analysis)
 	if err != nil {
 		return Standing{}, err
 	}
-	return a.standing(ctx, a.DB, v, list)
+	return a.weigher(v).standing(ctx, a.DB, list)
 }
 
 func (a *Analyses) acceptances(ctx context.Context, db *meta.DB, where string, args ...any) ([]Acceptance, error) {
@@ -402,8 +419,9 @@ func (a *Analyses) UnscopedStands(ctx context.Context, name string) ([]Stand, er
 		return nil, err
 	}
 	var list []Stand
+	w := a.weigher(v)
 	for _, id := range order {
-		s, err := a.standing(ctx, a.DB, v, byTenant[id])
+		s, err := w.standing(ctx, a.DB, byTenant[id])
 		if err != nil {
 			return nil, err
 		}

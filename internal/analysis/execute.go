@@ -17,6 +17,7 @@ import (
 	"tributary/internal/analysis/definition"
 	"tributary/internal/audit"
 	"tributary/internal/control"
+	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/meta"
@@ -153,63 +154,62 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	if err != nil {
 		return nil, err
 	}
-	var list []RunInput
-	admitted := map[tenant.ID]bool{}
-	owner := map[tenant.ID]string{}
-	others := 0
+	var accepted []exchange.Input
 	for _, dataset := range x.def.Datasets {
-		accepted, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date)
+		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date)
 		if err != nil {
 			return nil, err
 		}
-		var newest int64
-		for _, in := range accepted {
-			newest = max(newest, in.Version)
+		accepted = append(accepted, inputs...)
+	}
+	newest := map[string]int64{} // version of each dataset's contract
+	var ids []tenant.ID
+	for _, in := range accepted {
+		newest[in.Dataset] = max(newest[in.Dataset], in.Version)
+		ids = append(ids, in.Tenant)
+	}
+	slices.Sort(ids)
+	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	var list []RunInput
+	w, others := x.weigher(x.analysis), 0
+	for _, in := range accepted {
+		t := tenants[in.Tenant]
+		s, err := w.standing(ctx, tx, byTenant[in.Tenant])
+		if err != nil {
+			return nil, err
 		}
-		for _, in := range accepted {
-			yes, known := admitted[in.Tenant]
-			if !known {
-				s, err := x.standing(ctx, tx, x.analysis, byTenant[in.Tenant])
-				if err != nil {
-					return nil, err
-				}
-				t, err := x.Control.UnscopedTenantIn(ctx, tx, in.Tenant)
-				if err != nil {
-					return nil, err
-				}
-				yes = s.Covers() && t.State == control.Active
-				admitted[in.Tenant], owner[in.Tenant] = yes, t.Organisation
-			}
-			if !yes {
-				others++
-				continue
-			}
-			same, err := x.sameColumns(ctx, tx, dataset, in.Version, newest)
-			if err != nil {
+		if !s.Covers() || t.State != control.Active {
+			others++
+			continue
+		}
+		same, err := x.sameColumns(ctx, tx, in.Dataset, in.Version, newest[in.Dataset])
+		if err != nil {
+			return nil, err
+		}
+		if !same {
+			if err := x.note(ctx, tx, x.run.ID, "warning", "submission %s of tenant %s is left out: it was accepted under version %d of the contract of %q, whose columns differ from those of version %d where the analysis uses them. Have it sent again.",
+				in.Submission, in.Tenant, in.Version, in.Dataset, newest[in.Dataset]); err != nil {
 				return nil, err
 			}
-			if !same {
-				if err := x.note(ctx, tx, x.run.ID, "warning", "submission %s of tenant %s is left out: it was accepted under version %d of the contract of %q, whose columns differ from those of version %d where the analysis uses them. Have it sent again.",
-					in.Submission, in.Tenant, in.Version, dataset, newest); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			list = append(list, RunInput{Tenant: in.Tenant, Organisation: owner[in.Tenant], Dataset: in.Dataset, Submission: in.Submission,
-				Contract: in.Version, Object: in.Object, Commitment: in.Commitment})
+			continue
 		}
+		list = append(list, RunInput{Tenant: in.Tenant, Organisation: t.Organisation, Dataset: in.Dataset, Submission: in.Submission,
+			Contract: in.Version, Object: in.Object, Commitment: in.Commitment})
 	}
 	slices.SortFunc(list, func(a, b RunInput) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Dataset, b.Dataset))
 	})
-	tenants := 0
+	participants := 0
 	for n, i := range list {
 		if n == 0 || list[n-1].Tenant != i.Tenant {
-			tenants++
+			participants++
 		}
 	}
 	return list, x.note(ctx, tx, x.run.ID, "info", "participants that have accepted the analysis and have an accepted submission for %s: %d; submissions of tenants that take no part: %d",
-		x.run.Date, tenants, others)
+		x.run.Date, participants, others)
 }
 
 // sameColumns reports whether two versions of a contract agree in the columns

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -171,36 +170,6 @@ func (c *Control) UnscopedOrganisations(ctx context.Context, page meta.Page) ([]
 	}
 	list, next := meta.Cut(list, page, func(o Organisation) meta.Position { return meta.Position{ID: o.Name} })
 	return list, next, nil
-}
-
-// UnscopedVerified counts those of the organisations, named by id, that a system
-// admin has verified.
-func (c *Control) UnscopedVerified(ctx context.Context, ids []string) (int64, error) {
-	var n int64
-	for some := range slices.Chunk(ids, 500) {
-		args := make([]any, len(some))
-		for i, id := range some {
-			args[i] = id
-		}
-		rows, err := c.DB.Query(ctx, `SELECT `+organisationColumns+` FROM organisations WHERE id IN (`+meta.Placeholders(1, len(args))+`)`, args...)
-		if err != nil {
-			return 0, fmt.Errorf("read organisations: %w", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			o, err := c.scanOrganisation(rows)
-			if err != nil {
-				return 0, fmt.Errorf("read organisations: %w", err)
-			}
-			if o.VerifiedAt != nil {
-				n++
-			}
-		}
-		if err := rows.Err(); err != nil {
-			return 0, fmt.Errorf("read organisations: %w", err)
-		}
-	}
-	return n, nil
 }
 
 // UnscopedOrganisationsOf returns the organisation of each tenant named.

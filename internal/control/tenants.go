@@ -161,41 +161,6 @@ func (c *Control) ExternalIDs(ctx context.Context, scope tenant.Scope) ([]string
 	return c.externalIDs(ctx, c.DB, scope.Tenant())
 }
 
-// UnscopedFirstExternalIDs returns, by tenant, how the provider's data names each
-// of them first: results say so to their recipients. A tenant without is left out.
-func (c *Control) UnscopedFirstExternalIDs(ctx context.Context, tenants []tenant.ID) (map[tenant.ID]string, error) {
-	first := make(map[tenant.ID]string, len(tenants))
-	for some := range slices.Chunk(tenants, 500) {
-		args := make([]any, len(some))
-		for i, id := range some {
-			args[i] = string(id)
-		}
-		rows, err := c.DB.Unscoped().Query(ctx, `
-			SELECT tenant, external_id, mac FROM external_ids
-			WHERE position = 0 AND tenant IN (`+meta.Placeholders(1, len(args))+`)`, args...)
-		if err != nil {
-			return nil, fmt.Errorf("read external ids: %w", err)
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id tenant.ID
-			var e string
-			var mac []byte
-			if err := rows.Scan(&id, &e, &mac); err != nil {
-				return nil, fmt.Errorf("read external ids: %w", err)
-			}
-			if err := c.ring.CheckMAC(mac, "external id", e, string(id)); err != nil {
-				return nil, fmt.Errorf("external id of %s: %w", id, err)
-			}
-			first[id] = e
-		}
-		if err := rows.Err(); err != nil {
-			return nil, fmt.Errorf("read external ids: %w", err)
-		}
-	}
-	return first, nil
-}
-
 // Profile returns the scope's own tenant.
 func (c *Control) Profile(ctx context.Context, scope tenant.Scope) (Tenant, error) {
 	if err := scope.Check(ctx, tenant.Read, tenant.TenantProfile); err != nil {
