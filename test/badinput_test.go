@@ -127,7 +127,7 @@ func TestBadFilesAreRejected(t *testing.T) {
 				count = int64(len(c.want))
 			}
 			if got.State != "rejected" || got.ErrorCount == nil || *got.ErrorCount != count || len(got.Problems) != int(count) {
-				t.Fatalf("got %s with %v problems %+v, want rejected with %d", got.State, got.ErrorCount, got.Problems, count)
+				t.Fatalf("got %s with %d problems %+v, want rejected with %d", got.State, len(got.Problems), got.Problems, count)
 			}
 			for n, p := range c.want {
 				if p.Message == "" {

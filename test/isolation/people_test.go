@@ -85,7 +85,7 @@ func (w *world) signedIn(u *user, password string, a *answer) *credential {
 	x := w.know(sessions, c.id, u.tenant)
 	x.user, x.key = u, c
 	w.creds = append(w.creds, c)
-	first := !u.signedIn && u.role == 'A' && u.tenant != nil
+	first := (!u.signedIn || u.provided) && u.role == 'A' && u.tenant != nil
 	if u.provided && u.role == 'A' {
 		u.password, u.provided = password, false
 	}
@@ -184,6 +184,9 @@ func createUser(w *world, c *credential, _ string) shot {
 			want = []int{clash}
 		}
 	}
+	if c.bounded(t) && c.role == role {
+		want = append(want[:0:0], denied, clash)
+	}
 	u := &user{tenant: t, role: role, provided: provided}
 	body["email"], body["name"], body["role"] = email, w.fresh(t, person), roleNames[role]
 	if w.chance(4) {
@@ -215,8 +218,11 @@ func updateUser(w *world, c *credential, id string) shot {
 		return shot{body: document(map[string]any{"name": "somebody"})}
 	}
 	u := x.user
-	if c.tenant == nil && w.chance(70) {
+	if c.tenant == nil && (u.founder || w.chance(70)) {
 		return shot{body: document(map[string]any{"name": "the provider was here"}), want: relaxed(x.tenant, clash)}
+	}
+	if u.founder {
+		return shot{body: document(map[string]any{"name": w.fresh(c.tenant, person)})}
 	}
 	if c.tenant == nil || w.chance(25) {
 		return shot{body: document(map[string]any{"state": "disabled"}), want: relaxed(x.tenant, ok, clash), then: func(*answer) {
@@ -227,21 +233,51 @@ func updateUser(w *world, c *credential, id string) shot {
 					other.gone = true
 				}
 			}
+			w.endKeysMadeBy(u)
 		}}
 	}
 	if w.chance(30) {
 		role := pick(w, []byte("AU"))
-		return shot{body: document(map[string]any{"role": roleNames[role]}), want: []int{ok, clash}, then: func(*answer) {
+		want := []int{ok, clash}
+		if c.bounded(x.tenant) && role == c.role && role != u.role {
+			want = []int{denied, clash}
+		}
+		return shot{body: document(map[string]any{"role": roleNames[role]}), want: want, then: func(*answer) {
 			if role != u.role {
 				u.role = role
 				w.gone(anon, w.sessionsOf(u)...)
+				if role != 'A' {
+					w.endKeysMadeBy(u)
+				}
 			}
 		}}
 	}
 	if u.disabled && w.chance(50) {
-		return shot{body: document(map[string]any{"state": "active"}), then: func(*answer) { u.disabled = false }}
+		want := []int{ok}
+		if c.bounded(x.tenant) && u.role == c.role {
+			want = []int{denied}
+		}
+		return shot{body: document(map[string]any{"state": "active"}), want: want, then: func(*answer) { u.disabled = false }}
 	}
 	return shot{body: document(map[string]any{"name": w.fresh(c.tenant, person)})}
+}
+
+// endKeysMadeBy ends the API keys that a user made, and those that were made with
+// them.
+func (w *world) endKeysMadeBy(u *user) {
+	w.t.Helper()
+	for _, k := range w.creds {
+		if k.user == nil && k.tenant == u.tenant && k.person == u.id && !k.dead {
+			w.things[k.id].gone = true
+			w.gone(anon, k)
+		}
+	}
+}
+
+// bounded reports whether a credential is a key of the tenant that expires or is
+// bound to an address, and so makes nothing that is not.
+func (c *credential) bounded(t *tenant) bool {
+	return c != nil && c.user == nil && c.tenant == t && (c.only != "" || !c.expires.IsZero())
 }
 
 func setPassword(w *world, c *credential, id string) shot {
@@ -249,6 +285,9 @@ func setPassword(w *world, c *credential, id string) shot {
 	want := []int{empty}
 	if c != nil && c.tenant == nil && x != nil {
 		want = mayProvide(x.tenant, empty)
+	}
+	if c != nil && x != nil && x.user != nil && (c.user == x.user || c.bounded(x.tenant) && c.role == x.user.role) {
+		want = []int{denied}
 	}
 	return shot{body: document(map[string]any{"new": next}), want: want, then: func(*answer) {
 		if x == nil || x.user == nil {
@@ -322,6 +361,17 @@ func createAPIKey(w *world, c *credential, _ string) shot {
 	case w.chance(8):
 		only = fmt.Sprintf("127.9.%d.%d", 1+w.random.IntN(200), 1+w.random.IntN(200))
 		body["ip_allow"] = []string{only}
+	}
+	if c.bounded(t) {
+		if !c.expires.IsZero() && (expires.IsZero() || expires.After(c.expires)) {
+			expires = c.expires
+		}
+		if c.only != "" && only != "" && only != c.only {
+			want = []int{invalid}
+		}
+		if only == "" {
+			only = c.only
+		}
 	}
 	return shot{body: document(body), want: want, then: func(a *answer) {
 		made := w.key(t, a.field("id"), a.field("key"), role, provided)

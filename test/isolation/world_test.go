@@ -59,6 +59,7 @@ type user struct {
 	tenant              *tenant // nil: the provider's
 	role                byte
 	disabled, provided  bool
+	founder             bool // who made its tenant's anchors, which end with it
 	signedIn            bool
 	lost                bool // the model no longer knows the password
 }
