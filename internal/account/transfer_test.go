@@ -31,12 +31,15 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// By another's hour, so that each credential has a story of its own.
-		expires := w.hands.Now().Add(5 * time.Hour)
+		// By another's hour, so that each credential has a story of its own. The transfers
+		// begin late enough that the session's end comes before LongestTransfer.
+		const signedIn = 55 * time.Minute
+		expires := w.hands.Now().Add(signedIn + 5*time.Hour)
 		_, secret, err := w.CreateAPIKey(ctx, admin, NewAPIKey{Role: policy.TenantUser, Name: "k", ExpiresAt: &expires})
 		if err != nil {
 			t.Fatal(err)
 		}
+		w.hands.pass(signedIn)
 		session, key := w.authenticate(t, token), w.authenticate(t, secret)
 		byKey := session
 		byKey.Credential, byKey.Kind = keys[0].ID, policy.SSHKey
@@ -75,7 +78,7 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		check("the SSH key is revoked", map[policy.Kind]fault.Kind{policy.SSHKey: fault.Unauthenticated})
 		delete(scopes, policy.SSHKey)
 
-		w.hands.pass(sessionMost - 18*policy.Life - time.Hour - policy.Life - time.Microsecond)
+		w.hands.pass(sessionMost - signedIn - 18*policy.Life - time.Hour - policy.Life - time.Microsecond)
 		check("a moment before the session's end", nil)
 		w.hands.pass(policy.Life)
 		check("the session's end", map[policy.Kind]fault.Kind{policy.Session: fault.Unauthenticated})
