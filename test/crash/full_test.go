@@ -31,12 +31,17 @@ func TestFullDisk(t *testing.T) {
 			old := must(w.parties[0].CreateAPIKey(t.Context(), client.NewAPIKey{Role: "tenant_user"}))(t)
 			w.toldKey(old.ID, key{secret: old.Key})
 			w.revoking[old.ID] = true
+			unused := must(w.parties[0].CreateAPIKey(t.Context(), client.NewAPIKey{Role: "tenant_user"}))(t)
+			w.toldKey(unused.ID, key{secret: unused.Key})
 			ballast := c.fill(v)
 
 			w.die()
 			w.refusesUploads()
 			w.wantReady(false)
 			w.readsGoOn()
+			if me, err := w.server.As(unused.Key).Me(t.Context()); err != nil || me.Credential != unused.ID { // its first use cannot be noted
+				t.Errorf("a key's first use on a full disk: got %+v, %v, want %s", me, err, unused.ID)
+			}
 			w.tries(old)
 			w.server.Kill()
 			if err := os.RemoveAll(ballast); err != nil {
