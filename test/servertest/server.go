@@ -50,24 +50,28 @@ func Main(m *testing.M) int {
 			return 1
 		}
 	}
-	if err := lookAtSources(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	return m.Run()
 }
 
-// lookAtSources opens the folders of all sources. The tests do not import what is
-// in them, and go test repeats an old result unless a folder that was opened has
-// changed.
-func lookAtSources() error {
+// look looks at the program and at the folders of all sources, which the tests do
+// not import: go test repeats an old result unless what a test looked at, from its
+// own beginning, has changed.
+var look = sync.OnceValue(func() error {
+	if os.Getenv(program) != "" {
+		if _, err := os.Stat(binary); err != nil {
+			return err
+		}
+	}
 	return filepath.WalkDir(Repository(), func(path string, d fs.DirEntry, err error) error {
-		if name := d.Name(); err == nil && d.IsDir() && (name == "bin" || name == "dist" || len(name) > 2 && name[0] == '.') {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (name == "bin" || name == "dist" || len(name) > 2 && name[0] == '.') {
 			return fs.SkipDir
 		}
-		return err
+		return nil
 	})
-}
+})
 
 // Repository is the directory of go.mod, of which a test's is a part.
 func Repository() string {
@@ -132,6 +136,9 @@ type Server struct {
 // An empty database means SQLite in the data directory.
 func Initialised(t *testing.T, data, database string) *Server {
 	t.Helper()
+	if err := look(); err != nil {
+		t.Fatal(err)
+	}
 	s := &Server{T: t, Home: t.TempDir(), Data: data}
 	if database != "" {
 		s.Database = []string{"--database", database}
