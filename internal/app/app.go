@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"tributary/internal/account"
 	"tributary/internal/analysis"
 	"tributary/internal/audit"
@@ -66,7 +68,8 @@ type Config struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 
-	existing bool // what is not there is refused, and nothing is made
+	tracers  trace.TracerProvider // the telemetry's, once Start has made it
+	existing bool                 // what is not there is refused, and nothing is made
 }
 
 func (c *Config) defaults() error {
@@ -146,7 +149,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.control.SetAudit(s.audit)
 	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Clock: c.Clock, Log: c.Log})
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log})
-	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log})
+	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
 	return s, nil
 }
 
@@ -271,6 +274,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.tracers = tel.tracers
 	s, err := open(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, tel.shutdown(ctx))
@@ -315,7 +319,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	)
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Audit: s.audit,
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Metrics: a.telemetry.metrics,
-		Meter: a.telemetry.meter, BehindProxy: c.BehindProxy, Version: c.Version})
+		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {
 		return fmt.Errorf("make API: %w", err)
 	}

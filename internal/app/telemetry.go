@@ -14,11 +14,12 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // telemetry is metrics for /metrics, and spans to an OTLP endpoint if there is
@@ -26,6 +27,7 @@ import (
 type telemetry struct {
 	metrics http.Handler
 	meter   metric.Meter
+	tracers trace.TracerProvider
 	stops   []func(context.Context) error
 }
 
@@ -46,7 +48,7 @@ func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
 		return nil, fmt.Errorf("export metrics: %w", err)
 	}
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about), sdkmetric.WithView(ours))
-	t := &telemetry{metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), meter: meters.Meter("tributary"), stops: []func(context.Context) error{meters.Shutdown}}
+	t := &telemetry{metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), meter: meters.Meter("tributary"), tracers: noop.NewTracerProvider(), stops: []func(context.Context) error{meters.Shutdown}}
 	otel.SetMeterProvider(meters)
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return t, nil
@@ -56,8 +58,7 @@ func newTelemetry(ctx context.Context, c Config) (*telemetry, error) {
 		return nil, fmt.Errorf("export spans: %w", err)
 	}
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(about))
-	otel.SetTracerProvider(tracers)
-	otel.SetTextMapPropagator(propagation.TraceContext{})
+	t.tracers = tracers
 	t.stops = append(t.stops, tracers.Shutdown)
 	return t, nil
 }

@@ -17,6 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
@@ -60,6 +63,8 @@ type Config struct {
 	// before it stops them and puts them back; 0 means 20 s.
 	Drain time.Duration
 	Log   *slog.Logger
+	// Tracers gets a span for each attempt; nil: there are none.
+	Tracers trace.TracerProvider
 }
 
 // Queue hands out jobs, the tenant that waited longest first.
@@ -68,6 +73,8 @@ type Queue struct {
 	db   *meta.DB
 	log  *slog.Logger
 	wake chan struct{}
+
+	tracer trace.Tracer
 
 	mu       sync.Mutex
 	handlers map[string]Handler
@@ -110,10 +117,14 @@ func New(cfg Config) *Queue {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Tracers == nil {
+		cfg.Tracers = noop.NewTracerProvider()
+	}
 	return &Queue{
 		cfg:      cfg,
 		db:       cfg.DB,
 		log:      cfg.Log,
+		tracer:   cfg.Tracers.Tracer("tributary/internal/job"),
 		wake:     make(chan struct{}, 1),
 		handlers: map[string]Handler{},
 		running:  map[string]*Job{},

@@ -12,6 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
@@ -335,13 +339,16 @@ func (q *Queue) do(j *Job) {
 	beating := make(chan struct{})
 	go func() { defer close(beating); q.beat(ctx, j) }()
 
-	err := attempt(ctx, h, j)
+	spanned, span := q.tracer.Start(ctx, "job "+j.Kind, trace.WithNewRoot(), trace.WithAttributes(about(j)...))
+	err := attempt(spanned, h, j)
 	if err == nil && !j.finished {
-		err = j.Finish(ctx, func(*meta.DB) error { return nil })
+		err = j.Finish(spanned, func(*meta.DB) error { return nil })
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // why it was stopped says more than what the stop broke
 	}
+	outcome(span, j, err)
+	span.End()
 	stop(nil)
 	<-beating
 	if err == nil || errors.Is(err, errLeaseLost) || j.finished {
@@ -365,6 +372,41 @@ func (q *Queue) do(j *Job) {
 		return q.settle(record, tx, current, err, q.cfg.Clock.Now())
 	}); err != nil {
 		q.log.ErrorContext(record, "job outcome not recorded; it is tried again when its lease ends", "job", j.ID, "error", err)
+	}
+}
+
+// about is what an attempt's span says from the start.
+func about(j *Job) []attribute.KeyValue {
+	known := []attribute.KeyValue{attribute.String("job.id", j.ID), attribute.String("job.kind", j.Kind),
+		attribute.String("job.subject", j.Subject), attribute.Int64("job.attempt", j.Attempt)}
+	if j.Tenant != "" {
+		known = append(known, attribute.String("tenant.id", string(j.Tenant)))
+	}
+	return known
+}
+
+// outcome says on its span how an attempt ended. An error's words stay out: they
+// are the operator's, and may name what is sealed.
+func outcome(span trace.Span, j *Job, err error) {
+	later := (*postponed)(nil)
+	how := "failed"
+	switch {
+	case err == nil || j.finished:
+		how = "succeeded"
+	case errors.Is(err, errLeaseLost):
+		how = "lost"
+	case errors.Is(err, errShutdown):
+		how = "put back"
+	case errors.As(err, &later), fault.Is(err, fault.Unavailable), fault.Is(err, fault.StorageFull):
+		how = "postponed"
+	case fault.Is(err, fault.Cancelled):
+		how = "cancelled"
+	default:
+		span.SetStatus(codes.Error, "")
+	}
+	span.SetAttributes(attribute.String("job.outcome", how))
+	if how != "succeeded" {
+		span.SetAttributes(attribute.String("error.type", string(fault.KindOf(err))))
 	}
 }
 

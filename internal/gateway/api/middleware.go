@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+
 	"tributary/internal/fault"
 	"tributary/internal/policy"
 )
@@ -108,6 +112,33 @@ func (s *server) recovered(next http.Handler) http.Handler {
 	})
 }
 
+// routed tells the request's span and measurements which route it took, which the
+// layers above learn too late: they hold an earlier copy of the request.
+func routed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() { // also after a panic
+			_, route, ok := strings.Cut(r.Pattern, " ")
+			if !ok { // the one for whatever has no route
+				return
+			}
+			known := semconv.HTTPRoute(route)
+			span := trace.SpanFromContext(r.Context())
+			span.SetName(r.Pattern)
+			span.SetAttributes(known)
+			if labels, ok := otelhttp.LabelerFromContext(r.Context()); ok {
+				labels.Add(known)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// probe reports whether a request is one of those that machines send all the time,
+// which are neither logged nor traced.
+func probe(r *http.Request) bool {
+	return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics"
+}
+
 // recorder learns the status and size of an answer.
 type recorder struct {
 	http.ResponseWriter
@@ -140,7 +171,7 @@ func (s *server) logged(next http.Handler) http.Handler {
 		start := s.Clock.Now()
 		rec := &recorder{ResponseWriter: w}
 		next.ServeHTTP(rec, r)
-		if strings.HasPrefix(r.URL.Path, "/healthz") || strings.HasPrefix(r.URL.Path, "/readyz") || r.URL.Path == "/metrics" {
+		if probe(r) {
 			return
 		}
 		n := noteOf(r.Context())

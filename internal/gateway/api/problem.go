@@ -60,7 +60,8 @@ func (s *server) problem(ctx context.Context, err error) error {
 func (s *server) logFault(ctx context.Context, err error) {
 	switch fault.KindOf(err) {
 	case fault.Internal, fault.Damaged, fault.Unavailable, fault.StorageFull:
-		s.Log.ErrorContext(ctx, "request failed", "request", noteOf(ctx).id, "tenant.id", string(noteOf(ctx).principal.Tenant), "error", err)
+		s.Log.ErrorContext(ctx, "request failed", "request", noteOf(ctx).id, "tenant.id", string(noteOf(ctx).principal.Tenant),
+			"tenant.tier", string(noteOf(ctx).principal.Tier), "error", err)
 	}
 	noteOf(ctx).fault = err
 }

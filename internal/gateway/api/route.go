@@ -183,7 +183,9 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 		w.Header().Set("Tributary-Session", renewed)
 	}
 	c.principal = p
-	trace.SpanFromContext(ctx).SetAttributes(attribute.String("tenant.id", string(p.Tenant)), attribute.String("tenant.tier", string(p.Tier)))
+	if p.Tenant != "" {
+		trace.SpanFromContext(ctx).SetAttributes(attribute.String("tenant.id", string(p.Tenant)), attribute.String("tenant.tier", string(p.Tier)))
+	}
 	noteOf(ctx).principal = p
 	if err := s.limits.credential(ctx, w, p); err != nil {
 		s.counted.refused.Add(ctx, 1)

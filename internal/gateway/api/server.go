@@ -14,6 +14,9 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	notraces "go.opentelemetry.io/otel/trace/noop"
 
 	"tributary/internal/account"
 	"tributary/internal/analysis"
@@ -26,8 +29,8 @@ import (
 	"tributary/internal/policy"
 )
 
-// Config is what the API needs; all fields but Log, Meter, Metrics and
-// BehindProxy are required.
+// Config is what the API needs; all fields but Log, Meter, Metrics, Tracers
+// and BehindProxy are required.
 type Config struct {
 	Accounts *account.Accounts
 	Control  *control.Control
@@ -44,6 +47,8 @@ type Config struct {
 	// Metrics serves /metrics; nil: there is none.
 	Metrics http.Handler
 	Meter   metric.Meter
+	// Tracers gets a span for each request; nil: there are none.
+	Tracers trace.TracerProvider
 	// BehindProxy lists the proxies whose X-Forwarded-For is believed.
 	BehindProxy []netip.Prefix
 	// Version is the server's.
@@ -86,6 +91,9 @@ func newServer(cfg Config) (*server, error) {
 	}
 	if cfg.Meter == nil {
 		cfg.Meter = noop.NewMeterProvider().Meter("")
+	}
+	if cfg.Tracers == nil {
+		cfg.Tracers = notraces.NewTracerProvider()
 	}
 	ownProblems()
 	s := &server{Config: cfg, mux: http.NewServeMux(), limits: newLimiter(cfg.Clock)}
@@ -136,15 +144,13 @@ func (s *server) count() (err error) {
 // handler wraps the routes in what every request gets.
 func (s *server) handler() http.Handler {
 	var h http.Handler = s.mux
+	h = routed(h)
 	h = s.recovered(h)
 	h = s.logged(h)
 	h = headers(h)
 	h = timely(h)
 	h = s.identified(h)
-	return otelhttp.NewHandler(h, "http", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		if r.Pattern != "" {
-			return r.Pattern
-		}
-		return r.Method
-	}))
+	return otelhttp.NewHandler(h, "http", otelhttp.WithTracerProvider(s.Tracers), otelhttp.WithPropagators(propagation.TraceContext{}),
+		otelhttp.WithFilter(func(r *http.Request) bool { return !probe(r) }),
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method }))
 }
