@@ -138,27 +138,37 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 	return k, secret, nil
 }
 
-// maker returns the key of the same owner with which somebody acts, and nil if it
-// is not a key of the owner's.
-func (a *Accounts) maker(ctx context.Context, tx *meta.DB, id tenant.ID, by string) (*APIKey, error) {
-	if !clock.ValidID("key", by) {
-		return nil, nil
+// maker returns the key with which somebody acts, and nil for a person. A person or
+// key that has been stopped since the request began makes nothing any more.
+func (a *Accounts) maker(ctx context.Context, tx *meta.DB, by string) (*APIKey, error) {
+	var k *APIKey
+	var stopped bool
+	var err error
+	switch {
+	case clock.ValidID("usr", by):
+		var u User
+		u, err = a.scanUser(tx.Unscoped().QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1`, by))
+		stopped = u.State != UserActive || !u.Role.Admin()
+	case clock.ValidID("key", by):
+		var found APIKey
+		found, err = a.scanAPIKey(tx.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1`, by))
+		k, stopped = &found, found.RevokedAt != nil
 	}
-	k, err := a.scanAPIKey(rowsOf(tx, id).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, by, string(id)))
-	if errors.Is(err, sql.ErrNoRows) { // the provider's, and what it makes for a tenant ends at the take-over
-		return nil, nil
+	if errors.Is(err, sql.ErrNoRows) || err == nil && stopped {
+		return nil, errNotSignedIn
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find the key %s: %w", by, err)
+		return nil, fmt.Errorf("find the maker %s: %w", by, err)
 	}
-	return &k, nil
+	return k, nil
 }
 
 // inherit sees to it that what a key makes is no wider than the key: it ends with
-// it at the latest, and is good from no more addresses.
+// it at the latest, and is good from no more addresses. What the provider makes for
+// a tenant is bounded by the take-over instead.
 func (a *Accounts) inherit(ctx context.Context, tx *meta.DB, id tenant.ID, by string, expires **time.Time, allow *[]netip.Prefix) error {
-	k, err := a.maker(ctx, tx, id, by)
-	if err != nil || k == nil {
+	k, err := a.maker(ctx, tx, by)
+	if err != nil || k == nil || k.Tenant != id {
 		return err
 	}
 	if k.ExpiresAt != nil && (*expires == nil || (*expires).After(*k.ExpiresAt)) {
@@ -178,11 +188,11 @@ func (a *Accounts) inherit(ctx context.Context, tx *meta.DB, id tenant.ID, by st
 // peer refuses a key that expires or is bound to addresses the making of people
 // with its own role, or it would be rid of its bounds.
 func (a *Accounts) peer(ctx context.Context, tx *meta.DB, id tenant.ID, by string, role policy.Role) error {
-	k, err := a.maker(ctx, tx, id, by)
+	k, err := a.maker(ctx, tx, by)
 	if err != nil || k == nil {
 		return err
 	}
-	if k.Role == role && (k.ExpiresAt != nil || len(k.IPAllow) > 0) {
+	if k.Tenant == id && k.Role == role && (k.ExpiresAt != nil || len(k.IPAllow) > 0) {
 		return fault.New(fault.Denied, "This key expires or is bound to addresses, so it gives nobody a way in as %s. Sign in, or use a key without bounds.", role)
 	}
 	return nil

@@ -286,6 +286,56 @@ func TestAKeyMakesNothingWider(t *testing.T) {
 	})
 }
 
+// A request that was allowed before its maker was stopped makes nothing after.
+func TestWhoIsStoppedMakesNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		acme, boss, owner := w.owned(t, "acme")
+		off, lower := UserDisabled, policy.TenantUser
+		stop := map[string]func(u User, k APIKey) (string, error){
+			"disabled": func(u User, _ APIKey) (string, error) {
+				_, err := w.UpdateUser(ctx, owner, u.ID, UserPatch{State: &off})
+				return u.ID, err
+			},
+			"demoted": func(u User, _ APIKey) (string, error) {
+				_, err := w.UpdateUser(ctx, owner, u.ID, UserPatch{Role: &lower})
+				return u.ID, err
+			},
+			"revoked": func(_ User, k APIKey) (string, error) { return k.ID, w.RevokeAPIKey(ctx, owner, k.ID) },
+		}
+		for name, stop := range stop {
+			u, err := w.CreateUser(ctx, owner, NewUser{Email: name + "@acme.example", Role: policy.TenantAdmin, Password: password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, _, err := w.CreateAPIKey(ctx, owner, NewAPIKey{Role: policy.TenantAdmin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			by, err := stop(u, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			good := func(*meta.DB) error { return nil }
+			_, _, err = w.createAPIKey(ctx, w.DB, by, acme.ID, false, NewAPIKey{Role: policy.TenantUser})
+			wantKind(t, name+": an API key", err, fault.Unauthenticated)
+			_, err = w.addSSHKey(ctx, by, acme.ID, boss.ID, false, NewSSHKey{Name: "k", PublicKey: ed25519Line(t)}, func() error { return nil })
+			wantKind(t, name+": an SSH key", err, fault.Unauthenticated)
+			_, err = w.createUser(ctx, w.DB, by, acme.ID, false, NewUser{Email: "late@acme.example", Role: policy.TenantUser})
+			wantKind(t, name+": a user", err, fault.Unauthenticated)
+			wantKind(t, name+": a password", w.setPassword(ctx, by, acme.ID, boss.ID, "yet another password", false, good), fault.Unauthenticated)
+			if by == u.ID {
+				_, err = w.changeUser(ctx, by, acme.ID, by, "user.update", false, good, func(_ *meta.DB, u *User) error {
+					u.Role, u.State = policy.TenantAdmin, UserActive
+					return nil
+				})
+				wantKind(t, name+": itself", err, fault.Unauthenticated)
+			}
+		}
+	})
+}
+
 // Who can write the database, but has no keys, makes no system admin.
 func TestASetupLinkCannotBeWritten(t *testing.T) {
 	t.Parallel()

@@ -361,6 +361,11 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 		if err := change(tx, &u); err != nil {
 			return err
 		}
+		if u.Role != before.Role || u.State == UserActive && before.State != UserActive || u.password != before.password && by != u.ID {
+			if err := a.peer(ctx, tx, id, by, u.Role); err != nil {
+				return err
+			}
+		}
 		if err := a.saveUser(ctx, tx, by, &u); err != nil {
 			return err
 		}
@@ -370,11 +375,6 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 			}
 		}
 		changed = u.State != before.State || u.Role != before.Role
-		if u.Role != before.Role || u.State == UserActive && before.State != UserActive || u.password != before.password {
-			if err := a.peer(ctx, tx, id, by, u.Role); err != nil {
-				return err
-			}
-		}
 		if changed || u.password != before.password {
 			if ended, err = a.endSessions(ctx, tx, u); err != nil {
 				return err
