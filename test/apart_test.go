@@ -138,7 +138,7 @@ func (s *server) stale() map[string]credential {
 	ctx, t, admin := s.T.Context(), s.T, s.As(s.Token)
 	const password, next = "a long enough password", "another long password"
 	c, suspended, leaving := s.party(3), s.party(4), s.party(5)
-	soon := time.Now().Add(time.Second)
+	soon := time.Now().Add(3 * time.Second) // what follows takes most of that
 	key := func(p *client.Client, n client.NewAPIKey) client.APIKey { return must(p.CreateAPIKey(ctx, n))(t) }
 	expired := key(c.Client, client.NewAPIKey{Role: "tenant_admin", ExpiresAt: &soon})
 	expiredStaff := key(admin, client.NewAPIKey{Role: "system_admin", ExpiresAt: &soon})

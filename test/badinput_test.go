@@ -12,6 +12,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
+
 	"tributary/client"
 	"tributary/test/servertest"
 )
@@ -279,6 +281,17 @@ func TestTwoUploadsToOneName(t *testing.T) {
 	}
 	if len(want) != 0 {
 		t.Errorf("revisions %v are missing", want)
+	}
+	// The earlier one takes longer to judge: the later one stays what runs read.
+	kids := s.children()
+	slow := must(a.Send(t.Context(), date, many(1, 50_000)))(t)
+	pid := kids.caught()
+	quick := a.Accepted(t, date, servertest.Values(1, date, "x,y,3"))
+	s.signal(pid, unix.SIGCONT)
+	slow = must(a.WaitSubmission(t.Context(), slow.ID))(t)
+	quick = must(a.Submission(t.Context(), quick.ID))(t)
+	if slow.State != "superseded" || quick.State != "accepted" || slow.Revision >= quick.Revision {
+		t.Errorf("judged in the other order: got revision %d %s and %d %s, want superseded and accepted", slow.Revision, slow.State, quick.Revision, quick.State)
 	}
 	s.Stop()
 	s.Sound()

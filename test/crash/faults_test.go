@@ -223,12 +223,12 @@ func (w *world) tries(old client.APIKey) {
 	}
 }
 
-// wantReady asks /readyz, for 10 seconds at most, and /healthz.
+// wantReady asks /readyz until it says so, and /healthz.
 func (w *world) wantReady(want bool) {
 	w.t.Helper()
 	var status int
 	var words string
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(servertest.Patience); ; time.Sleep(20 * time.Millisecond) {
 		status, words = w.get("/readyz")
 		if want == (status == http.StatusOK) || time.Now().After(end) {
 			break

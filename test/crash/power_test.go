@@ -31,7 +31,7 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			random := chance(t)
-			rounds, budget := 5, 10*time.Second
+			rounds, budget := 5, 7*time.Second
 			if text := os.Getenv("TRIBUTARY_CRASH_ROUNDS"); text != "" {
 				rounds, budget = must(strconv.Atoi(text))(t), 24*time.Hour
 			}

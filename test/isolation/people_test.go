@@ -356,7 +356,7 @@ func createAPIKey(w *world, c *credential, _ string) shot {
 	only := ""
 	switch {
 	case w.chance(8):
-		expires = time.Now().Add(2 * time.Second).UTC().Truncate(time.Microsecond)
+		expires = time.Now().Add(3 * time.Second).UTC().Truncate(time.Microsecond)
 		body["expires_at"] = expires
 	case w.chance(8):
 		only = fmt.Sprintf("127.9.%d.%d", 1+w.random.IntN(200), 1+w.random.IntN(200))
