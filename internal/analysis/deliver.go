@@ -16,10 +16,12 @@ import (
 	"tributary/internal/vault"
 )
 
-// deliveries is how many results are sealed at a time. It is more than there are
-// processors, since each spends most of its time waiting for the disk to sync,
-// and the disk syncs many as fast as one.
-const deliveries = 16
+// Results are rendered a few at a time, which keeps the processors busy, and made
+// durable many at a time, since the disk syncs many as fast as one.
+const (
+	renderers = 4
+	syncs     = 128 // open files, of some 100 KB of buffers each
+)
 
 // delivery is what the results of a run have in common.
 type delivery struct {
@@ -42,22 +44,54 @@ func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) 
 	}
 	d.spec = x.layout(o, d.date, release)
 	results := make([]exchange.NewResult, len(x.participants))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(deliveries)
-	for p, id := range x.participants {
-		x.job.Progress(ctx, "sealing results", int64(p), int64(len(x.participants)))
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil { // another has failed
+	for from := 0; from < len(results); from += syncs {
+		x.job.Progress(ctx, "sealing results", int64(from), int64(len(results)))
+		if err := x.deliverSome(ctx, &d, o, from, results[from:min(from+syncs, len(results))]); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// deliverSome delivers to the participants from a number on.
+func (x *execution) deliverSome(ctx context.Context, d *delivery, o *outcome, from int, results []exchange.NewResult) error {
+	writers := make([]*vault.Writer, len(results))
+	defer func() {
+		for _, w := range writers {
+			if w != nil {
+				w.Abort() // nothing after Finish
+			}
+		}
+	}()
+	rendering, cancelled := errgroup.WithContext(ctx)
+	rendering.SetLimit(renderers)
+	for i := range results {
+		rendering.Go(func() (err error) {
+			if err := cancelled.Err(); err != nil { // another has failed
 				return err
 			}
-			var err error
-			if results[p], err = x.deliver(ctx, &d, o, p); err != nil {
-				return fmt.Errorf("result of %s: %w", id, err)
-			}
-			return nil
+			results[i], writers[i], err = x.render(ctx, d, o, from+i)
+			return x.forRecipient(from+i, err)
 		})
 	}
-	return results, group.Wait()
+	if err := rendering.Wait(); err != nil {
+		return err
+	}
+	var syncing errgroup.Group
+	for i, w := range writers {
+		syncing.Go(func() (err error) {
+			results[i].Object, err = w.Finish(ctx)
+			return x.forRecipient(from+i, err)
+		})
+	}
+	return syncing.Wait()
+}
+
+func (x *execution) forRecipient(p int, err error) error {
+	if err != nil {
+		return fmt.Errorf("result of %s: %w", x.participants[p], err)
+	}
+	return nil
 }
 
 // layout is how every recipient's result looks.
@@ -79,8 +113,9 @@ func (x *execution) layout(o *outcome, date time.Time, release string) render.Sp
 	return spec
 }
 
-// deliver renders one recipient's result and seals it into its output store.
-func (x *execution) deliver(ctx context.Context, d *delivery, o *outcome, p int) (exchange.NewResult, error) {
+// render makes one recipient's result and seals it into its output store. The
+// writer, if there is one, has to be finished or aborted.
+func (x *execution) render(ctx context.Context, d *delivery, o *outcome, p int) (exchange.NewResult, *vault.Writer, error) {
 	id, ok := d.ids[x.participants[p]]
 	if !ok {
 		id = string(x.participants[p])
@@ -89,7 +124,7 @@ func (x *execution) deliver(ctx context.Context, d *delivery, o *outcome, p int)
 	spec.ExternalID = id
 	t, err := render.New(spec, o.rows[p])
 	if err != nil {
-		return exchange.NewResult{}, err
+		return exchange.NewResult{}, nil, err
 	}
 	names := render.Names{Analysis: x.run.Analysis, Date: d.date, Participant: id, Dataset: x.def.Datasets[0]}
 	name, err := render.FileName(x.def.Output.FileName, names, render.CSV)
@@ -98,36 +133,27 @@ func (x *execution) deliver(ctx context.Context, d *delivery, o *outcome, p int)
 		name, err = render.FileName(x.def.Output.FileName, names, render.CSV)
 	}
 	if err != nil {
-		return exchange.NewResult{}, err
+		return exchange.NewResult{}, nil, err
 	}
 	n := exchange.NewResult{Release: d.release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
 		Rows: int64(len(t.Rows)), Suppressed: o.suppressed[p], Marked: t.Marked}
-	n.Object, n.CSVSize, err = x.seal(ctx, d, p, t)
-	return n, err
-}
-
-// seal writes both forms of a result into one object.
-func (x *execution) seal(ctx context.Context, d *delivery, p int, t *render.Table) (vault.Object, int64, error) {
 	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, vault.Result)
 	if err != nil {
-		return vault.Object{}, 0, err
+		return n, nil, err
 	}
 	if err := render.WriteCSV(w, t); err != nil {
-		w.Abort()
-		return vault.Object{}, 0, err
+		return n, w, err
 	}
-	csvSize := w.Size()
+	n.CSVSize = w.Size()
 	parquet, ok := d.parquet.Get().(*render.ParquetWriter)
 	if !ok {
 		parquet = render.NewParquetWriter(t)
 	}
 	if err := parquet.Write(w, t); err != nil {
-		w.Abort()
-		return vault.Object{}, 0, err
+		return n, w, err
 	}
 	d.parquet.Put(parquet)
-	object, err := w.Finish(ctx)
-	return object, csvSize, err
+	return n, w, nil
 }
 
 func (x *execution) groupColumn(name string) query.Column {
