@@ -116,7 +116,7 @@ func TestNamesOfHostsMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	for i := range 20 {
-		r := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/healthz", nil))(t)
+		r := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/docs", nil))(t)
 		r.Host = fmt.Sprintf("series-%d.example", i)
 		_ = must(http.DefaultClient.Do(r))(t).Body.Close()
 	}
