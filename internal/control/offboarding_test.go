@@ -215,7 +215,7 @@ func TestAnOffboardingIsTakenBack(t *testing.T) {
 		if err != nil || got.State != control.Suspended {
 			t.Fatalf("got %q, %v, want suspended", got.State, err)
 		}
-		wantKind(t, "a scope from the grace", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Unauthenticated)
+		wantKind(t, "a scope from the grace", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Denied)
 		if _, err := w.UnscopedActivate(ctx, admin, "acme"); err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func TestSuspensionEndsScopesAtOnce(t *testing.T) {
 		if _, err := w.UnscopedSuspend(ctx, admin, "acme", "unpaid"); err != nil {
 			t.Fatal(err)
 		}
-		wantKind(t, "an open scope", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Unauthenticated)
+		wantKind(t, "an open scope", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Denied)
 		wantKind(t, "another tenant's scope", apart.Check(ctx, tenant.Read, tenant.VaultInput), "")
 		_, err = w.UnscopedSuspend(ctx, admin, "acme", "again")
 		wantKind(t, "suspend again", err, fault.Conflict)
@@ -95,7 +95,7 @@ func TestSuspensionEndsScopesAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.scope(t, acme.ID)
-		wantKind(t, "the scope from before", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Unauthenticated)
+		wantKind(t, "the scope from before, in the process that suspended", scope.Check(ctx, tenant.Read, tenant.VaultInput), fault.Denied)
 		got, err = n.UnscopedTenant(ctx, "acme")
 		if err != nil || got.State != control.Active || got.StateReason != "" {
 			t.Errorf("got %q for %q, %v, want active without a reason", got.State, got.StateReason, err)
