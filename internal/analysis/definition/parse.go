@@ -11,7 +11,7 @@ import (
 var (
 	slug     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
 	byteSize = regexp.MustCompile(`^([0-9]{1,9}) ?(MiB|GiB|TiB)$`)
-	fileName = regexp.MustCompile(`^(?:[A-Za-z0-9_-]|\{(?:analysis|date|participant|dataset)\})(?:[A-Za-z0-9._-]|\{(?:analysis|date|participant|dataset)\}){0,150}\.csv$`)
+	fileName = regexp.MustCompile(`^(?:[A-Za-z0-9_-]|\{(?:analysis|date|participant|dataset)\})(?:[A-Za-z0-9._-]|\{(?:analysis|date|participant|dataset)\})*\.csv$`)
 )
 
 // Parse reads a definition and fills in the defaults. Errors are fault.Invalid
@@ -211,8 +211,8 @@ func readOutput(f fields) Output {
 	} {
 		*text.into = g.filled(text.key, *text.into, text.most)
 	}
-	if o.FileName != "" && !fileName.MatchString(o.FileName) {
-		g.values["file_name"].problem("%q is not a pattern for a file name: letters, digits, . _ - and {analysis}, {date}, {participant}, {dataset}, at most 150 of them, not beginning with a dot, ending in .csv.", cut(o.FileName))
+	if o.FileName != "" && (len(o.FileName) > 150 || !fileName.MatchString(o.FileName)) {
+		g.values["file_name"].problem("%q is not a pattern for a file name: letters, digits, . _ - and {analysis}, {date}, {participant}, {dataset}, at most 150 characters, not beginning with a dot, ending in .csv.", cut(o.FileName))
 	} else if o.FileName != "" && !strings.Contains(o.FileName, "{date}") {
 		g.values["file_name"].problem("needs {date}, or the files of different dates would have the same name.")
 	}
