@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,9 +141,8 @@ func (v *volume) unmount() {
 	// mounts. As long as one has this one too, the file system as it was, shut down,
 	// would be mounted again.
 	for {
-		device, err := os.OpenFile(v.device, os.O_RDONLY|os.O_EXCL, 0)
+		err := free(v.device)
 		if err == nil {
-			device.Close()
 			return
 		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
@@ -150,6 +150,18 @@ func (v *volume) unmount() {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// free reports whether nobody has a device for itself. It does not look while a
+// process is being started, which would have what is open here for a moment longer.
+func free(device string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	f, err := os.OpenFile(device, os.O_RDONLY|os.O_EXCL, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // fill leaves no free block, and returns the file to remove for room.
