@@ -18,7 +18,8 @@ type fileLock struct{ file *os.File }
 
 const (
 	lockPoll = 100 * time.Millisecond
-	// A child that a killed server was just starting has its lock for a moment.
+	// A killed server's lock is held for a moment: of a file by a child that it was
+	// just starting, in PostgreSQL until its connection is seen to be gone.
 	lockGrace = 2 * time.Second
 )
 

@@ -300,15 +300,15 @@ func (db *postgresDB) hold(ctx context.Context, c Config, schema string) error {
 	defer tick.Stop()
 	// Asked again and again, and not waited for in the server: a statement that
 	// waits has a snapshot, which would keep deleted rows from being removed.
-	for waited := false; ; waited = true {
+	for polls := 0; ; polls++ {
 		var got bool
 		if err := db.holder.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, key).Scan(&got); err != nil || got {
 			return err
 		}
-		if !c.Wait {
+		if !c.Wait && polls >= int(lockGrace/lockPoll) {
 			return errSecond(fmt.Sprintf("in schema %q", schema))
 		}
-		if !waited {
+		if c.Wait && polls == 0 {
 			c.Log.InfoContext(ctx, "waiting until the other server ends", "schema", schema)
 		}
 		select {
