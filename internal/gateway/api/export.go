@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tributary/client"
 	"tributary/internal/audit"
 	"tributary/internal/exchange"
 	"tributary/internal/meta"
@@ -25,9 +27,10 @@ type exporter struct {
 	tar   *tar.Writer
 }
 
-// export sends everything of a tenant as one tar archive: its profile, every
-// submission with its verdict and receipts, every result in both forms, and its
-// audit chain. It is written as it is read, so its size does not matter. An
+// export sends everything of a tenant as one tar archive: its profile, people and
+// keys (no secrets; there are only digests of them), what it accepted and declined,
+// every submission with its verdict and receipts, every result in both forms, and
+// its audit chain. It is written as it is read, so its size does not matter. An
 // archive that is cut short has no end, and tar says so.
 func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
 	scope, err := c.transfer(ctx)
@@ -51,7 +54,8 @@ func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.Stream
 			err = s.Control.Exported(ctx, scope)
 		}
 		if err != nil {
-			s.logFault(req.Context(), fmt.Errorf("export: %w", err))
+			s.logFault(req.Context(), err)
+			s.Log.WarnContext(ctx, "export cut short", "request", noteOf(ctx).id, "tenant.id", string(scope.Tenant()), "error", err)
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil
@@ -65,12 +69,78 @@ func (x *exporter) all(slug string) error {
 	if err := x.document("tenant.json", tenantWord(profile)); err != nil {
 		return err
 	}
-	for _, part := range []func() error{x.submissions, x.results, x.trail} {
+	for _, part := range []func() error{x.people, x.keys, x.decisions, x.submissions, x.results, x.trail} {
 		if err := part(); err != nil {
 			return fmt.Errorf("%s: %w", slug, err)
 		}
 	}
 	return nil
+}
+
+// people writes the tenant's users, each with its SSH keys.
+func (x *exporter) people() error {
+	users, sshKeys := []client.User{}, []client.SSHKey{}
+	err := pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Accounts.Users(x.ctx, x.scope, p)
+		if err != nil {
+			return "", err
+		}
+		for _, u := range found {
+			users = append(users, userWord(u))
+			theirs, err := x.Accounts.SSHKeys(x.ctx, x.scope, u.ID)
+			if err != nil {
+				return "", err
+			}
+			for _, k := range theirs {
+				sshKeys = append(sshKeys, sshKeyWord(k))
+			}
+		}
+		return next, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := x.document("people/users.json", users); err != nil {
+		return err
+	}
+	return x.document("people/ssh-keys.json", sshKeys)
+}
+
+func (x *exporter) keys() error {
+	keys := []client.APIKey{}
+	err := pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Accounts.APIKeys(x.ctx, x.scope, p)
+		for _, k := range found {
+			keys = append(keys, apiKeyWord(k))
+		}
+		return next, err
+	})
+	if err != nil {
+		return err
+	}
+	return x.document("people/api-keys.json", keys)
+}
+
+func (x *exporter) decisions() error {
+	found, err := x.Analyses.Decisions(x.ctx, x.scope)
+	if err != nil {
+		return err
+	}
+	words := make([]decided, len(found))
+	for i, d := range found {
+		words[i] = decided{d.Analysis, d.Version, string(d.Decision), d.DecidedAt, d.DecidedBy}
+	}
+	return x.document("acceptances.json", words)
+}
+
+// decided is a decision as an export has it: without whether it covers the
+// analysis as it is now, which changes.
+type decided struct {
+	Analysis  string    `json:"analysis"`
+	Version   int64     `json:"version"`
+	Decision  string    `json:"decision"`
+	DecidedAt time.Time `json:"decided_at"`
+	DecidedBy string    `json:"decided_by"`
 }
 
 func (x *exporter) submissions() error {
