@@ -294,13 +294,25 @@ func Start(ctx context.Context, c Config) (*App, error) {
 
 func openSandbox(ctx context.Context, c Config) (*sandbox.Box, error) {
 	best, err := sandbox.Probe(ctx)
-	if err != nil && (c.Sandbox == sandbox.Strict || best == "") {
-		return nil, fault.Wrap(fault.Invalid, err, "The sandbox does not work on this host: %s With --sandbox reduced the server runs without namespaces, if the host has the rest.", fault.Message(err))
+	if err := unfit(c.Sandbox, best, err); err != nil {
+		return nil, err
 	}
 	if c.Sandbox == sandbox.Reduced {
 		c.Log.WarnContext(ctx, "sandbox without namespaces, as asked for", "level", string(c.Sandbox))
 	}
 	return sandbox.New(sandbox.Config{Level: c.Sandbox, Clock: c.Clock})
+}
+
+// unfit says why a server that wants a level does not start where best is the best
+// that works. The probe's words say what is missing, and its causes only say it again.
+func unfit(wanted, best sandbox.Level, err error) error {
+	switch {
+	case err == nil, best != "" && wanted != sandbox.Strict:
+		return nil
+	case best == "":
+		return fault.New(fault.Invalid, "%s The server does not start without.", fault.Message(err))
+	}
+	return fault.New(fault.Invalid, "%s With --sandbox %s the server runs without namespaces.", fault.Message(err), best)
 }
 
 // join makes the parts that work on the stores, and carries on.
