@@ -152,7 +152,11 @@ func (w *world) do(op *operation, c *credential, id string, q shot) *answer {
 	case op.names != none && !w.visible(op, c, x, id):
 		w.status(op, c, id, a, http.StatusNotFound)
 	default:
-		w.status(op, c, id, a, q.want...)
+		want := q.want
+		if t := w.named(id); t != nil && t.fading || x != nil && x.tenant != nil && x.tenant.fading {
+			want = append(slices.Clone(want), absent) // erased by now, on a busy machine or in a long walk
+		}
+		w.status(op, c, id, a, want...)
 	}
 	if a.status >= 500 {
 		w.fail("%s as %s: got %d %s", op.id, w.who(c), a.status, a.body)
