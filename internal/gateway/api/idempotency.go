@@ -25,7 +25,8 @@ import (
 // maxKey is how long an Idempotency-Key may be.
 const maxKey = 200
 
-// answer is what an idempotency key remembers, sealed in the database.
+// answer is what an idempotency key remembers, sealed in the database: with the
+// tenant's pool key, or the server's own for the provider's people.
 type answer struct {
 	Status      int    `json:"status"`
 	ContentType string `json:"content_type"`
@@ -106,11 +107,14 @@ func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum 
 		case sealed == nil:
 			return fault.New(fault.Conflict, "This request was done before, and its answer had a secret in it, which is shown once only.")
 		}
-		plain := sealed
+		var plain []byte
 		if p.Tenant != "" {
-			if plain, err = s.Keys.Decrypt(ctx, p.Tenant, keys.Pool, sealed, keyContext(actor, key)); err != nil {
-				return fmt.Errorf("open remembered answer: %w", err)
-			}
+			plain, err = s.Keys.Decrypt(ctx, p.Tenant, keys.Pool, sealed, keyContext(actor, key))
+		} else {
+			plain, err = s.Keys.DecryptOwn(sealed, keyContext(actor, key))
+		}
+		if err != nil {
+			return fmt.Errorf("open remembered answer: %w", err)
 		}
 		found = true
 		return json.Unmarshal(plain, &a)
@@ -142,8 +146,12 @@ func (s *server) settle(ctx context.Context, r route, p policy.Principal, key st
 		if !r.secret || tee.status >= 400 {
 			var raw []byte
 			raw, err = json.Marshal(answer{tee.status, tee.Header().Get("Content-Type"), tee.body.Bytes()})
-			if sealed = raw; err == nil && p.Tenant != "" {
+			switch {
+			case err != nil:
+			case p.Tenant != "":
 				sealed, err = s.Keys.Encrypt(ctx, p.Tenant, keys.Pool, raw, keyContext(actor, key))
+			default:
+				sealed, err = s.Keys.EncryptOwn(raw, keyContext(actor, key))
 			}
 		}
 		if err == nil {

@@ -1,0 +1,41 @@
+package keys_test
+
+import (
+	"bytes"
+	"testing"
+
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+)
+
+func TestOwnValuesAreBound(t *testing.T) {
+	t.Parallel()
+	ring, _ := newRing(t, nil)
+	other, _ := newRing(t, func(c *keys.Config) { c.Secrets.MAC[0] ^= 1 })
+	data, ad := []byte("what the provider's people were answered"), []byte("answer 1")
+	sealed, err := ring.EncryptOwn(data, ad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ring.EncryptOwn(data, ad)
+	if err != nil || bytes.Equal(sealed, again) || bytes.Contains(sealed, data[:8]) {
+		t.Errorf("sealed: got %x and %x, %v, want two that differ and say nothing", sealed, again, err)
+	}
+	if got, err := ring.DecryptOwn(sealed, ad); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("opened: got %q, %v, want %q", got, err, data)
+	}
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 1
+		_, err := ring.DecryptOwn(changed, ad)
+		wantKind(t, "a changed byte", err, fault.Damaged)
+	}
+	for i := range sealed {
+		_, err := ring.DecryptOwn(sealed[:i], ad)
+		wantKind(t, "a cut value", err, fault.Damaged)
+	}
+	_, err = ring.DecryptOwn(sealed, []byte("answer 2"))
+	wantKind(t, "another place", err, fault.Damaged)
+	_, err = other.DecryptOwn(sealed, ad)
+	wantKind(t, "another server", err, fault.Damaged)
+}
