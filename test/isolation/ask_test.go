@@ -274,6 +274,7 @@ func (w *world) search(op *operation, c *credential, id string, a *answer) {
 		switch {
 		case !known: // other text that begins like one
 		case a.status >= 400 && strings.Contains(id, found): // it repeats the id that it was asked for
+		case a.status == absent && c != nil && c.tenant == nil && of.fading && w.class[found] == 's': // the provider asked for an erased one's by its slug
 		case c != nil && c.tenant != nil && c.tenant.probed[found] && trails[op.id]: // its own log says what it asked for
 		case c != nil && c.tenant != nil && c.tenant.typed[found]: // it wrote it into a file of its own
 		case c == nil || !w.maySee(op, c, of, found):
