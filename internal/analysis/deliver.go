@@ -47,10 +47,21 @@ func (x *execution) deliverAll(ctx context.Context, o *outcome, release string) 
 	for from := 0; from < len(results); from += syncs {
 		x.job.Progress(ctx, "sealing results", int64(from), int64(len(results)))
 		if err := x.deliverSome(ctx, &d, o, from, results[from:min(from+syncs, len(results))]); err != nil {
+			x.discard(ctx, results)
 			return nil, err
 		}
 	}
 	return results, nil
+}
+
+// discard removes results that were sealed and will not be delivered: a run that
+// finds no room tries again, and must not take what is left.
+func (x *execution) discard(ctx context.Context, results []exchange.NewResult) {
+	for _, r := range results {
+		if r.Object.ID != "" {
+			x.Vault.Discard(context.WithoutCancel(ctx), r.Object)
+		}
+	}
 }
 
 // deliverSome delivers to the participants from a number on.
@@ -79,8 +90,11 @@ func (x *execution) deliverSome(ctx context.Context, d *delivery, o *outcome, fr
 	}
 	var syncing errgroup.Group
 	for i, w := range writers {
-		syncing.Go(func() (err error) {
-			results[i].Object, err = w.Finish(ctx)
+		syncing.Go(func() error {
+			object, err := w.Finish(ctx)
+			if err == nil {
+				results[i].Object = object
+			}
 			return x.forRecipient(from+i, err)
 		})
 	}

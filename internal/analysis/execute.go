@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -105,10 +107,8 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 			return fmt.Errorf("start run: %w", err)
 		}
 		if taken != nil {
-			var err error
-			x.inputs, err = x.Analyses.inputs(ctx, tx, x.run.ID)
 			enough = true
-			return err
+			return x.resume(ctx, tx)
 		}
 		var err error
 		if x.inputs, err = x.eligible(ctx, tx); err != nil {
@@ -147,6 +147,39 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// resume takes over the snapshot of an attempt before this one. It must be what was
+// fixed, and everybody in it must still take part: an attempt may wait for a long
+// time for a disk with room.
+func (x *execution) resume(ctx context.Context, tx *meta.DB) error {
+	var err error
+	if x.inputs, err = x.Analyses.inputs(ctx, tx, x.run.ID); err != nil {
+		return err
+	}
+	x.number()
+	if !bytes.Equal(x.hash(), x.run.Snapshot) {
+		return fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that was taken.", x.run.ID)
+	}
+	byTenant, _, err := x.decisions(ctx, tx, x.run.Analysis)
+	if err != nil {
+		return err
+	}
+	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, x.participants)
+	if err != nil {
+		return err
+	}
+	w := x.weigher(x.analysis)
+	for p, id := range x.participants {
+		s, err := w.standing(ctx, tx, byTenant[id])
+		if err != nil {
+			return err
+		}
+		if t := tenants[id]; !s.Covers() || t.State != control.Active || t.Organisation != x.owners[p] {
+			return fault.New(fault.Conflict, "Tenant %s takes no part any more, or under another organisation. Start a new run.", id)
+		}
+	}
+	return nil
+}
+
 // eligible lists what may be in the snapshot, in order of tenant and dataset, and
 // writes into the run's log what may not and why.
 func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, error) {
@@ -162,10 +195,8 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 		}
 		accepted = append(accepted, inputs...)
 	}
-	newest := map[string]int64{} // version of each dataset's contract
 	var ids []tenant.ID
 	for _, in := range accepted {
-		newest[in.Dataset] = max(newest[in.Dataset], in.Version)
 		ids = append(ids, in.Tenant)
 	}
 	slices.Sort(ids)
@@ -185,19 +216,11 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 			others++
 			continue
 		}
-		same, err := x.sameColumns(ctx, tx, in.Dataset, in.Version, newest[in.Dataset])
-		if err != nil {
-			return nil, err
-		}
-		if !same {
-			if err := x.note(ctx, tx, x.run.ID, "warning", "submission %s of tenant %s is left out: it was accepted under version %d of the contract of %q, whose columns differ from those of version %d where the analysis uses them. Have it sent again.",
-				in.Submission, in.Tenant, in.Version, in.Dataset, newest[in.Dataset]); err != nil {
-				return nil, err
-			}
-			continue
-		}
 		list = append(list, RunInput{Tenant: in.Tenant, Organisation: t.Organisation, Dataset: in.Dataset, Submission: in.Submission,
 			Contract: in.Version, Object: in.Object, Commitment: in.Commitment})
+	}
+	if list, err = x.agreeing(ctx, tx, list); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(list, func(a, b RunInput) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Dataset, b.Dataset))
@@ -212,29 +235,48 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 		x.run.Date, participants, others)
 }
 
-// sameColumns reports whether two versions of a contract agree in the columns
-// that the analysis uses.
-func (x *execution) sameColumns(ctx context.Context, tx *meta.DB, dataset string, version, newest int64) (bool, error) {
-	if version == newest {
-		return true, nil
+// agreeing leaves out what was accepted under a version of its contract that has
+// not the columns which the analysis uses, as the newest version that has them.
+func (x *execution) agreeing(ctx context.Context, tx *meta.DB, list []RunInput) ([]RunInput, error) {
+	type version struct {
+		dataset string
+		number  int64
 	}
-	old, err := x.Exchange.DatasetIn(ctx, tx, dataset, version)
-	if err != nil {
-		return false, err
+	used := map[version][]query.Column{} // nil: a column is missing
+	newest := map[string]int64{}         // of those that have all
+	for _, i := range list {
+		v := version{i.Dataset, i.Contract}
+		if _, known := used[v]; known {
+			continue
+		}
+		d, err := x.Exchange.DatasetIn(ctx, tx, v.dataset, v.number)
+		if err != nil {
+			return nil, err
+		}
+		columns, err := x.columns(d)
+		switch {
+		case fault.Is(err, fault.Conflict):
+			used[v] = nil
+			continue
+		case err != nil:
+			return nil, err
+		}
+		used[v] = append([]query.Column{}, columns...) // a count of rows uses none
+		newest[v.dataset] = max(newest[v.dataset], v.number)
 	}
-	current, err := x.Exchange.DatasetIn(ctx, tx, dataset, newest)
-	if err != nil {
-		return false, err
+	kept := list[:0]
+	for _, i := range list {
+		columns := used[version{i.Dataset, i.Contract}]
+		if columns != nil && slices.Equal(columns, used[version{i.Dataset, newest[i.Dataset]}]) {
+			kept = append(kept, i)
+			continue
+		}
+		if err := x.note(ctx, tx, x.run.ID, "warning", "submission %s of tenant %s is left out: it was accepted under version %d of the contract of %q, which has not the columns that the analysis uses as the others have them. Have it sent again.",
+			i.Submission, i.Tenant, i.Contract, i.Dataset); err != nil {
+			return nil, err
+		}
 	}
-	used, err := x.columns(current)
-	if err != nil {
-		return false, err
-	}
-	before, err := x.columns(old)
-	if fault.Is(err, fault.Conflict) { // a column is not there
-		return false, nil
-	}
-	return slices.Equal(used, before), err
+	return kept, nil
 }
 
 // number gives participants their indices: the order in which values are
@@ -268,6 +310,8 @@ func (x *execution) hash() []byte {
 		put([]byte(i.Organisation))
 		put([]byte(i.Dataset))
 		put([]byte(i.Submission))
+		put(strconv.AppendInt(nil, i.Contract, 10))
+		put([]byte(i.Object))
 		put(i.Commitment)
 	}
 	return h.Sum(nil)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"tributary/internal/fault"
+	"tributary/internal/keys"
 	"tributary/internal/tenant"
 )
 
@@ -36,7 +37,7 @@ func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission 
 		return nil, err
 	}
 	rows, err := a.DB.For(scope.Tenant()).Query(ctx, `
-		SELECT l.run, l.id, l.analysis, l.version, l.date, l.organisations, l.verified, l.manifest, l.signature FROM run_inputs i JOIN releases l ON l.run = i.run
+		SELECT l.manifest, l.signature FROM run_inputs i JOIN releases l ON l.run = i.run
 		WHERE i.submission = $1 AND i.tenant = $2 ORDER BY l.created_at, l.id`, submission, string(scope.Tenant()))
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", submission, err)
@@ -46,12 +47,14 @@ func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission 
 	for rows.Next() {
 		r := Receipt{Submission: submission, SHA256: s.SHA256, Salt: salt, Commitment: s.Commitment}
 		var manifest, signature []byte
-		if err := rows.Scan(&r.Run, &r.Release, &r.Analysis, &r.Version, &r.Date, &r.Organisations, &r.Verified, &manifest, &signature); err != nil {
+		if err := rows.Scan(&manifest, &signature); err != nil {
 			return nil, fmt.Errorf("list releases of %s: %w", submission, err)
 		}
-		if !a.Keys.Signed(manifest, signature) {
-			return nil, fault.New(fault.Damaged, "The manifest of run %q is not the one that was signed.", r.Run)
+		m, err := signedManifest(a.Keys, manifest, signature)
+		if err != nil {
+			return nil, err
 		}
+		r.Run, r.Release, r.Analysis, r.Version, r.Date, r.Organisations, r.Verified = m.Run, m.Release, m.Analysis, m.Version, m.Date, int64(m.Owners), m.Verified
 		sum := sha256.Sum256(manifest)
 		r.Manifest = sum[:]
 		r.Body, err = json.Marshal(map[string]any{"statement": "tributary receipt v1", "tenant": scope.Tenant(), "submission": submission,
@@ -63,4 +66,16 @@ func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission 
 		list = append(list, r)
 	}
 	return list, rows.Err()
+}
+
+// signedManifest decodes a stored manifest, which must be the one that was signed.
+func signedManifest(ring *keys.Ring, manifest, signature []byte) (Manifest, error) {
+	var m Manifest
+	if !ring.Signed(manifest, signature) {
+		return m, fault.New(fault.Damaged, "A stored manifest is not the one that was signed.")
+	}
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		return m, fmt.Errorf("decode manifest: %w", err)
+	}
+	return m, nil
 }

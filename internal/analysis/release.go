@@ -278,6 +278,7 @@ func (x *execution) release(ctx context.Context, t *table, totals query.Totals) 
 	}
 	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, m, results, body, totals) })
 	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
+		x.discard(ctx, results)
 		if done, err := x.alreadyReleased(ctx); done || err != nil {
 			return err
 		}

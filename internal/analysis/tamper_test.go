@@ -3,11 +3,13 @@ package analysis_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"tributary/internal/analysis"
+	"tributary/internal/blob"
 	"tributary/internal/fault"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/tenant"
@@ -88,6 +90,12 @@ func TestReceiptsAreForSignedManifestsOnly(t *testing.T) {
 		check(t, err)
 		if len(list) != 1 || list[0].Organisations != 2 || list[0].Verified != 0 {
 			t.Errorf("receipts: %+v", list)
+		}
+		b.tamper(t, `UPDATE releases SET organisations = 40, verified = 40`)
+		list, err = b.Receipts(t.Context(), b.scope(t, 0), s.ID)
+		check(t, err)
+		if list[0].Organisations != 2 || len(b.findings(t)) != 1 {
+			t.Errorf("receipt of %d organisations, findings %q", list[0].Organisations, b.findings(t))
 		}
 		b.tamper(t, `UPDATE releases SET manifest = $1`, []byte(`{"statement":"tributary run manifest v1"}`))
 		if _, err := b.Receipts(t.Context(), b.scope(t, 0), s.ID); !fault.Is(err, fault.Damaged) {
@@ -177,4 +185,127 @@ func TestASnapshotThatIsTakenTwice(t *testing.T) {
 	if attempts < 2 {
 		t.Errorf("the transaction was tried %d times", attempts)
 	}
+}
+
+// full is a store with room for one result only.
+type full struct {
+	blob.Store
+	on    atomic.Bool
+	tries atomic.Int64
+}
+
+func (f *full) Create(ctx context.Context, k blob.Key) (blob.Writer, error) {
+	w, err := f.Store.Create(ctx, k)
+	if err == nil && f.on.Load() && strings.Contains(string(k), "/output/") {
+		w = &fullWriter{w, f}
+	}
+	return w, err
+}
+
+type fullWriter struct {
+	blob.Writer
+	store *full
+}
+
+func (w *fullWriter) Commit(ctx context.Context) error {
+	if w.store.tries.Add(1)%2 == 0 {
+		w.Abort()
+		return fault.New(fault.StorageFull, "The disk is full.")
+	}
+	return w.Writer.Commit(ctx)
+}
+
+// waiting is a run whose snapshot was taken and whose results found no room.
+func (b *bench) waiting(t *testing.T) (*full, analysis.Run) {
+	t.Helper()
+	f := &full{Store: b.Vault.Blobs}
+	b.Vault.Blobs = f
+	f.on.Store(true)
+	b.golden(t)
+	b.decide(t, analysis.Accepted, 0, 1)
+	b.send(t, 0, rows(0, "a,b,1"))
+	b.send(t, 1, rows(1, "a,b,2"))
+	b.turn(t, b.idle(t))
+	r := b.start(t)
+	b.turn(t, func() bool {
+		s, err := b.jobs.UnscopedStatus(t.Context(), r.Job)
+		check(t, err)
+		return strings.HasPrefix(s.Stage, "waits: ")
+	})
+	return f, r
+}
+
+func (b *bench) goOn(t *testing.T) {
+	t.Helper()
+	b.tamper(t, `UPDATE jobs SET run_after = 0 WHERE state = 'queued'`)
+	b.turn(t, b.idle(t))
+}
+
+func TestARunThatFindsNoRoomTakesNone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		f, r := b.waiting(t)
+		for range 3 {
+			was := f.tries.Load()
+			b.tamper(t, `UPDATE jobs SET run_after = 0 WHERE state = 'queued'`)
+			b.turn(t, func() bool {
+				s, err := b.jobs.UnscopedStatus(t.Context(), r.Job)
+				check(t, err)
+				return f.tries.Load() >= was+2 && strings.HasPrefix(s.Stage, "waits: ")
+			})
+		}
+		if n, _ := b.outputs(t); n != 0 {
+			t.Errorf("%d results lie about", n)
+		}
+		f.on.Store(false)
+		b.goOn(t)
+		b.want(t, r.ID, analysis.RunSucceeded)
+	})
+}
+
+func TestASnapshotThatWaited(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(t *testing.T, b *bench){
+		"somebody declines": func(t *testing.T, b *bench) { b.decide(t, analysis.Declined, 1) },
+		"somebody is suspended": func(t *testing.T, b *bench) {
+			_, err := b.Control.UnscopedSuspend(t.Context(), "usr_admin", b.tenants[1].Slug, "unpaid")
+			check(t, err)
+		},
+		"its organisations are edited": func(t *testing.T, b *bench) {
+			b.tamper(t, `UPDATE run_inputs SET organisation = 'org_other' WHERE tenant = $1`, string(b.tenants[1].ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, b *bench) {
+				f, r := b.waiting(t)
+				do(t, b)
+				f.on.Store(false)
+				b.goOn(t)
+				b.want(t, r.ID, analysis.RunFailed)
+				if b.releases(t) != 0 {
+					t.Error("there is a release")
+				}
+			})
+		})
+	}
+}
+
+// Whoever takes no part does not decide which version of a contract counts.
+func TestStrangersFilesDecideNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.golden(t)
+		b.join(t, "Org 3")
+		b.decide(t, analysis.Accepted, 0, 1)
+		b.send(t, 0, rows(0, "a,b,1"))
+		b.send(t, 1, rows(1, "a,b,2"))
+		b.turn(t, b.idle(t))
+		_, _, err := b.exchange.UnscopedApplyDataset(t.Context(), "usr_admin", []byte(strings.Replace(read(t, "dataset.yaml"), "scale: 2", "scale: 3", 1)))
+		check(t, err)
+		b.send(t, 2, rows(2, "a,b,7"))
+		b.turn(t, b.idle(t))
+		if r := b.run(t, analysis.RunSucceeded); r.Participants != 2 {
+			t.Errorf("%d participants", r.Participants)
+		}
+	})
 }

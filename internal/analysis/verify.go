@@ -43,19 +43,24 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 	if err := decisions.Err(); err != nil {
 		return fmt.Errorf("list acceptances: %w", err)
 	}
-	releases, err := db.Query(ctx, `SELECT run, manifest, signature FROM releases ORDER BY created_at, id`)
+	releases, err := db.Query(ctx, `SELECT id, run, analysis, version, date, organisations, verified, manifest, signature FROM releases ORDER BY created_at, id`)
 	if err != nil {
 		return fmt.Errorf("list releases: %w", err)
 	}
 	defer releases.Close()
 	for releases.Next() {
-		var run string
+		var id, run, name, date string
+		var version, organisations, verified int64
 		var manifest, signature []byte
-		if err := releases.Scan(&run, &manifest, &signature); err != nil {
+		if err := releases.Scan(&id, &run, &name, &version, &date, &organisations, &verified, &manifest, &signature); err != nil {
 			return fmt.Errorf("list releases: %w", err)
 		}
-		if !ring.Signed(manifest, signature) {
-			report("releases", "", run, "the manifest is not the one that was signed")
+		m, err := signedManifest(ring, manifest, signature)
+		switch {
+		case err != nil:
+			report("releases", "", run, err.Error())
+		case m.Release != id || m.Run != run || m.Analysis != name || m.Version != version || m.Date != date || int64(m.Owners) != organisations || m.Verified != verified:
+			report("releases", "", run, "the row does not say what its manifest says")
 		}
 	}
 	return releases.Err()

@@ -246,7 +246,10 @@ func TestAFullDiskIsNotTheJobsFailure(t *testing.T) {
 			b.do1(t, true)
 			b.want(t, id, Queued, kind)
 			b.do1(t, false)
-			b.hands.advance(pause)
+			if s := b.status(t, id); s.Stage != "waits: Not now." {
+				t.Fatalf("stage: %q", s.Stage)
+			}
+			b.hands.advance(maxPutOff)
 		}
 		cause = nil
 		b.do1(t, true)

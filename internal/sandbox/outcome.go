@@ -46,7 +46,7 @@ func (r *run) verdict(reading error) error {
 			return r.overMemory("the program said: " + last.Detail)
 		}
 		return r.operator("the program failed: " + last.Detail)
-	case last.State == stateUnfit:
+	case last.State == stateUnfit && !r.said.ready: // afterwards it may have been taken over
 		return unfit(r.operator("the child could not be confined: "+last.Detail), last.Detail)
 	case r.signal() == syscall.SIGKILL && r.usedUp():
 		return fault.Wrap(fault.TooLarge, r.operator("killed by the kernel"),

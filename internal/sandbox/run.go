@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -189,7 +190,14 @@ func (r *run) fill(ctx context.Context, job Job) bool {
 		case <-ctx.Done():
 		}
 	}()
-	err := job.Fill(ctx)
+	err := func() (err error) {
+		defer func() { // it runs on a goroutine of our own, where a panic would end the server
+			if p := recover(); p != nil {
+				err = fmt.Errorf("fill inputs: panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return job.Fill(ctx)
+	}()
 	for _, m := range job.Inputs {
 		if err == nil && !m.fixed() {
 			err = errNotSealed

@@ -208,7 +208,7 @@ func TestAllOfItAsAnOrdinaryUser(t *testing.T) {
 			}
 			for line := range strings.Lines(string(text)) {
 				if strings.Contains(line, "--- SKIP") && !strings.Contains(line, "TestAllOfItAsAnOrdinaryUser") {
-					t.Errorf("%s", line)
+					t.Errorf("%s\n%s", line, text)
 				}
 			}
 		})

@@ -175,6 +175,14 @@ func (w *Writer) Finish(ctx context.Context) (Object, error) {
 // Abort drops what was written.
 func (w *Writer) Abort() { w.blob.Abort() }
 
+// Discard removes the bytes of a finished object that will never be inserted. What
+// it cannot remove a round does, later.
+func (v *Vault) Discard(ctx context.Context, o Object) {
+	if err := v.Blobs.Delete(ctx, o.key); err != nil {
+		v.Log.WarnContext(ctx, "bytes of an object that came to nothing stay for now", "object", o.ID, "error", err)
+	}
+}
+
 func digestContext(id string) []byte { return []byte("vault digest " + id) }
 
 func commitment(salt, sum []byte) []byte {
