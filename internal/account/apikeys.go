@@ -21,7 +21,7 @@ import (
 )
 
 // APIKey is a credential for programs. An admin makes it with a role; it ends
-// when it is revoked or expires.
+// when it is revoked or expires, or with the key that it was made with.
 type APIKey struct {
 	ID           string
 	Tenant       tenant.ID
@@ -246,43 +246,52 @@ func (a *Accounts) listAPIKeys(ctx context.Context, db *meta.DB, id tenant.ID, p
 	return list, next, nil
 }
 
-// RevokeAPIKey ends a key of the scope's tenant at once.
+// RevokeAPIKey ends a key of the scope's tenant at once, with the API and SSH keys
+// that were made with it. The people whom it made stay.
 func (a *Accounts) RevokeAPIKey(ctx context.Context, scope tenant.Scope, id string) error {
 	return a.revokeAPIKey(ctx, scope.Actor(), id, scope.Tenant(), func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
 }
 
-// UnscopedRevokeAPIKey ends any key at once: taking power away is always allowed.
+// UnscopedRevokeAPIKey ends any key at once, and what was made with it: taking power
+// away is always allowed.
 func (a *Accounts) UnscopedRevokeAPIKey(ctx context.Context, by, id string) error {
 	return a.revokeAPIKey(ctx, by, id, "", func() error { return nil })
 }
 
 func (a *Accounts) revokeAPIKey(ctx context.Context, by, id string, only tenant.ID, check func() error) error {
-	return a.revoke(ctx, by, "apikey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, error) {
+	return a.revoke(ctx, by, "apikey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, []string, error) {
 		k, err := a.scanAPIKey(tx.Unscoped().QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND ($2 = '' OR tenant = $2)`, id, string(only)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
-			return "", fault.New(fault.NotFound, "There is no API key %q.", id)
+			return "", nil, fault.New(fault.NotFound, "There is no API key %q.", id)
 		}
 		if err != nil {
-			return "", fmt.Errorf("find API key: %w", err)
+			return "", nil, fmt.Errorf("find API key: %w", err)
 		}
 		if err := check(); err != nil {
-			return "", err
+			return "", nil, err
 		}
-		return k.Tenant, a.endAPIKey(ctx, tx, by, &k)
+		if err := a.endAPIKey(ctx, tx, by, &k); err != nil {
+			return "", nil, err
+		}
+		made, err := a.endKeysMadeBy(ctx, tx, by, k.ID, k.Tenant, only == "")
+		return k.Tenant, made, err
 	})
 }
 
-// revoke ends a key at once: end finds it, ends it and says whose it was.
-func (a *Accounts) revoke(ctx context.Context, by, verb, id string, provider bool, end func(tx *meta.DB) (tenant.ID, error)) error {
+// revoke ends a key at once: end finds it, ends it, and says whose it was and which
+// others ended with it.
+func (a *Accounts) revoke(ctx context.Context, by, verb, id string, provider bool, end func(tx *meta.DB) (tenant.ID, []string, error)) error {
+	var made []string
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-		owner, err := end(tx)
-		if err != nil {
+		var owner tenant.ID
+		var err error
+		if owner, made, err = end(tx); err != nil {
 			return err
 		}
 		return a.record(ctx, tx, owner, provider, audit.Entry{Actor: by, Verb: verb, Subject: id, Outcome: "ok"})
 	})
 	if err == nil {
-		a.revoked([]string{id})
+		a.revoked(append(made, id))
 	}
 	return err
 }
@@ -298,13 +307,18 @@ func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *API
 	return nil
 }
 
-// endKeysMadeBy ends the API keys that a user made, and those that were made with
-// them, with keys that have ended already too. The provider's people may have made
-// some for tenants.
-func (a *Accounts) endKeysMadeBy(ctx context.Context, tx *meta.DB, by string, u User) ([]string, error) {
+// endKeysMadeBy ends the API keys that a user or key made, and the API and SSH keys
+// that were made with them, with keys that have ended already too. SSH keys that a
+// user added itself stay: they are other people's. The provider's people and keys
+// may have made some for tenants.
+func (a *Accounts) endKeysMadeBy(ctx context.Context, tx *meta.DB, by, maker string, id tenant.ID, provider bool) ([]string, error) {
 	var ended []string
-	for makers := []string{u.ID}; len(makers) > 0; makers = makers[1:] {
-		keys, err := collect(ctx, tx.Unscoped(), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE created_by = $1 AND ($2 = '' OR tenant = $2)`, makers[0], string(u.Tenant))
+	end := func(owner tenant.ID, verb, key string) error {
+		ended = append(ended, key)
+		return a.record(ctx, tx, owner, provider, audit.Entry{Actor: by, Verb: verb, Subject: key, Outcome: "ok"})
+	}
+	for makers := []string{maker}; len(makers) > 0; makers = makers[1:] {
+		keys, err := collect(ctx, tx.Unscoped(), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE created_by = $1 AND ($2 = '' OR tenant = $2)`, makers[0], string(id))
 		if err != nil {
 			return nil, fmt.Errorf("list API keys made by %s: %w", makers[0], err)
 		}
@@ -316,10 +330,24 @@ func (a *Accounts) endKeysMadeBy(ctx context.Context, tx *meta.DB, by string, u 
 			if err := a.endAPIKey(ctx, tx, by, &k); err != nil {
 				return nil, err
 			}
-			if err := a.record(ctx, tx, k.Tenant, u.Tenant == "", audit.Entry{Actor: by, Verb: "apikey.revoke", Subject: k.ID, Outcome: "ok"}); err != nil {
+			if err := end(k.Tenant, "apikey.revoke", k.ID); err != nil {
 				return nil, err
 			}
-			ended = append(ended, k.ID)
+		}
+		if !clock.ValidID("key", makers[0]) {
+			continue
+		}
+		ssh, err := collect(ctx, tx.Unscoped(), a.scanSSHKey, sshKeyQuery+`WHERE k.created_by = $1 AND ($2 = '' OR k.tenant = $2) AND k.revoked_at IS NULL`, makers[0], string(id))
+		if err != nil {
+			return nil, fmt.Errorf("list SSH keys made by %s: %w", makers[0], err)
+		}
+		for _, k := range ssh {
+			if err := a.endSSHKey(ctx, tx, by, &k); err != nil {
+				return nil, err
+			}
+			if err := end(k.Tenant, "sshkey.revoke", k.ID); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return ended, nil

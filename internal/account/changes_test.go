@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -183,105 +182,6 @@ func TestACredentialIsGoodWhenItsUseCannotBeNoted(t *testing.T) {
 		}
 		if p := w.authenticate(t, token); p.User != u.ID {
 			t.Errorf("the session: got %+v, want %s", p, u.ID)
-		}
-	})
-}
-
-// A person who goes takes the API keys along that it made, and those made with them.
-func TestTheKeysThatAPersonMadeEndWithIt(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		off, lower := UserDisabled, policy.Auditor
-		w.member(t, "", "stays@example.com", policy.SystemAdmin)
-		kept, stays, err := w.UnscopedCreateAPIKey(ctx, staff, "", NewAPIKey{Role: policy.Auditor})
-		if err != nil {
-			t.Fatal(err)
-		}
-		acme := w.tenant(t, "acme")
-		for name, patch := range map[string]UserPatch{"disabled": {State: &off}, "demoted": {Role: &lower}} {
-			u := w.member(t, "", name+"@example.com", policy.SystemAdmin)
-			first, one, err := w.UnscopedCreateAPIKey(ctx, u.ID, "", NewAPIKey{Role: policy.SystemAdmin})
-			if err != nil {
-				t.Fatal(err)
-			}
-			second, _, err := w.UnscopedCreateAPIKey(ctx, first.ID, "", NewAPIKey{Role: policy.SystemAdmin})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, third, err := w.UnscopedCreateAPIKey(ctx, second.ID, "", NewAPIKey{Role: policy.SystemAdmin})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, tenants, err := w.UnscopedCreateAPIKey(ctx, second.ID, acme.ID, NewAPIKey{Role: policy.TenantAdmin})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.UnscopedRevokeAPIKey(ctx, staff, second.ID); err != nil { // what follows it ends all the same
-				t.Fatal(err)
-			}
-			live := w.authenticate(t, third)
-			if _, err := w.UnscopedUpdateUser(ctx, staff, u.ID, patch); err != nil {
-				t.Fatal(err)
-			}
-			w.refused(t, name+": its key", one)
-			w.refused(t, name+": a key of its key's key", third)
-			w.refused(t, name+": its key's key for a tenant", tenants)
-			wantKind(t, name+": a live principal", w.Policy.Allow(ctx, live, policy.TenantRead, policy.Resource{Type: "tenant"}), fault.Unauthenticated)
-		}
-		if p := w.authenticate(t, stays); p.Credential != kept.ID {
-			t.Errorf("another's key: got %q, want %q", p.Credential, kept.ID)
-		}
-	})
-}
-
-// What a key makes is no wider than the key.
-func TestAKeyMakesNothingWider(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		_, boss, owner := w.owned(t, "acme")
-		soon, later, sooner := w.hands.Now().Add(time.Hour), w.hands.Now().Add(2*time.Hour), w.hands.Now().Add(time.Minute)
-		office, desk, world := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("192.0.2.0/23")
-		_, secret, err := w.CreateAPIKey(ctx, owner, NewAPIKey{Role: policy.TenantAdmin, ExpiresAt: &soon, IPAllow: []netip.Prefix{office}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		bound := w.scope(t, secret)
-		for what, c := range map[string]struct {
-			expires *time.Time
-			allow   []netip.Prefix
-			want    time.Time
-			from    string
-		}{
-			"no bounds":     {nil, nil, soon, "192.0.2.0/24"},
-			"a longer life": {&later, nil, soon, "192.0.2.0/24"},
-			"narrower":      {&sooner, []netip.Prefix{desk}, sooner, "192.0.2.7/32"},
-		} {
-			k, _, err := w.CreateAPIKey(ctx, bound, NewAPIKey{Role: policy.TenantUser, ExpiresAt: c.expires, IPAllow: c.allow})
-			if err != nil || k.ExpiresAt == nil || !k.ExpiresAt.Equal(c.want) || len(k.IPAllow) != 1 || k.IPAllow[0].String() != c.from {
-				t.Errorf("an API key, %s: got %v from %v, %v, want %v from %s", what, k.ExpiresAt, k.IPAllow, err, c.want, c.from)
-			}
-			s, err := w.AddSSHKey(ctx, bound, boss.ID, NewSSHKey{Name: "k", PublicKey: ed25519Line(t), ExpiresAt: c.expires, IPAllow: c.allow})
-			if err != nil || s.ExpiresAt == nil || !s.ExpiresAt.Equal(c.want) || len(s.IPAllow) != 1 || s.IPAllow[0].String() != c.from {
-				t.Errorf("an SSH key, %s: got %v from %v, %v, want %v from %s", what, s.ExpiresAt, s.IPAllow, err, c.want, c.from)
-			}
-		}
-		_, _, err = w.CreateAPIKey(ctx, bound, NewAPIKey{Role: policy.TenantUser, IPAllow: []netip.Prefix{world}})
-		wantKind(t, "a wider network", err, fault.Invalid)
-
-		_, err = w.CreateUser(ctx, bound, NewUser{Email: "peer@acme.example", Role: policy.TenantAdmin, Password: password})
-		wantKind(t, "a user with the key's role", err, fault.Denied)
-		wantKind(t, "the password of one", w.SetPassword(ctx, bound, boss.ID, password), fault.Denied)
-		u, err := w.CreateUser(ctx, bound, NewUser{Email: "u@acme.example", Role: policy.TenantUser, Password: password})
-		if err != nil {
-			t.Fatalf("a user below the key: %v", err)
-		}
-		admin := policy.TenantAdmin
-		_, err = w.UpdateUser(ctx, bound, u.ID, UserPatch{Role: &admin})
-		wantKind(t, "who then gets its role", err, fault.Denied)
-		if _, err := w.UpdateUser(ctx, owner, u.ID, UserPatch{Role: &admin}); err != nil {
-			t.Errorf("an admin who is signed in: %v", err)
 		}
 	})
 }

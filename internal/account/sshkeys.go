@@ -217,18 +217,18 @@ func (a *Accounts) UnscopedRevokeSSHKey(ctx context.Context, by, id string) erro
 }
 
 func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.ID, check func() error) error {
-	return a.revoke(ctx, by, "sshkey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, error) {
+	return a.revoke(ctx, by, "sshkey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, []string, error) {
 		k, err := a.scanSSHKey(tx.Unscoped().QueryRow(ctx, sshKeyQuery+`WHERE k.id = $1 AND ($2 = '' OR k.tenant = $2)`, id, string(only)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
-			return "", fault.New(fault.NotFound, "There is no SSH key %q.", id)
+			return "", nil, fault.New(fault.NotFound, "There is no SSH key %q.", id)
 		}
 		if err != nil {
-			return "", fmt.Errorf("find SSH key: %w", err)
+			return "", nil, fmt.Errorf("find SSH key: %w", err)
 		}
 		if err := check(); err != nil {
-			return "", err
+			return "", nil, err
 		}
-		return k.Tenant, a.endSSHKey(ctx, tx, by, &k)
+		return k.Tenant, nil, a.endSSHKey(ctx, tx, by, &k)
 	})
 }
 

@@ -388,7 +388,7 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 			ended = append(ended, keys...)
 		}
 		if u.State == UserDisabled && before.State != UserDisabled || before.Role.Admin() && !u.Role.Admin() {
-			keys, err := a.endKeysMadeBy(ctx, tx, by, u)
+			keys, err := a.endKeysMadeBy(ctx, tx, by, u.ID, u.Tenant, u.Tenant == "")
 			if err != nil {
 				return err
 			}
