@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -118,7 +119,7 @@ func (s *server) tryReady(ctx context.Context) error {
 // metrics are for who is on this machine, and for the provider's people who may
 // read the audit log.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
-	if ctx := r.Context(); !addressOf(ctx).IsLoopback() {
+	if ctx := r.Context(); !onThisMachine(r) {
 		err := s.limits.address(ctx, w, addressOf(ctx), false)
 		if err == nil {
 			err = s.authenticate(ctx, w, &call{server: s, request: r}, route{thing: "metrics", action: policy.AuditRead, audience: staff, audit: "metrics.read"})
@@ -129,4 +130,17 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.Metrics.ServeHTTP(w, r)
+}
+
+// onThisMachine reports whether a request comes from this machine itself: over
+// loopback, and not passed on by a proxy that runs here. What a proxy says of where
+// it comes from is its client's word as well, and opens nothing.
+func onThisMachine(r *http.Request) bool {
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "Via" {
+			return false
+		}
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
 }

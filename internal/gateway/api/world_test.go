@@ -312,30 +312,6 @@ func TestUnansweredKeysAreForgotten(t *testing.T) {
 	})
 }
 
-func TestMetricsFromAfarNeedACredential(t *testing.T) {
-	t.Parallel()
-	onBoth(t, func(t *testing.T, w *world) {
-		_, _, key := w.tenant(t, "acme")
-		_, auditor, err := w.Accounts.UnscopedCreateAPIKey(t.Context(), "usr_admin", "", account.NewAPIKey{Role: policy.Auditor})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range []struct {
-			what, address, token string
-			want                 int
-		}{
-			{"this machine", "127.0.0.1:1", "", http.StatusOK},
-			{"this machine, by IPv6", "[::1]:1", "", http.StatusOK},
-			{"afar", from, "", http.StatusUnauthorized},
-			{"a tenant", from, key, http.StatusForbidden},
-			{"an auditor", from, auditor, http.StatusOK},
-			{"an admin", from, w.admin, http.StatusOK},
-		} {
-			wantStatus(t, c.what, w.ask(http.MethodGet, "/metrics", c.address, c.token, "", ""), c.want)
-		}
-	})
-}
-
 func TestReadinessIsFoundOutOnceASecond(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, w *world) {
