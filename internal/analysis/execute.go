@@ -86,11 +86,11 @@ func (a *Analyses) do(ctx context.Context, j *job.Job) error {
 	if err := x.grant(ctx); err != nil {
 		return err
 	}
-	table, totals, err := x.compute(ctx)
+	answer, err := x.compute(ctx)
 	if err != nil {
 		return err
 	}
-	return x.release(ctx, table, totals)
+	return x.release(ctx, answer)
 }
 
 // snapshot fixes, once, which submissions the run reads: those accepted for its
@@ -359,17 +359,24 @@ func (x *execution) grant(context.Context) error {
 	return nil
 }
 
+// answer is what the child found and the gate decided of it.
+type answer struct {
+	*outcome
+	cells  int
+	totals query.Totals
+}
+
 // compute has the sandboxed child aggregate each participant's own rows, opens the
-// accepted forms into its memory files while it starts, and gathers what it
-// returns by cell.
-func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
+// accepted forms into its memory files while it starts, gathers what it returns by
+// cell, and puts that before the gate while the child ends.
+func (x *execution) compute(ctx context.Context) (a answer, err error) {
 	spec, err := x.spec(ctx)
 	if err != nil {
-		return nil, query.Totals{}, err
+		return a, err
 	}
 	args, err := json.Marshal(spec)
 	if err != nil {
-		return nil, query.Totals{}, err
+		return a, err
 	}
 	files := make([]*sandbox.Memory, 0, len(x.inputs))
 	defer func() {
@@ -380,12 +387,10 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 	for range x.inputs {
 		f, err := sandbox.NewMemory("input")
 		if err != nil {
-			return nil, query.Totals{}, err
+			return a, err
 		}
 		files = append(files, f)
 	}
-	t := newTable(spec, x.def.Limits.Cells)
-	var totals query.Totals
 	err = x.Sandbox.Run(ctx, sandbox.Job{
 		Program: query.ProgramName, Args: args, Inputs: files,
 		Fill: func(ctx context.Context) error {
@@ -395,14 +400,20 @@ func (x *execution) compute(ctx context.Context) (*table, query.Totals, error) {
 		},
 		Limits: sandbox.Limits{Memory: x.def.Limits.Memory + 1<<30, CPU: 2 * x.def.Limits.Wall, Wall: x.def.Limits.Wall, Output: 16 << 30, Threads: 2},
 	}, func(r io.Reader) error {
+		t := newTable(spec, x.def.Limits.Cells)
 		var err error
-		totals, err = query.Read(r, spec, t.add)
+		a.totals, err = query.ReadThen(r, spec, t.add, func() (err error) {
+			x.job.Progress(ctx, "judging", 0, 0)
+			a.cells = len(t.keys)
+			a.outcome, err = x.judge(t)
+			return err
+		})
 		return err
 	})
-	if err != nil {
-		return nil, totals, fmt.Errorf("aggregate: %w", err)
+	if err != nil { // also if the child ended badly after all
+		return a, fmt.Errorf("aggregate: %w", err)
 	}
-	return t, totals, nil
+	return a, nil
 }
 
 // openers is how many accepted forms are opened at a time: decrypting and copying

@@ -249,15 +249,11 @@ type ManifestResult struct {
 	Commitment string    `json:"commitment"` // to the bytes of the CSV followed by those of the Parquet file
 }
 
-// release judges, seals to each recipient what it may have, and records all of
-// it in one transaction: the release, its results and the run's end exist
-// together or not at all.
-func (x *execution) release(ctx context.Context, t *table, totals query.Totals) error {
-	x.job.Progress(ctx, "judging", 0, 0)
-	o, err := x.judge(t)
-	if err != nil {
-		return err
-	}
+// release seals to each recipient what it may have, and records all of it in one
+// transaction: the release, its results and the run's end exist together or not
+// at all.
+func (x *execution) release(ctx context.Context, a answer) error {
+	o := a.outcome
 	if o.released == 0 {
 		return x.job.Finish(ctx, func(tx *meta.DB) error {
 			return x.conclude(ctx, tx, x.run, RunWithheld, "The disclosure rules released no cell to anybody: "+words(o.reasons)+".")
@@ -268,7 +264,7 @@ func (x *execution) release(ctx context.Context, t *table, totals query.Totals) 
 	if err != nil {
 		return err
 	}
-	m, err := x.manifest(ctx, o, len(t.keys), release, results)
+	m, err := x.manifest(ctx, o, a.cells, release, results)
 	if err != nil {
 		return err
 	}
@@ -276,7 +272,7 @@ func (x *execution) release(ctx context.Context, t *table, totals query.Totals) 
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, m, results, body, totals) })
+	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, m, results, body, a.totals) })
 	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
 		x.discard(ctx, results)
 		if done, err := x.alreadyReleased(ctx); done || err != nil {

@@ -136,6 +136,12 @@ type reader struct {
 // was handed over counts only when Read returns nil. An error of each, or of r,
 // is in the chain of the returned one.
 func Read(r io.Reader, spec Spec, each func(Row) error) (Totals, error) {
+	return ReadThen(r, spec, each, func() error { return nil })
+}
+
+// ReadThen is Read, and calls then when the answer is there and nothing but the
+// end of r is awaited: work can begin, which counts only when ReadThen returns nil.
+func ReadThen(r io.Reader, spec Spec, each func(Row) error, then func() error) (Totals, error) {
 	if err := spec.Check(); err != nil {
 		return Totals{}, err
 	}
@@ -147,14 +153,14 @@ func Read(r io.Reader, spec Spec, each func(Row) error) (Totals, error) {
 		r: bufio.NewReaderSize(r, 64<<10), spec: spec, groups: groups, last: -1,
 		counts: make([]int64, spec.Participants), bits: make([]byte, (len(spec.Measures)+7)/8),
 	}
-	totals, err := d.read(each)
+	totals, err := d.read(each, then)
 	if err != nil {
 		return Totals{}, fmt.Errorf("read answer of the query, after %d rows: %w", d.rows, err)
 	}
 	return totals, nil
 }
 
-func (d *reader) read(each func(Row) error) (Totals, error) {
+func (d *reader) read(each func(Row) error, then func() error) (Totals, error) {
 	for {
 		frame, err := d.r.ReadByte()
 		var row Row
@@ -166,7 +172,7 @@ func (d *reader) read(each func(Row) error) (Totals, error) {
 			row, err = d.row()
 		case frame == frameEnd:
 			var totals Totals
-			if totals, err = d.end(); err == nil {
+			if totals, err = d.end(then); err == nil {
 				return totals, nil
 			}
 		default:
@@ -313,7 +319,7 @@ func countFits(fixed, count int64, scale int) bool {
 	return fixed >= 0 && fixed%unit == 0 && fixed/unit <= count
 }
 
-func (d *reader) end() (Totals, error) {
+func (d *reader) end(then func() error) (Totals, error) {
 	if d.key != nil && d.last < 0 {
 		return Totals{}, errors.New("cell without a row")
 	}
@@ -337,6 +343,9 @@ func (d *reader) end() (Totals, error) {
 		}
 	}
 	if totals.Micros, err = d.natural(math.MaxInt64); err != nil {
+		return Totals{}, err
+	}
+	if err := then(); err != nil {
 		return Totals{}, err
 	}
 	switch _, err := d.r.ReadByte(); {

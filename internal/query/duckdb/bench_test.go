@@ -70,7 +70,7 @@ func BenchmarkParts(b *testing.B) {
 		})
 		g, s := newGather(spec), scansOf(spec, files)[0]
 		inspected += timed(b, func() error { return s.inspect(b.Context(), db, make([]int64, 100)) })
-		ran += timed(b, func() error { return s.run(b.Context(), db, g) })
+		ran += timed(b, func() error { return s.run(b.Context(), db, g, make([]int64, 100)) })
 		written += timed(b, func() error {
 			w, err := query.NewWriter(io.Discard, spec)
 			if err != nil {

@@ -97,7 +97,7 @@ func aggregate(ctx context.Context, spec query.Spec, files []string, filled func
 		if err := s.inspect(ctx, db, scanned); err != nil {
 			return db, err
 		}
-		if err := s.run(ctx, db, g); err != nil {
+		if err := s.run(ctx, db, g, scanned); err != nil {
 			return db, err
 		}
 	}

@@ -63,7 +63,7 @@ func newGather(spec query.Spec) *gather {
 
 // visitor takes the rows of a scan: which file, group columns, aggregates,
 // which begin at column first.
-func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row int, columns []column) error {
+func (g *gather) visitor(s *scan, first int, a aggregates, uses []use, scanned []int64) func(row int, columns []column) error {
 	group := make([]query.Column, len(s.spec.Groups))
 	for i, name := range s.spec.Groups {
 		group[i], _ = s.spec.Column(s.dataset, name)
@@ -89,7 +89,11 @@ func (g *gather) visitor(s *scan, first int, a aggregates, uses []use) func(row 
 		}
 		to := &g.sources[source]
 		to.cell = append(to.cell, cell)
-		to.count = append(to.count, at[int64](values[0], row))
+		count := at[int64](values[0], row)
+		to.count = append(to.count, count)
+		if len(s.filters) == 0 {
+			scanned[source] += count
+		}
 		to.add(values, len(g.spec.Measures), a, uses, row)
 		g.size[cell]++
 		g.rows++

@@ -14,8 +14,8 @@ import (
 )
 
 // inspect compares every file's columns with the spec, since DuckDB would cast
-// what differs and would take a column whose name differs in case; and it
-// stores the files' numbers of rows in scanned, by source.
+// what differs and would take a column whose name differs in case; and, where
+// filters leave some out, it stores the files' numbers of rows in scanned, by source.
 func (s *scan) inspect(ctx context.Context, db *instance, scanned []int64) error {
 	s.index = make(map[string]int, len(s.files))
 	for i, file := range s.files {
@@ -37,6 +37,9 @@ func (s *scan) inspect(ctx context.Context, db *instance, scanned []int64) error
 	}
 	s.required = c.required
 	s.chooseFileName(c.taken)
+	if len(s.filters) == 0 {
+		return nil // every row is in a group, and run counts them
+	}
 	return s.each(ctx, db, about("SELECT file_name, num_rows FROM parquet_file_metadata("),
 		[]columnType{text, number}, func(row int, columns []column) error {
 			file, ok := s.index[string(columns[0].text(row))]

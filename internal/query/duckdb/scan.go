@@ -217,8 +217,9 @@ func keyType(c query.Column) columnType {
 // qualified names a column of the files, whatever else has that name.
 func qualified(name string) string { return "t." + identifier(name) }
 
-// run executes the scan and gives its groups to g.
-func (s *scan) run(ctx context.Context, db *instance, g *gather) error {
+// run executes the scan and gives its groups to g, and the numbers of rows, where
+// inspect has not, to scanned.
+func (s *scan) run(ctx context.Context, db *instance, g *gather, scanned []int64) error {
 	a, uses := s.uses()
 	which, option := "t.file_index", ""
 	types := []columnType{{id: bindings.TypeUBigInt}}
@@ -236,7 +237,7 @@ func (s *scan) run(ctx context.Context, db *instance, g *gather) error {
 		grouped = append(grouped, fmt.Sprint(i+2))
 		types = append(types, keyType(c))
 	}
-	visit := g.visitor(s, len(selected), a, uses)
+	visit := g.visitor(s, len(selected), a, uses, scanned)
 	return s.each(ctx, db, func(files []string) (string, []bindings.Value) {
 		where, parameters := s.where()
 		return "SELECT " + strings.Join(slices.Concat(selected, a.sql), ", ") +
