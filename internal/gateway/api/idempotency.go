@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -68,7 +69,12 @@ func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Co
 	h.Write(body)
 	sum := h.Sum(nil)
 
-	earlier, found, err := s.claim(ctx, c.principal, key, sum)
+	mine := claimed{c.principal.Actor(), key, meta.Micros(s.Clock.Now())}
+	var earlier answer
+	var found bool
+	if err = s.settleLate(ctx, mine); err == nil {
+		earlier, found, err = s.claim(ctx, r, c.principal, mine, sum)
+	}
 	switch {
 	case err != nil:
 		s.refuse(w, req, err)
@@ -79,14 +85,21 @@ func (s *server) remembered(r route, c *call, hc huma.Context, next func(huma.Co
 		_, _ = w.Write(earlier.Body) // the client may be gone
 	default:
 		tee := &teeWriter{ResponseWriter: w}
-		defer func() { s.settle(ctx, r, c.principal, key, tee) }()
+		defer func() { s.settle(ctx, r, c.principal, mine, tee) }()
 		next(humago.NewContext(hc.Operation(), req.WithContext(ctx), tee))
 	}
 }
 
+// claimed is an idempotency key in the hand of one request: another may have it when
+// that has let go of it.
+type claimed struct {
+	actor, key string
+	at         int64
+}
+
 // claim takes the key for this request, or finds the answer to an earlier one.
-func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum []byte) (a answer, found bool, err error) {
-	actor := p.Actor()
+func (s *server) claim(ctx context.Context, r route, p policy.Principal, mine claimed, sum []byte) (a answer, found bool, err error) {
+	actor, key := mine.actor, mine.key
 	err = s.DB.Transact(ctx, func(tx *meta.DB) error {
 		found = false
 		var hash, sealed []byte
@@ -94,7 +107,7 @@ func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum 
 		err := tx.QueryRow(ctx, `SELECT request_hash, status, response FROM idempotency_keys WHERE actor = $1 AND key = $2`, actor, key).Scan(&hash, &status, &sealed)
 		if errors.Is(err, sql.ErrNoRows) {
 			_, err := tx.Exec(ctx, `INSERT INTO idempotency_keys (actor, key, request_hash, status, created_at) VALUES ($1, $2, $3, 0, $4)`,
-				actor, key, sum, meta.Micros(s.Clock.Now()))
+				actor, key, sum, mine.at)
 			return err
 		}
 		switch {
@@ -104,6 +117,8 @@ func (s *server) claim(ctx context.Context, p policy.Principal, key string, sum 
 			return fault.New(fault.Conflict, "This Idempotency-Key was used for another request.")
 		case status == 0:
 			return fault.New(fault.Conflict, "The first request with this Idempotency-Key is still being answered; ask again in a moment.")
+		case sealed == nil && (!r.secret || status >= 400):
+			return fault.New(fault.Conflict, "This request was done before, and its answer could not be kept. Look whether what it asked for is there, and use another key to ask again.")
 		case sealed == nil:
 			return fault.New(fault.Conflict, "This request was done before, and its answer had a secret in it, which is shown once only.")
 		}
@@ -134,33 +149,115 @@ func ForgetUnanswered(ctx context.Context, db *meta.DB) error {
 
 func keyContext(actor, key string) []byte { return []byte("idempotency " + actor + " " + key) }
 
+// outcome is what becomes of an idempotency key when its request has ended: its
+// answer is kept, without a body where that has a secret or cannot be sealed, or it
+// is let go of (status 0).
+type outcome struct {
+	status int
+	sealed []byte
+}
+
 // settle keeps the answer, or lets go of the key after one that may be different
 // next time.
-func (s *server) settle(ctx context.Context, r route, p policy.Principal, key string, tee *teeWriter) {
-	actor := p.Actor()
-	var err error
-	if tee.status == 0 || tee.status >= statuses[fault.Cancelled] || tee.status == http.StatusTooManyRequests {
-		_, err = s.DB.Exec(ctx, `DELETE FROM idempotency_keys WHERE actor = $1 AND key = $2`, actor, key)
-	} else {
-		var sealed []byte
+func (s *server) settle(ctx context.Context, r route, p policy.Principal, mine claimed, tee *teeWriter) {
+	var o outcome
+	if tee.status != 0 && tee.status < statuses[fault.Cancelled] && tee.status != http.StatusTooManyRequests {
+		o.status = tee.status
 		if !r.secret || tee.status >= 400 {
-			var raw []byte
-			raw, err = json.Marshal(answer{tee.status, tee.Header().Get("Content-Type"), tee.body.Bytes()})
-			switch {
-			case err != nil:
-			case p.Tenant != "":
-				sealed, err = s.Keys.Encrypt(ctx, p.Tenant, keys.Pool, raw, keyContext(actor, key))
-			default:
-				sealed, err = s.Keys.EncryptOwn(raw, keyContext(actor, key))
+			var err error
+			if o.sealed, err = s.sealAnswer(ctx, p, mine, answer{tee.status, tee.Header().Get("Content-Type"), tee.body.Bytes()}); err != nil {
+				s.Log.ErrorContext(ctx, "answer not kept for its idempotency key", "actor", mine.actor, "error", err)
 			}
 		}
+	}
+	if err := s.write(ctx, mine, o); err != nil {
+		kept := s.late.add(mine, o)
+		s.Log.ErrorContext(ctx, "answer not remembered for its idempotency key", "actor", mine.actor, "error", err, "tried again", kept)
+	}
+}
+
+func (s *server) sealAnswer(ctx context.Context, p policy.Principal, mine claimed, a answer) ([]byte, error) {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	if p.Tenant != "" {
+		return s.Keys.Encrypt(ctx, p.Tenant, keys.Pool, raw, keyContext(mine.actor, mine.key))
+	}
+	return s.Keys.EncryptOwn(raw, keyContext(mine.actor, mine.key))
+}
+
+// write puts an outcome in the database. It is safe to repeat.
+func (s *server) write(ctx context.Context, mine claimed, o outcome) (err error) {
+	if o.status == 0 {
+		_, err = s.DB.Exec(ctx, `DELETE FROM idempotency_keys WHERE actor = $1 AND key = $2 AND created_at = $3`, mine.actor, mine.key, mine.at)
+	} else {
+		_, err = s.DB.Exec(ctx, `UPDATE idempotency_keys SET status = $1, response = $2 WHERE actor = $3 AND key = $4 AND created_at = $5`,
+			int64(o.status), o.sealed, mine.actor, mine.key, mine.at)
+	}
+	return err
+}
+
+// unsettled are outcomes that could not be written, as on a full disk. Their requests
+// have ended, and may have done what was asked: they are written when the database
+// takes them, and their keys are not free before.
+type unsettled struct {
+	mu    sync.Mutex // held while they are written: none is written after its key is free
+	all   map[claimed]outcome
+	bytes int
+}
+
+const (
+	mostUnsettled = 16 << 20 // bytes in memory; what is over keeps its key until a restart
+	eachUnsettled = 1 << 10  // beside the answer
+)
+
+// add keeps an outcome for later, without its answer or not at all if there are too many.
+func (u *unsettled) add(k claimed, o outcome) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.bytes+eachUnsettled+len(o.sealed) > mostUnsettled {
+		o.sealed = nil
+	}
+	if u.bytes+eachUnsettled > mostUnsettled {
+		return false
+	}
+	if u.all == nil {
+		u.all = map[claimed]outcome{}
+	}
+	u.all[k] = o
+	u.bytes += eachUnsettled + len(o.sealed)
+	return true
+}
+
+// settleLate writes outcomes that could not be written, first those of the key that
+// a request comes with, and returns an error if it cannot write these.
+func (s *server) settleLate(ctx context.Context, mine claimed) error {
+	u := &s.late
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	one := func(k claimed, o outcome) error {
+		err := s.write(ctx, k, o)
 		if err == nil {
-			_, err = s.DB.Exec(ctx, `UPDATE idempotency_keys SET status = $1, response = $2 WHERE actor = $3 AND key = $4`, int64(tee.status), sealed, actor, key)
+			delete(u.all, k)
+			u.bytes -= eachUnsettled + len(o.sealed)
+		}
+		return err
+	}
+	for k, o := range u.all {
+		if k.actor != mine.actor || k.key != mine.key {
+			continue
+		}
+		if err := one(k, o); err != nil {
+			return fmt.Errorf("settle idempotency key of a request that has ended: %w", err)
 		}
 	}
-	if err != nil {
-		s.Log.ErrorContext(ctx, "answer not remembered for its idempotency key", "actor", actor, "error", err)
+	for k, o := range u.all {
+		if one(k, o) != nil {
+			break // one says enough, and this request is not about it
+		}
 	}
+	return nil
 }
 
 // teeWriter keeps a copy of the answer.

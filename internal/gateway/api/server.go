@@ -66,6 +66,7 @@ type server struct {
 
 	refusals  denials
 	readiness readiness
+	late      unsettled
 }
 
 // counters are what the API counts.
