@@ -29,7 +29,7 @@ type delivery struct {
 	date    time.Time
 	spec    render.Spec // without the recipient's id
 	ids     map[tenant.ID]string
-	parquet sync.Pool // of *render.ParquetWriter
+	makers  sync.Pool // of *render.Maker
 }
 
 // deliverAll delivers to every participant, in the order of participants.
@@ -136,7 +136,12 @@ func (x *execution) render(ctx context.Context, d *delivery, o *outcome, p int) 
 	}
 	spec := d.spec
 	spec.ExternalID = id
-	t, err := render.New(spec, o.rows[p])
+	maker, ok := d.makers.Get().(*render.Maker)
+	if !ok {
+		maker = new(render.Maker)
+	}
+	defer d.makers.Put(maker)
+	t, err := maker.Table(spec, o.rows[p])
 	if err != nil {
 		return exchange.NewResult{}, nil, err
 	}
@@ -155,18 +160,13 @@ func (x *execution) render(ctx context.Context, d *delivery, o *outcome, p int) 
 	if err != nil {
 		return n, nil, err
 	}
-	if err := render.WriteCSV(w, t); err != nil {
+	if err := maker.WriteCSV(w, t); err != nil {
 		return n, w, err
 	}
 	n.CSVSize = w.Size()
-	parquet, ok := d.parquet.Get().(*render.ParquetWriter)
-	if !ok {
-		parquet = render.NewParquetWriter(t)
-	}
-	if err := parquet.Write(w, t); err != nil {
+	if err := maker.WriteParquet(w, t); err != nil {
 		return n, w, err
 	}
-	d.parquet.Put(parquet)
 	return n, w, nil
 }
 

@@ -27,7 +27,6 @@ type Reader struct {
 	chunks   int64  // in the object
 	size     int64  // of the plaintext
 	final    []byte // plaintext of the last chunk
-	scratch  sync.Pool
 
 	pos     int64 // of Read
 	current int64 // the chunk in buf; -1 for none
@@ -203,8 +202,8 @@ func (r *Reader) readChunk(p []byte, off int64) (int, error) {
 		}
 		return size, nil
 	}
-	buf := r.borrow(int64(size))
-	defer r.scratch.Put(buf)
+	buf := borrow(int64(size))
+	defer giveBack(buf)
 	plain, err := r.open((*buf)[:0], i)
 	if err != nil {
 		return 0, err
@@ -212,14 +211,22 @@ func (r *Reader) readChunk(p []byte, off int64) (int, error) {
 	return copy(p, plain[within:]), nil
 }
 
-// borrow returns a buffer of at least n bytes, to be put back to scratch.
-func (r *Reader) borrow(n int64) *[]byte {
-	buf, _ := r.scratch.Get().(*[]byte)
+// scratch are buffers that no reader has at the moment, without plaintext.
+var scratch sync.Pool
+
+// borrow returns a buffer of at least n bytes, to be given back.
+func borrow(n int64) *[]byte {
+	buf, _ := scratch.Get().(*[]byte)
 	if buf == nil || int64(cap(*buf)) < n {
 		b := make([]byte, n)
 		buf = &b
 	}
 	return buf
+}
+
+func giveBack(buf *[]byte) {
+	clear((*buf)[:cap(*buf)]) // it had plaintext of one tenant, and the next may be another's
+	scratch.Put(buf)
 }
 
 // Read implements io.Reader.
@@ -314,8 +321,8 @@ func (r *Reader) open(dst []byte, i int64) ([]byte, error) {
 	if last {
 		length = r.size - i<<r.bits + tagSize
 	}
-	buf := r.borrow(length)
-	defer r.scratch.Put(buf)
+	buf := borrow(length)
+	defer scratch.Put(buf) // ciphertext
 	sealed := (*buf)[:length]
 	if err := r.read(sealed, seg.offset+(i-seg.start)*full); err != nil {
 		return nil, err

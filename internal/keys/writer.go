@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"tributary/internal/clock"
 	"tributary/internal/fault"
@@ -79,6 +80,11 @@ func startWriter(w *Writer) (*Writer, error) {
 	}
 	w.at.starts = append(w.at.starts, w.at.next)
 	w.at.previous = h.commit[:]
+	if w.buf == nil {
+		if b, ok := chunkBuffers.Get().(*[]byte); ok {
+			w.buf = *b
+		}
+	}
 	w.buf = h.append(w.buf[:0])
 	w.head = headerSize
 	return w, nil
@@ -144,10 +150,16 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	clear(w.buf[:cap(w.buf)])
+	buf := w.buf
+	chunkBuffers.Put(&buf)
 	w.buf, w.sealer = nil, nil
 	w.err = errClosed
 	return nil
 }
+
+// chunkBuffers are cleared buffers of writers that were closed. Fresh memory is
+// what sealing a small object would mostly cost.
+var chunkBuffers sync.Pool
 
 var errClosed = errors.New("write to sealed object: it is closed")
 

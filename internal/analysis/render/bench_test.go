@@ -30,14 +30,14 @@ func BenchmarkResult(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pw := render.NewParquetWriter(table)
+	maker := new(render.Maker)
 	for _, part := range []struct {
 		name string
 		do   func() error
 	}{
-		{"table", func() error { _, err := render.New(spec, rows); return err }},
-		{"csv", func() error { return render.WriteCSV(io.Discard, table) }},
-		{"parquet", func() error { return pw.Write(io.Discard, table) }},
+		{"table", func() error { _, err := maker.Table(spec, rows); return err }},
+		{"csv", func() error { return maker.WriteCSV(io.Discard, table) }},
+		{"parquet", func() error { return maker.WriteParquet(io.Discard, table) }},
 	} {
 		b.Run(part.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -17,19 +16,18 @@ import (
 // empty text is "". Numbers, dates and booleans are written raw, negative
 // numbers too. Names and texts that a spreadsheet could take for a formula get
 // a ' in front (ASVS 1.2.10); Parquet has them as they are.
-func WriteCSV(w io.Writer, t *Table) error {
-	b := bufio.NewWriterSize(w, 64<<10) // keeps the first error for Flush
-	var line []byte
+func (m *Maker) WriteCSV(w io.Writer, t *Table) error {
+	line := m.csv[:0] // and those before it that are not written yet
+	defer func() { m.csv = line }()
 	for i, c := range t.Columns {
 		if i > 0 {
 			line = append(line, ',')
 		}
 		line = appendText(line, c.Name)
 	}
-	b.Write(append(line, '\n'))
+	line = append(line, '\n')
 	fields := make([]field, len(t.Columns)) // of the row before: the date and the id are the same in all rows, keys in many
 	for _, row := range t.Rows {
-		line = line[:0]
 		for i, v := range row {
 			if i > 0 {
 				line = append(line, ',')
@@ -40,13 +38,23 @@ func WriteCSV(w io.Writer, t *Table) error {
 			}
 			line = append(line, f.text...)
 		}
-		b.Write(append(line, '\n'))
+		line = append(line, '\n')
+		if len(line) < flushAt {
+			continue
+		}
+		if _, err := w.Write(line); err != nil {
+			return fmt.Errorf("write CSV: %w", err)
+		}
+		line = line[:0]
 	}
-	if err := b.Flush(); err != nil {
+	if _, err := w.Write(line); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
 }
+
+// flushAt is how many bytes of lines are written at once.
+const flushAt = 60 << 10
 
 // field is a value and what it looks like.
 type field struct {

@@ -42,7 +42,7 @@ func TestParquetHoldsTheTable(t *testing.T) {
 	t.Parallel()
 	table := allTypes(t, 1500)
 	var b bytes.Buffer
-	if err := NewParquetWriter(table).Write(&b, table); err != nil {
+	if err := new(Maker).WriteParquet(&b, table); err != nil {
 		t.Fatal(err)
 	}
 	file, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
@@ -98,7 +98,7 @@ func TestParquetIsTheSameBytesEachTime(t *testing.T) {
 	var first bytes.Buffer
 	for i := range 20 {
 		var b bytes.Buffer
-		if err := NewParquetWriter(allTypes(t, 300)).Write(&b, allTypes(t, 300)); err != nil {
+		if err := new(Maker).WriteParquet(&b, allTypes(t, 300)); err != nil {
 			t.Fatal(err)
 		}
 		if i == 0 {
@@ -112,7 +112,7 @@ func TestParquetIsTheSameBytesEachTime(t *testing.T) {
 func TestAnEmptyTableIsAFile(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	if err := NewParquetWriter(allTypes(t, 0)).Write(&b, allTypes(t, 0)); err != nil {
+	if err := new(Maker).WriteParquet(&b, allTypes(t, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if file, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil || file.NumRows() != 0 {
@@ -147,10 +147,10 @@ func TestErrorsOfTheWriterAreReturned(t *testing.T) {
 	t.Parallel()
 	table := allTypes(t, 5000)
 	for n := range 3 {
-		if err := WriteCSV(&full{n * 1000}, table); !errors.Is(err, errFull) {
+		if err := new(Maker).WriteCSV(&full{n * 1000}, table); !errors.Is(err, errFull) {
 			t.Errorf("CSV into %d bytes: %v", n*1000, err)
 		}
-		if err := NewParquetWriter(table).Write(&full{n * 1000}, table); !errors.Is(err, errFull) {
+		if err := new(Maker).WriteParquet(&full{n * 1000}, table); !errors.Is(err, errFull) {
 			t.Errorf("Parquet into %d bytes: %v", n*1000, err)
 		}
 	}

@@ -12,16 +12,16 @@ import (
 // rowsPerGroup bounds what WriteParquet holds in memory beside the table.
 const rowsPerGroup = 128 << 10
 
-// ParquetWriter writes tables of the same columns and metadata, one after the
-// other, and keeps its buffers between them. It is not safe for concurrent use.
-type ParquetWriter struct {
+// parquetWriter writes tables of the same columns and metadata, one after the
+// other, and keeps its buffers between them.
+type parquetWriter struct {
 	out    *parquet.GenericWriter[any]
 	values []parquet.Value
 	texts  []byte // of values
 }
 
-// NewParquetWriter makes a writer for tables like t.
-func NewParquetWriter(t *Table) *ParquetWriter {
+// newParquetWriter makes a writer for tables like t.
+func newParquetWriter(t *Table) *parquetWriter {
 	root := &ordered{Group: parquet.Group{}}
 	for _, c := range t.Columns {
 		node := c.leaf()
@@ -38,13 +38,17 @@ func NewParquetWriter(t *Table) *ParquetWriter {
 	for _, key := range slices.Sorted(maps.Keys(t.Metadata)) {
 		options = append(options, parquet.KeyValueMetadata(key, t.Metadata[key]))
 	}
-	return &ParquetWriter{out: parquet.NewGenericWriter[any](nil, options...)}
+	return &parquetWriter{out: parquet.NewGenericWriter[any](nil, options...)}
 }
 
-// Write writes the table as Parquet: decimals as DECIMAL(18, scale) on 64 bits,
+// WriteParquet writes the table as Parquet: decimals as DECIMAL(18, scale) on 64 bits,
 // dates as DATE, timestamps in UTC microseconds, every column but the date's and
 // the recipient's id optional. The same table gives the same bytes.
-func (p *ParquetWriter) Write(w io.Writer, t *Table) error {
+func (m *Maker) WriteParquet(w io.Writer, t *Table) error {
+	if m.parquet == nil {
+		m.parquet = newParquetWriter(t)
+	}
+	p := m.parquet
 	p.out.Reset(w)
 	for group := range slices.Chunk(t.Rows, rowsPerGroup) {
 		for i, c := range p.out.ColumnWriters() {
@@ -85,7 +89,7 @@ func (c Column) leaf() parquet.Node {
 }
 
 // add appends a value of the column, whose number is i, to the values.
-func (p *ParquetWriter) add(c Column, v Value, i int) {
+func (p *parquetWriter) add(c Column, v Value, i int) {
 	var value parquet.Value
 	switch {
 	case v.Null:

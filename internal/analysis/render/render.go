@@ -100,7 +100,23 @@ const (
 // others are in the order of their keys, by type: nulls first, text by bytes,
 // false before true, the rest by size. Errors are mistakes of the caller: rows
 // that do not fit the spec, two rows with one key.
-func New(spec Spec, rows []Row) (*Table, error) {
+func New(spec Spec, rows []Row) (*Table, error) { return new(Maker).Table(spec, rows) }
+
+// Maker makes tables and their files, one after the other, and keeps its buffers
+// between them: fresh memory is most of what a small result costs. It is not safe
+// for concurrent use. The tables of a maker whose files are written have the same
+// columns and metadata.
+type Maker struct {
+	kept   []Row
+	rows   [][]Value
+	values []Value
+
+	csv     []byte
+	parquet *parquetWriter
+}
+
+// Table is New. The table is good until the next call.
+func (m *Maker) Table(spec Spec, rows []Row) (*Table, error) {
 	layout, err := Layout(spec.DateFormat)
 	if err != nil {
 		return nil, err
@@ -116,7 +132,7 @@ func New(spec Spec, rows []Row) (*Table, error) {
 	if err := checkColumns(t.Columns); err != nil {
 		return nil, err
 	}
-	kept := make([]Row, 0, len(rows))
+	kept := m.kept[:0]
 	for i, r := range rows {
 		if err := spec.checkRow(r); err != nil {
 			return nil, fmt.Errorf("render row %d: %w", i, err)
@@ -128,8 +144,10 @@ func New(spec Spec, rows []Row) (*Table, error) {
 	slices.SortFunc(kept, func(a, b Row) int { return compareKeys(a.Key, b.Key) })
 	date := Value{Int: days(spec.Date)}
 	id := Value{Text: spec.ExternalID}
-	t.Rows = make([][]Value, len(kept))
-	all := make([]Value, 0, len(kept)*len(t.Columns))
+	m.kept = kept
+	t.Rows = slices.Grow(m.rows[:0], len(kept))[:len(kept)]
+	all := slices.Grow(m.values[:0], len(kept)*len(t.Columns)) // it does not move, so rows may be parts of it
+	m.rows, m.values = t.Rows, all
 	for i, r := range kept {
 		if i > 0 && compareKeys(kept[i-1].Key, r.Key) == 0 {
 			return nil, fmt.Errorf("render: two rows have one key")

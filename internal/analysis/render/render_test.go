@@ -45,7 +45,7 @@ func written(t *testing.T, spec Spec, rows []Row) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := WriteCSV(&b, table); err != nil {
+	if err := new(Maker).WriteCSV(&b, table); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -244,7 +244,7 @@ func FuzzCSV(f *testing.F) {
 			t.Skip() // not UTF-8, or a name that is taken
 		}
 		var out bytes.Buffer
-		if err := WriteCSV(&out, table); err != nil {
+		if err := new(Maker).WriteCSV(&out, table); err != nil {
 			t.Fatal(err)
 		}
 		records, err := csv.NewReader(bytes.NewReader(out.Bytes())).ReadAll()
