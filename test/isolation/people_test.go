@@ -122,9 +122,18 @@ func endSession(w *world, c *credential, id string) shot {
 		return shot{want: []int{empty}, then: func(*answer) { w.things[c.id].gone = true; w.gone(anon, c) }}
 	}
 	return shot{want: []int{empty}, then: func(*answer) {
-		if x := w.things[id]; x != nil {
-			x.gone = true
-			w.gone(anon, x.key)
+		x := w.things[id]
+		if x == nil {
+			return
+		}
+		for _, c := range w.creds { // and those made with it
+			for maker := c; maker != nil; maker = maker.maker {
+				if maker == x.key && !c.dead {
+					w.things[c.id].gone = true
+					w.gone(anon, c)
+					break
+				}
+			}
 		}
 	}}
 }
@@ -376,6 +385,9 @@ func createAPIKey(w *world, c *credential, _ string) shot {
 	return shot{body: document(body), want: want, then: func(a *answer) {
 		made := w.key(t, a.field("id"), a.field("key"), role, provided)
 		made.expires, made.only, made.person = expires, only, c.person
+		if c.user == nil {
+			made.maker = c
+		}
 		if got := a.field("tenant"); t != nil && got != t.id || t == nil && got != "" {
 			w.fail("create-api-key: got a key of %q, want of %+v", got, t)
 		}

@@ -74,7 +74,8 @@ type credential struct {
 	dead      bool
 	anchor    bool // its own side never ends it, so that there is always one
 	provided  bool
-	person    string // who is behind it: the user, or who made the key
+	person    string      // who is behind it: the user, or who made the key
+	maker     *credential // the key that it was made with; nil: a session
 	expires   time.Time
 	only      string // the address that it is for; empty: all
 }
