@@ -100,7 +100,7 @@ func (s *sshkeyRevokeCmd) Run(ctx context.Context, out *output, c *client.Client
 type apikeyCmd struct {
 	Create apikeyCreateCmd `cmd:"" help:"Make an API key and print its secret, once."`
 	List   apikeyListCmd   `cmd:"" help:"List the API keys of a tenant, or of the provider."`
-	Revoke apikeyRevokeCmd `cmd:"" help:"End an API key, at once."`
+	Revoke apikeyRevokeCmd `cmd:"" help:"End an API key, and the keys made with it, at once."`
 }
 
 type apikeyCreateCmd struct {

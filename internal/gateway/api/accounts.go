@@ -48,7 +48,7 @@ func (s *server) accountRoutes() {
 		action: policy.APIKeyCreate, audience: anyone, audit: "apikey.create", status: http.StatusCreated, secret: true}, s.createAPIKey)
 	add(s, route{method: http.MethodGet, path: "/api-keys", id: "list-api-keys", summary: "List the API keys of one's tenant, or of the tenant named", thing: "API key",
 		action: policy.APIKeyRead, audience: anyone}, s.apiKeys)
-	add(s, route{method: http.MethodDelete, path: "/api-keys/{id}", id: "revoke-api-key", summary: "Revoke an API key, at once", thing: "API key",
+	add(s, route{method: http.MethodDelete, path: "/api-keys/{id}", id: "revoke-api-key", summary: "Revoke an API key, and the keys made with it, at once", thing: "API key",
 		action: policy.APIKeyDelete, audience: anyone, audit: "apikey.revoke", status: http.StatusNoContent}, s.revokeAPIKey)
 }
 
