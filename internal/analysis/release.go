@@ -77,8 +77,11 @@ func (x *execution) judge(t *table) (*outcome, error) {
 			}
 		}
 		var floor int64
+		var err error
 		if x.counted[m] {
-			floor = pow10(qm.Scale)
+			if floor, err = disclosure.Mean(1, 1, 0, qm.Scale); err != nil { // one row, at the measure's scale
+				return nil, fmt.Errorf("judge %s: %w", qm.Name, err)
+			}
 		}
 		j, err := disclosure.Judge(rules, floor, t.cells[m])
 		if err != nil {
@@ -104,15 +107,6 @@ func (x *execution) judge(t *table) (*outcome, error) {
 		}
 	}
 	return o, nil
-}
-
-// pow10 is what 1 is in units of 10^-scale; scales of counts are small.
-func pow10(scale int) int64 {
-	n := int64(1)
-	for range scale {
-		n *= 10
-	}
-	return n
 }
 
 // organisationIndex numbers the participants' organisations.

@@ -169,22 +169,29 @@ func mayProvide(t *tenant, made int) []int {
 	return []int{made}
 }
 
-func createUser(w *world, c *credential, _ string) shot {
-	t, body := (*tenant)(nil), map[string]any{}
-	want := []int{created}
-	provided := false
+// forWhom chooses whose person or key somebody makes, in which role. A tenant's own
+// credential makes its own, whoever is named.
+func (w *world) forWhom(c *credential) (t, named *tenant, role byte, provided bool, want []int) {
+	want = []int{created}
 	switch {
 	case c != nil && c.tenant != nil:
-		t, provided = c.tenant, c.provided
-		body["tenant"] = pick(w, w.tenants).slug // is ignored
+		t, named, provided = c.tenant, pick(w, w.tenants), c.provided
 	case w.chance(80):
 		t, provided = pick(w, w.tenants), true
-		body["tenant"] = t.slug
-		want = mayProvide(t, created)
+		named, want = t, mayProvide(t, created)
 	}
-	role := pick(w, []byte("AUU"))
+	role = pick(w, []byte("AUU"))
 	if t == nil {
 		role = pick(w, []byte("RN"))
+	}
+	return t, named, role, provided, want
+}
+
+func createUser(w *world, c *credential, _ string) shot {
+	t, named, role, provided, want := w.forWhom(c)
+	body := map[string]any{}
+	if named != nil {
+		body["tenant"] = named.slug
 	}
 	email := w.fresh(t, person) + "@example.com"
 	if t != nil && w.chance(20) { // one that every tenant may have, once
@@ -344,21 +351,10 @@ func revokeSSHKey(w *world, _ *credential, id string) shot {
 }
 
 func createAPIKey(w *world, c *credential, _ string) shot {
-	t, body := (*tenant)(nil), map[string]any{}
-	want := []int{created}
-	provided := false
-	switch {
-	case c != nil && c.tenant != nil:
-		t, provided = c.tenant, c.provided
-		body["tenant"] = pick(w, w.tenants).id // is ignored
-	case w.chance(80):
-		t, provided = pick(w, w.tenants), true
-		body["tenant"] = t.id
-		want = mayProvide(t, created)
-	}
-	role := pick(w, []byte("AUU"))
-	if t == nil {
-		role = pick(w, []byte("RN"))
+	t, named, role, provided, want := w.forWhom(c)
+	body := map[string]any{}
+	if named != nil {
+		body["tenant"] = named.id
 	}
 	body["name"], body["role"] = w.fresh(t, key), roleNames[role]
 	var expires time.Time
