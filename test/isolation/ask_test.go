@@ -189,7 +189,7 @@ func (w *world) spoof(c *credential, query url.Values, extra http.Header) {
 // idempotent lets some requests carry one of a few keys that all share, and
 // reports whether this actor used the key before.
 func (w *world) idempotent(op *operation, c *credential, extra http.Header) bool {
-	if !w.settled || op.method != http.MethodPost || c == nil || !w.chance(8) {
+	if !w.wanders || op.method != http.MethodPost || c == nil || !w.chance(8) {
 		return false
 	}
 	text := fmt.Sprintf("key-%d", w.random.IntN(6))

@@ -61,7 +61,6 @@ func TestNoTenantSeesAnothers(t *testing.T) {
 			w := newWorld(t, s, seed)
 			describe(t, w.ops)
 			w.settle()
-			w.settled = true
 			w.wander(length / 2)
 			s.Kill()
 			w.log = s.Log.String()
@@ -267,10 +266,12 @@ func (w *world) wander(length time.Duration) {
 			deck = append(deck, op)
 		}
 	}
+	w.wanders = true
 	start := time.Now()
 	for n := 0; time.Since(start) < length || n < steps/2 && time.Since(start) < 3*length; n++ {
 		w.step(pick(w, deck))
 	}
+	w.wanders = false
 }
 
 // step does one operation as somebody, mostly as one who may, on something of

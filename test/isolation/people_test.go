@@ -100,7 +100,7 @@ func (w *world) signedIn(u *user, password string, a *answer) *credential {
 		}
 	}
 	for _, k := range w.creds {
-		if k.tenant == u.tenant && k.provided && !k.dead {
+		if k.tenant == u.tenant && k.provided {
 			w.things[k.id].gone = true
 			w.gone(anon, k)
 		}
@@ -122,18 +122,9 @@ func endSession(w *world, c *credential, id string) shot {
 		return shot{want: []int{empty}, then: func(*answer) { w.things[c.id].gone = true; w.gone(anon, c) }}
 	}
 	return shot{want: []int{empty}, then: func(*answer) {
-		x := w.things[id]
-		if x == nil {
-			return
-		}
-		for _, c := range w.creds { // and those made with it
-			for maker := c; maker != nil; maker = maker.maker {
-				if maker == x.key && !c.dead {
-					w.things[c.id].gone = true
-					w.gone(anon, c)
-					break
-				}
-			}
+		if x := w.things[id]; x != nil {
+			x.gone = true
+			w.gone(anon, x.key)
 		}
 	}}
 }
@@ -242,6 +233,9 @@ func updateUser(w *world, c *credential, id string) shot {
 	}
 	if c.tenant == nil || w.chance(25) {
 		return shot{body: document(map[string]any{"state": "disabled"}), want: relaxed(x.tenant, ok, clash), then: func(*answer) {
+			if u.disabled {
+				return // an SSH key that was added since stays
+			}
 			u.disabled = true
 			w.gone(anon, w.sessionsOf(u)...)
 			for _, other := range w.things {
@@ -283,7 +277,7 @@ func updateUser(w *world, c *credential, id string) shot {
 func (w *world) endKeysMadeBy(u *user) {
 	w.t.Helper()
 	for _, k := range w.creds {
-		if k.user == nil && k.tenant == u.tenant && k.person == u.id && !k.dead {
+		if k.user == nil && k.tenant == u.tenant && k.person == u.id {
 			w.things[k.id].gone = true
 			w.gone(anon, k)
 		}
@@ -392,9 +386,18 @@ func createAPIKey(w *world, c *credential, _ string) shot {
 
 func revokeAPIKey(w *world, _ *credential, id string) shot {
 	return shot{want: []int{empty}, then: func(*answer) {
-		if x := w.things[id]; x != nil {
-			x.gone = true
-			w.gone(anon, x.key)
+		x := w.things[id]
+		if x == nil {
+			return
+		}
+		for _, c := range w.creds { // and those made with it
+			for maker := c; maker != nil; maker = maker.maker {
+				if maker == x.key { // one that has expired is revoked too
+					w.things[c.id].gone = true
+					w.gone(anon, c)
+					break
+				}
+			}
 		}
 	}}
 }

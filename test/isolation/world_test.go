@@ -126,7 +126,7 @@ type world struct {
 	next    int // for fresh addresses
 	serial  int
 	failed  int
-	settled bool // the random part has begun
+	wanders bool // the random part goes on
 }
 
 func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {

@@ -153,6 +153,13 @@ func (s *Server) Place(command string, args ...string) []string {
 	return append(append([]string{command, "--data", s.Data}, s.Database...), args...)
 }
 
+// last returns the last lines of a text: a long one would push what failed out of
+// sight.
+func last(text string, lines int) string {
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
 func (s *Server) env(token string) []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Home, "TZ=UTC", "TRIBUTARY_SERVER=" + s.URL, "TRIBUTARY_TOKEN=" + token}
 }
@@ -179,7 +186,7 @@ func (s *Server) Start(flags ...string) {
 		_ = cmd.Process.Kill()
 		<-ended
 		if s.T.Failed() {
-			s.T.Logf("the server's log:\n%s", log)
+			s.T.Logf("the end of the server's log:\n%s", last(log.String(), 12))
 		}
 	})
 	deadline := time.After(Patience)
