@@ -122,7 +122,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 		return nil, err
 	}
 	s := &stores{}
-	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Log: c.Log}); err != nil {
+	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Version: c.Version, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"database/sql/driver"
 	"io/fs"
 )
 
@@ -10,6 +11,15 @@ func (c Config) WithMigrations(files fs.FS) Config {
 	c.migrations = files
 	return c
 }
+
+// Failing lets tests come between the migrations and the database's driver.
+func (c Config) Failing(with func(driver.Connector) driver.Connector) Config {
+	c.failing = with
+	return c
+}
+
+// Migrations are the product's.
+func Migrations() fs.FS { return migrations() }
 
 // Parse shows what is found out about a query's text.
 func Parse(query string, tenantTables ...string) (sqlite string, writes bool, tables []string, err error) {

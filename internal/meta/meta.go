@@ -24,6 +24,7 @@ package meta
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -45,10 +46,13 @@ type Config struct {
 	Wait bool
 	// Existing makes Open refuse, and make nothing, where no database is yet.
 	Existing bool
+	// Version is the program's, which the database keeps to name it to older ones.
+	Version string
 	// Log gets what an operator should know. Nil: nothing is logged.
 	Log *slog.Logger
 
-	migrations fs.FS // nil: the product's; tests bring their own
+	migrations fs.FS                                   // nil: the product's; tests bring their own
+	failing    func(driver.Connector) driver.Connector // nil, unless a test stops the migrations
 }
 
 // DB is the control database, or a transaction of it, or the part of either that

@@ -208,45 +208,6 @@ func TestALostLockStopsTheServer(t *testing.T) {
 	open(t, url) // another may start
 }
 
-func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
-	t.Parallel()
-	newer := fstest.MapFS{"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE more (id BIGINT PRIMARY KEY);\n")}}
-	newer["0001_tests.sql"] = tables["0001_tests.sql"]
-	metatest.EachURL(t, func(t *testing.T, url string) {
-		if err := open(t, url).Close(); err != nil {
-			t.Fatal(err)
-		}
-		db, err := meta.Open(t.Context(), meta.Config{URL: url}.WithMigrations(newer))
-		if err != nil {
-			t.Fatalf("migrate: %v", err)
-		}
-		exec(t, db, `INSERT INTO more (id) VALUES (1)`)
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		_, err = meta.Open(t.Context(), meta.Config{URL: url}.WithMigrations(tables))
-		wantKind(t, err, fault.Conflict)
-		if !strings.Contains(err.Error(), "newer") {
-			t.Fatalf("got %q, want words about a newer version", err)
-		}
-	})
-}
-
-func TestAFailedMigrationLeavesTheVersionBefore(t *testing.T) {
-	t.Parallel()
-	bad := fstest.MapFS{"0002_bad.sql": {Data: []byte("-- +goose Up\nCREATE TABLE half (id BIGINT PRIMARY KEY);\nINSERT INTO nowhere VALUES (1);\n")}}
-	bad["0001_tests.sql"] = tables["0001_tests.sql"]
-	metatest.EachURL(t, func(t *testing.T, url string) {
-		if _, err := meta.Open(t.Context(), meta.Config{URL: url}.WithMigrations(bad)); err == nil {
-			t.Fatal("a migration that fails was accepted")
-		}
-		db := open(t, url)
-		if _, err := db.Query(t.Context(), `SELECT id FROM half`); err == nil {
-			t.Fatal("the failed migration left a table")
-		}
-	})
-}
-
 func TestURLsThatWillNotDo(t *testing.T) {
 	t.Parallel()
 	for name, url := range map[string]string{

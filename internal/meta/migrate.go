@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -40,9 +41,7 @@ func migrate(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB) e
 		return fmt.Errorf("read the schema's version: %w", err)
 	}
 	if current > target {
-		return fault.New(fault.Conflict,
-			"The control database was written by a newer Tributary (schema %d; this program knows %d). Start that version, or restore an older backup.",
-			current, target)
+		return errNewer(ctx, c, db, current, target)
 	}
 	done, err := p.Up(ctx)
 	if err != nil {
@@ -51,14 +50,32 @@ func migrate(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB) e
 	for _, m := range done {
 		c.Log.InfoContext(ctx, "migrated control database", "version", m.Source.Version, "took", m.Duration)
 	}
-	// What Healthy writes to.
 	for _, q := range []string{
+		// What Healthy writes to.
 		`CREATE TABLE IF NOT EXISTS meta_health (id BIGINT PRIMARY KEY, probes BIGINT NOT NULL)`,
 		`INSERT INTO meta_health (id, probes) VALUES (1, 0) ON CONFLICT (id) DO NOTHING`,
+		// Which program first brought the schema to which version.
+		`CREATE TABLE IF NOT EXISTS meta_programs (schema BIGINT PRIMARY KEY, program TEXT NOT NULL)`,
 	} {
 		if _, err := db.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("prepare meta_health: %w", err)
+			return fmt.Errorf("prepare: %w", err)
 		}
 	}
+	if _, err := db.ExecContext(ctx, `INSERT INTO meta_programs (schema, program) VALUES ($1, $2) ON CONFLICT (schema) DO NOTHING`, target, c.Version); err != nil {
+		return fmt.Errorf("note the program's version: %w", err)
+	}
 	return nil
+}
+
+// errNewer refuses a database that a newer program has migrated, and names that
+// program if it left its version.
+func errNewer(ctx context.Context, c Config, db *sql.DB, current, target int64) error {
+	needs := "a newer Tributary"
+	var program string
+	err := db.QueryRowContext(ctx, `SELECT program FROM meta_programs WHERE schema = $1`, current).Scan(&program)
+	if err == nil && program != "" {
+		needs = "Tributary " + program + " or newer"
+	}
+	return fault.Wrap(fault.Conflict, err, "The control database needs %s: it has schema %d, and this program (%s) knows up to %d and changed nothing. "+
+		"Start that version, or restore a backup from before the upgrade.", needs, current, cmp.Or(c.Version, "of no version"), target)
 }

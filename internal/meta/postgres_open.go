@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"regexp"
 	"strings"
@@ -74,7 +75,11 @@ func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []strin
 	// Migrations see all tenants' rows, on a connection that nothing else uses.
 	all := cfg.ConnConfig.Copy()
 	all.RuntimeParams["tributary.tenant"] = everyone
-	mdb := stdlib.OpenDB(*all)
+	connector := stdlib.GetConnector(*all)
+	if c.failing != nil {
+		connector = c.failing(connector)
+	}
+	mdb := sql.OpenDB(connector)
 	err = migrate(ctx, c, goose.DialectPostgres, mdb)
 	_ = mdb.Close()
 	if err != nil {

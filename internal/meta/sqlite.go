@@ -61,10 +61,10 @@ func openSQLite(ctx context.Context, c Config, path string) (_ engine, tenantTab
 	if db.lock, err = lockFile(ctx, c, path+".lock"); err != nil {
 		return nil, nil, err
 	}
-	if db.writer, err = db.pool(1, "immediate"); err != nil {
+	if db.writer, err = db.pool(c.failing, 1, "immediate"); err != nil {
 		return nil, nil, err
 	}
-	if db.reader, err = db.pool(max(4, 2*runtime.NumCPU()), "deferred", "query_only(1)"); err != nil {
+	if db.reader, err = db.pool(nil, max(4, 2*runtime.NumCPU()), "deferred", "query_only(1)"); err != nil {
 		return nil, nil, err
 	}
 	r, err := db.query(ctx, db.reader, `SELECT name FROM sqlite_schema WHERE name = '`+versionTable+`'`, nil)
@@ -96,7 +96,7 @@ func firstColumn(r result) []string {
 
 // pool opens the file. Deleted rows are overwritten (offboarding), nothing goes
 // to temporary files, and SQL that PostgreSQL would not take is refused.
-func (db *sqliteDB) pool(connections int, lock string, pragmas ...string) (*sql.DB, error) {
+func (db *sqliteDB) pool(failing func(driver.Connector) driver.Connector, connections int, lock string, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{
 		"_txlock": {lock}, "_dqs": {"0"}, "_defensive": {"1"},
 		"_pragma": append([]string{
@@ -109,7 +109,11 @@ func (db *sqliteDB) pool(connections int, lock string, pragmas ...string) (*sql.
 	if err != nil {
 		return nil, err
 	}
-	p := sql.OpenDB(preparing{connector})
+	connector = preparing{connector}
+	if failing != nil {
+		connector = failing(connector)
+	}
+	p := sql.OpenDB(connector)
 	p.SetMaxOpenConns(connections)
 	p.SetMaxIdleConns(connections)
 	return p, nil
