@@ -136,6 +136,16 @@ type Server struct {
 // An empty database means SQLite in the data directory.
 func Initialised(t *testing.T, data, database string) *Server {
 	t.Helper()
+	s := Existing(t, data, database)
+	password := s.File("password", Password+"\n")
+	s.Token = Decode[client.Token](t, s.Run("", s.Place("init", "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")...)).Token
+	return s
+}
+
+// Existing is a server of data that is there already, or that something else
+// makes. It has no token.
+func Existing(t *testing.T, data, database string) *Server {
+	t.Helper()
 	if err := look(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +153,6 @@ func Initialised(t *testing.T, data, database string) *Server {
 	if database != "" {
 		s.Database = []string{"--database", database}
 	}
-	password := s.File("password", Password+"\n")
-	s.Token = Decode[client.Token](t, s.Run("", s.Place("init", "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")...)).Token
 	return s
 }
 
