@@ -407,6 +407,7 @@ type Run struct {
 	Analysis     string     `json:"analysis"`
 	Version      int64      `json:"version"`
 	Date         string     `json:"date"`
+	Through      *time.Time `json:"through,omitempty" doc:"The cut-off: only files received by then count, and for a tenant whose period was reopened those until its end. Absent: all that is accepted"`
 	State        string     `json:"state" enum:"queued,running,succeeded,withheld,skipped,failed,cancelled"`
 	Reason       string     `json:"reason,omitempty"`
 	Stage        string     `json:"stage,omitempty" doc:"What it is doing"`

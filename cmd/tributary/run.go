@@ -60,7 +60,7 @@ func (o *output) run(r client.Run) {
 	if !r.Finished() && r.Total > 0 {
 		progress = fmt.Sprintf("%d of %d", r.Done, r.Total)
 	}
-	o.fields("id", r.ID, "analysis", r.Analysis, "version", number(r.Version), "date", r.Date, "state", r.State, "reason", r.Reason, "stage", r.Stage,
+	o.fields("id", r.ID, "analysis", r.Analysis, "version", number(r.Version), "date", r.Date, "through", whenever(r.Through), "state", r.State, "reason", r.Reason, "stage", r.Stage,
 		"progress", progress, "participants", number(r.Participants), "release", r.Release, "started_by", r.StartedBy,
 		"created_at", when(r.CreatedAt), "started_at", whenever(r.StartedAt), "finished_at", whenever(r.FinishedAt))
 	if len(r.Inputs) == 0 {

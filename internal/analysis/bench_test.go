@@ -213,7 +213,7 @@ func (b *bench) idle(t *testing.T) func() bool {
 
 func (b *bench) start(t *testing.T) analysis.Run {
 	t.Helper()
-	runs, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date)
+	runs, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date, nil)
 	check(t, err)
 	return runs[0]
 }

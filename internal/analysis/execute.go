@@ -189,7 +189,7 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	}
 	var accepted []exchange.Input
 	for _, dataset := range x.def.Datasets {
-		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date)
+		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date, x.run.Through)
 		if err != nil {
 			return nil, err
 		}
@@ -229,6 +229,11 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	for n, i := range list {
 		if n == 0 || list[n-1].Tenant != i.Tenant {
 			participants++
+		}
+	}
+	if x.run.Through != nil {
+		if err := x.note(ctx, tx, x.run.ID, "info", "files count that were received by %s, and those of a tenant whose period was reopened by its end", x.run.Through.Format(time.RFC3339)); err != nil {
+			return nil, err
 		}
 	}
 	return list, x.note(ctx, tx, x.run.ID, "info", "participants that have accepted the analysis and have an accepted submission for %s: %d; submissions of tenants that take no part: %d",

@@ -202,6 +202,7 @@ type Manifest struct {
 	Version      int64             `json:"version"`
 	Definition   string            `json:"definition_sha256"`
 	Date         string            `json:"date"`
+	Through      *time.Time        `json:"through,omitempty"` // the cut-off that it was made for
 	Snapshot     string            `json:"snapshot_sha256"`
 	Inputs       []ManifestInput   `json:"inputs"`
 	Participants int               `json:"participants"`
@@ -297,7 +298,7 @@ func (x *execution) manifest(ctx context.Context, o *outcome, cells int, release
 	}
 	m := Manifest{
 		Statement: "tributary run manifest v1", Run: x.run.ID, Release: release, Analysis: x.run.Analysis, Version: x.run.Version,
-		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Snapshot: hex.EncodeToString(x.run.Snapshot),
+		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Through: x.run.Through, Snapshot: hex.EncodeToString(x.run.Snapshot),
 		Participants: len(x.participants), Owners: len(owners), Verified: verified, Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
 		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: cells, Released: o.released,
 		Suppressed: o.reasons, Marked: x.def.MarksResults(), Datasets: x.contracts,

@@ -45,6 +45,7 @@ type Run struct {
 	Analysis     string
 	Version      int64
 	Date         string
+	Through      *time.Time // the cut-off: only what was received by then counts; nil: all that is accepted
 	State        RunState
 	Reason       string // why it ended as it did, in words
 	Job          string
@@ -70,21 +71,22 @@ type RunInput struct {
 	Commitment   []byte
 }
 
-const runColumns = `id, analysis, version, date, state, reason, job, started_by, snapshot, release_id, participants, created_at, started_at, finished_at`
+const runColumns = `id, analysis, version, date, through, state, reason, job, started_by, snapshot, release_id, participants, created_at, started_at, finished_at`
 
 func scanRun(row scanner) (Run, error) {
 	var r Run
 	var created int64
-	var started, finished sql.NullInt64
-	err := row.Scan(&r.ID, &r.Analysis, &r.Version, &r.Date, &r.State, &r.Reason, &r.Job, &r.StartedBy, &r.Snapshot, &r.Release, &r.Participants,
+	var through, started, finished sql.NullInt64
+	err := row.Scan(&r.ID, &r.Analysis, &r.Version, &r.Date, &through, &r.State, &r.Reason, &r.Job, &r.StartedBy, &r.Snapshot, &r.Release, &r.Participants,
 		&created, &started, &finished)
-	r.CreatedAt, r.StartedAt, r.FinishedAt = meta.Time(created), meta.Moment(started), meta.Moment(finished)
+	r.Through, r.CreatedAt, r.StartedAt, r.FinishedAt = meta.Moment(through), meta.Time(created), meta.Moment(started), meta.Moment(finished)
 	return r, err
 }
 
 // UnscopedStart queues a run of the current version of each analysis named, for
-// a business date: all of them, or none.
-func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string, date string) ([]Run, error) {
+// a business date: all of them, or none. With through only what was received by
+// then counts, as exchange.UnscopedAccepted says.
+func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string, date string, through *time.Time) ([]Run, error) {
 	if _, err := contract.ParseDate(date); err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string,
 			if err != nil {
 				return err
 			}
-			r, err := a.queue(ctx, tx, by, v.Name, v.Version, date)
+			r, err := a.queue(ctx, tx, by, v.Name, v.Version, date, through)
 			if err != nil {
 				return err
 			}
@@ -113,18 +115,21 @@ func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string,
 	return runs, err
 }
 
-func (a *Analyses) queue(ctx context.Context, tx *meta.DB, by, name string, version int64, date string) (Run, error) {
-	r := Run{ID: a.Clock.ID("run"), Analysis: name, Version: version, Date: date, State: RunQueued, StartedBy: by, CreatedAt: a.Clock.Now()}
+func (a *Analyses) queue(ctx context.Context, tx *meta.DB, by, name string, version int64, date string, through *time.Time) (Run, error) {
+	r := Run{ID: a.Clock.ID("run"), Analysis: name, Version: version, Date: date, Through: through, State: RunQueued, StartedBy: by, CreatedAt: a.Clock.Now()}
 	var err error
 	if r.Job, err = a.Jobs.Add(ctx, tx, job.Work{Kind: runKind, Subject: r.ID, Payload: runPayload{r.ID}}); err != nil {
 		return r, err
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO runs (id, analysis, version, date, state, job, started_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		r.ID, r.Analysis, r.Version, r.Date, string(r.State), r.Job, by, meta.Micros(r.CreatedAt)); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO runs (id, analysis, version, date, through, state, job, started_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		r.ID, r.Analysis, r.Version, r.Date, through, string(r.State), r.Job, by, meta.Micros(r.CreatedAt)); err != nil {
 		return r, fmt.Errorf("queue run of %s: %w", name, err)
 	}
-	return r, a.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: "run.start", Subject: r.ID, Outcome: "ok",
-		Details: map[string]any{"analysis": name, "version": version, "date": date}})
+	details := map[string]any{"analysis": name, "version": version, "date": date}
+	if through != nil {
+		details["through"] = *through
+	}
+	return r, a.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: "run.start", Subject: r.ID, Outcome: "ok", Details: details})
 }
 
 // UnscopedRun returns a run with its snapshot and progress.
@@ -242,7 +247,7 @@ func (a *Analyses) UnscopedRetry(ctx context.Context, by, id string) (Run, error
 		if !old.State.Done() || old.State == RunSucceeded {
 			return fault.New(fault.Conflict, "The run is %s; only one that failed, was cancelled, skipped or withheld can be tried again.", old.State)
 		}
-		r, err = a.queue(ctx, tx, by, old.Analysis, old.Version, old.Date)
+		r, err = a.queue(ctx, tx, by, old.Analysis, old.Version, old.Date, old.Through)
 		return err
 	})
 	if err == nil {

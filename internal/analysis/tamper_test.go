@@ -65,7 +65,7 @@ func TestGrantsCannotBeForged(t *testing.T) {
 				if found := b.findings(t); len(found) == 0 || found[0] != c.want {
 					t.Errorf("found %q, want %q", found, c.want)
 				}
-				if _, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date); fault.Is(err, fault.Damaged) {
+				if _, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date, nil); fault.Is(err, fault.Damaged) {
 					return
 				}
 				b.turn(t, b.idle(t))

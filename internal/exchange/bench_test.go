@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,11 +40,23 @@ type bench struct {
 	control *control.Control
 	jobs    *job.Queue
 	tenants []control.Tenant
+	stopped atomic.Pointer[time.Time] // what the server's clock shows; nil: it goes
+}
+
+// stop has the server's clock show a time, until it is stopped at another.
+func (b *bench) stop(at time.Time) { b.stopped.Store(&at) }
+
+func (b *bench) now() time.Time {
+	if at := b.stopped.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
 }
 
 func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
-	var c clock.Clock
+	b := &bench{}
+	c := clock.Clock{NowFunc: b.now}
 	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
 	check(t, err)
 	sealed, err := keys.NewSecrets(t.Context(), kek, c)
@@ -67,7 +80,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	}
 	box, err := sandbox.New(sandbox.Config{Level: level, Clock: c})
 	check(t, err)
-	b := &bench{control: ctl, jobs: job.New(job.Config{DB: db, Clock: c, Workers: 2, Poll: 5 * time.Millisecond})}
+	b.control, b.jobs = ctl, job.New(job.Config{DB: db, Clock: c, Workers: 2, Poll: 5 * time.Millisecond})
 	b.Exchange = exchange.New(exchange.Config{DB: db, Vault: vault.New(vault.Config{DB: db, Blobs: blobs, Keys: ring, Clock: c}), Tenants: ctl,
 		Policy: pol, Audit: log, Jobs: b.jobs, Sandbox: box, Keys: ring, Clock: c, Uploads: 2})
 	for n := range 2 {

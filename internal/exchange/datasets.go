@@ -162,23 +162,3 @@ func (x *Exchange) Datasets(ctx context.Context, page meta.Page) ([]Dataset, str
 	list, next := meta.Cut(list, page, func(d Dataset) meta.Position { return meta.Position{ID: d.Name} })
 	return list, next, nil
 }
-
-// UnscopedVerify checks that every stored contract is the one that was applied. An
-// error means that it could not look.
-func UnscopedVerify(ctx context.Context, db *meta.DB, report func(dataset, problem string)) error {
-	rows, err := db.Query(ctx, `SELECT dataset, version, source, hash FROM dataset_versions ORDER BY dataset, version`)
-	if err != nil {
-		return fmt.Errorf("list contracts: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var d Dataset
-		if err := rows.Scan(&d.Name, &d.Version, &d.Source, &d.Hash); err != nil {
-			return fmt.Errorf("list contracts: %w", err)
-		}
-		if _, err := stored(d); err != nil {
-			report(fmt.Sprintf("%s version %d", d.Name, d.Version), err.Error())
-		}
-	}
-	return rows.Err()
-}

@@ -214,34 +214,3 @@ func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id str
 	}
 	return file, res, nil
 }
-
-// Input is an accepted submission that a run may read under a grant.
-type Input struct {
-	Tenant     tenant.ID
-	Dataset    string
-	Submission string
-	Object     string // the accepted form, in the vault
-	Version    int64  // of the dataset's contract
-	Commitment []byte
-}
-
-// UnscopedAccepted lists the accepted submissions of a dataset for a date, by
-// tenant: what a run may take its snapshot from.
-func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, date string) ([]Input, error) {
-	rows, err := tx.Unscoped().Query(ctx, `
-		SELECT tenant, dataset, id, accepted_object, dataset_version, commitment FROM submissions
-		WHERE dataset = $1 AND date = $2 AND state = $3 AND accepted_object <> '' ORDER BY tenant`, dataset, date, string(Accepted))
-	if err != nil {
-		return nil, fmt.Errorf("list accepted submissions: %w", err)
-	}
-	defer rows.Close()
-	var list []Input
-	for rows.Next() {
-		var i Input
-		if err := rows.Scan(&i.Tenant, &i.Dataset, &i.Submission, &i.Object, &i.Version, &i.Commitment); err != nil {
-			return nil, fmt.Errorf("list accepted submissions: %w", err)
-		}
-		list = append(list, i)
-	}
-	return list, rows.Err()
-}

@@ -28,7 +28,7 @@ import (
 //
 //	received -> validating -> accepted -> superseded (a later one was accepted)
 //	                      \-> rejected
-//	any but superseded -> withdrawn
+//	any but withdrawn -> withdrawn
 type State string
 
 // The states.
@@ -441,8 +441,8 @@ func (x *Exchange) Content(ctx context.Context, scope tenant.Scope, id string) (
 // snapshot keep it.
 func (x *Exchange) Withdraw(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
 	return x.close(ctx, scope, id, tenant.Write, "submission.withdraw", func(_ *meta.DB, s Submission) error {
-		if s.State == Superseded || s.State == Withdrawn {
-			return fault.New(fault.Conflict, "Submission %q is %s already.", id, s.State)
+		if s.State == Withdrawn {
+			return fault.New(fault.Conflict, "Submission %q is withdrawn already.", id)
 		}
 		return nil
 	})
@@ -478,7 +478,7 @@ func (x *Exchange) close(ctx context.Context, scope tenant.Scope, id string, ver
 		if err := also(tx, s); err != nil {
 			return err
 		}
-		if s.State != Superseded && s.State != Withdrawn {
+		if s.State != Withdrawn && (s.State != Superseded || verb == tenant.Write) {
 			now := x.Clock.Now()
 			s.State, s.ClosedAt = Withdrawn, &now
 			if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1, closed_at = $2 WHERE id = $3 AND tenant = $4`,

@@ -193,6 +193,22 @@ CREATE TABLE releases (
     created_at   BIGINT NOT NULL
 );
 
+CREATE TABLE reopenings (
+    id         TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL REFERENCES tenants (id),
+    dataset    TEXT NOT NULL REFERENCES datasets (id),
+    date       TEXT NOT NULL,                  -- first day of the period, YYYY-MM-DD
+    reason     BYTEA NOT NULL,                 -- sealed with the pool key
+    until      BIGINT NOT NULL,                -- earlier than was said if it was closed early
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    closed_at  BIGINT,                         -- when it was closed early
+    closed_by  TEXT NOT NULL DEFAULT '',
+    mac        BYTEA NOT NULL
+);
+CREATE INDEX reopenings_period ON reopenings (dataset, date, tenant);
+CREATE INDEX reopenings_until ON reopenings (until);
+
 CREATE TABLE results (
     id            TEXT PRIMARY KEY,
     tenant        TEXT NOT NULL REFERENCES tenants (id),
@@ -247,7 +263,7 @@ CREATE TABLE runs (
     created_at   BIGINT NOT NULL,
     started_at   BIGINT,
     finished_at  BIGINT
-);
+, through BIGINT);
 CREATE INDEX runs_analysis ON runs (analysis, date);
 CREATE INDEX runs_created ON runs (created_at);
 
@@ -354,7 +370,7 @@ CREATE TABLE submissions (
     received_at     BIGINT NOT NULL,
     validated_at    BIGINT,
     closed_at       BIGINT,                    -- when superseded or withdrawn
-    submitted_by    TEXT NOT NULL,
+    submitted_by    TEXT NOT NULL, duplicate_of TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
 CREATE INDEX submissions_period ON submissions (dataset, date, state);

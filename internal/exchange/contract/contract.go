@@ -66,6 +66,7 @@ const (
 	maxValue      = 256                     // bytes of an allowed or null text
 	maxNulls      = 100                     // null texts
 	maxAfterDays  = 3_660                   // days until a submission is due
+	maxGraceDays  = 366                     // days from then to the cut-off
 )
 
 // A Dataset is a contract as it was written, with every default filled in.

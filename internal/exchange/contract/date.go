@@ -143,14 +143,17 @@ func (c Cadence) Label(d Date) string {
 }
 
 // Due is when a submission is due: on the given day after the last day of its
-// period, at a time of day in a zone.
+// period, at a time of day in a zone; and how long after that scheduled runs wait.
 type Due struct {
 	AfterDays int    `json:"after_days"`
-	At        string `json:"at"`   // HH:mm
-	Zone      string `json:"zone"` // IANA name
+	At        string `json:"at"`              // HH:mm
+	Zone      string `json:"zone"`            // IANA name
+	Grace     string `json:"grace,omitempty"` // from due to the cut-off: 90m, 6h or 2d; empty: none
 
-	minutes int
-	zone    *time.Location
+	minutes   int
+	zone      *time.Location
+	graceDays int           // by the calendar of the zone
+	grace     time.Duration // by the clock
 }
 
 // DueAt returns when the submission for a business date is due, in UTC; false
@@ -160,8 +163,23 @@ func (d *Dataset) DueAt(business Date) (time.Time, bool) {
 	if d.Due == nil {
 		return time.Time{}, false
 	}
-	day := d.Cadence.Period(business).End + Date(d.Due.AfterDays)
-	return latest(int64(day)*86400+int64(d.Due.minutes)*60, d.Due.zone), true
+	return d.dueAfter(business, 0), true
+}
+
+func (d *Dataset) dueAfter(business Date, days int) time.Time {
+	day := d.Cadence.Period(business).End + Date(d.Due.AfterDays+days)
+	return latest(int64(day)*86400+int64(d.Due.minutes)*60, d.Due.zone)
+}
+
+// CutOff returns until when what arrives for a business date counts in scheduled
+// runs, in UTC: when it is due, and the grace after that. A grace in days ends at
+// the time of day at which the submission was due. It is false if the dataset has
+// no due time.
+func (d *Dataset) CutOff(business Date) (time.Time, bool) {
+	if d.Due == nil {
+		return time.Time{}, false
+	}
+	return d.dueAfter(business, d.Due.graceDays).Add(d.Due.grace), true
 }
 
 // Late reports whether a submission that arrived at t for a business date came

@@ -358,7 +358,7 @@ func (d *Dataset) readDue(parent fields) {
 	if !parent.has("due") {
 		return
 	}
-	f := parent.node("due").fields("after_days", "at", "zone")
+	f := parent.node("due").fields("after_days", "at", "zone", "grace")
 	due := &Due{
 		AfterDays: int(f.integer("after_days", 0, 0, maxAfterDays)),
 		At:        f.text("at", "23:59", 5),
@@ -373,5 +373,31 @@ func (d *Dataset) readDue(parent fields) {
 	if err != nil || due.Zone == "Local" || due.Zone == "" {
 		f.node("zone").problem("%q is not a time zone. Write an IANA name such as Europe/Zurich, or UTC.", due.Zone)
 	}
+	due.readGrace(f)
 	d.Due = due
+}
+
+// readGrace reads a whole number of minutes, hours or days. None and 0 are the
+// same, and so is what begins with zeros.
+func (d *Due) readGrace(f fields) {
+	text := f.text("grace", "", 8)
+	if text == "" {
+		return
+	}
+	number, unit := text[:len(text)-1], text[len(text)-1:]
+	n, err := strconv.ParseUint(number, 10, 31)
+	each := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[unit]
+	if err != nil || each == 0 || n > uint64(maxGraceDays*24*time.Hour/each) {
+		f.node("grace").problem("%q must be a whole number of minutes, hours or days, such as 90m, 6h or 2d, and at most %d days.", text, maxGraceDays)
+		return
+	}
+	if n == 0 {
+		return
+	}
+	d.Grace = strconv.FormatUint(n, 10) + unit
+	if unit == "d" {
+		d.graceDays = int(n)
+	} else {
+		d.grace = time.Duration(n) * each
+	}
 }

@@ -153,7 +153,7 @@ func (s *server) acceptances(ctx context.Context, _ *call, i *ByID) (*list[clien
 }
 
 func (s *server) startRuns(ctx context.Context, c *call, i *in[client.NewRuns]) (*list[client.Run], error) {
-	found, err := s.Analyses.UnscopedStart(ctx, c.by(), i.Body.Analyses, i.Body.Date)
+	found, err := s.Analyses.UnscopedStart(ctx, c.by(), i.Body.Analyses, i.Body.Date, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,7 @@ func analysisWord(a analysis.Analysis) client.Analysis {
 }
 
 func runWord(r analysis.Run) client.Run {
-	w := client.Run{ID: r.ID, Analysis: r.Analysis, Version: r.Version, Date: r.Date, State: string(r.State), Reason: r.Reason,
+	w := client.Run{ID: r.ID, Analysis: r.Analysis, Version: r.Version, Date: r.Date, Through: r.Through, State: string(r.State), Reason: r.Reason,
 		Stage: r.Progress.Stage, Done: r.Progress.Done, Total: r.Progress.Total, Participants: r.Participants, Release: r.Release,
 		StartedBy: r.StartedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
 	for _, i := range r.Inputs {

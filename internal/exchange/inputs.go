@@ -1,0 +1,87 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+)
+
+// Input is an accepted submission that a run may read under a grant.
+type Input struct {
+	Tenant     tenant.ID
+	Dataset    string
+	Submission string
+	Object     string // the accepted form, in the vault
+	Version    int64  // of the dataset's contract
+	Commitment []byte
+}
+
+// UnscopedAccepted lists the accepted submissions of a dataset for a date, by
+// tenant: what a run may take its snapshot from. Without through it is what
+// stands now. With it, it is what stood of the files received by then, and for a
+// tenant whose period was reopened by the reopening's end if that is later: a
+// correction that came afterwards does not hide the file that was in time. What
+// was withdrawn or deleted since is nobody's input, nor is what it had replaced.
+func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, date string, through *time.Time) ([]Input, error) {
+	var ends map[tenant.ID]time.Time
+	if through != nil {
+		var err error
+		if ends, err = x.ends(ctx, tx, dataset, date); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := tx.Unscoped().Query(ctx, `
+		SELECT tenant, dataset, id, accepted_object, dataset_version, commitment, state, received_at FROM submissions
+		WHERE dataset = $1 AND date = $2 AND (state = $3 OR $4 = 1 AND validated_at IS NOT NULL AND error_count = 0)
+		ORDER BY tenant, revision DESC`, dataset, date, string(Accepted), through != nil)
+	if err != nil {
+		return nil, fmt.Errorf("list accepted submissions: %w", err)
+	}
+	defer rows.Close()
+	var list []Input
+	var last tenant.ID // whose last file in time was met
+	for rows.Next() {
+		var i Input
+		var state State
+		var received int64
+		if err := rows.Scan(&i.Tenant, &i.Dataset, &i.Submission, &i.Object, &i.Version, &i.Commitment, &state, &received); err != nil {
+			return nil, fmt.Errorf("list accepted submissions: %w", err)
+		}
+		if i.Tenant == last || through != nil && received > meta.Micros(later(*through, ends[i.Tenant])) {
+			continue
+		}
+		last = i.Tenant
+		if i.Object != "" && state != Withdrawn {
+			list = append(list, i)
+		}
+	}
+	return list, rows.Err()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// ends returns until when the files of those tenants count for whom the period
+// that a date is in was reopened.
+func (x *Exchange) ends(ctx context.Context, tx *meta.DB, dataset, date string) (map[tenant.ID]time.Time, error) {
+	p, err := x.period(ctx, tx, dataset, date)
+	if err != nil {
+		return nil, err
+	}
+	list, err := x.reopenings(ctx, tx.Unscoped(), `WHERE dataset = $1 AND date = $2`, dataset, p.start)
+	if err != nil {
+		return nil, err
+	}
+	ends := map[tenant.ID]time.Time{}
+	for _, r := range list {
+		ends[r.Tenant] = later(r.Until, ends[r.Tenant])
+	}
+	return ends, nil
+}

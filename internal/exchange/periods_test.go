@@ -1,0 +1,183 @@
+package exchange_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/internal/exchange"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+)
+
+// inputs are the submissions that a run through a moment would read; none: all.
+func (b *bench) inputs(t *testing.T, through *time.Time) string {
+	t.Helper()
+	var ids []string
+	check(t, b.DB.Transact(t.Context(), func(tx *meta.DB) error {
+		list, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, through)
+		ids = nil
+		for _, i := range list {
+			ids = append(ids, i.Submission)
+		}
+		return err
+	}))
+	return strings.Join(ids, " ")
+}
+
+// cut is a dataset that is due on the day after its date at noon in Zurich, with
+// six hours of grace: its cut-off for date is 2022-09-24T16:00Z.
+const cut = dataset + "cadence: daily\ndue: {after_days: 1, at: '12:00', zone: Europe/Zurich, grace: 6h}\n"
+
+var cutOff = time.Date(2022, 9, 24, 16, 0, 0, 0, time.UTC)
+
+func TestWhatRunsReadAtTheCutOff(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(t, cut)
+		send := func(n int, id, value string, at time.Duration) string {
+			t.Helper()
+			b.stop(cutOff.Add(at))
+			s := b.send(t, n, body(id, "x,"+value))
+			b.turn(t, b.idle(t))
+			return s.ID
+		}
+		want := func(what string, through time.Duration, ids ...string) {
+			t.Helper()
+			moment := cutOff.Add(through)
+			if got := b.inputs(t, &moment); got != strings.Join(ids, " ") {
+				t.Errorf("%s: got %q, want %q", what, got, ids)
+			}
+		}
+		inTime := send(0, "000001", "1", 0)
+		tooLate := send(1, "000002", "1", time.Microsecond)
+		want("the last moment is in time, the next is not", 0, inTime)
+		correction := send(0, "000001", "2", time.Hour)
+		b.want(t, 0, inTime, exchange.Superseded)
+		want("a correction after the cut-off does not hide what it corrects", 0, inTime)
+		want("a later cut-off has it", time.Hour, sorted(b, correction, tooLate)...)
+		if got, want := b.inputs(t, nil), strings.Join(sorted(b, correction, tooLate), " "); got != want {
+			t.Errorf("without a cut-off: got %q, want %q", got, want)
+		}
+		b.stop(cutOff.Add(2 * time.Hour))
+		_, err := b.Withdraw(t.Context(), b.scope(t, 0), correction)
+		check(t, err)
+		want("a late correction that is withdrawn changes nothing of what was in time", 0, inTime)
+		want("what a withdrawn file had replaced does not come back", time.Hour, tooLate)
+		_, err = b.Withdraw(t.Context(), b.scope(t, 0), inTime)
+		check(t, err)
+		want("what an earlier cut-off would read can be withdrawn too", 0)
+	})
+}
+
+// sorted puts the first tenant's and the second's in the order of their tenants.
+func sorted(b *bench, first, second string) []string {
+	if b.tenants[0].ID < b.tenants[1].ID {
+		return []string{first, second}
+	}
+	return []string{second, first}
+}
+
+func TestAReopenedPeriod(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(t, cut)
+		b.stop(cutOff.Add(time.Hour))
+		a, other := b.tenants[0].ID, b.tenants[1].ID
+		late := b.send(t, 0, body("000001", "x,1")).ID
+		b.send(t, 1, body("000002", "x,1"))
+		b.turn(t, b.idle(t))
+		wants := func(what, want string) {
+			t.Helper()
+			if got := b.inputs(t, &cutOff); got != want {
+				t.Errorf("%s: got %q, want %q", what, got, want)
+			}
+		}
+		wants("before", "")
+		ask := exchange.NewReopening{Tenant: a, Dataset: "tagged-values", Date: date, Reason: "their <server> burned", Until: cutOff.Add(3 * time.Hour)}
+		r, err := b.UnscopedReopen(t.Context(), "usr_admin", ask)
+		check(t, err)
+		wants("what came between the cut-off and the reopening", late)
+		b.stop(ask.Until)
+		last := b.send(t, 0, body("000001", "x,2")).ID
+		b.stop(ask.Until.Add(time.Microsecond))
+		b.send(t, 0, body("000001", "x,3"))
+		b.turn(t, b.idle(t))
+		wants("what came at the reopening's end, and nothing after", last)
+
+		ended := func(from, to time.Duration) int {
+			t.Helper()
+			list, err := b.UnscopedEndedReopenings(t.Context(), ask.Until.Add(from), ask.Until.Add(to))
+			check(t, err)
+			return len(list)
+		}
+		if ended(-time.Hour, -time.Microsecond) != 0 || ended(-time.Microsecond, 0) != 1 || ended(0, time.Hour) != 0 {
+			t.Error("a reopening ends at its end, once")
+		}
+		if _, err := b.UnscopedEndReopening(t.Context(), "usr_admin", a, "tagged-values", date); !fault.Is(err, fault.Conflict) {
+			t.Errorf("ending what has ended: %v", err)
+		}
+
+		ask.Until = b.now().Add(24 * time.Hour)
+		_, err = b.UnscopedReopen(t.Context(), "usr_admin", ask)
+		check(t, err)
+		b.stop(b.now().Add(time.Hour))
+		fourth := b.send(t, 0, body("000001", "x,4")).ID
+		b.turn(t, b.idle(t))
+		if _, err := b.UnscopedEndReopening(t.Context(), "usr_admin", other, "tagged-values", date); !fault.Is(err, fault.Conflict) {
+			t.Errorf("ending another's: %v", err)
+		}
+		early, err := b.UnscopedEndReopening(t.Context(), "usr_admin", a, "tagged-values", date)
+		check(t, err)
+		if !early.Until.Equal(b.now()) || early.ClosedBy != "usr_admin" {
+			t.Errorf("closed early: %+v", early)
+		}
+		b.stop(b.now().Add(time.Microsecond))
+		b.send(t, 0, body("000001", "x,5"))
+		b.turn(t, b.idle(t))
+		wants("what came until it was closed early", fourth)
+
+		// The row gives power, so nobody but the server makes one.
+		_, err = b.DB.Unscoped().Exec(t.Context(), `UPDATE reopenings SET until = until + 1 WHERE id = $1`, r.ID)
+		check(t, err)
+		err = b.DB.Transact(t.Context(), func(tx *meta.DB) error {
+			_, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, &cutOff)
+			return err
+		})
+		if !fault.Is(err, fault.Damaged) {
+			t.Errorf("a reopening that was prolonged behind our back: %v", err)
+		}
+	})
+}
+
+func TestReopeningsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.stop(cutOff.Add(-time.Hour))
+		good := exchange.NewReopening{Tenant: b.tenants[0].ID, Dataset: "tagged-values", Date: date, Reason: "because", Until: cutOff.Add(time.Hour)}
+		try := func(what string, kind fault.Kind, change func(*exchange.NewReopening)) {
+			t.Helper()
+			n := good
+			change(&n)
+			if _, err := b.UnscopedReopen(t.Context(), "usr_admin", n); !fault.Is(err, kind) {
+				t.Errorf("%s: %v, want %s", what, err, kind)
+			}
+		}
+		try("nothing is ever due", fault.Conflict, func(*exchange.NewReopening) {})
+		b.apply(t, cut)
+		try("no reason", fault.Invalid, func(n *exchange.NewReopening) { n.Reason = " " })
+		try("a long reason", fault.Invalid, func(n *exchange.NewReopening) { n.Reason = strings.Repeat("x", 1001) })
+		try("the past", fault.Invalid, func(n *exchange.NewReopening) { n.Until = b.now() })
+		try("too far", fault.Invalid, func(n *exchange.NewReopening) { n.Until = b.now().AddDate(1, 1, 0) })
+		try("open anyway", fault.Conflict, func(n *exchange.NewReopening) { n.Until = cutOff })
+		try("no date", fault.Invalid, func(n *exchange.NewReopening) { n.Date = "soon" })
+		try("no dataset", fault.NotFound, func(n *exchange.NewReopening) { n.Dataset = "none" })
+		r, err := b.UnscopedReopen(t.Context(), "usr_admin", good) // a longer term, before the cut-off
+		check(t, err)
+		var sealed []byte
+		check(t, b.DB.Unscoped().QueryRow(t.Context(), `SELECT reason FROM reopenings WHERE id = $1`, r.ID).Scan(&sealed))
+		if strings.Contains(string(sealed), "because") {
+			t.Error("the reason is not sealed")
+		}
+	})
+}
