@@ -337,7 +337,12 @@ type Submission struct {
 	SHA256         string      `json:"sha256,omitempty" doc:"For the tenant's own people"`
 	Commitment     string      `json:"commitment" doc:"SHA-256(salt | SHA-256 of the file); manifests name the file by it"`
 	ReceivedAt     time.Time   `json:"received_at"`
+	DueAt          *time.Time  `json:"due_at,omitempty" doc:"When it was due, if its contract says so"`
+	CutOffAt       *time.Time  `json:"cut_off_at,omitempty" doc:"Until when files count in scheduled runs for its period"`
 	Late           bool        `json:"late" doc:"Received after the dataset's due time for its date"`
+	AfterCutOff    bool        `json:"after_cut_off" doc:"Received after the cut-off, and the period was not reopened: scheduled runs for it leave the file out"`
+	DuplicateOf    string      `json:"duplicate_of,omitempty" doc:"The submission before it, which has the same bytes"`
+	Notes          []string    `json:"notes,omitempty" doc:"What lateness, repetition or a withdrawal mean for it, in words"`
 	ValidatedAt    *time.Time  `json:"validated_at,omitempty"`
 	ClosedAt       *time.Time  `json:"closed_at,omitempty"`
 	SubmittedBy    string      `json:"submitted_by"`

@@ -95,7 +95,15 @@ func plural(n int64, one, many string) string {
 func (o *output) verdict(s client.Submission) {
 	o.fields("id", s.ID, "state", s.State, "dataset", s.Dataset, "date", s.Date, "revision", number(s.Revision), "name", s.Name, "size", size(s.Size),
 		"rows", numberOr(s.Rows), "columns", numberOr(s.Columns))
+	o.notes(s)
 	o.problems(s)
+}
+
+// notes says what the submission's time means for it, and what it repeats.
+func (o *output) notes(s client.Submission) {
+	for _, n := range s.Notes {
+		o.note("%s", n)
+	}
 }
 
 // problems prints what is wrong with a file.
@@ -163,7 +171,9 @@ func (o *output) submission(s client.Submission) {
 	o.fields("id", s.ID, "tenant", named(s.TenantSlug, s.Tenant), "dataset", s.Dataset, "dataset_version", number(s.DatasetVersion), "date", s.Date,
 		"revision", number(s.Revision), "state", s.State, "name", s.Name, "channel", s.Channel, "size", size(s.Size), "rows", numberOr(s.Rows),
 		"columns", numberOr(s.Columns), "error_count", numberOr(s.ErrorCount), "sha256", s.SHA256, "commitment", s.Commitment,
-		"received_at", when(s.ReceivedAt), "late", yesNo(s.Late), "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt), "submitted_by", s.SubmittedBy)
+		"received_at", when(s.ReceivedAt), "due_at", whenever(s.DueAt), "cut_off_at", whenever(s.CutOffAt), "late", yesNo(s.Late), "after_cut_off", yesNo(s.AfterCutOff),
+		"duplicate_of", s.DuplicateOf, "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt), "submitted_by", s.SubmittedBy)
+	o.notes(s)
 	o.problems(s)
 }
 
@@ -198,7 +208,10 @@ func (s *submissionWithdrawCmd) Run(ctx context.Context, out *output, c *client.
 	if err != nil {
 		return err
 	}
-	return out.answer(func() { out.fields("id", changed.ID, "state", changed.State) })
+	return out.answer(func() {
+		out.fields("id", changed.ID, "state", changed.State)
+		out.notes(changed)
+	})
 }
 
 type submissionDeleteCmd struct{ submissionArg }

@@ -201,8 +201,12 @@ func (b *bench) turn(t *testing.T, done func() bool) {
 // idle reports whether no job waits or runs.
 func (b *bench) idle(t *testing.T) func() bool {
 	return func() bool {
-		var n int64
-		check(t, b.DB.Unscoped().QueryRow(t.Context(), `SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')`).Scan(&n))
+		var n, put int64
+		check(t, b.DB.Unscoped().QueryRow(t.Context(), `SELECT count(*), COALESCE(SUM(CASE WHEN state = 'queued' AND run_after > $1 THEN 1 ELSE 0 END), 0)
+			FROM jobs WHERE state IN ('queued', 'running')`, meta.Micros(b.now())).Scan(&n, &put))
+		if put > 0 && b.stopped.Load() != nil { // its time would never come
+			b.hurry(t)
+		}
 		return n == 0
 	}
 }

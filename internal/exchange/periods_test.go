@@ -181,3 +181,87 @@ func TestReopeningsThatMakeNoSense(t *testing.T) {
 		}
 	})
 }
+
+func TestSubmissionsSayWhatTheirTimeMeans(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(t, cut)
+		due := cutOff.Add(-6 * time.Hour)
+		take := func(at time.Time, late, after bool, note string) exchange.Submission {
+			t.Helper()
+			b.stop(at)
+			s := b.send(t, 0, body("000001", "x,"+at.Format("150405")))
+			if s.Late != late || s.AfterCutOff != after || !s.DueAt.Equal(due) || !s.CutOffAt.Equal(cutOff) {
+				t.Errorf("at %s: late %v after %v due %s cut-off %s, want %v %v", at, s.Late, s.AfterCutOff, s.DueAt, s.CutOffAt, late, after)
+			}
+			if got := strings.Join(s.Notes(), " "); note == "" && got != "" || !strings.Contains(got, note) {
+				t.Errorf("at %s: notes %q, want %q", at, got, note)
+			}
+			return s
+		}
+		take(due, false, false, "")
+		take(due.Add(time.Second), true, false, "after it was due, 2022-09-24 10:00 UTC")
+		take(cutOff, true, false, "after it was due")
+		last := take(cutOff.Add(time.Second), true, true, "after the cut-off, 2022-09-24 16:00 UTC")
+		_, err := b.UnscopedReopen(t.Context(), "usr_admin", exchange.NewReopening{Tenant: b.tenants[0].ID, Dataset: "tagged-values", Date: date,
+			Reason: "asked by phone", Until: cutOff.Add(time.Hour)})
+		check(t, err)
+		b.stop(cutOff.Add(2 * time.Hour))
+		beyond := b.send(t, 0, body("000001", "x,9"))
+		others := b.send(t, 1, body("000002", "x,9"))
+		list, _, err := b.UnscopedSubmissions(t.Context(), "", exchange.SubmissionFilter{}, meta.Page{})
+		check(t, err)
+		own, _, err := b.Submissions(t.Context(), b.scope(t, 0), exchange.SubmissionFilter{}, meta.Page{})
+		check(t, err)
+		for _, s := range append(own, list...) {
+			if want := s.ID == beyond.ID || s.ID == others.ID; s.AfterCutOff != want {
+				t.Errorf("received at %s: after the cut-off is %v, want %v", s.ReceivedAt, s.AfterCutOff, want)
+			}
+		}
+		if one, err := b.UnscopedSubmission(t.Context(), last.ID); err != nil || one.AfterCutOff {
+			t.Errorf("one within the reopening: %v, %v", one.AfterCutOff, err)
+		}
+		gone, err := b.Withdraw(t.Context(), b.scope(t, 0), beyond.ID)
+		check(t, err)
+		if notes := strings.Join(gone.Notes(), " "); !strings.Contains(notes, "withdrawn after the cut-off") || strings.Contains(notes, "Scheduled") {
+			t.Errorf("notes of what was withdrawn: %q", notes)
+		}
+	})
+}
+
+func TestTheSameBytesAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		send := func(n int, day, value string) exchange.Submission {
+			t.Helper()
+			as := named("in.csv")
+			as.Date = day
+			s, err := b.Submit(t.Context(), b.scope(t, n), as, strings.NewReader(body("00000"+string(rune('1'+n)), "x,"+value)))
+			check(t, err)
+			return s
+		}
+		first := send(0, date, "1")
+		if first.DuplicateOf != "" {
+			t.Errorf("the first is a duplicate of %s", first.DuplicateOf)
+		}
+		second := send(0, date, "1") // as who lost the answer to the first does
+		if second.DuplicateOf != first.ID || len(second.Notes()) != 1 {
+			t.Errorf("the second is a duplicate of %q, want %s; notes %q", second.DuplicateOf, first.ID, second.Notes())
+		}
+		b.turn(t, b.idle(t))
+		if s := b.want(t, 0, second.ID, exchange.Accepted); s.DuplicateOf != first.ID {
+			t.Errorf("once accepted it is a duplicate of %q", s.DuplicateOf)
+		}
+		for what, s := range map[string]exchange.Submission{"other bytes": send(0, date, "2"), "another date": send(0, "2022-09-22", "1"), "another's": send(1, date, "1")} {
+			if s.DuplicateOf != "" {
+				t.Errorf("%s: a duplicate of %s", what, s.DuplicateOf)
+			}
+		}
+		bad := send(0, "2022-09-21", "1") // the rows have another date
+		b.turn(t, b.idle(t))
+		b.want(t, 0, bad.ID, exchange.Rejected)
+		if s := send(0, "2022-09-21", "1"); s.DuplicateOf != "" {
+			t.Errorf("what was rejected stands for nothing, and yet this is its duplicate: %s", s.DuplicateOf)
+		}
+	})
+}

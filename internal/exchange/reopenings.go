@@ -166,6 +166,27 @@ func (x *Exchange) period(ctx context.Context, db *meta.DB, dataset, date string
 	return p, nil
 }
 
+// UnscopedReopenings lists the reopenings of a dataset's periods that begin on a
+// date from one to another, both included, of all tenants or of one, with their
+// reasons.
+func (x *Exchange) UnscopedReopenings(ctx context.Context, id tenant.ID, dataset, from, to string) ([]Reopening, error) {
+	list, err := x.reopenings(ctx, x.of(id), `WHERE dataset = $1 AND date >= $2 AND date <= $3 AND ($4 = '' OR tenant = $4)`, dataset, from, to, string(id))
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range list {
+		reason, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, r.reason, reasonContext(r.ID))
+		if fault.Is(err, fault.NotFound) { // its keys are destroyed, and its rows will be soon
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open reason of %s: %w", r.ID, err)
+		}
+		list[i].Reason = string(reason)
+	}
+	return list, nil
+}
+
 // UnscopedEndedReopenings lists the reopenings that ended after one moment and not
 // after another, in the order of their ends: after each a run for its period may
 // find more than the last one did.

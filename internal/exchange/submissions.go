@@ -62,7 +62,11 @@ type Submission struct {
 	SHA256         []byte          // of the file; only for the tenant's own scope
 	Commitment     []byte
 	ReceivedAt     time.Time
-	Late           bool // received after it was due
+	DueAt          *time.Time // nil: its contract has no due time
+	CutOffAt       *time.Time
+	Late           bool   // received after it was due
+	AfterCutOff    bool   // and after the cut-off, when the period was not open for this tenant
+	DuplicateOf    string // the submission before it, if that had the same bytes
 	ValidatedAt    *time.Time
 	ClosedAt       *time.Time
 	SubmittedBy    string
@@ -121,7 +125,7 @@ func (x *Exchange) Submit(ctx context.Context, scope tenant.Scope, n NewSubmissi
 	if err != nil {
 		return Submission{}, err
 	}
-	return x.record(ctx, scope, n, d, object)
+	return x.record(ctx, scope, n, d, object, w.SHA256())
 }
 
 func tooLarge(dataset string, limit int64) error {
@@ -190,7 +194,7 @@ func receive(w *vault.Writer, n NewSubmission, d Dataset, body io.Reader) error 
 }
 
 // record makes the submission exist, with its job, in one transaction.
-func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, object vault.Object) (Submission, error) {
+func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, object vault.Object, sum []byte) (Submission, error) {
 	now := x.Clock.Now()
 	s := Submission{
 		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
@@ -198,6 +202,10 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		object: object.ID,
 	}
 	if err := x.judge(ctx, &s); err != nil {
+		return s, err
+	}
+	var err error
+	if s.DuplicateOf, err = x.sameAs(ctx, scope, s, sum); err != nil {
 		return s, err
 	}
 	name, err := x.Keys.Encrypt(ctx, s.Tenant, keys.Pool, []byte(n.Name), nameContext(s.ID))
@@ -219,10 +227,10 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 			return err
 		}
 		if _, err := tx.For(s.Tenant).Exec(ctx, `
-			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by, duplicate_of)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 			s.ID, string(s.Tenant), s.Dataset, s.DatasetVersion, s.Date, s.Revision, string(s.State), name, s.Channel, s.Size, s.object,
-			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy); err != nil {
+			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy, s.DuplicateOf); err != nil {
 			return fmt.Errorf("insert submission: %w", err)
 		}
 		if err := x.Tenants.Claim(ctx, tx, s.Tenant); err != nil {
@@ -251,7 +259,7 @@ func nameContext(id string) []byte    { return []byte("submission name " + id) }
 func verdictContext(id string) []byte { return []byte("submission verdict " + id) }
 
 const submissionColumns = `id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, row_count, column_count, error_count,
-	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, submitted_by`
+	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, submitted_by, duplicate_of`
 
 type scanner interface{ Scan(...any) error }
 
@@ -263,7 +271,7 @@ func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
 	var received int64
 	var rows, columns, problems, validated, closed sql.NullInt64
 	if err := row.Scan(&s.ID, &s.Tenant, &s.Dataset, &s.DatasetVersion, &s.Date, &s.Revision, &s.State, &name, &s.Channel, &s.Size,
-		&rows, &columns, &problems, &s.verdict, &s.object, &s.accepted, &s.Commitment, &s.job, &received, &validated, &closed, &s.SubmittedBy); err != nil {
+		&rows, &columns, &problems, &s.verdict, &s.object, &s.accepted, &s.Commitment, &s.job, &received, &validated, &closed, &s.SubmittedBy, &s.DuplicateOf); err != nil {
 		return s, err
 	}
 	s.Rows, s.Columns, s.ErrorCount = number(rows), number(columns), number(problems)
@@ -274,25 +282,6 @@ func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
 	}
 	s.Name = string(plain)
 	return s, nil
-}
-
-// judge says whether a submission was late, by the contract that it is held
-// against. It is not for use within a transaction.
-func (x *Exchange) judge(ctx context.Context, s *Submission) error {
-	x.mu.Lock()
-	c := x.contracts[contractKey{s.Dataset, s.DatasetVersion}]
-	x.mu.Unlock()
-	if c == nil {
-		d, err := x.Dataset(ctx, s.Dataset, s.DatasetVersion)
-		if err != nil {
-			return err
-		}
-		c = d.Contract
-	}
-	if day, err := contract.ParseDate(s.Date); err == nil {
-		s.Late = c.Late(day, s.ReceivedAt)
-	}
-	return nil
 }
 
 func number(n sql.NullInt64) *int64 {
@@ -407,13 +396,12 @@ func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f Submis
 	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}
-	for i := range list {
-		if err := x.judge(ctx, &list[i]); err != nil {
-			return nil, "", err
-		}
-	}
 	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
-	return list, next, nil
+	judged := make([]*Submission, len(list))
+	for i := range list {
+		judged[i] = &list[i]
+	}
+	return list, next, x.judge(ctx, judged...)
 }
 
 // Content opens the bytes of a submission as they were sent. The reading is in

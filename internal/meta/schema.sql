@@ -373,6 +373,7 @@ CREATE TABLE submissions (
     submitted_by    TEXT NOT NULL, duplicate_of TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
+CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
 CREATE INDEX submissions_received ON submissions (received_at);
 

@@ -111,7 +111,8 @@ func datasetWord(d exchange.Dataset) client.Dataset {
 func submissionWord(s exchange.Submission) client.Submission {
 	w := client.Submission{ID: s.ID, Tenant: string(s.Tenant), Dataset: s.Dataset, DatasetVersion: s.DatasetVersion, Date: s.Date, Revision: s.Revision,
 		State: string(s.State), Name: s.Name, Channel: s.Channel, Size: s.Size, Rows: s.Rows, Columns: s.Columns, ErrorCount: s.ErrorCount,
-		SHA256: hex.EncodeToString(s.SHA256), Commitment: hex.EncodeToString(s.Commitment), ReceivedAt: s.ReceivedAt, Late: s.Late, ValidatedAt: s.ValidatedAt,
+		SHA256: hex.EncodeToString(s.SHA256), Commitment: hex.EncodeToString(s.Commitment), ReceivedAt: s.ReceivedAt, DueAt: s.DueAt, CutOffAt: s.CutOffAt,
+		Late: s.Late, AfterCutOff: s.AfterCutOff, DuplicateOf: s.DuplicateOf, Notes: s.Notes(), ValidatedAt: s.ValidatedAt,
 		ClosedAt: s.ClosedAt, SubmittedBy: s.SubmittedBy}
 	for _, p := range s.Problems {
 		w.Problems = append(w.Problems, client.FileError{Row: p.Row, Column: p.Column, Code: p.Code, Message: p.Message})

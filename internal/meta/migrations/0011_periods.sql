@@ -21,6 +21,9 @@ CREATE INDEX reopenings_until ON reopenings (until);
 -- Up to when what was received counts for the run; NULL: all that is accepted.
 ALTER TABLE runs ADD COLUMN through BIGINT;
 
--- The accepted submission of the same tenant, dataset and date that stood when
--- this one, with the same bytes, arrived.
+-- The submission before this one, of the same tenant, dataset and date, if it had
+-- the same bytes.
 ALTER TABLE submissions ADD COLUMN duplicate_of TEXT NOT NULL DEFAULT '';
+
+-- Since when each tenant has sent a dataset.
+CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
