@@ -27,6 +27,7 @@ var layers = []struct {
 var edges = []edge{
 	{"account", "audit", "sign-ins and changes of credentials are audited in the transaction that makes them"},
 	{"account", "control", "a user or key belongs to a tenant that must exist and be active"},
+	{"account", "notify", "people are told of new credentials and sign-ins in the transaction that makes them"},
 	{"account", "policy", "roles are policy's words, and policy decides who may grant them"},
 	{"analysis", "audit", "acceptances, runs and releases are audited in the transaction that makes them"},
 	{"analysis", "control", "the gate counts organisations, and only active tenants take part"},
@@ -39,8 +40,11 @@ var edges = []edge{
 	{"control", "policy", "policy decides who may change a tenant"},
 	{"exchange", "audit", "submissions and downloads are audited in the transaction that makes them"},
 	{"exchange", "job", "validation is queued in the transaction that records the submission"},
+	{"exchange", "notify", "verdicts and results are told in the transaction that makes them"},
 	{"exchange", "policy", "validation runs under a scope of its own, after the uploader has gone"},
 	{"exchange", "vault", "submitted files, accepted forms and results are kept sealed"},
+	{"notify", "audit", "webhooks and switches are audited in the transaction that changes them"},
+	{"notify", "policy", "roles are policy's words, and switches are a principal's own"},
 }
 
 // pure lists the packages of rules and words alone: no store, no clock, no
@@ -79,6 +83,7 @@ var banned = []ban{
 	{"crypto/tls", "Dial", out, wayOut}, {"crypto/tls", "DialWithDialer", out, wayOut}, {"crypto/tls", "Dialer", out, wayOut},
 	{"net/http", "Client", out, wayOut}, {"net/http", "DefaultClient", out, wayOut}, {"net/http", "Transport", out, wayOut}, {"net/http", "DefaultTransport", out, wayOut},
 	{"net/http", "Get", out, wayOut}, {"net/http", "Head", out, wayOut}, {"net/http", "Post", out, wayOut}, {"net/http", "PostForm", out, wayOut},
+	{"net/smtp", "Dial", out, wayOut}, {"net/smtp", "SendMail", out, wayOut},
 	{"golang.org/x/crypto/acme/autocert", "NewListener", out, wayOut},
 	{"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp", "New", out, wayOut},
 	{"os", "CreateTemp", nil, "no temporary files, which would hold tenants' bytes in plain: use memory files"},
@@ -89,7 +94,7 @@ var banned = []ban{
 // out is where connections to the outside are made.
 var out = []string{"egress"}
 
-const wayOut = "what goes out goes through egress.Client, which reaches public addresses only and follows no redirects"
+const wayOut = "what goes out goes through egress.Client or egress.Dialer, which reach public addresses only and follow no redirects"
 
 // allowed lists the uses of what is banned that are right where they are: the
 // file below internal/, the call, the reason.
@@ -111,6 +116,7 @@ var unscoped = []exception{
 	{"analysis", "Analyses.EraseTenant", "the same"},
 	{"audit", "Log.EraseTenant", "the same"},
 	{"exchange", "Exchange.EraseTenant", "the same"},
+	{"notify", "Notices.EraseTenant", "the same"},
 	{"control", "Control.Claim", "called with a tenant's first submission or sign-in, whose scope need not reach the tenant's own row"},
 	{"control", "Control.WrappedKey", "it is the key ring's store, and seams have no scopes"},
 	{"vault", "Vault.EraseTenant", "the same"},

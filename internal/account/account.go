@@ -23,17 +23,19 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
 
-// Config is what Accounts needs; all fields but Log and Hashers are required.
+// Config is what Accounts needs; all fields but Notices, Log and Hashers are required.
 type Config struct {
 	DB      *meta.DB
 	Keys    *keys.Ring
 	Policy  *policy.Engine
 	Audit   *audit.Log
 	Control *control.Control
+	Notices *notify.Notices // nil: nobody is told
 	Clock   clock.Clock
 	Log     *slog.Logger
 	// Hashers is how many passwords are hashed at once, at 64 MiB each; 0 means 2.
@@ -159,7 +161,7 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 	}
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
-		for _, table := range []string{"sessions", "ssh_keys", "api_keys", "users"} {
+		for _, table := range []string{"sessions", "known_sign_ins", "ssh_keys", "api_keys", "users"} {
 			n, err := rowsOf(tx, id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase %s of %s: %w", table, id, err)
@@ -168,5 +170,5 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 		}
 		return nil
 	})
-	return "rows of users, sessions, API keys and SSH keys deleted and the database compacted", count, err
+	return "rows of users, sessions, known sign-ins, API keys and SSH keys deleted and the database compacted", count, err
 }

@@ -129,6 +129,9 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 			meta.Micros(now), by, k.ExpiresAt, a.Keys.MAC("api key", k.fields()...)); err != nil {
 			return fmt.Errorf("insert API key: %w", err)
 		}
+		if err := a.tellAPIKey(ctx, tx, k); err != nil {
+			return err
+		}
 		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: "apikey.create", Subject: k.ID, Outcome: "ok",
 			Details: map[string]any{"role": k.Role, "name": k.Name}})
 	})

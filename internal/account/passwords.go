@@ -18,6 +18,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 // hashParams are OWASP's first choice for Argon2id with room to spare: 64 MiB,
@@ -208,6 +209,7 @@ func (a *Accounts) ForgetDue(ctx context.Context) error {
 	for query, before := range map[string]time.Time{
 		`DELETE FROM sign_in_failures WHERE first_at < $1 AND (locked_until IS NULL OR locked_until < $1)`: now.Add(-24 * time.Hour),
 		`DELETE FROM sessions WHERE absolute_until < $1`:                                                   now.Add(-24 * time.Hour),
+		`DELETE FROM known_sign_ins WHERE seen_at < $1`:                                                    now.Add(-knownFor),
 		`DELETE FROM setup_links WHERE expires_at < $1`:                                                    now,
 		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                               now.Add(-24 * time.Hour),
 	} {
@@ -249,4 +251,62 @@ func (a *Accounts) replacePassword(ctx context.Context, checked User, next strin
 		}
 		return err
 	})
+}
+
+// errOwnPassword is for a session that somebody else may have in hands.
+var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one: POST /api/v1/me/password, or tributary user password me.")
+
+// SetPassword sets the password of a user of the scope's tenant, as its admin
+// does for somebody who forgot it.
+func (a *Accounts) SetPassword(ctx context.Context, scope tenant.Scope, id, password string) error {
+	if scope.Actor() == id {
+		return errOwnPassword
+	}
+	return a.setPassword(ctx, scope.Actor(), scope.Tenant(), id, password, false,
+		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
+}
+
+// UnscopedSetPassword sets the password of one of the provider's people, or of
+// the user of a tenant that is not claimed yet.
+func (a *Accounts) UnscopedSetPassword(ctx context.Context, by, id, password string) error {
+	if by == id {
+		return errOwnPassword
+	}
+	u, err := a.UnscopedUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.setPassword(ctx, by, u.Tenant, id, password, u.Tenant != "", func(db *meta.DB) error {
+		if u.Tenant == "" {
+			return nil
+		}
+		_, err := a.unclaimed(ctx, db, u.Tenant)
+		return err
+	})
+}
+
+func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, user, password string, provider bool, check func(*meta.DB) error) error {
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	if err := check(a.DB); err != nil { // before the costly hash, and again inside
+		return err
+	}
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = a.changeUser(ctx, by, id, user, "user.password", provider, check, func(tx *meta.DB, u *User) error {
+		u.password = hash
+		if by == u.ID { // who knew the password that the provider set may be the provider
+			return nil
+		}
+		made, err := a.derived(ctx, tx, id, by)
+		if err != nil {
+			return err
+		}
+		u.ProviderMade = provider || made
+		return a.tellPassword(ctx, tx, *u)
+	})
+	return err
 }

@@ -259,6 +259,9 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 			s.Address, s.Agent, a.Keys.MAC("session", s.fields()...)); err != nil {
 			return fmt.Errorf("insert session: %w", err)
 		}
+		if err := a.tellSignIn(ctx, tx, s, addr); err != nil {
+			return err
+		}
 		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: u.Tenant, Actor: u.ID, Verb: "session.create", Subject: s.ID, Outcome: "ok",
 			Details: map[string]any{"address": s.Address, "agent": s.Agent}})
 	})

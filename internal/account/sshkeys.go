@@ -177,6 +177,9 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 	if err != nil {
 		return k, fmt.Errorf("insert SSH key: %w", err)
 	}
+	if err := a.tellSSHKey(ctx, tx, k); err != nil {
+		return k, err
+	}
 	return k, a.record(ctx, tx, u.Tenant, provider, audit.Entry{Actor: by, Verb: "sshkey.create", Subject: k.ID, Outcome: "ok",
 		Details: map[string]any{"user": u.ID, "fingerprint": k.Fingerprint, "name": k.Name}})
 }

@@ -252,6 +252,11 @@ func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id te
 				return err
 			}
 		}
+		if hash != "" {
+			if err := a.tellPassword(ctx, tx, u); err != nil {
+				return err
+			}
+		}
 		return a.record(ctx, tx, id, provider, audit.Entry{Actor: by, Verb: "user.create", Subject: u.ID, Outcome: "ok",
 			Details: map[string]any{"email": u.Email, "role": u.Role, "login": u.login}})
 	})
@@ -442,59 +447,4 @@ func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) err
 		return fault.New(fault.Conflict, "This is the last %s; make another one first.", role)
 	}
 	return nil
-}
-
-// errOwnPassword is for a session that somebody else may have in hands.
-var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one: POST /api/v1/me/password, or tributary user password me.")
-
-// SetPassword sets the password of a user of the scope's tenant, as its admin
-// does for somebody who forgot it.
-func (a *Accounts) SetPassword(ctx context.Context, scope tenant.Scope, id, password string) error {
-	if scope.Actor() == id {
-		return errOwnPassword
-	}
-	return a.setPassword(ctx, scope.Actor(), scope.Tenant(), id, password, false,
-		func(*meta.DB) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
-}
-
-// UnscopedSetPassword sets the password of one of the provider's people, or of
-// the user of a tenant that is not claimed yet.
-func (a *Accounts) UnscopedSetPassword(ctx context.Context, by, id, password string) error {
-	if by == id {
-		return errOwnPassword
-	}
-	u, err := a.UnscopedUser(ctx, id)
-	if err != nil {
-		return err
-	}
-	return a.setPassword(ctx, by, u.Tenant, id, password, u.Tenant != "", func(db *meta.DB) error {
-		if u.Tenant == "" {
-			return nil
-		}
-		_, err := a.unclaimed(ctx, db, u.Tenant)
-		return err
-	})
-}
-
-func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, user, password string, provider bool, check func(*meta.DB) error) error {
-	if err := checkPassword(password); err != nil {
-		return err
-	}
-	if err := check(a.DB); err != nil { // before the costly hash, and again inside
-		return err
-	}
-	hash, err := a.hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	_, err = a.changeUser(ctx, by, id, user, "user.password", provider, check, func(tx *meta.DB, u *User) error {
-		u.password = hash
-		if by == u.ID { // who knew the password that the provider set may be the provider
-			return nil
-		}
-		made, err := a.derived(ctx, tx, id, by)
-		u.ProviderMade = provider || made
-		return err
-	})
-	return err
 }

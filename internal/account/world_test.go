@@ -17,6 +17,7 @@ import (
 	"tributary/internal/keys/file"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
+	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
@@ -90,7 +91,9 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	log := audit.New(audit.Config{DB: db, Keys: ring, Clock: c})
 	ctl.SetKeys(ring)
 	ctl.SetAudit(log)
-	a := New(Config{DB: db, Keys: ring, Policy: engine, Audit: log, Control: ctl, Clock: c})
+	notices := notify.New(notify.Config{DB: db, Keys: ring, Audit: log, Clock: c})
+	a := New(Config{DB: db, Keys: ring, Policy: engine, Audit: log, Control: ctl, Notices: notices, Clock: c})
+	notices.SetPeople(a)
 	a.params = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	return &world{a, h}
 }

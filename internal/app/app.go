@@ -31,6 +31,7 @@ import (
 	"tributary/internal/keys"
 	"tributary/internal/keys/file"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
 	"tributary/internal/vault"
@@ -59,6 +60,10 @@ type Config struct {
 	Sandbox sandbox.Level
 	// Workers is how many jobs run at once; 0 means 3.
 	Workers int
+	// Mail sends mails; nil: they stay in the outbox.
+	Mail *notify.SMTP
+	// PublicURL is where people reach this server; empty: mails have no links.
+	PublicURL string
 	// Grace is how long an offboarded tenant can still be kept; 0 means 30 days.
 	Grace time.Duration
 	// Wait makes Start wait while another server has the data, instead of failing.
@@ -69,6 +74,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	tracers  trace.TracerProvider // the telemetry's, once Start has made it
+	webhooks notify.Client        // that tests bring, since receivers on this host are refused
 	existing bool                 // what is not there is refused, and nothing is made
 }
 
@@ -94,7 +100,7 @@ func (c *Config) defaults() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return nil
+	return c.checkNotices()
 }
 
 // stores are the parts that hold data, joined but not running.
@@ -105,6 +111,7 @@ type stores struct {
 	policy   *policy.Engine
 	audit    *audit.Log
 	control  *control.Control
+	notices  *notify.Notices
 	accounts *account.Accounts
 	vault    *vault.Vault
 	jobs     *job.Queue
@@ -147,7 +154,9 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock})
 	s.control.SetKeys(s.ring)
 	s.control.SetAudit(s.audit)
-	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Clock: c.Clock, Log: c.Log})
+	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks})
+	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, Clock: c.Clock, Log: c.Log})
+	s.notices.SetPeople(s.accounts)
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
 	return s, nil
@@ -319,7 +328,7 @@ func unfit(wanted, best sandbox.Level, err error) error {
 func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	c, s := a.cfg, a.stores
 	a.exchange = exchange.New(exchange.Config{DB: s.db, Vault: s.vault, Tenants: s.control, Policy: s.policy, Audit: s.audit, Jobs: s.jobs,
-		Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log})
+		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
 		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version})
 	s.control.SetErasers(
@@ -327,6 +336,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
 		control.NamedEraser{Store: "acceptances", Eraser: a.analyses},
 		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
+		control.NamedEraser{Store: "notices", Eraser: s.notices},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
 	)
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Audit: s.audit,

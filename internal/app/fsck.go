@@ -57,6 +57,9 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 		if err := s.accounts.UnscopedVerify(ctx, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
 			return err
 		}
+		if err := s.notices.UnscopedVerify(ctx, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
+			return err
+		}
 		if err := exchange.UnscopedVerify(ctx, s.db, s.ring, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
 			return err
 		}

@@ -23,6 +23,9 @@ func (a *App) rounds(ctx context.Context) {
 		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
 		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
+		{"send mails", 5 * time.Second, s.notices.SendDue},
+		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},
+		{"forget old notices", time.Hour, s.notices.ForgetDue},
 		{"forget ended sessions and failures", time.Hour, s.accounts.ForgetDue},
 	} {
 		running.Go(func() { a.repeat(ctx, r) })

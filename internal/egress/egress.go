@@ -1,7 +1,7 @@
-// Package egress is the one way out: the HTTP client for addresses that somebody
-// else has a say in, such as webhooks, authorities and what they point to. It
-// reaches public addresses only, judged after their names were resolved, and
-// follows no redirects. What the operator alone names and may have on this host
+// Package egress is the one way out: the dialer, and the HTTP client over it, for
+// addresses that somebody else has a say in, such as webhooks, authorities and what
+// they point to. It reaches public addresses only, judged after their names were
+// resolved, and follows no redirects. What the operator alone names and may have on this host
 // (the PostgreSQL server, the OTLP collector) is dialled by its own library.
 package egress
 
@@ -29,22 +29,27 @@ const (
 	connections = 8 // to one host
 )
 
-// Client makes an HTTP client. operators lists the hosts, as HOST:PORT, that the
-// server's operator has named and that are reached wherever they are; nothing
-// that anybody else says may be in it.
-func Client(operators ...string) *http.Client {
+// Dialer makes the dialer: it connects to public addresses. operators lists the
+// hosts, as HOST:PORT, that the server's operator has named and that are reached
+// wherever they are; nothing that anybody else says may be in it.
+func Dialer(operators ...string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	free := &net.Dialer{Timeout: dial}
 	judged := &net.Dialer{Timeout: dial, Control: judge}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if slices.ContainsFunc(operators, func(o string) bool { return strings.EqualFold(o, address) }) {
+			return free.DialContext(ctx, network, address)
+		}
+		return judged.DialContext(ctx, network, address)
+	}
+}
+
+// Client makes an HTTP client that connects as Dialer does and follows no redirects.
+func Client(operators ...string) *http.Client {
 	return &http.Client{
 		Timeout: whole,
 		Transport: &http.Transport{
-			Proxy: nil, // a proxy would dial what this one may not
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				if slices.ContainsFunc(operators, func(o string) bool { return strings.EqualFold(o, address) }) {
-					return free.DialContext(ctx, network, address)
-				}
-				return judged.DialContext(ctx, network, address)
-			},
+			Proxy:               nil, // a proxy would dial what this one may not
+			DialContext:         Dialer(operators...),
 			TLSHandshakeTimeout: handshake, ResponseHeaderTimeout: firstByte, MaxResponseHeaderBytes: headerBytes,
 			IdleConnTimeout: dial, MaxConnsPerHost: connections, ForceAttemptHTTP2: true,
 		},

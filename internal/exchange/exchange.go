@@ -14,6 +14,7 @@ import (
 	"tributary/internal/job"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
 	"tributary/internal/tenant"
@@ -28,7 +29,7 @@ type tenants interface {
 	Claim(ctx context.Context, tx *meta.DB, id tenant.ID) error
 }
 
-// Config is what an Exchange needs; all fields but Log and Uploads are required.
+// Config is what an Exchange needs; all fields but Notices, Log and Uploads are required.
 type Config struct {
 	DB      *meta.DB
 	Vault   *vault.Vault
@@ -38,6 +39,7 @@ type Config struct {
 	Jobs    *job.Queue
 	Sandbox *sandbox.Box
 	Keys    *keys.Ring
+	Notices *notify.Notices // nil: nobody is told
 	Clock   clock.Clock
 	Log     *slog.Logger
 	// Uploads is how many files one tenant may send at once; 0 means 8.
@@ -69,4 +71,12 @@ func New(cfg Config) *Exchange {
 	x := &Exchange{Config: cfg, uploading: map[tenant.ID]int{}, contracts: map[contractKey]*contract.Dataset{}}
 	cfg.Jobs.Handle(validateKind, job.Handler{Timeout: validateTimeout, Do: x.validate, Failed: x.validationFailed})
 	return x
+}
+
+// notice tells a tenant's people and programs, if anybody is told.
+func (x *Exchange) notice(ctx context.Context, tx *meta.DB, n notify.Notice) error {
+	if x.Notices == nil {
+		return nil
+	}
+	return x.Notices.Add(ctx, tx, n)
 }

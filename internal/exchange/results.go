@@ -12,6 +12,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/tenant"
 	"tributary/internal/vault"
 )
@@ -82,7 +83,7 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 	if err != nil {
 		return r, fmt.Errorf("insert result: %w", err)
 	}
-	return r, nil
+	return r, x.notice(ctx, tx, notify.Notice{Kind: notify.ResultReady, Tenant: r.Tenant, Subject: r.ID, Analysis: r.Analysis, Date: r.Date})
 }
 
 func resultContext(id string) []byte { return []byte("result name " + id) }

@@ -16,6 +16,7 @@ import (
 	"tributary/internal/job"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
 	"tributary/internal/tenant"
@@ -247,9 +248,17 @@ func (x *Exchange) decide(ctx context.Context, tx *meta.DB, scope tenant.Scope, 
 	if n == 0 {
 		return errWithdrawnMeanwhile
 	}
+	if kind := told[state]; kind != "" {
+		if err := x.notice(ctx, tx, notify.Notice{Kind: kind, Tenant: s.Tenant, Subject: s.ID, Dataset: s.Dataset, Date: s.Date}); err != nil {
+			return err
+		}
+	}
 	return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: "tributary", Verb: "submission.validate", Subject: s.ID, Outcome: string(state),
 		Details: map[string]any{"rows": v.Rows, "columns": v.Columns, "errors": v.ErrorCount}})
 }
+
+// told are the verdicts that are told. One that came too late for a later file is not.
+var told = map[State]notify.Kind{Accepted: notify.SubmissionAccepted, Rejected: notify.SubmissionRejected}
 
 var errWithdrawnMeanwhile = fault.New(fault.Cancelled, "The submission was withdrawn while it was validated.")
 

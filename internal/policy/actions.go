@@ -13,6 +13,8 @@ const (
 	OwnSessionEnd     Action = "own-session:end"     // DELETE /sessions/current, DELETE /sessions/{id}
 	OwnSSHKeyRead     Action = "own-ssh-key:read"    // GET /users/{own}/ssh-keys
 	OwnSSHKeyDelete   Action = "own-ssh-key:delete"  // DELETE /ssh-keys/{id}
+	OwnNoticesRead    Action = "own-notices:read"    // GET /me/notices
+	OwnNoticesChange  Action = "own-notices:change"  // PATCH /me/notices
 )
 
 // Organisations and tenants.
@@ -82,6 +84,16 @@ const (
 	RunManifest Action = "run:manifest" // GET /runs/{id}/manifest
 )
 
+// Mails and webhooks.
+const (
+	OutboxRead    Action = "outbox:read"    // GET /outbox
+	WebhookCreate Action = "webhook:create" // POST /webhooks
+	WebhookRead   Action = "webhook:read"   // GET /webhooks, GET /webhooks/{id}, GET /webhooks/{id}/deliveries
+	WebhookUpdate Action = "webhook:update" // PATCH /webhooks/{id}
+	WebhookDelete Action = "webhook:delete" // DELETE /webhooks/{id}
+	WebhookSend   Action = "webhook:send"   // POST /webhooks/{id}/test, POST /webhook-deliveries/{id}/redeliver
+)
+
 // The audit log.
 const (
 	AuditRead        Action = "audit:read"        // GET /audit
@@ -92,7 +104,7 @@ const (
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
-	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete,
+	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange,
 	OrganisationCreate, OrganisationRead, OrganisationVerify,
 	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
 	ProfileRead, TenantExport,
@@ -103,6 +115,7 @@ var Actions = [...]Action{
 	ResultRead, ResultContent,
 	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
 	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest,
+	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
 	AuditRead, AuditRaw, AuditCheckpoints,
 }
 

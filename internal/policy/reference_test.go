@@ -20,6 +20,8 @@ var mayDo = map[Action][]Role{
 	OwnSessionEnd:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSSHKeyRead:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSSHKeyDelete:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnNoticesRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnNoticesChange:  {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 
 	OrganisationCreate: {SystemAdmin},
 	OrganisationRead:   {SystemAdmin, Auditor},
@@ -70,6 +72,13 @@ var mayDo = map[Action][]Role{
 	RunCancel:       {SystemAdmin},
 	RunRetry:        {SystemAdmin},
 	RunManifest:     {SystemAdmin, Auditor, Analyst},
+
+	OutboxRead:    {SystemAdmin, TenantAdmin, Departing},
+	WebhookCreate: {SystemAdmin, TenantAdmin},
+	WebhookRead:   {SystemAdmin, TenantAdmin, Departing},
+	WebhookUpdate: {SystemAdmin, TenantAdmin},
+	WebhookDelete: {SystemAdmin, TenantAdmin},
+	WebhookSend:   {SystemAdmin, TenantAdmin},
 
 	AuditRead:        {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},

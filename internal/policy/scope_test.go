@@ -74,7 +74,7 @@ func TestScopesOfRoles(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t, nil)
 	files := "read results,read submissions,read tenant,read vault/input,read vault/output"
-	all := "read acceptances,read audit,read credentials," + files
+	all := "read acceptances,read audit,read credentials,read notices," + files
 	for _, c := range []struct {
 		role Role
 		kind Kind
@@ -84,7 +84,7 @@ func TestScopesOfRoles(t *testing.T) {
 		{TenantUser, APIKey, "read acceptances," + files + ",write submissions,write vault/input"},
 		{TenantUser, SSHKey, files + ",write submissions,write vault/input"},
 		{TenantUser, Setup, ""},
-		{TenantAdmin, Session, "delete credentials,delete submissions,delete vault/input," + all + ",write acceptances,write credentials,write submissions,write vault/input"},
+		{TenantAdmin, Session, "delete credentials,delete notices,delete submissions,delete vault/input," + all + ",write acceptances,write credentials,write notices,write submissions,write vault/input"},
 		{TenantAdmin, SSHKey, "delete submissions,delete vault/input," + files + ",write submissions,write vault/input"},
 		{TenantAdmin, "", ""},
 		{Departing, Session, all}, // its export has everything

@@ -34,6 +34,7 @@ const (
 	Credentials   Resource = "credentials"  // users, keys, sessions of the tenant
 	AuditTrail    Resource = "audit"        // the tenant's audit entries with their details
 	TenantProfile Resource = "tenant"       // the tenant's own row
+	Notices       Resource = "notices"      // webhooks, and the outbox of mails
 	Everything    Resource = "/"            // all of the above
 )
 

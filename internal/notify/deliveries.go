@@ -1,0 +1,454 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+)
+
+// Delivery is one message to one webhook. An act adds it, or an admin's test; it is
+// delivered when the receiver answers 2xx, or fails after the last of pauses.
+type Delivery struct {
+	ID        string // the header webhook-id, the same at each attempt
+	Tenant    tenant.ID
+	Webhook   string
+	Kind      Kind
+	State     State
+	Attempts  int64
+	Status    int64  // of the last answer; 0: there was none
+	Error     string // why the last attempt failed, in our words
+	CreatedAt time.Time
+	TriedAt   *time.Time
+	NextAt    *time.Time // while it waits
+}
+
+// pauses are the times between the attempts, which are eight in about 28 hours.
+var pauses = [...]time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour}
+
+const (
+	webhookTimeout = 15 * time.Second
+	brokenFor      = 5 * 24 * time.Hour // without any success, and a webhook is disabled
+	hooksAtOnce    = 16                 // that are sent to at the same time
+	hooksInRound   = 200                // that one round looks at
+	eachInRound    = 10                 // messages to one webhook, one after the other
+	mostAsked      = 100                // that may wait for a webhook when another is asked for
+	mostPayload    = 16 << 10
+)
+
+// message is the body of a delivery: ids, and no content.
+type message struct {
+	Type      Kind      `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      things    `json:"data"`
+}
+
+type things struct {
+	Tenant   string `json:"tenant,omitempty"`
+	Subject  string `json:"id"`
+	User     string `json:"user,omitempty"`
+	Dataset  string `json:"dataset,omitempty"`
+	Analysis string `json:"analysis,omitempty"`
+	Date     string `json:"date,omitempty"`
+}
+
+// addDeliveries adds a delivery for each of an owner's webhooks that wants it.
+func (n *Notices) addDeliveries(ctx context.Context, tx *meta.DB, owner tenant.ID, x Notice) error {
+	ids, err := collect(ctx, rowsOf(tx, owner), func(r scanner) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM webhooks WHERE tenant = $1 AND state = $2 ORDER BY id`, string(owner), string(HookActive))
+	if err != nil {
+		return fmt.Errorf("list webhooks: %w", err)
+	}
+	for _, id := range ids {
+		w, err := n.webhook(ctx, tx, owner, id)
+		if gone(err) || fault.Is(err, fault.Damaged) { // no reason for the act to fail; fsck names it
+			n.Log.ErrorContext(ctx, "a webhook cannot be opened", "webhook", id, "tenant.id", string(owner), "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !w.wants(x.Kind) {
+			continue
+		}
+		if _, err := n.addDelivery(ctx, tx, w, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Notices) addDelivery(ctx context.Context, tx *meta.DB, w Webhook, x Notice) (Delivery, error) {
+	now := n.Clock.Now()
+	d := Delivery{ID: n.Clock.ID("msg"), Tenant: w.Tenant, Webhook: w.ID, Kind: x.Kind, State: Waiting, CreatedAt: now, NextAt: &now}
+	payload, err := json.Marshal(message{x.Kind, now, things{string(x.Tenant), x.Subject, x.User, x.Dataset, x.Analysis, x.Date}})
+	if err != nil {
+		return d, err
+	}
+	if len(payload) > mostPayload {
+		return d, fmt.Errorf("notify: a message of %d bytes to %s", len(payload), w.ID)
+	}
+	if _, err := rowsOf(tx, w.Tenant).Exec(ctx, `
+		INSERT INTO webhook_deliveries (id, tenant, webhook, kind, payload, state, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+		d.ID, string(d.Tenant), d.Webhook, string(d.Kind), payload, string(Waiting), meta.Micros(now)); err != nil {
+		return d, fmt.Errorf("insert delivery: %w", err)
+	}
+	return d, nil
+}
+
+// dueDelivery is a delivery that is due, with what is needed to send it.
+type dueDelivery struct {
+	Delivery
+	payload []byte
+	next    int64
+}
+
+const deliveryColumns = `id, tenant, webhook, kind, state, attempts, status, error, created_at, tried_at, next_at`
+
+func scanDelivery(row scanner, more ...any) (d Delivery, err error) {
+	var created, next int64
+	var tried sql.NullInt64
+	err = row.Scan(append([]any{&d.ID, &d.Tenant, &d.Webhook, &d.Kind, &d.State, &d.Attempts, &d.Status, &d.Error, &created, &tried, &next}, more...)...)
+	d.CreatedAt, d.TriedAt = meta.Time(created), meta.Moment(tried)
+	if d.State == Waiting {
+		at := meta.Time(next)
+		d.NextAt = &at
+	}
+	return d, err
+}
+
+// DeliverDue sends what is due to webhooks. It is a round. Webhooks are sent to side
+// by side, so that one that does not answer keeps up few others, and messages to one
+// in turn: after one that fails the rest wait for the next round.
+func (n *Notices) DeliverDue(ctx context.Context) error {
+	due, err := collect(ctx, n.DB.Unscoped(), func(r scanner) (d dueDelivery, err error) {
+		d.Delivery, err = scanDelivery(r, &d.payload)
+		if err == nil && d.NextAt != nil {
+			d.next = meta.Micros(*d.NextAt)
+		}
+		return d, err
+	}, `SELECT `+deliveryColumns+`, payload FROM (
+			SELECT `+deliveryColumns+`, payload, ROW_NUMBER() OVER (PARTITION BY webhook ORDER BY next_at, id) AS turn FROM webhook_deliveries WHERE state = $1 AND next_at <= $2) AS d
+		WHERE turn <= $3 ORDER BY turn, next_at, id LIMIT $4`,
+		string(Waiting), meta.Micros(n.Clock.Now()), int64(eachInRound), int64(hooksInRound))
+	if err != nil {
+		return fmt.Errorf("list deliveries that are due: %w", err)
+	}
+	var hooks []string
+	of := map[string][]dueDelivery{}
+	for _, d := range due {
+		if of[d.Webhook] == nil {
+			hooks = append(hooks, d.Webhook)
+		}
+		of[d.Webhook] = append(of[d.Webhook], d)
+	}
+	errs := make([]error, len(hooks))
+	places := make(chan struct{}, hooksAtOnce)
+	var sending sync.WaitGroup
+	for i, id := range hooks {
+		places <- struct{}{}
+		sending.Go(func() {
+			defer func() { <-places }()
+			errs[i] = n.deliverTo(ctx, of[id])
+		})
+	}
+	sending.Wait()
+	return errors.Join(errs...)
+}
+
+// deliverTo sends messages to one webhook until one fails.
+func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
+	owner, id := list[0].Tenant, list[0].Webhook
+	w, err := n.webhook(ctx, n.DB, owner, id)
+	if err != nil && !gone(err) && !fault.Is(err, fault.Damaged) {
+		return err
+	}
+	for _, d := range list {
+		if ctx.Err() != nil {
+			return nil // the next round, or the next server, takes it up
+		}
+		var a attempt
+		switch {
+		case err != nil:
+			a = attempt{words: "The webhook could not be opened.", final: true}
+		case w.State != HookActive:
+			a = attempt{words: "The webhook was disabled.", final: true}
+		default:
+			taken, err := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
+				meta.Micros(n.Clock.Now().Add(max(d.pause(), 2*webhookTimeout))), d.ID, string(owner), string(Waiting), d.next)
+			if err != nil {
+				return fmt.Errorf("take up delivery %s: %w", d.ID, err)
+			}
+			if taken == 0 {
+				continue
+			}
+			a = n.post(ctx, w, d)
+		}
+		if err := n.settle(ctx, w, d, a); err != nil {
+			return err
+		}
+		if !a.ok() && err == nil && w.State == HookActive {
+			return nil
+		}
+	}
+	return nil
+}
+
+// pause is the time from this attempt to the next.
+func (d dueDelivery) pause() time.Duration { return pauses[min(int(d.Attempts), len(pauses)-1)] }
+
+// attempt is what came of sending a message once.
+type attempt struct {
+	status int
+	words  string // why it failed; empty: it did not
+	final  bool   // another attempt would come to the same
+	gone   bool   // the receiver wants nothing more
+}
+
+func (a attempt) ok() bool { return a.words == "" }
+
+// post sends a message. Why a receiver was not reached is told in words that say
+// nothing about the network that this server is in.
+func (n *Notices) post(ctx context.Context, w Webhook, d dueDelivery) attempt {
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(d.payload))
+	if err != nil {
+		return attempt{words: "The webhook's URL is not usable.", final: true}
+	}
+	now := n.Clock.Now()
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "Tributary-Webhooks/1")
+	r.Header.Set("Webhook-Id", d.ID)
+	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+	r.Header.Set("Webhook-Signature", sign(w.keys(now), d.ID, now, d.payload))
+	answer, err := n.Client.Do(r)
+	if answer != nil {
+		defer answer.Body.Close() // nothing of it is read
+	}
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case answer != nil && answer.StatusCode/100 == 3:
+		return attempt{status: answer.StatusCode, words: "The answer was a redirect, and redirects are not followed."}
+	case errors.As(err, &certificate):
+		return attempt{words: "The receiver's certificate is not good."}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return attempt{words: fmt.Sprintf("There was no answer within %.0f s.", webhookTimeout.Seconds())}
+	case err != nil:
+		return attempt{words: "The receiver could not be reached. It must be on the public internet."}
+	case answer.StatusCode/100 == 2:
+		return attempt{status: answer.StatusCode}
+	case answer.StatusCode == http.StatusGone:
+		return attempt{status: answer.StatusCode, words: "The answer was 410: the receiver wants nothing more.", final: true, gone: true}
+	}
+	return attempt{status: answer.StatusCode, words: fmt.Sprintf("The answer was %d.", answer.StatusCode)}
+}
+
+// keys are the secrets that sign now, the newest first.
+func (w Webhook) keys(now time.Time) [][]byte {
+	var list [][]byte
+	for _, s := range w.secrets {
+		if s.Until == nil || now.Before(*s.Until) {
+			list = append(list, s.Key)
+		}
+	}
+	return list
+}
+
+// settle notes what became of an attempt, and of its webhook.
+func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attempt) error {
+	ctx = context.WithoutCancel(ctx)
+	now := n.Clock.Now()
+	state, next := Delivered, meta.Micros(now)
+	switch {
+	case a.ok():
+	case a.final || int(d.Attempts) >= len(pauses):
+		state = Failed
+	default:
+		state, next = Waiting, meta.Micros(now.Add(d.pause()))
+	}
+	err := n.DB.Transact(ctx, func(tx *meta.DB) error {
+		if _, err := rowsOf(tx, d.Tenant).Exec(ctx, `
+			UPDATE webhook_deliveries SET state = $1, next_at = $2, status = $3, error = $4, tried_at = $5 WHERE id = $6 AND tenant = $7`,
+			string(state), next, int64(a.status), a.words, meta.Micros(now), d.ID, string(d.Tenant)); err != nil {
+			return err
+		}
+		return n.judge(ctx, tx, w, a, now)
+	})
+	if err != nil {
+		return fmt.Errorf("settle delivery %s: %w", d.ID, err)
+	}
+	return nil
+}
+
+// judge keeps since when a webhook has been failing, and disables one that has been
+// for too long. Its owner's admins are told.
+func (n *Notices) judge(ctx context.Context, tx *meta.DB, sent Webhook, a attempt, now time.Time) error {
+	if sent.State != HookActive || sent.ID == "" {
+		return nil
+	}
+	w, err := n.webhook(ctx, tx, sent.Tenant, sent.ID)
+	if gone(err) { // deleted meanwhile
+		return nil
+	}
+	if err != nil || w.State != HookActive || w.TimesModified != sent.TimesModified {
+		return err // what was changed since begins anew
+	}
+	reason := ""
+	switch {
+	case a.ok() && w.FailingSince == nil:
+		return nil
+	case a.ok():
+		w.FailingSince = nil
+	case a.gone:
+		reason = "the receiver answered 410, that it wants nothing more"
+	case w.FailingSince == nil:
+		w.FailingSince = &now
+	case now.Sub(*w.FailingSince) >= brokenFor:
+		reason = "nothing could be delivered for five days"
+	default:
+		return nil
+	}
+	if reason == "" {
+		return n.saveWebhook(ctx, tx, w)
+	}
+	w.State, w.Reason = HookDisabled, reason
+	w.ModifiedAt, w.ModifiedBy, w.TimesModified = now, "tributary", w.TimesModified+1
+	if err := n.saveWebhook(ctx, tx, w); err != nil {
+		return err
+	}
+	if err := n.record(ctx, tx, "tributary", "webhook.update", w); err != nil {
+		return err
+	}
+	return n.Add(ctx, tx, Notice{Kind: WebhookDisabled, Tenant: w.Tenant, Subject: w.ID, Detail: reason})
+}
+
+// Deliveries lists what was sent to a webhook of the scope's tenant, the newest first.
+func (n *Notices) Deliveries(ctx context.Context, scope tenant.Scope, webhook string, page meta.Page) ([]Delivery, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Notices.One(webhook)); err != nil {
+		return nil, "", err
+	}
+	return n.deliveries(ctx, scope.Tenant(), webhook, page)
+}
+
+// UnscopedDeliveries lists what was sent to a webhook of the provider's.
+func (n *Notices) UnscopedDeliveries(ctx context.Context, webhook string, page meta.Page) ([]Delivery, string, error) {
+	return n.deliveries(ctx, "", webhook, page)
+}
+
+func (n *Notices) deliveries(ctx context.Context, owner tenant.ID, webhook string, page meta.Page) ([]Delivery, string, error) {
+	pos, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := n.webhook(ctx, n.DB, owner, webhook); err != nil {
+		return nil, "", err
+	}
+	list, err := collect(ctx, rowsOf(n.DB, owner), func(r scanner) (Delivery, error) { return scanDelivery(r) }, `SELECT `+deliveryColumns+` FROM webhook_deliveries
+		WHERE webhook = $1 AND tenant = $2 AND (created_at < $3 OR (created_at = $3 AND id < $4)) ORDER BY created_at DESC, id DESC LIMIT $5`,
+		webhook, string(owner), pos.At, pos.ID, int64(page.Size()+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("list deliveries: %w", err)
+	}
+	list, next := meta.Cut(list, page, func(d Delivery) meta.Position { return meta.Position{At: meta.Micros(d.CreatedAt), ID: d.ID} })
+	return list, next, nil
+}
+
+// TestWebhook sends a message of the type webhook.test to a webhook of the scope's
+// tenant, in the next round.
+func (n *Notices) TestWebhook(ctx context.Context, scope tenant.Scope, id string) (Delivery, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
+		return Delivery{}, err
+	}
+	return n.testWebhook(ctx, scope.Actor(), scope.Tenant(), id)
+}
+
+// UnscopedTestWebhook sends a test to a webhook of the provider's.
+func (n *Notices) UnscopedTestWebhook(ctx context.Context, by, id string) (Delivery, error) {
+	return n.testWebhook(ctx, by, "", id)
+}
+
+func (n *Notices) testWebhook(ctx context.Context, by string, owner tenant.ID, id string) (d Delivery, err error) {
+	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
+		w, err := n.ready(ctx, tx, owner, id)
+		if err != nil {
+			return err
+		}
+		if d, err = n.addDelivery(ctx, tx, w, Notice{Kind: webhookTest, Tenant: owner, Subject: id}); err != nil {
+			return err
+		}
+		return n.record(ctx, tx, by, "webhook.test", w)
+	})
+	return d, err
+}
+
+// ready finds a webhook that another message can be asked for.
+func (n *Notices) ready(ctx context.Context, tx *meta.DB, owner tenant.ID, id string) (Webhook, error) {
+	w, err := n.webhook(ctx, tx, owner, id)
+	if err != nil {
+		return w, err
+	}
+	if w.State != HookActive {
+		return w, fault.New(fault.Conflict, "The webhook is disabled; enable it first.")
+	}
+	var waiting int64
+	if err := rowsOf(tx, owner).QueryRow(ctx, `SELECT count(*) FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2 AND state = $3`, id, string(owner), string(Waiting)).Scan(&waiting); err != nil {
+		return w, fmt.Errorf("count deliveries: %w", err)
+	}
+	if waiting >= mostAsked {
+		return w, fault.New(fault.Throttled, "There are %d messages waiting for this webhook; try again when they are delivered.", waiting)
+	}
+	return w, nil
+}
+
+// Redeliver sends one message of the scope's tenant's again, under the same id.
+func (n *Notices) Redeliver(ctx context.Context, scope tenant.Scope, id string) (Delivery, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Notices); err != nil {
+		return Delivery{}, err
+	}
+	return n.redeliver(ctx, scope.Actor(), scope.Tenant(), id)
+}
+
+// UnscopedRedeliver sends one message to a webhook of the provider's again.
+func (n *Notices) UnscopedRedeliver(ctx context.Context, by, id string) (Delivery, error) {
+	return n.redeliver(ctx, by, "", id)
+}
+
+func (n *Notices) redeliver(ctx context.Context, by string, owner tenant.ID, id string) (d Delivery, err error) {
+	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
+		d, err = scanDelivery(rowsOf(tx, owner).QueryRow(ctx, `SELECT `+deliveryColumns+` FROM webhook_deliveries WHERE id = $1 AND tenant = $2`, id, string(owner)))
+		if errors.Is(err, sql.ErrNoRows) {
+			return fault.New(fault.NotFound, "There is no delivery %q.", id)
+		}
+		if err != nil {
+			return fmt.Errorf("find delivery: %w", err)
+		}
+		if d.State == Waiting {
+			return fault.New(fault.Conflict, "The message waits already; its next attempt is at %s.", d.NextAt.Format(time.RFC3339))
+		}
+		if _, err := n.ready(ctx, tx, owner, d.Webhook); err != nil {
+			return err
+		}
+		now := n.Clock.Now()
+		d.State, d.Attempts, d.NextAt = Waiting, 0, &now
+		if _, err := rowsOf(tx, owner).Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempts = 0, next_at = $2 WHERE id = $3 AND tenant = $4`,
+			string(Waiting), meta.Micros(now), id, string(owner)); err != nil {
+			return fmt.Errorf("redeliver %s: %w", id, err)
+		}
+		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: owner, Actor: by, Verb: "webhook.redeliver", Subject: id, Outcome: "ok"})
+	})
+	return d, err
+}

@@ -1,0 +1,100 @@
+package notify
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+	"unicode"
+
+	"tributary/internal/policy"
+)
+
+// Kind is what a notice tells. It is the type of a webhook's message, and the name
+// of a mail's template.
+type Kind string
+
+// The kinds.
+const (
+	SubmissionAccepted Kind = "submission.accepted"
+	SubmissionRejected Kind = "submission.rejected"
+	ResultReady        Kind = "result.ready"
+	NewCredential      Kind = "credential.new"
+	NewSignIn          Kind = "sign-in.new"
+	WebhookDisabled    Kind = "webhook.disabled"
+
+	webhookTest Kind = "webhook.test" // asked for, and sent to that webhook only
+)
+
+// rules say who is told of a kind. A kind with a file in templates is told by mail;
+// all are told by webhooks.
+type rules struct {
+	security bool // nobody can turn it off, and no number of mails is too many
+	users    bool // a tenant's users are told like its admins, where nobody is named
+	shared   bool // the provider's webhooks are told of tenants' too
+}
+
+var kinds = map[Kind]rules{
+	SubmissionAccepted: {shared: true},
+	SubmissionRejected: {users: true, shared: true},
+	ResultReady:        {users: true, shared: true},
+	NewCredential:      {security: true},
+	NewSignIn:          {security: true},
+	WebhookDisabled:    {},
+}
+
+// Kinds lists the kinds that webhooks can ask for.
+func Kinds() []Kind {
+	var list []Kind
+	for k := range kinds {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// tells reports whether people with a role get mails of a kind.
+func (r rules) tells(role policy.Role) bool {
+	return role.Admin() || r.users && role == policy.TenantUser
+}
+
+//go:embed templates
+var templateFiles embed.FS
+
+// templates have the subject in their first line; "end" is below each.
+var templates = template.Must(template.New("").Option("missingkey=error").ParseFS(templateFiles, "templates/*.txt"))
+
+func (k Kind) template() *template.Template { return templates.Lookup(string(k) + ".txt") }
+
+// mailed reports whether a kind is told by mail.
+func (k Kind) mailed() bool { return k.template() != nil }
+
+// write makes a mail's subject and text.
+func (k Kind) write(x Notice, server string) (subject, text string, err error) {
+	for _, field := range []*string{&x.Subject, &x.Dataset, &x.Date, &x.Analysis, &x.Detail} {
+		*field = plain(*field)
+	}
+	var b strings.Builder
+	data := struct {
+		Notice
+		Server   string
+		Security bool
+	}{x, server, kinds[k].security}
+	for _, name := range []string{string(k) + ".txt", "end"} {
+		if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+			return "", "", fmt.Errorf("write mail: %w", err)
+		}
+	}
+	subject, text, _ = strings.Cut(b.String(), "\n")
+	return subject, strings.TrimLeft(text, "\n"), nil
+}
+
+// plain leaves of what others wrote one line of text that can be read.
+func plain(s string) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(s); len(r) > 300 {
+		s = string(r[:300]) + "…"
+	}
+	return s
+}

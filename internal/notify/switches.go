@@ -1,0 +1,81 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+)
+
+// Switch says whether a person gets the mails of a kind.
+type Switch struct {
+	Kind  Kind
+	On    bool
+	Fixed bool // it is about the account's security and cannot be turned off
+}
+
+// errNoPerson is for programs, which get webhooks and no mails.
+var errNoPerson = fault.New(fault.Conflict, "An API key gets no mails, so it has no switches for them. Sign in as a person; programs are told by webhooks.")
+
+// Switches lists one's own switches: the kinds that one's role is told of.
+func (n *Notices) Switches(ctx context.Context, p policy.Principal) ([]Switch, error) {
+	return n.switches(ctx, n.DB, p)
+}
+
+func (n *Notices) switches(ctx context.Context, db *meta.DB, p policy.Principal) ([]Switch, error) {
+	if p.User == "" {
+		return nil, errNoPerson
+	}
+	off, err := collect(ctx, rowsOf(db, p.Tenant), func(r scanner) (k Kind, err error) { return k, r.Scan(&k) },
+		`SELECT kind FROM notice_switches WHERE tenant = $1 AND user_id = $2`, string(p.Tenant), p.User)
+	if err != nil {
+		return nil, fmt.Errorf("read switches: %w", err)
+	}
+	is := map[Kind]bool{}
+	for _, k := range off {
+		is[k] = true
+	}
+	var list []Switch
+	for _, k := range Kinds() {
+		if r := kinds[k]; k.mailed() && (r.security || r.tells(p.Role) && (p.Tenant != "" || !r.shared)) {
+			list = append(list, Switch{Kind: k, On: r.security || !is[k], Fixed: r.security})
+		}
+	}
+	return list, nil
+}
+
+// SetSwitches turns kinds of mails to oneself on and off.
+func (n *Notices) SetSwitches(ctx context.Context, p policy.Principal, want map[Kind]bool) (list []Switch, err error) {
+	if p.User == "" {
+		return nil, errNoPerson
+	}
+	for k, on := range want {
+		r, known := kinds[k]
+		if !known || !k.mailed() {
+			return nil, fault.New(fault.Invalid, "There are no mails of a kind %q.", k)
+		}
+		if r.security && !on {
+			return nil, fault.New(fault.Conflict, "Mails of the kind %q are about the account's security and cannot be turned off.", k)
+		}
+	}
+	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
+		rows := rowsOf(tx, p.Tenant)
+		for k, on := range want {
+			query := `INSERT INTO notice_switches (tenant, user_id, kind) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+			if on {
+				query = `DELETE FROM notice_switches WHERE tenant = $1 AND user_id = $2 AND kind = $3`
+			}
+			if _, err := rows.Exec(ctx, query, string(p.Tenant), p.User, string(k)); err != nil {
+				return fmt.Errorf("set switch: %w", err)
+			}
+		}
+		if list, err = n.switches(ctx, tx, p); err != nil {
+			return err
+		}
+		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: "notices.update", Subject: p.User, Outcome: "ok"})
+	})
+	return list, err
+}
