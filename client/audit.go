@@ -42,3 +42,21 @@ func (c *Client) Checkpoints(ctx context.Context, p TenantPage) (List[Checkpoint
 func (c *Client) AuditKeys(ctx context.Context) (List[AuditKey], error) {
 	return call[List[AuditKey]](ctx, c, request{method: http.MethodGet, path: "/audit/keys", open: true})
 }
+
+// SFTP says where the SFTP server listens and what it is recognised by.
+type SFTP struct {
+	Address  string    `json:"address" doc:"HOST:PORT that it listens on; empty: there is none"`
+	HostKeys []HostKey `json:"host_keys"`
+}
+
+// HostKey is a host key of the SFTP server.
+type HostKey struct {
+	Type        string `json:"type" doc:"As ssh-ed25519"`
+	Fingerprint string `json:"fingerprint" doc:"As SHA256:…"`
+	PublicKey   string `json:"public_key" doc:"The part of a line of known_hosts that follows the host's name"`
+}
+
+// SFTP returns where the SFTP server is, and its host keys.
+func (c *Client) SFTP(ctx context.Context) (SFTP, error) {
+	return call[SFTP](ctx, c, request{method: http.MethodGet, path: "/sftp", open: true})
+}

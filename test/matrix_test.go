@@ -46,6 +46,7 @@ var routes = map[string]probe{
 	"sign-in":         {open: true, body: `{"login":"nobody","password":"not a password"}`, status: http.StatusUnauthorized},
 	"setup":           {open: true, body: `{"token":"no","email":"b@example.com","password":"a long enough password"}`, status: http.StatusUnauthorized},
 	"list-audit-keys": {open: true, status: yes},
+	"show-sftp":       {open: true, status: yes},
 
 	"list-sessions":   {status: yes},
 	"end-session":     {victim: "session"},

@@ -46,6 +46,7 @@ type cli struct {
 
 	Dataset    datasetCmd    `cmd:"" group:"data" help:"Contracts for files."`
 	Submit     submitCmd     `cmd:"" group:"data" help:"Send a file and wait for the verdict."`
+	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
 	Submission submissionCmd `cmd:"" group:"data" help:"Files that were sent."`
 	Analysis   analysisCmd   `cmd:"" group:"data" help:"Definitions: apply, accept or decline, run."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`

@@ -34,7 +34,8 @@ func (p place) config(out *output, log slog.Handler) app.Config {
 // listening is how a server listens.
 type listening struct {
 	HTTP          string        `placeholder:"ADDR" env:"TRIBUTARY_HTTP" default:"127.0.0.1:8080" help:"Address of the API. Without TLS, loopback only."`
-	SFTP          string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" help:"Reserved for the SFTP server, which this version does not have yet; the address is noted and nothing listens there."`
+	SFTP          string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" default:"127.0.0.1:2022" help:"Address of the SFTP server, which needs no TLS; off for none."`
+	SFTPPasswords bool          `name:"sftp-passwords" env:"TRIBUTARY_SFTP_PASSWORDS" help:"Let people sign in over SFTP with their password too, not with keys alone."`
 	TLSCert       string        `name:"tls-cert" placeholder:"FILE" env:"TRIBUTARY_TLS_CERT" help:"Certificate, read again when it changes."`
 	TLSKey        string        `name:"tls-key" placeholder:"FILE" env:"TRIBUTARY_TLS_KEY" help:"The certificate's key."`
 	ACME          []string      `name:"acme" placeholder:"HOST" env:"TRIBUTARY_ACME" help:"Get certificates for these host names from Let's Encrypt."`
@@ -69,7 +70,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	if err := announce(ctx, out, server, c.SFTP); err != nil {
+	if err := announce(ctx, out, server); err != nil {
 		return errors.Join(err, server.Close(ctx))
 	}
 	var failed error
@@ -86,6 +87,9 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 func (c *serveCmd) fill(cfg *app.Config) error {
 	cfg.HTTP, cfg.CertFile, cfg.CertKeyFile, cfg.ACME = c.HTTP, c.TLSCert, c.TLSKey, c.ACME
 	cfg.Sandbox, cfg.Workers, cfg.Wait = sandbox.Level(c.Sandbox), c.Workers, c.Wait
+	if cfg.SFTPPasswords = c.SFTPPasswords; c.SFTP != "off" {
+		cfg.SFTP = c.SFTP
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return usage("--tls-cert and --tls-key go together")
 	}
@@ -104,10 +108,10 @@ func (c *serveCmd) fill(cfg *app.Config) error {
 }
 
 // announce says where the server is, and on an empty store how to begin.
-func announce(ctx context.Context, out *output, server *app.App, sftp string) error {
+func announce(ctx context.Context, out *output, server *app.App) error {
 	fmt.Fprintf(out.stderr, "Tributary %s listens on %s\n", buildVersion(), server.URL())
-	if sftp != "" {
-		fmt.Fprintf(out.stderr, "note: this version has no SFTP server yet; nothing listens on %s\n", clean(sftp))
+	if addr := server.SFTP(); addr != "" {
+		fmt.Fprintf(out.stderr, "SFTP listens on %s with host key %s\n", addr, server.HostKeys()[0].Fingerprint)
 	}
 	token, expires, err := server.SetupLink(ctx)
 	if fault.Is(err, fault.Conflict) { // there is a system admin

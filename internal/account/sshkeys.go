@@ -264,29 +264,45 @@ func (a *Accounts) endSSHKeys(ctx context.Context, tx *meta.DB, by string, u Use
 // AuthenticateKey finds who an SFTP login with a public key is. The login is
 // SLUG.USER; the connection must have proven that it holds the key.
 func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.PublicKey, addr netip.Addr) (policy.Principal, error) {
+	p, k, err := a.offered(ctx, login, key, addr)
+	if err != nil {
+		return p, err
+	}
+	if k.UsedAt == nil || p.VerifiedAt.Sub(*k.UsedAt) >= noteUse {
+		_, err := rowsOf(a.DB, p.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(p.VerifiedAt), k.ID, string(p.Tenant))
+		a.noted(ctx, k.ID, err)
+	}
+	return p, nil
+}
+
+// OfferKey returns nil if AuthenticateKey would take the key from a connection that
+// proves that it holds it. It changes nothing.
+func (a *Accounts) OfferKey(ctx context.Context, login string, key ssh.PublicKey, addr netip.Addr) error {
+	_, _, err := a.offered(ctx, login, key, addr)
+	return err
+}
+
+func (a *Accounts) offered(ctx context.Context, login string, key ssh.PublicKey, addr netip.Addr) (policy.Principal, SSHKey, error) {
+	var p policy.Principal
 	users, err := a.candidates(ctx, login)
 	if err != nil {
-		return policy.Principal{}, err
+		return p, SSHKey{}, err
 	}
 	if len(users) != 1 || users[0].Tenant == "" || strings.Contains(login, "@") || users[0].State != UserActive {
-		return policy.Principal{}, errNotSignedIn
+		return p, SSHKey{}, errNotSignedIn
 	}
 	u := users[0]
 	k, err := a.scanSSHKey(rowsOf(a.DB, u.Tenant).QueryRow(ctx, sshKeyQuery+`WHERE k.user_id = $1 AND k.fingerprint = $2 AND k.tenant = $3`, u.ID, ssh.FingerprintSHA256(key), string(u.Tenant)))
 	if errors.Is(err, sql.ErrNoRows) {
-		return policy.Principal{}, errNotSignedIn
+		return p, k, errNotSignedIn
 	}
 	if err != nil {
-		return policy.Principal{}, fmt.Errorf("find SSH key: %w", err)
+		return p, k, fmt.Errorf("find SSH key: %w", err)
 	}
 	now := a.Clock.Now()
 	if k.PublicKey != strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) || ended(now, k.RevokedAt, k.ExpiresAt) {
-		return policy.Principal{}, errNotSignedIn
+		return p, k, errNotSignedIn
 	}
-	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		_, err := rowsOf(a.DB, u.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(u.Tenant))
-		a.noted(ctx, k.ID, err)
-	}
-	p := policy.Principal{Credential: k.ID, Kind: policy.SSHKey, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: now}
-	return a.admit(ctx, p, k.IPAllow)
+	p, err = a.admit(ctx, policy.Principal{Credential: k.ID, Kind: policy.SSHKey, User: u.ID, Tenant: u.Tenant, Role: u.Role, Address: addr, VerifiedAt: now}, k.IPAllow)
+	return p, k, err
 }

@@ -18,6 +18,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"tributary/client"
 	"tributary/internal/account"
 	"tributary/internal/analysis"
 	"tributary/internal/audit"
@@ -27,6 +28,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/gateway/api"
+	"tributary/internal/gateway/sftp"
 	"tributary/internal/job"
 	"tributary/internal/keys"
 	"tributary/internal/keys/file"
@@ -48,6 +50,10 @@ type Config struct {
 	KeyFile string
 	// HTTP is the address to listen on; empty: 127.0.0.1:8080. Port 0 takes a free one.
 	HTTP string
+	// SFTP is the address of the SFTP server; empty: there is none. It needs no TLS.
+	SFTP string
+	// SFTPPasswords lets people sign in there with their password too.
+	SFTPPasswords bool
 	// CertFile and KeyPEM are a certificate and its key, read again when they change.
 	CertFile, CertKeyFile string
 	// ACME lists the host names to get certificates for, from Let's Encrypt or
@@ -264,6 +270,9 @@ type App struct {
 	telemetry *telemetry
 	server    *http.Server
 	listener  net.Listener
+	files     *sftp.Server // nil: none
+	ssh       net.Listener
+	hostKeys  []client.HostKey
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 	failed    chan error
@@ -339,8 +348,20 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
 	)
+	hostKeys, err := s.hostKeys(ctx, c)
+	if err != nil {
+		return err
+	}
+	a.hostKeys = described(hostKeys)
+	if c.SFTP != "" {
+		if a.files, err = sftp.New(sftp.Config{Accounts: s.accounts, Exchange: a.exchange, Policy: s.policy, Audit: s.audit, Clock: c.Clock, Log: c.Log,
+			Meter: a.telemetry.meter, HostKeys: hostKeys, Passwords: c.SFTPPasswords}); err != nil {
+			return fmt.Errorf("make SFTP server: %w", err)
+		}
+	}
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Audit: s.audit,
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Metrics: a.telemetry.metrics,
+		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {
 		return fmt.Errorf("make API: %w", err)
@@ -386,6 +407,14 @@ func (a *App) URL() string {
 	return scheme + "://" + a.listener.Addr().String()
 }
 
+// SFTP is where the SFTP server listens; empty: nowhere.
+func (a *App) SFTP() string {
+	if a.ssh == nil {
+		return ""
+	}
+	return a.ssh.Addr().String()
+}
+
 // Failed is sent an error when the server cannot go on: its lock was lost, or
 // the listener broke.
 func (a *App) Failed() <-chan error { return a.failed }
@@ -407,6 +436,13 @@ func (a *App) run() {
 		case <-ctx.Done():
 		}
 	})
+	if a.files != nil {
+		a.done.Go(func() {
+			if err := a.files.Serve(a.ssh); err != nil && !errors.Is(err, net.ErrClosed) {
+				a.fail(fmt.Errorf("serve SFTP: %w", err))
+			}
+		})
+	}
 	a.done.Go(func() {
 		if err := a.server.Serve(a.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.fail(fmt.Errorf("serve: %w", err))
@@ -438,10 +474,17 @@ func (a *App) Close(ctx context.Context) error {
 }
 
 func (a *App) close(ctx context.Context) error {
+	var files error
+	var both sync.WaitGroup
+	if a.files != nil {
+		both.Go(func() { files = errors.Join(a.ssh.Close(), a.files.Shutdown(ctx)) })
+	}
 	err := a.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, a.server.Close())
 	}
+	both.Wait()
+	err = errors.Join(err, files)
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too

@@ -92,9 +92,11 @@ var references = []struct{ store, problem, query string }{
 		`SELECT s.tenant, MIN(s.id) FROM submissions s WHERE s.state = 'accepted' GROUP BY s.tenant, s.dataset, s.date HAVING count(*) > 1`},
 	{"exchange", "the result's files are not in the vault",
 		`SELECT r.tenant, r.id FROM results r WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant)`},
-	{"vault", "the object belongs to no submission and no result",
+	{"exchange", "a part of the upload is not in the vault",
+		`SELECT p.tenant, p.upload FROM upload_parts p WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = p.object AND o.tenant = p.tenant)`},
+	{"vault", "the object belongs to no submission, upload and result",
 		`SELECT o.tenant, o.id FROM vault_objects o WHERE NOT EXISTS (SELECT 1 FROM submissions s WHERE o.id IN (s.object, s.accepted_object))
-			AND NOT EXISTS (SELECT 1 FROM results r WHERE o.id = r.object)`},
+			AND NOT EXISTS (SELECT 1 FROM results r WHERE o.id = r.object) AND NOT EXISTS (SELECT 1 FROM upload_parts p WHERE o.id = p.object)`},
 	{"analyses", "the run has ended as succeeded and has no release",
 		`SELECT '', r.id FROM runs r WHERE r.state = 'succeeded' AND NOT EXISTS (SELECT 1 FROM releases l WHERE l.id = r.release_id)`},
 	{"analyses", "the run has not ended and no job will end it",

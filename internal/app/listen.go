@@ -47,6 +47,21 @@ func (a *App) listen(ctx context.Context) error {
 		listener = tls.NewListener(listener, config)
 	}
 	a.listener = listener
+	return a.listenSSH(ctx)
+}
+
+// listenSSH opens the SFTP server's listener, if there is to be one.
+func (a *App) listenSSH(ctx context.Context) error {
+	if a.files == nil {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.SFTP)
+	if err != nil {
+		return errors.Join(fault.Wrap(fault.Unavailable, err, "Cannot listen on %s for SFTP: %v. Give another address with --sftp.", a.cfg.SFTP, errors.Unwrap(err)), a.listener.Close())
+	}
+	c := a.cfg
+	c.BehindProxy = nil // a proxy that ends TLS does not stand before it
+	a.ssh = newGuard(l, c)
 	return nil
 }
 

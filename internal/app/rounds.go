@@ -22,6 +22,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},
 		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
+		{"remove idle uploads", time.Hour, a.exchange.ExpireUploadsDue},
 		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
 		{"send mails", 5 * time.Second, s.notices.SendDue},
 		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},

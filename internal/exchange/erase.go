@@ -16,9 +16,8 @@ func (x *Exchange) EraseTenant(ctx context.Context, id tenant.ID) (method string
 	}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
-		for _, query := range []string{`DELETE FROM results WHERE tenant = $1`, `DELETE FROM submissions WHERE tenant = $1`, `DELETE FROM reopenings WHERE tenant = $1`,
-			`DELETE FROM jobs WHERE tenant = $1`, `DELETE FROM job_turns WHERE tenant = $1`} {
-			n, err := tx.For(id).Exec(ctx, query, string(id))
+		for _, table := range []string{"results", "submissions", "upload_parts", "uploads", "reopenings", "jobs", "job_turns"} {
+			n, err := tx.For(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase submissions of %s: %w", id, err)
 			}
@@ -26,5 +25,5 @@ func (x *Exchange) EraseTenant(ctx context.Context, id tenant.ID) (method string
 		}
 		return nil
 	})
-	return "rows of submissions, reopenings, results and jobs deleted and the database compacted", count, err
+	return "rows of submissions, uploads, reopenings, results and jobs deleted and the database compacted", count, err
 }

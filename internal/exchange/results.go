@@ -37,6 +37,15 @@ type Result struct {
 
 	object  string // in the vault: the CSV, then the Parquet file
 	csvSize int64
+	size    int64 // of the object
+}
+
+// SizeOf returns how many bytes the result has in a form.
+func (r Result) SizeOf(f Form) int64 {
+	if f == CSV {
+		return r.csvSize
+	}
+	return max(r.size-r.csvSize, 0)
 }
 
 // Form is one of the two forms of a result.
@@ -89,7 +98,8 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 func resultContext(id string) []byte { return []byte("result name " + id) }
 
 const resultQuery = `
-	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at
+	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
+		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0)
 	FROM results r JOIN releases l ON l.id = r.release_id `
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
@@ -97,7 +107,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	var name []byte
 	var marked, created int64
 	var downloaded sql.NullInt64
-	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded); err != nil {
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size); err != nil {
 		return r, err
 	}
 	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)

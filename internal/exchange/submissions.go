@@ -84,6 +84,7 @@ type NewSubmission struct {
 	Channel string
 	SHA256  []byte // what the sender says the bytes hash to; empty: not said
 	Size    int64  // what the sender says; negative: not said
+	Root    bool   // it was put into the root of input, where its name says what it is
 }
 
 // maxName bounds file names, in bytes, as file systems do.
@@ -125,7 +126,9 @@ func (x *Exchange) Submit(ctx context.Context, scope tenant.Scope, n NewSubmissi
 	if err != nil {
 		return Submission{}, err
 	}
-	return x.record(ctx, scope, n, d, object, w.SHA256())
+	return x.record(ctx, scope, n, d, arrival{sum: w.SHA256(), file: func(ctx context.Context, tx *meta.DB) (vault.Object, error) {
+		return object, x.Vault.Insert(ctx, tx, scope, object)
+	}})
 }
 
 func tooLarge(dataset string, limit int64) error {
@@ -136,19 +139,24 @@ func checkNew(n NewSubmission) error {
 	if _, err := contract.ParseDate(n.Date); err != nil {
 		return err
 	}
-	switch {
-	case n.Name == "":
-		return fault.New(fault.Invalid, "The file needs a name.")
-	case len(n.Name) > maxName:
-		return fault.New(fault.Invalid, "The file's name is longer than %d bytes.", maxName)
-	case !utf8.ValidString(n.Name):
-		return fault.New(fault.Invalid, "The file's name is not valid UTF-8.")
-	case strings.ContainsFunc(n.Name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
-		return fault.New(fault.Invalid, "The file's name has control characters in it.")
-	case strings.ContainsAny(n.Name, `/\`) || n.Name == "." || n.Name == "..":
-		return fault.New(fault.Invalid, "The file's name must not be a path: leave out what is before the last slash.")
-	case n.SHA256 != nil && len(n.SHA256) != 32:
+	if n.SHA256 != nil && len(n.SHA256) != 32 {
 		return fault.New(fault.Invalid, "The checksum is not a SHA-256: it must be 32 bytes.")
+	}
+	return checkName(n.Name)
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return fault.New(fault.Invalid, "The file needs a name.")
+	case len(name) > maxName:
+		return fault.New(fault.Invalid, "The file's name is longer than %d bytes.", maxName)
+	case !utf8.ValidString(name):
+		return fault.New(fault.Invalid, "The file's name is not valid UTF-8.")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
+		return fault.New(fault.Invalid, "The file's name has control characters in it.")
+	case strings.ContainsAny(name, `/\`) || name == "." || name == "..":
+		return fault.New(fault.Invalid, "The file's name must not be a path: leave out what is before the last slash.")
 	}
 	return nil
 }
@@ -180,6 +188,12 @@ func receive(w *vault.Writer, n NewSubmission, d Dataset, body io.Reader) error 
 		}
 		return fmt.Errorf("receive file: %w", err)
 	}
+	return arrived(w, n, d)
+}
+
+// arrived checks what the sender said of a file that has arrived.
+func arrived(w *vault.Writer, n NewSubmission, d Dataset) error {
+	limit := d.Contract.Limits.Bytes
 	switch {
 	case w.Size() > limit:
 		return tooLarge(n.Dataset, limit)
@@ -193,19 +207,25 @@ func receive(w *vault.Writer, n NewSubmission, d Dataset, body io.Reader) error 
 	return nil
 }
 
+// arrival is a file that has arrived.
+type arrival struct {
+	sum  []byte                                                // SHA-256
+	file func(context.Context, *meta.DB) (vault.Object, error) // makes its object exist when the transaction commits
+	also func(context.Context, *meta.DB, Submission) error     // what else belongs to it; nil: nothing
+}
+
 // record makes the submission exist, with its job, in one transaction.
-func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, object vault.Object, sum []byte) (Submission, error) {
+func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, a arrival) (Submission, error) {
 	now := x.Clock.Now()
 	s := Submission{
 		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
-		Name: n.Name, Channel: n.Channel, Size: object.Size, Commitment: object.Commitment, ReceivedAt: now, SubmittedBy: scope.Actor(),
-		object: object.ID,
+		Name: n.Name, Channel: n.Channel, ReceivedAt: now, SubmittedBy: scope.Actor(),
 	}
 	if err := x.judge(ctx, &s); err != nil {
 		return s, err
 	}
 	var err error
-	if s.DuplicateOf, err = x.sameAs(ctx, scope, s, sum); err != nil {
+	if s.DuplicateOf, err = x.sameAs(ctx, scope, s, a.sum); err != nil {
 		return s, err
 	}
 	name, err := x.Keys.Encrypt(ctx, s.Tenant, keys.Pool, []byte(n.Name), nameContext(s.ID))
@@ -220,18 +240,25 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 			string(s.Tenant), s.Dataset, s.Date).Scan(&s.Revision); err != nil {
 			return fmt.Errorf("number submission: %w", err)
 		}
-		if err := x.Vault.Insert(ctx, tx, scope, object); err != nil {
+		object, err := a.file(ctx, tx)
+		if err != nil {
 			return err
 		}
+		s.object, s.Size, s.Commitment = object.ID, object.Size, object.Commitment
 		if s.job, err = x.Jobs.Add(ctx, tx, job.Work{Kind: validateKind, Tenant: s.Tenant, Subject: s.ID, Payload: validatePayload{s.ID}}); err != nil {
 			return err
 		}
 		if _, err := tx.For(s.Tenant).Exec(ctx, `
-			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by, duplicate_of)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by, duplicate_of, root, name_key)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 			s.ID, string(s.Tenant), s.Dataset, s.DatasetVersion, s.Date, s.Revision, string(s.State), name, s.Channel, s.Size, s.object,
-			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy, s.DuplicateOf); err != nil {
+			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy, s.DuplicateOf, flag(n.Root), x.nameKey(s.Tenant, n.Name)); err != nil {
 			return fmt.Errorf("insert submission: %w", err)
+		}
+		if a.also != nil {
+			if err := a.also(ctx, tx, s); err != nil {
+				return err
+			}
 		}
 		if err := x.Tenants.Claim(ctx, tx, s.Tenant); err != nil {
 			return err

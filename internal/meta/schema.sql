@@ -402,12 +402,14 @@ CREATE TABLE submissions (
     received_at     BIGINT NOT NULL,
     validated_at    BIGINT,
     closed_at       BIGINT,                    -- when superseded or withdrawn
-    submitted_by    TEXT NOT NULL, duplicate_of TEXT NOT NULL DEFAULT '',
+    submitted_by    TEXT NOT NULL, root BIGINT NOT NULL DEFAULT 0, name_key BYTEA, file_time BIGINT, duplicate_of TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
 CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
+CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
 CREATE INDEX submissions_received ON submissions (received_at);
+CREATE INDEX submissions_root ON submissions (tenant, root, received_at);
 
 CREATE TABLE tenant_keys (
     tenant       TEXT NOT NULL REFERENCES tenants (id),
@@ -441,6 +443,34 @@ CREATE TABLE tenants (
     mac            BYTEA NOT NULL
 );
 CREATE INDEX tenants_organisation ON tenants (organisation);
+
+CREATE TABLE upload_parts (
+    upload TEXT NOT NULL REFERENCES uploads (id),
+    tenant TEXT NOT NULL,
+    ord    BIGINT NOT NULL,
+    object TEXT NOT NULL,                      -- vault_objects.id
+    size   BIGINT NOT NULL,
+    PRIMARY KEY (upload, ord)
+);
+
+CREATE TABLE uploads (
+    id         TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL REFERENCES tenants (id),
+    channel    TEXT NOT NULL,                  -- sftp, web
+    dataset    TEXT NOT NULL DEFAULT '',       -- what it will be submitted for; '' in the root of SFTP's /input
+    date       TEXT NOT NULL DEFAULT '',
+    name       BYTEA NOT NULL,                 -- file name, sealed with the pool key
+    name_key   BYTEA NOT NULL,                 -- a MAC of the name, to find it by
+    length     BIGINT,                         -- what the sender said
+    digest     BYTEA,                          -- sealed with the vault key: the SHA-256 that the sender said
+    file_time  BIGINT,                         -- when the sender's file was changed, as the sender said
+    submission TEXT NOT NULL DEFAULT '',       -- what became of it
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL
+);
+CREATE INDEX uploads_changed ON uploads (changed_at);
+CREATE INDEX uploads_tenant ON uploads (tenant, channel, dataset, date);
 
 CREATE TABLE users (
     id             TEXT PRIMARY KEY,

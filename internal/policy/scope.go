@@ -36,6 +36,7 @@ type Template string
 // The templates.
 const (
 	Validation  Template = "validation"  // reads one submitted file, writes its accepted form
+	Expiry      Template = "expiry"      // removes parts of what nobody goes on sending
 	RunGrant    Template = "run"         // reads the accepted forms it names, writes results
 	Offboarding Template = "offboarding" // deletes; reads nothing; goes on while the tenant is blocked
 )

@@ -42,10 +42,11 @@ func (s Store) resource() tenant.Resource {
 // Kind says what an object is.
 type Kind string
 
-// The kinds: a file as submitted, the accepted form that validation made of it,
-// and a result in all its forms.
+// The kinds: a file as submitted, a part of one that is on its way, the accepted form
+// that validation made of a file, and a result in all its forms.
 const (
 	File     Kind = "file"
+	Part     Kind = "part"
 	Accepted Kind = "accepted"
 	Result   Kind = "result"
 )
@@ -142,6 +143,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.object.Size += int64(n)
 	return n, err
 }
+
+// As changes what kind of object it will be: what is on its way turns out to be whole.
+func (w *Writer) As(k Kind) { w.object.Kind = k }
 
 // SHA256 returns the digest of what was written so far.
 func (w *Writer) SHA256() []byte { return w.hash.Sum(nil) }
@@ -323,13 +327,39 @@ func (v *Vault) digest(ctx context.Context, o Object) (sum, salt []byte, err err
 	return sum, salt, nil
 }
 
-// Remove ends an object when tx commits; its bytes go in the next RemoveDue.
+// Adopt makes a part a file when tx commits: all of the file is in it.
+func (v *Vault) Adopt(ctx context.Context, tx *meta.DB, scope tenant.Scope, id string) (Object, error) {
+	o, err := v.find(ctx, tx, scope.Tenant(), id)
+	if err != nil {
+		return o, err
+	}
+	if err := scope.Check(ctx, tenant.Write, o.Store.resource()); err != nil {
+		return o, err
+	}
+	n, err := tx.For(o.Tenant).Exec(ctx, `UPDATE vault_objects SET kind = $1 WHERE id = $2 AND tenant = $3 AND kind = $4`, string(File), id, string(o.Tenant), string(Part))
+	if err == nil && n != 1 {
+		err = errors.New("it is no part")
+	}
+	if err != nil {
+		return o, fmt.Errorf("adopt object %s: %w", id, err)
+	}
+	o.Kind = File
+	return o, nil
+}
+
+// Remove ends an object when tx commits; its bytes go in the next RemoveDue. Whoever
+// may write may remove parts of what is on its way, and to remove anything else takes
+// the right to delete.
 func (v *Vault) Remove(ctx context.Context, tx *meta.DB, scope tenant.Scope, id string) error {
 	o, err := v.find(ctx, tx, scope.Tenant(), id)
 	if err != nil {
 		return err
 	}
-	if err := scope.Check(ctx, tenant.Delete, o.Store.resource().One(id)); err != nil {
+	verb, resource := tenant.Delete, o.Store.resource().One(id)
+	if o.Kind == Part {
+		verb, resource = tenant.Write, o.Store.resource()
+	}
+	if err := scope.Check(ctx, verb, resource); err != nil {
 		return err
 	}
 	if _, err := tx.For(o.Tenant).Exec(ctx, `DELETE FROM vault_objects WHERE id = $1 AND tenant = $2`, id, string(o.Tenant)); err != nil {

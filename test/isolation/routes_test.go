@@ -79,6 +79,7 @@ func operations() map[string]*operation {
 		"sign-in":         {roles: "*", weight: 2, make: signIn},
 		"setup":           {roles: "*", weight: 1, make: setup},
 		"list-audit-keys": {roles: "*", weight: 2},
+		"show-sftp":       {roles: "*", weight: 2},
 
 		"list-sessions":   {roles: everyone},
 		"end-session":     {roles: everyone, names: sessions, weight: 16, make: endSession},

@@ -177,7 +177,7 @@ var listens = regexp.MustCompile(`listens on (\S+)\n`)
 // Start starts the server on a free port and waits until it listens.
 func (s *Server) Start(flags ...string) {
 	s.T.Helper()
-	cmd := exec.Command(binary, s.Place("serve", append([]string{"--http", "127.0.0.1:0"}, flags...)...)...)
+	cmd := exec.Command(binary, s.Place("serve", append([]string{"--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, flags...)...)...)
 	log, ended := &Lines{}, make(chan struct{})
 	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, s.env("")
 	// A test that dies takes its server along.

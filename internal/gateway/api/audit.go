@@ -20,6 +20,12 @@ func (s *server) auditRoutes() {
 		action: policy.AuditCheckpoints, audience: anyone}, s.checkpoints)
 	add(s, route{method: http.MethodGet, path: "/audit/keys", id: "list-audit-keys", summary: "The public keys that checkpoints and statements are signed with", thing: "audit log",
 		audience: public}, s.auditKeys)
+	add(s, route{method: http.MethodGet, path: "/sftp", id: "show-sftp", summary: "Where the SFTP server is, and its host keys", thing: "SFTP server",
+		audience: public}, s.sftp)
+}
+
+func (s *server) sftp(context.Context, *call, *struct{}) (*out[client.SFTP], error) {
+	return &out[client.SFTP]{s.SFTP()}, nil
 }
 
 type auditList struct {

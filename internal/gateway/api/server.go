@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	notraces "go.opentelemetry.io/otel/trace/noop"
 
+	"tributary/client"
 	"tributary/internal/account"
 	"tributary/internal/analysis"
 	"tributary/internal/audit"
@@ -44,6 +45,8 @@ type Config struct {
 	Log      *slog.Logger
 	// Ready returns nil while the server can do its work; /readyz asks it.
 	Ready func(context.Context) error
+	// SFTP says where the SFTP server is.
+	SFTP func() client.SFTP
 	// Metrics serves /metrics; nil: there is none.
 	Metrics http.Handler
 	Meter   metric.Meter

@@ -1,0 +1,538 @@
+package exchange
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+	"tributary/internal/vault"
+)
+
+const (
+	// uploadLife is how long an upload is kept after its last byte.
+	uploadLife = 7 * 24 * time.Hour
+	// maxUploads bounds the uploads that a tenant has at once.
+	maxUploads = 1_000
+	// maxParts bounds the parts of one upload.
+	maxParts = 10_000
+)
+
+// Upload is a file on its way: what has arrived is sealed and durable, in parts, and
+// it is no submission yet. A Draft that is kept makes one or adds to it; it ends when
+// it is submitted, dropped, or seven days after its last byte.
+type Upload struct {
+	ID         string
+	Tenant     tenant.ID
+	Channel    string
+	Folder     Folder
+	Name       string // as the sender calls it; never used as a path
+	Size       int64  // bytes that have arrived
+	Length     int64  // bytes that the file has, as the sender said; negative: not said
+	SHA256     []byte // of the whole, as the sender said; empty: not said
+	FileTime   *time.Time
+	Submission string // what became of it
+	CreatedAt  time.Time
+	ChangedAt  time.Time
+	CreatedBy  string
+
+	parts []part
+}
+
+type part struct {
+	object string
+	size   int64
+}
+
+// Draft is a file while it arrives. Keep, Submit or Drop ends it. It is not safe for
+// concurrent use.
+type Draft struct {
+	x       *Exchange
+	ctx     context.Context //nolint:containedctx // io.Writer has no context, and each write checks the scope
+	scope   tenant.Scope
+	upload  Upload
+	w       *vault.Writer // of the part that is arriving; nil before its first byte
+	limit   int64
+	release func()
+}
+
+// Draft begins to take a file, or goes on with an upload. What u says of a new one
+// (its ID is empty) is what its upload will say if it is kept.
+func (x *Exchange) Draft(ctx context.Context, scope tenant.Scope, u Upload) (*Draft, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+		return nil, err
+	}
+	if err := checkName(u.Name); err != nil {
+		return nil, err
+	}
+	if u.Submission != "" {
+		return nil, fault.New(fault.Conflict, "The upload %q is complete: it is submission %s.", u.ID, u.Submission)
+	}
+	limit, err := x.largest(ctx, u.Folder.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if u.Length > limit {
+		return nil, tooLarge(u.Folder.Dataset, limit)
+	}
+	release, err := x.admit(scope.Tenant())
+	if err != nil {
+		return nil, err
+	}
+	return &Draft{x: x, ctx: ctx, scope: scope, upload: u, limit: limit, release: release}, nil
+}
+
+// largest is how many bytes a file of a dataset may have, or of any if it is not
+// known yet what the file is for.
+func (x *Exchange) largest(ctx context.Context, dataset string) (int64, error) {
+	if dataset != "" {
+		d, err := x.Dataset(ctx, dataset, 0)
+		if err != nil {
+			return 0, err
+		}
+		return d.Contract.Limits.Bytes, nil
+	}
+	all, err := x.every(ctx)
+	if err != nil {
+		return 0, err
+	}
+	largest := int64(0)
+	for _, d := range all {
+		largest = max(largest, d.Contract.Limits.Bytes)
+	}
+	return largest, nil
+}
+
+// Size returns how many bytes have arrived, with those of earlier parts.
+func (d *Draft) Size() int64 {
+	if d.w == nil {
+		return d.upload.Size
+	}
+	return d.upload.Size + d.w.Size()
+}
+
+// Upload returns what the draft is of.
+func (d *Draft) Upload() Upload { return d.upload }
+
+// SetFileTime says when the sender's file was changed.
+func (d *Draft) SetFileTime(at time.Time) { d.upload.FileTime = &at }
+
+// Write seals p. The scope is checked each time, so a revoked credential stops an
+// upload in the middle.
+func (d *Draft) Write(p []byte) (int, error) {
+	if d.Size()+int64(len(p)) > d.limit {
+		return 0, tooLarge(d.upload.Folder.Dataset, d.limit)
+	}
+	if d.w == nil {
+		if len(d.upload.parts) >= maxParts {
+			return 0, fault.New(fault.TooLarge, "The file came in more than %d parts; send it anew, in larger ones.", maxParts)
+		}
+		w, err := d.x.Vault.Create(d.ctx, d.scope, vault.Input, vault.Part)
+		if err != nil {
+			return 0, err
+		}
+		d.w = w
+	}
+	return d.w.Write(p)
+}
+
+// Drop ends the draft; what arrived since it began is gone.
+func (d *Draft) Drop() {
+	if d.w != nil {
+		d.w.Abort()
+		d.w = nil
+	}
+	d.end()
+}
+
+func (d *Draft) end() {
+	if d.release != nil {
+		d.release()
+		d.release = nil
+	}
+}
+
+// Keep ends the draft and makes what arrived durable, as an upload that can go on.
+func (d *Draft) Keep(ctx context.Context) (Upload, error) {
+	defer d.Drop()
+	return d.keep(ctx)
+}
+
+func (d *Draft) keep(ctx context.Context) (Upload, error) {
+	x, u := d.x, d.upload
+	var object *vault.Object
+	if d.w != nil {
+		w := d.w
+		d.w = nil
+		o, err := w.Finish(ctx)
+		if err != nil {
+			return u, err
+		}
+		object = &o
+		u.parts = append(u.parts[:len(u.parts):len(u.parts)], part{o.ID, o.Size})
+		u.Size += o.Size
+	}
+	u.ChangedAt = x.Clock.Now()
+	known := u.ID != ""
+	if !known {
+		u.ID, u.Tenant, u.CreatedAt, u.CreatedBy = x.Clock.ID("upl"), d.scope.Tenant(), u.ChangedAt, d.scope.Actor()
+	}
+	err := x.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := d.scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+			return err
+		}
+		if err := x.setUpload(ctx, tx, u, known); err != nil {
+			return err
+		}
+		if object == nil {
+			return nil
+		}
+		if err := x.Vault.Insert(ctx, tx, d.scope, *object); err != nil {
+			return err
+		}
+		_, err := tx.For(u.Tenant).Exec(ctx, `INSERT INTO upload_parts (upload, tenant, ord, object, size) VALUES ($1, $2, $3, $4, $5)`,
+			u.ID, string(u.Tenant), int64(len(u.parts)-1), object.ID, object.Size)
+		return err
+	})
+	if err != nil {
+		return d.upload, fmt.Errorf("keep upload: %w", err)
+	}
+	d.upload = u
+	return u, nil
+}
+
+// setUpload inserts an upload, or notes that a known one has changed. One that was
+// dropped or submitted meanwhile is NotFound.
+func (x *Exchange) setUpload(ctx context.Context, tx *meta.DB, u Upload, known bool) error {
+	db := tx.For(u.Tenant)
+	if known {
+		n, err := db.Exec(ctx, `UPDATE uploads SET changed_at = $1 WHERE id = $2 AND tenant = $3 AND submission = ''`, meta.Micros(u.ChangedAt), u.ID, string(u.Tenant))
+		if err == nil && n == 0 {
+			err = noUpload(u.ID)
+		}
+		return err
+	}
+	var n int64
+	if err := db.QueryRow(ctx, `SELECT count(*) FROM uploads WHERE tenant = $1`, string(u.Tenant)).Scan(&n); err != nil {
+		return err
+	}
+	if n >= maxUploads {
+		return fault.New(fault.Throttled, "There are %d unfinished uploads already. Finish or remove some.", n)
+	}
+	name, err := x.Keys.Encrypt(ctx, u.Tenant, keys.Pool, []byte(u.Name), uploadContext(u.ID))
+	if err != nil {
+		return err
+	}
+	var digest []byte
+	if u.SHA256 != nil {
+		if digest, err = x.Keys.Encrypt(ctx, u.Tenant, keys.Vault, u.SHA256, uploadContext(u.ID)); err != nil {
+			return err
+		}
+	}
+	length := sql.NullInt64{Int64: u.Length, Valid: u.Length >= 0}
+	_, err = db.Exec(ctx, `
+		INSERT INTO uploads (id, tenant, channel, dataset, date, name, name_key, length, digest, file_time, created_at, changed_at, created_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		u.ID, string(u.Tenant), u.Channel, u.Folder.Dataset, u.Folder.Date, name, x.nameKey(u.Tenant, u.Name), length, digest,
+		u.FileTime, meta.Micros(u.CreatedAt), meta.Micros(u.ChangedAt), u.CreatedBy)
+	return err
+}
+
+func uploadContext(id string) []byte { return []byte("upload " + id) }
+
+// nameKey is what a file is found by without its name being read.
+func (x *Exchange) nameKey(id tenant.ID, name string) []byte {
+	return x.Keys.MAC("file name", string(id), name)
+}
+
+// flag is a truth as the database has it.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func noUpload(id string) error { return fault.New(fault.NotFound, "There is no upload %q.", id) }
+
+// Submit ends the draft and submits the file as Exchange.Submit does. If it is refused
+// as it is (empty, too large, other than its checksum) nothing of it is kept;
+// any other error leaves the upload, if there was one, to be submitted again.
+func (d *Draft) Submit(ctx context.Context, n NewSubmission) (Submission, error) {
+	defer d.Drop()
+	x := d.x
+	ds, err := x.Dataset(ctx, n.Dataset, 0)
+	if err != nil {
+		return Submission{}, err
+	}
+	if err := checkNew(n); err != nil {
+		return Submission{}, err
+	}
+	if len(d.upload.parts) > 0 {
+		if _, err := d.keep(ctx); err != nil {
+			return Submission{}, err
+		}
+		return x.submitUpload(ctx, d.scope, d.upload, n, ds)
+	}
+	if d.w == nil {
+		return Submission{}, errEmpty
+	}
+	w := d.w
+	if err := arrived(w, n, ds); err != nil {
+		return Submission{}, err
+	}
+	d.w = nil
+	w.As(vault.File)
+	object, err := w.Finish(ctx)
+	if err != nil {
+		return Submission{}, err
+	}
+	return x.record(ctx, d.scope, n, ds, arrival{
+		sum: w.SHA256(),
+		file: func(ctx context.Context, tx *meta.DB) (vault.Object, error) {
+			return object, x.Vault.Insert(ctx, tx, d.scope, object)
+		},
+		also: func(ctx context.Context, tx *meta.DB, s Submission) error {
+			return x.closeUpload(ctx, tx, d.scope, d.upload, s, "")
+		},
+	})
+}
+
+// SubmitUpload submits an upload of which all has arrived.
+func (x *Exchange) SubmitUpload(ctx context.Context, scope tenant.Scope, u Upload, n NewSubmission) (Submission, error) {
+	if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+		return Submission{}, err
+	}
+	ds, err := x.Dataset(ctx, n.Dataset, 0)
+	if err != nil {
+		return Submission{}, err
+	}
+	if err := checkNew(n); err != nil {
+		return Submission{}, err
+	}
+	return x.submitUpload(ctx, scope, u, n, ds)
+}
+
+// submitUpload makes the parts one file. A single part becomes the file as it is.
+func (x *Exchange) submitUpload(ctx context.Context, scope tenant.Scope, u Upload, n NewSubmission, ds Dataset) (Submission, error) {
+	if len(u.parts) == 0 {
+		return Submission{}, errEmpty
+	}
+	var a arrival
+	var err error
+	adopted := ""
+	if len(u.parts) == 1 {
+		adopted = u.parts[0].object
+		a.sum, err = x.checkPart(ctx, scope, u, n, ds)
+		a.file = func(ctx context.Context, tx *meta.DB) (vault.Object, error) {
+			return x.Vault.Adopt(ctx, tx, scope, adopted)
+		}
+	} else {
+		var object vault.Object
+		object, a.sum, err = x.join(ctx, scope, u, n, ds)
+		a.file = func(ctx context.Context, tx *meta.DB) (vault.Object, error) {
+			return object, x.Vault.Insert(ctx, tx, scope, object)
+		}
+	}
+	if err != nil {
+		return Submission{}, err
+	}
+	a.also = func(ctx context.Context, tx *meta.DB, s Submission) error {
+		return x.closeUpload(ctx, tx, scope, u, s, adopted)
+	}
+	return x.record(ctx, scope, n, ds, a)
+}
+
+var errEmpty = fault.New(fault.Invalid, "The file is empty.")
+
+func (x *Exchange) checkPart(ctx context.Context, scope tenant.Scope, u Upload, n NewSubmission, ds Dataset) ([]byte, error) {
+	limit := ds.Contract.Limits.Bytes
+	switch {
+	case u.Size > limit:
+		return nil, tooLarge(n.Dataset, limit)
+	case n.Size >= 0 && u.Size != n.Size:
+		return nil, fault.New(fault.Invalid, "%d bytes arrived of %d.", u.Size, n.Size)
+	}
+	sum, _, err := x.Vault.Digest(ctx, scope, u.parts[0].object)
+	if err == nil && n.SHA256 != nil && subtle.ConstantTimeCompare(sum, n.SHA256) != 1 {
+		err = fault.New(fault.Invalid, "What arrived does not match its checksum. Remove it and send the file again.")
+	}
+	return sum, err
+}
+
+// join seals the parts again as one file.
+func (x *Exchange) join(ctx context.Context, scope tenant.Scope, u Upload, n NewSubmission, ds Dataset) (vault.Object, []byte, error) {
+	w, err := x.Vault.Create(ctx, scope, vault.Input, vault.File)
+	if err != nil {
+		return vault.Object{}, nil, err
+	}
+	finished := false
+	defer func() {
+		if !finished {
+			w.Abort()
+		}
+	}()
+	for _, p := range u.parts {
+		r, _, err := x.Vault.Open(ctx, scope, p.object)
+		if err != nil {
+			return vault.Object{}, nil, err
+		}
+		_, err = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 256<<10))
+		if err = errors.Join(err, r.Close()); err != nil {
+			return vault.Object{}, nil, fmt.Errorf("join upload %s: %w", u.ID, err)
+		}
+	}
+	if err := arrived(w, n, ds); err != nil {
+		return vault.Object{}, nil, err
+	}
+	finished = true
+	o, err := w.Finish(ctx)
+	return o, w.SHA256(), err
+}
+
+// closeUpload ends an upload that became a submission: its parts go, but one that
+// was adopted. A web upload stays for a while to say what became of it.
+func (x *Exchange) closeUpload(ctx context.Context, tx *meta.DB, scope tenant.Scope, u Upload, s Submission, adopted string) error {
+	if u.FileTime != nil {
+		if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET file_time = $1 WHERE id = $2 AND tenant = $3`, u.FileTime, s.ID, string(s.Tenant)); err != nil {
+			return err
+		}
+	}
+	if u.ID == "" {
+		return nil
+	}
+	if err := x.dropParts(ctx, tx, scope, u.ID, adopted); err != nil {
+		return err
+	}
+	query := `DELETE FROM uploads WHERE id = $1 AND tenant = $2 AND submission = '' AND $3 <> ''`
+	if u.Channel == Web {
+		query = `UPDATE uploads SET submission = $3 WHERE id = $1 AND tenant = $2 AND submission = ''`
+	}
+	n, err := tx.For(u.Tenant).Exec(ctx, query, u.ID, string(u.Tenant), s.ID)
+	if err == nil && n == 0 {
+		err = noUpload(u.ID) // submitted or dropped meanwhile
+	}
+	return err
+}
+
+// dropParts removes an upload's parts, but one that is something else now. Parts that
+// came since the upload was read go too.
+func (x *Exchange) dropParts(ctx context.Context, tx *meta.DB, scope tenant.Scope, id, but string) error {
+	owner := scope.Tenant()
+	parts, err := x.partsOf(ctx, tx, owner, id)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if p.object == but {
+			continue
+		}
+		if err := x.Vault.Remove(ctx, tx, scope, p.object); err != nil {
+			return err
+		}
+	}
+	_, err = tx.For(owner).Exec(ctx, `DELETE FROM upload_parts WHERE upload = $1 AND tenant = $2`, id, string(owner))
+	return err
+}
+
+func (x *Exchange) partsOf(ctx context.Context, db *meta.DB, owner tenant.ID, id string) ([]part, error) {
+	rows, err := db.For(owner).Query(ctx, `SELECT object, size FROM upload_parts WHERE upload = $1 AND tenant = $2 ORDER BY ord`, id, string(owner))
+	if err != nil {
+		return nil, fmt.Errorf("list parts of %s: %w", id, err)
+	}
+	defer rows.Close()
+	var list []part
+	for rows.Next() {
+		var p part
+		if err := rows.Scan(&p.object, &p.size); err != nil {
+			return nil, fmt.Errorf("list parts of %s: %w", id, err)
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
+// DropUpload ends an upload; what arrived of it is gone.
+func (x *Exchange) DropUpload(ctx context.Context, scope tenant.Scope, id string) error {
+	return x.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+			return err
+		}
+		if err := x.dropParts(ctx, tx, scope, id, ""); err != nil {
+			return err
+		}
+		n, err := tx.For(scope.Tenant()).Exec(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2`, id, string(scope.Tenant()))
+		if err == nil && n == 0 {
+			err = noUpload(id)
+		}
+		return err
+	})
+}
+
+// RenameUpload gives an upload another place.
+func (x *Exchange) RenameUpload(ctx context.Context, scope tenant.Scope, id string, to Folder, name string) error {
+	if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+		return err
+	}
+	if err := checkName(name); err != nil {
+		return err
+	}
+	owner := scope.Tenant()
+	sealed, err := x.Keys.Encrypt(ctx, owner, keys.Pool, []byte(name), uploadContext(id))
+	if err != nil {
+		return fmt.Errorf("seal name of %s: %w", id, err)
+	}
+	n, err := x.DB.For(owner).Exec(ctx, `UPDATE uploads SET dataset = $1, date = $2, name = $3, name_key = $4 WHERE id = $5 AND tenant = $6 AND submission = ''`,
+		to.Dataset, to.Date, sealed, x.nameKey(owner, name), id, string(owner))
+	if err == nil && n == 0 {
+		return noUpload(id)
+	}
+	if err != nil {
+		return fmt.Errorf("rename upload %s: %w", id, err)
+	}
+	return nil
+}
+
+// ExpireUploadsDue removes uploads that nobody went on with for a week. It is a round.
+func (x *Exchange) ExpireUploadsDue(ctx context.Context) error {
+	type idle struct {
+		id    string
+		owner tenant.ID
+	}
+	var list []idle
+	before := meta.Micros(x.Clock.Now().Add(-uploadLife))
+	rows, err := x.DB.Unscoped().Query(ctx, `SELECT id, tenant FROM uploads WHERE changed_at < $1 ORDER BY changed_at LIMIT 1000`, before)
+	if err != nil {
+		return fmt.Errorf("list idle uploads: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i idle
+		if err := rows.Scan(&i.id, &i.owner); err != nil {
+			return fmt.Errorf("list idle uploads: %w", err)
+		}
+		list = append(list, i)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("list idle uploads: %w", err)
+	}
+	for _, i := range list {
+		scope, err := x.Policy.WorkScope(policy.Work{Template: policy.Expiry, Tenant: i.owner, Actor: i.id, For: time.Hour,
+			Permissions: []tenant.Permission{{Verb: tenant.Write, Resource: tenant.VaultInput}, {Verb: tenant.Write, Resource: tenant.Submissions}}})
+		if err == nil {
+			err = x.DropUpload(ctx, scope, i.id)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) { // a suspended tenant's stay until it is active
+			return fmt.Errorf("remove idle upload %s: %w", i.id, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,442 @@
+// Package sftp is the SFTP server: a tenant's people put files into /input and fetch
+// results from /output. What a file becomes is the exchange's to decide, and no path is
+// ever one of a file system.
+package sftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+	"go.opentelemetry.io/otel/metric"
+	"golang.org/x/crypto/ssh"
+
+	"tributary/internal/account"
+	"tributary/internal/audit"
+	"tributary/internal/clock"
+	"tributary/internal/exchange"
+	"tributary/internal/fault"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
+)
+
+// Config is what a Server needs; all fields but Passwords are required.
+type Config struct {
+	Accounts *account.Accounts
+	Exchange *exchange.Exchange
+	Policy   *policy.Engine
+	Audit    *audit.Log
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Meter    metric.Meter
+	HostKeys []ssh.Signer
+	// Passwords lets people sign in with their password too.
+	Passwords bool
+}
+
+// Server serves SFTP.
+type Server struct {
+	Config
+	opened  opened
+	counted counters
+
+	mu       sync.Mutex
+	conns    map[*connection]struct{}
+	greeting int // connections that nobody has signed in on yet
+	stopping bool
+	running  sync.WaitGroup
+}
+
+type counters struct {
+	files, bytes, refused metric.Int64Counter
+}
+
+const (
+	// handshake is how long a client may take until somebody has signed in.
+	handshake = 30 * time.Second
+	// mostGreeting bounds the connections that nobody has signed in on yet.
+	mostGreeting = 128
+	// idle is how long a connection may say nothing; clients that keep it alive send
+	// something more often.
+	idle = 15 * time.Minute
+	// mostSessions bounds the SFTP sessions of one connection.
+	mostSessions = 10
+	// watching is how often a session looks whether its credential is still good.
+	watching = 500 * time.Millisecond
+)
+
+// New makes a server.
+func New(cfg Config) (*Server, error) {
+	s := &Server{Config: cfg, conns: map[*connection]struct{}{}}
+	var err error
+	count := func(name, what string) (c metric.Int64Counter) {
+		if err == nil {
+			c, err = cfg.Meter.Int64Counter(name, metric.WithDescription(what))
+		}
+		return c
+	}
+	s.counted = counters{
+		files:   count("tributary.sftp.files", "files submitted over SFTP"),
+		bytes:   count("tributary.sftp.bytes", "bytes submitted over SFTP"),
+		refused: count("tributary.sftp.refused", "sign-ins refused over SFTP"),
+	}
+	return s, err
+}
+
+// Serve takes connections until the listener is closed.
+func (s *Server) Serve(l net.Listener) error {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		if s.stopping || s.greeting >= mostGreeting {
+			s.mu.Unlock()
+			_ = c.Close() // one too many
+			continue
+		}
+		s.greeting++
+		s.running.Add(1)
+		s.mu.Unlock()
+		go func() {
+			defer s.running.Done()
+			s.serve(c)
+		}()
+	}
+}
+
+// Shutdown lets files that are being written arrive until ctx ends, and closes all
+// connections. What had not arrived by then is kept for its sender to go on with. The
+// listener is closed before.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	err := s.opened.wait(ctx)
+	s.mu.Lock()
+	for c := range s.conns {
+		c.close()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return err
+}
+
+// connection is a client's.
+type connection struct {
+	net.Conn
+	once sync.Once
+}
+
+func (c *connection) close() { c.once.Do(func() { _ = c.Close() }) }
+
+// Read ends a connection that says nothing for long.
+func (c *connection) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		_ = c.SetReadDeadline(time.Now().Add(idle)) // a connection without deadlines is only less well guarded
+	}
+	return n, err
+}
+
+var errSignIn = errors.New("not signed in")
+
+// identity is the key under which the callbacks keep who signed in, in the connection's
+// own permissions and nowhere else.
+type identity struct{}
+
+func (s *Server) config(ctx context.Context, addr netip.Addr) *ssh.ServerConfig {
+	c := &ssh.ServerConfig{
+		// Clients choose the first of theirs that is here: AES-GCM is the fastest, and
+		// the others only slow them down.
+		Config:        ssh.Config{Ciphers: []string{ssh.CipherAES128GCM, ssh.CipherAES256GCM}},
+		MaxAuthTries:  6,
+		ServerVersion: "SSH-2.0-Tributary",
+		PublicKeyAuthAlgorithms: []string{ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+			ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512},
+		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+			if err := s.Accounts.OfferKey(ctx, c.User(), key, addr); err != nil {
+				return nil, s.unknown(ctx, err)
+			}
+			return &ssh.Permissions{}, nil
+		},
+		VerifiedPublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, _ string) (*ssh.Permissions, error) {
+			p, err := s.Accounts.AuthenticateKey(ctx, c.User(), key, addr)
+			if err != nil {
+				return nil, s.unknown(ctx, err)
+			}
+			return &ssh.Permissions{ExtraData: map[any]any{identity{}: p}}, nil
+		},
+	}
+	if s.Passwords {
+		c.PasswordCallback = func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
+			p, err := s.byPassword(ctx, c.User(), string(password), addr)
+			if err != nil {
+				return nil, s.unknown(ctx, err)
+			}
+			return &ssh.Permissions{ExtraData: map[any]any{identity{}: p}}, nil
+		}
+	}
+	for _, k := range s.HostKeys {
+		c.AddHostKey(k)
+	}
+	return c
+}
+
+// unknown is the same answer to everybody who is not let in.
+func (s *Server) unknown(ctx context.Context, err error) error {
+	switch fault.KindOf(err) {
+	case fault.Unauthenticated, fault.Denied, fault.NotFound, fault.Throttled, fault.Invalid:
+	default:
+		s.Log.ErrorContext(ctx, "sign-in failed", "error", err)
+	}
+	s.counted.refused.Add(ctx, 1)
+	return errSignIn
+}
+
+// byPassword signs in with a password, for a session that the connection ends.
+func (s *Server) byPassword(ctx context.Context, login, password string, addr netip.Addr) (policy.Principal, error) {
+	token, _, u, err := s.Accounts.SignIn(ctx, login, password, "", addr, "SFTP")
+	if err != nil {
+		return policy.Principal{}, err
+	}
+	p, _, err := s.Accounts.Authenticate(ctx, token, addr)
+	if err == nil && u.Tenant == "" {
+		err = errors.Join(fault.New(fault.Denied, "Only tenants' people have files here."), s.Accounts.EndSession(ctx, p, p.Credential))
+	}
+	return p, err
+}
+
+func (s *Server) serve(raw net.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c := &connection{Conn: raw}
+	defer c.close()
+	greeted := sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.greeting--
+	})
+	defer greeted()
+	peer, err := netip.ParseAddrPort(raw.RemoteAddr().String())
+	if err != nil {
+		return
+	}
+	addr := peer.Addr().Unmap()
+	_ = raw.SetDeadline(time.Now().Add(handshake)) // as above
+	conn, channels, requests, err := ssh.NewServerConn(raw, s.config(ctx, addr))
+	if err != nil {
+		s.Log.DebugContext(ctx, "no SSH connection", "address", addr.String(), "error", err)
+		return
+	}
+	defer conn.Close()
+	_ = raw.SetDeadline(time.Time{})
+	greeted()
+	who, ok := conn.Permissions.ExtraData[identity{}].(policy.Principal)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+	if who.Kind == policy.Session {
+		defer func() {
+			if err := s.Accounts.EndSession(context.WithoutCancel(ctx), who, who.Credential); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
+				s.Log.WarnContext(ctx, "a session goes on until it expires", "session", who.Credential, "error", err)
+			}
+		}()
+	}
+	log := s.Log.With("tenant.id", string(who.Tenant), "actor", who.Actor(), "address", addr.String())
+	scope, err := s.Policy.TransferScope(ctx, who, s.Accounts.Reverify)
+	if err == nil {
+		err = s.Audit.Record(ctx, audit.Entry{Tenant: who.Tenant, Actor: who.Actor(), Verb: "sftp.connect", Subject: who.Credential, Outcome: "ok",
+			Details: map[string]any{"address": addr.String(), "client": string(conn.ClientVersion())}})
+	}
+	if err != nil {
+		log.InfoContext(ctx, "connection refused", "error", err)
+		return
+	}
+	log.InfoContext(ctx, "connected", "client", string(conn.ClientVersion()))
+	defer log.InfoContext(ctx, "disconnected")
+	go ssh.DiscardRequests(requests) // keep-alives are answered, forwarding is not
+	go s.watch(ctx, scope, func() { _ = conn.Close() })
+	s.sessions(ctx, channels, func(ctx context.Context) *session {
+		return &session{server: s, ctx: ctx, scope: scope, who: who, log: log, end: func() { _ = conn.Close() }}
+	})
+}
+
+// watch ends a connection whose credential is not good any more, although nothing is
+// asked for on it.
+func (s *Server) watch(ctx context.Context, scope tenant.Scope, end func()) {
+	tick := time.NewTicker(watching)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := scope.Check(ctx, tenant.Read, tenant.Submissions); fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) {
+			end()
+			return
+		}
+	}
+}
+
+// sessions serves the connection's channels until it ends.
+func (s *Server) sessions(ctx context.Context, channels <-chan ssh.NewChannel, make func(context.Context) *session) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	free := newSlots(mostSessions)
+	for ch := range channels {
+		if ch.ChannelType() != "session" {
+			_ = ch.Reject(ssh.UnknownChannelType, "only SFTP is served here") // the peer is gone otherwise
+			continue
+		}
+		if !free.take() {
+			_ = ch.Reject(ssh.ResourceShortage, "too many sessions on this connection")
+			continue
+		}
+		channel, requests, err := ch.Accept()
+		if err != nil {
+			free.give()
+			continue
+		}
+		running.Go(func() {
+			defer free.give()
+			defer channel.Close()
+			if !subsystem(ctx, requests) {
+				return
+			}
+			session := make(ctx)
+			server := sftp.NewRequestServer(channel, session.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(256<<10))
+			err := server.Serve()
+			if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+				session.log.DebugContext(ctx, "session ended", "error", err)
+			}
+			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{0})) // clients wait for it
+		})
+	}
+}
+
+// subsystem waits until the client asks for SFTP and refuses everything else: there is
+// no shell and no command here.
+func subsystem(ctx context.Context, requests <-chan *ssh.Request) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case r, ok := <-requests:
+			if !ok {
+				return false
+			}
+			var name struct{ Name string }
+			wanted := r.Type == "subsystem" && ssh.Unmarshal(r.Payload, &name) == nil && name.Name == "sftp"
+			if r.WantReply {
+				_ = r.Reply(wanted, nil) // the peer is gone otherwise
+			}
+			if wanted {
+				go ssh.DiscardRequests(requests)
+				return true
+			}
+			if r.Type == "shell" || r.Type == "exec" || r.Type == "subsystem" {
+				return false
+			}
+		}
+	}
+}
+
+// slots counts what there may be only so many of.
+type slots chan struct{}
+
+func newSlots(n int) slots { return make(chan struct{}, n) }
+
+func (s slots) take() bool {
+	select {
+	case s <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s slots) give() { <-s }
+
+// opened is the files that are being written, by tenant and place: one handle each.
+type opened struct {
+	mu    sync.Mutex
+	files map[openedKey]*incoming
+	none  chan struct{} // closed when the last goes; nil unless somebody waits
+}
+
+type openedKey struct {
+	tenant tenant.ID
+	place  place
+}
+
+func (f *incoming) key() openedKey { return openedKey{f.session.scope.Tenant(), f.place} }
+
+// add makes f the one handle of its file; another before it ends.
+func (o *opened) add(ctx context.Context, f *incoming, keep bool) {
+	o.mu.Lock()
+	before := o.files[f.key()]
+	if o.files == nil {
+		o.files = map[openedKey]*incoming{}
+	}
+	o.files[f.key()] = f
+	o.mu.Unlock()
+	if before != nil {
+		before.yield(ctx, keep)
+	}
+}
+
+func (o *opened) find(id tenant.ID, p place) *incoming {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.files[openedKey{id, p}]
+}
+
+func (o *opened) remove(f *incoming) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.files[f.key()] == f {
+		delete(o.files, f.key())
+	}
+	if len(o.files) == 0 && o.none != nil {
+		close(o.none)
+		o.none = nil
+	}
+}
+
+// wait waits until no file is being written.
+func (o *opened) wait(ctx context.Context) error {
+	o.mu.Lock()
+	if len(o.files) == 0 {
+		o.mu.Unlock()
+		return nil
+	}
+	if o.none == nil {
+		o.none = make(chan struct{})
+	}
+	none, n := o.none, len(o.files)
+	o.mu.Unlock()
+	select {
+	case <-none:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d files were still arriving over SFTP; what arrived of them is kept", n)
+	}
+}
