@@ -15,7 +15,7 @@ var layers = []struct {
 	{"base", []string{"tenant", "fault", "clock", "egress"}},
 	{"seams", []string{"stream", "sandbox", "blob", "query", "keys", "meta"}},
 	{"capabilities", []string{
-		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "disclosure", "events",
+		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "events",
 		"warehouse", "churn", "dashboard", "meter", "audit", "alert", "logs", "cdc", "cell", "assist",
 	}},
 	{"gateways", []string{"gateway/api", "gateway/sftp", "gateway/collect", "gateway/postgres"}},
@@ -45,6 +45,9 @@ var edges = []edge{
 	{"exchange", "vault", "submitted files, accepted forms and results are kept sealed"},
 	{"notify", "audit", "webhooks and switches are audited in the transaction that changes them"},
 	{"notify", "policy", "roles are policy's words, and switches are a principal's own"},
+	{"schedule", "analysis", "a firing starts runs in its own transaction"},
+	{"schedule", "audit", "changes of schedules are audited in the transaction that makes them"},
+	{"schedule", "exchange", "contracts say when periods close, reopenings when one is run once more"},
 }
 
 // pure lists the packages of rules and words alone: no store, no clock, no
@@ -63,6 +66,7 @@ var libraries = []library{
 	{"github.com/cedar-policy/", []string{"policy"}, "there is one decision point"},
 	{"github.com/alexedwards/argon2id", []string{"account"}, "passwords are hashed, with bounded concurrency, in one place"},
 	{"github.com/danielgtaylor/huma/", []string{"gateway/api"}, "HTTP ends at its gateway"},
+	{"github.com/robfig/cron/", []string{"schedule"}, "expressions are read in one place, which has its own rule for clocks that are set"},
 	{"github.com/pkg/sftp", []string{"gateway/sftp"}, "SFTP ends at its gateway"},
 	{"github.com/nats-io/", []string{"stream"}, "streams are reached through their seam"},
 }
