@@ -111,6 +111,15 @@ var routes = map[string]probe{
 	"retry-run":        {victim: "run"},
 	"show-manifest":    {victim: "run"},
 
+	"create-schedule": {body: `{"id":"b-schedule","analyses":["` + analysis + `"],"cron":"@daily","date_offset_days":1}`, status: denied},
+	"list-schedules":  {status: denied},
+	"show-schedule":   {victim: "schedule"},
+	"update-schedule": {victim: "schedule", body: `{"cron":"@hourly"}`},
+	"pause-schedule":  {victim: "schedule"},
+	"resume-schedule": {victim: "schedule"},
+	"delete-schedule": {victim: "schedule"},
+	"list-firings":    {victim: "schedule"},
+
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},
@@ -284,7 +293,8 @@ func (s *server) belongings(a, b party) map[string]string {
 	if run = must(s.As(s.Token).WaitRun(ctx, run.ID, nil))(t); run.State != "succeeded" {
 		t.Fatalf("run: got %s (%s), want succeeded", run.State, run.Reason)
 	}
-	return map[string]string{"user": user.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	schedule := must(s.As(s.Token).CreateSchedule(ctx, client.NewSchedule{ID: "provider-yearly", Analyses: []string{analysis}, Cron: "@yearly", DateOffsetDays: new(int64)}))(t)
+	return map[string]string{"user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }
@@ -352,11 +362,17 @@ var rightful = map[string]struct {
 	"cancel-run":          {staff: true, status: http.StatusConflict}, // it has ended
 	"retry-run":           {staff: true, status: http.StatusConflict}, // it has succeeded
 	"show-manifest":       {staff: true},
+	"show-schedule":       {staff: true},
+	"update-schedule":     {staff: true},
+	"pause-schedule":      {staff: true},
+	"resume-schedule":     {staff: true},
+	"list-firings":        {staff: true},
+	"delete-schedule":     {staff: true},
 }
 
 // last are the operations that end things, in the order in which they can be done.
 var last = []string{"withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
-	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant"}
+	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who
 // may, for one that there is not and for one that there is.

@@ -49,6 +49,7 @@ type cli struct {
 	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
 	Submission submissionCmd `cmd:"" group:"data" help:"Files that were sent."`
 	Analysis   analysisCmd   `cmd:"" group:"data" help:"Definitions: apply, accept or decline, run."`
+	Schedule   scheduleCmd   `cmd:"" group:"data" help:"Have analyses run by the clock."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`
 	Result     resultCmd     `cmd:"" group:"data" help:"What runs made for a tenant."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`

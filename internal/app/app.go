@@ -36,6 +36,7 @@ import (
 	"tributary/internal/notify"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
+	"tributary/internal/schedule"
 	"tributary/internal/vault"
 )
 
@@ -267,6 +268,7 @@ type App struct {
 	stores    *stores
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
+	schedules *schedule.Schedules
 	telemetry *telemetry
 	server    *http.Server
 	listener  net.Listener
@@ -340,6 +342,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
 		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version})
+	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Clock: c.Clock, Log: c.Log})
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
@@ -359,7 +362,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 			return fmt.Errorf("make SFTP server: %w", err)
 		}
 	}
-	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Audit: s.audit,
+	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Audit: s.audit,
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
@@ -429,6 +432,11 @@ func (a *App) run() {
 		}
 	})
 	a.done.Go(func() { a.rounds(ctx) })
+	a.done.Go(func() {
+		if err := a.schedules.Run(ctx); err != nil {
+			a.fail(fmt.Errorf("schedules: %w", err))
+		}
+	})
 	a.done.Go(func() {
 		select {
 		case <-a.stores.db.Lost():

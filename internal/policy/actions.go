@@ -94,6 +94,16 @@ const (
 	WebhookSend   Action = "webhook:send"   // POST /webhooks/{id}/test, POST /webhook-deliveries/{id}/redeliver
 )
 
+// Schedules.
+const (
+	ScheduleCreate Action = "schedule:create" // POST /schedules
+	ScheduleRead   Action = "schedule:read"   // GET /schedules, GET /schedules/{id}, GET /schedules/{id}/firings
+	ScheduleUpdate Action = "schedule:update" // PATCH /schedules/{id}
+	SchedulePause  Action = "schedule:pause"  // POST /schedules/{id}/pause
+	ScheduleResume Action = "schedule:resume" // POST /schedules/{id}/resume
+	ScheduleDelete Action = "schedule:delete" // DELETE /schedules/{id}
+)
+
 // The audit log.
 const (
 	AuditRead        Action = "audit:read"        // GET /audit
@@ -116,6 +126,7 @@ var Actions = [...]Action{
 	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
 	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest,
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
+	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,
 }
 

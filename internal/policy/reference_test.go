@@ -72,6 +72,12 @@ var mayDo = map[Action][]Role{
 	RunCancel:       {SystemAdmin},
 	RunRetry:        {SystemAdmin},
 	RunManifest:     {SystemAdmin, Auditor, Analyst},
+	ScheduleCreate:  {SystemAdmin},
+	ScheduleRead:    {SystemAdmin, Auditor, Analyst},
+	ScheduleUpdate:  {SystemAdmin},
+	SchedulePause:   {SystemAdmin},
+	ScheduleResume:  {SystemAdmin},
+	ScheduleDelete:  {SystemAdmin},
 
 	OutboxRead:    {SystemAdmin, TenantAdmin, Departing},
 	WebhookCreate: {SystemAdmin, TenantAdmin},

@@ -144,6 +144,19 @@ func operations() map[string]*operation {
 		"retry-run":        {roles: "S", names: runs, weight: 2, make: retryRun},
 		"show-manifest":    {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
 
+		"create-schedule": {roles: "S", weight: 2, make: createSchedule},
+		"list-schedules":  {roles: staff, weight: 3},
+		"show-schedule":   {roles: staff, names: schedules, weight: 4},
+		"update-schedule": {roles: "S", names: schedules, weight: 2, make: updateSchedule},
+		"pause-schedule": {roles: "S", names: schedules, weight: 1, make: func(*world, *credential, string) shot {
+			return shot{body: document(map[string]any{}), want: []int{ok, clash}}
+		}},
+		"resume-schedule": {roles: "S", names: schedules, weight: 2, make: func(*world, *credential, string) shot {
+			return shot{body: document(map[string]any{}), want: []int{ok, clash}}
+		}},
+		"delete-schedule": {roles: "S", names: schedules, weight: 1, make: deleteSchedule},
+		"list-firings":    {roles: staff, names: schedules, weight: 4},
+
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},

@@ -225,6 +225,27 @@ func retryRun(w *world, _ *credential, _ string) shot {
 	return shot{want: []int{created, clash}, then: func(a *answer) { w.know(runs, a.field("id"), nil) }}
 }
 
+// createSchedule makes one of two schedules: one fires while the test goes on.
+func createSchedule(w *world, _ *credential, _ string) shot {
+	made := pick(w, []map[string]any{
+		{"id": "each-minute", "analyses": []string{analysis}, "cron": "* * * * *", "date_offset_days": 1},
+		{"id": "each-year", "analyses": []string{analysis, lonely}, "cron": "@yearly", "zone": "Europe/Berlin"},
+	})
+	name, want := fmt.Sprint(made["id"]), created
+	if x := w.things[name]; x != nil && !x.gone {
+		want = clash
+	}
+	return shot{body: document(made), want: []int{want}, then: func(*answer) { w.know(schedules, name, nil).gone = false }}
+}
+
+func updateSchedule(w *world, _ *credential, _ string) shot {
+	return shot{body: document(pick(w, []map[string]any{{"zone": "America/New_York"}, {"closed": true}, {"date_offset_days": 2}, {"cron": "* * * * *"}}))}
+}
+
+func deleteSchedule(w *world, _ *credential, id string) shot {
+	return shot{then: func(*answer) { w.things[id].gone = true }}
+}
+
 func (w *world) learnRuns(a *answer) {
 	var list struct{ Items []struct{ ID string } }
 	if err := json.Unmarshal(a.body, &list); err != nil {

@@ -33,6 +33,7 @@ const (
 	runs         kind = "run"
 	datasets     kind = "dataset"
 	analyses     kind = "analysis"
+	schedules    kind = "schedule"
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -134,6 +135,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 		owner: map[string]*tenant{}, class: map[string]class{}, shared: map[string]string{}, used: map[string]bool{}, count: map[string]int{},
 		lan: from("127.0.0.1", true)}
 	w.ids[datasets], w.ids[analyses] = []string{dataset, "no-such-set"}, []string{analysis, lonely, "no-such-analysis"}
+	w.ids[schedules] = []string{"no-such-schedule"}
 	return w
 }
 

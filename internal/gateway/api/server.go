@@ -28,21 +28,23 @@ import (
 	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
+	"tributary/internal/schedule"
 )
 
 // Config is what the API needs; all fields but Log, Meter, Metrics, Tracers
 // and BehindProxy are required.
 type Config struct {
-	Accounts *account.Accounts
-	Control  *control.Control
-	Exchange *exchange.Exchange
-	Analyses *analysis.Analyses
-	Audit    *audit.Log
-	Policy   *policy.Engine
-	Keys     *keys.Ring
-	DB       *meta.DB
-	Clock    clock.Clock
-	Log      *slog.Logger
+	Accounts  *account.Accounts
+	Control   *control.Control
+	Exchange  *exchange.Exchange
+	Analyses  *analysis.Analyses
+	Schedules *schedule.Schedules
+	Audit     *audit.Log
+	Policy    *policy.Engine
+	Keys      *keys.Ring
+	DB        *meta.DB
+	Clock     clock.Clock
+	Log       *slog.Logger
 	// Ready returns nil while the server can do its work; /readyz asks it.
 	Ready func(context.Context) error
 	// SFTP says where the SFTP server is.
@@ -116,6 +118,7 @@ func newServer(cfg Config) (*server, error) {
 	s.tenantRoutes()
 	s.exchangeRoutes()
 	s.analysisRoutes()
+	s.scheduleRoutes()
 	s.auditRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {
 		return nil, err
