@@ -92,15 +92,16 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
   export TRIBUTARY_SERVER=%s
   export TRIBUTARY_TOKEN=%s      # the system admin
 
-Five commands to try:
+Six commands to try:
   %s tenant list
   %s submission list --state rejected          # who sent what could not be accepted; what is wrong with it only they see
   %s run list                                  # and: run show ID, run logs ID, run manifest ID
+  %s schedule list                             # when they run by themselves
   TRIBUTARY_TOKEN=%s %s result list   # as tenant %s; then: result get ID -o -
   %s audit verify --all                        # the log of all that happened, the provider's and every tenant's, chained and signed
 `,
 		world.summary(), server.URL(), demoAdmin, password, token,
 		first.slug, first.login, first.password, first.key,
-		server.URL(), token, binary, binary, binary, first.key, binary, first.slug, binary)
+		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, binary)
 	return nil
 }

@@ -5,15 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -180,39 +177,6 @@ func (s *stores) close() {
 		_ = s.blobs.Close() // what was acknowledged is durable already
 	}
 	_ = s.db.Close()
-}
-
-// findDirs refuses a data directory that is not there or is not one.
-func findDirs(data, objects string) error {
-	for _, dir := range []string{data, objects} {
-		info, err := os.Stat(dir)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
-			return fault.New(fault.NotFound, "There is no data of Tributary at %s: there is no directory %s. Is it the right place? Nothing was made.", data, dir)
-		}
-		if err != nil {
-			return fault.Wrap(fault.Invalid, err, "The directory %s cannot be looked at.", dir)
-		}
-	}
-	return checkDir(data)
-}
-
-// makeDir makes the data directory, for its owner only.
-func makeDir(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fault.Wrap(fault.Invalid, err, "The data directory %s cannot be made.", path)
-	}
-	return checkDir(path)
-}
-
-func checkDir(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("look at data directory: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return fault.New(fault.Invalid, "The data directory %s can be read by others. Run: chmod 700 %s", path, path)
-	}
-	return nil
 }
 
 // openSecrets opens the key file and the server's own secrets, making both at
