@@ -48,6 +48,12 @@ type Config struct {
 	Existing bool
 	// Version is the program's, which the database keeps to name it to older ones.
 	Version string
+	// Loading makes Open take a database that Load made and that is not Loaded yet.
+	Loading bool
+	// Beside makes Open take no lock and migrate nothing: a server may have the
+	// database open, and this program adds a word to it. The database must be of
+	// this program's schema; another is Conflict.
+	Beside bool
 	// Log gets what an operator should know. Nil: nothing is logged.
 	Log *slog.Logger
 
@@ -127,8 +133,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	case "postgres", "postgresql":
 		e, tables, err = openPostgres(ctx, c)
 	default:
-		return nil, fault.New(fault.Invalid,
-			"The control database's URL must begin with sqlite: or postgres://, as in sqlite:/var/lib/tributary/control.db.")
+		return nil, errScheme()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open control database: %w", err)
@@ -136,6 +141,11 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	return &DB{core: &core{
 		engine: e, statements: statements{tenantTables: tables}, turn: make(chan struct{}, 1),
 	}}, nil
+}
+
+func errScheme() error {
+	return fault.New(fault.Invalid,
+		"The control database's URL must begin with sqlite: or postgres://, as in sqlite:/var/lib/tributary/control.db.")
 }
 
 // Close ends all connections and gives up the lock. Transactions that still run fail.

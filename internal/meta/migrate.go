@@ -43,6 +43,12 @@ func migrate(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB) e
 	if current > target {
 		return errNewer(ctx, c, db, current, target)
 	}
+	if c.Beside {
+		if current < target {
+			return fault.New(fault.Conflict, "The control database was written by an older Tributary (schema %d; this program's is %d). Use that version's program, or start this version's server once.", current, target)
+		}
+		return nil
+	}
 	done, err := p.Up(ctx)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -78,4 +84,17 @@ func errNewer(ctx context.Context, c Config, db *sql.DB, current, target int64) 
 	}
 	return fault.Wrap(fault.Conflict, err, "The control database needs %s: it has schema %d, and this program (%s) knows up to %d and changed nothing. "+
 		"Start that version, or restore a backup from before the upgrade.", needs, current, cmp.Or(c.Version, "of no version"), target)
+}
+
+// migrateTo makes an empty database one of an earlier version.
+func migrateTo(ctx context.Context, c Config, dialect goose.Dialect, db *sql.DB, version int64) error {
+	p, err := goose.NewProvider(dialect, db, c.migrations,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := p.UpTo(ctx, version); err != nil {
+		return fmt.Errorf("migrate to version %d: %w", version, err)
+	}
+	return nil
 }

@@ -26,22 +26,10 @@ const (
 var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []string, err error) {
-	cfg, err := pgxpool.ParseConfig(c.URL)
+	cfg, schema, err := postgresConfig(c)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Invalid, err, "The control database's URL is not one for PostgreSQL, as in postgres://tributary@host:5432/tributary.")
+		return nil, nil, err
 	}
-	schema := c.Schema
-	if schema == "" {
-		schema = cfg.ConnConfig.RuntimeParams["search_path"]
-	}
-	if schema == "" {
-		schema = defaultSchema
-	}
-	if !plainName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
-		return nil, nil, fault.New(fault.Invalid, "The control database's schema %q must be one name of lower-case letters, digits and underscores.", schema)
-	}
-	configure(cfg, schema)
-
 	db := &postgresDB{gone: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -57,20 +45,17 @@ func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []strin
 	if err := checkRole(ctx, db.holder); err != nil {
 		return nil, nil, err
 	}
-	if c.Existing {
-		var made bool
-		if err := db.holder.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, schema+"."+versionTable).Scan(&made); err != nil {
-			return nil, nil, fmt.Errorf("look for the database: %w", err)
-		}
-		if !made {
-			return nil, nil, errNone("in the schema " + schema)
-		}
-	}
-	if err := createSchema(ctx, db.holder, schema); err != nil {
+	err = postgresUsable(ctx, db.holder, schema)
+	if err != nil && !(c.Loading && fault.Is(err, fault.Conflict)) && (c.Existing || c.Beside || !fault.Is(err, fault.NotFound)) {
 		return nil, nil, err
 	}
-	if err := db.hold(ctx, c, schema); err != nil {
-		return nil, nil, err
+	if !c.Beside {
+		if err := createSchema(ctx, db.holder, schema); err != nil {
+			return nil, nil, err
+		}
+		if err := db.hold(ctx, c, schema); err != nil {
+			return nil, nil, err
+		}
 	}
 	// Migrations see all tenants' rows, on a connection that nothing else uses.
 	all := cfg.ConnConfig.Copy()
@@ -85,8 +70,10 @@ func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := protect(ctx, db.holder); err != nil {
-		return nil, nil, fmt.Errorf("separate tenants' rows: %w", err)
+	if !c.Beside {
+		if err := protect(ctx, db.holder); err != nil {
+			return nil, nil, fmt.Errorf("separate tenants' rows: %w", err)
+		}
 	}
 	if db.policy, err = policyText(ctx, db.holder); err != nil {
 		return nil, nil, err
@@ -99,6 +86,26 @@ func openPostgres(ctx context.Context, c Config) (_ engine, tenantTables []strin
 	}
 	db.watch(c.Log)
 	return db, tenantTables, nil
+}
+
+// postgresConfig reads the URL: how to connect, and to which schema.
+func postgresConfig(c Config) (*pgxpool.Config, string, error) {
+	cfg, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, "", fault.Wrap(fault.Invalid, err, "The control database's URL is not one for PostgreSQL, as in postgres://tributary@host:5432/tributary.")
+	}
+	schema := c.Schema
+	if schema == "" {
+		schema = cfg.ConnConfig.RuntimeParams["search_path"]
+	}
+	if schema == "" {
+		schema = defaultSchema
+	}
+	if !plainName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
+		return nil, "", fault.New(fault.Invalid, "The control database's schema %q must be one name of lower-case letters, digits and underscores.", schema)
+	}
+	configure(cfg, schema)
+	return cfg, schema, nil
 }
 
 // configure sets what every connection must have, whatever the URL and the

@@ -50,16 +50,18 @@ func openSQLite(ctx context.Context, c Config, path string) (_ engine, tenantTab
 			_ = db.close()
 		}
 	}()
-	if c.Existing {
+	if c.Existing || c.Beside {
 		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 			return nil, nil, errNone("at " + path)
 		}
 	}
-	if err := createFile(path); err != nil {
-		return nil, nil, db.classify(ctx, err)
-	}
-	if db.lock, err = lockFile(ctx, c, path+".lock"); err != nil {
-		return nil, nil, err
+	if !c.Beside {
+		if err := createFile(path); err != nil {
+			return nil, nil, db.classify(ctx, err)
+		}
+		if db.lock, err = lockFile(ctx, c, path+".lock"); err != nil {
+			return nil, nil, err
+		}
 	}
 	if db.writer, err = db.pool(c.failing, 1, "immediate"); err != nil {
 		return nil, nil, err
@@ -67,17 +69,14 @@ func openSQLite(ctx context.Context, c Config, path string) (_ engine, tenantTab
 	if db.reader, err = db.pool(nil, max(4, 2*runtime.NumCPU()), "deferred", "query_only(1)"); err != nil {
 		return nil, nil, err
 	}
-	r, err := db.query(ctx, db.reader, `SELECT name FROM sqlite_schema WHERE name = '`+versionTable+`'`, nil)
-	if err != nil {
+	err = sqliteUsable(ctx, db, db.reader, path)
+	if err != nil && !(c.Loading && fault.Is(err, fault.Conflict)) && (c.Existing || c.Beside || !fault.Is(err, fault.NotFound)) {
 		return nil, nil, err
-	}
-	if c.Existing && len(r.rows) == 0 {
-		return nil, nil, errNone("at " + path)
 	}
 	if err := migrate(ctx, c, goose.DialectSQLite3, db.writer); err != nil {
 		return nil, nil, db.classify(ctx, err)
 	}
-	r, err = db.query(ctx, db.writer, `
+	r, err := db.query(ctx, db.writer, `
 		SELECT m.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
 		WHERE m.type = 'table' AND c.name = 'tenant' ORDER BY m.name`, nil)
 	if err != nil {
