@@ -17,6 +17,7 @@ var layers = []struct {
 	{"capabilities", []string{
 		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "events",
 		"warehouse", "churn", "dashboard", "meter", "audit", "alert", "logs", "cdc", "cell", "assist",
+		"backup",
 	}},
 	{"gateways", []string{"gateway/api", "gateway/sftp", "gateway/collect", "gateway/postgres"}},
 	{"app", []string{"app"}},
@@ -63,6 +64,7 @@ var libraries = []library{
 	{"github.com/jackc/pgx/", []string{"meta"}, "capabilities write one SQL text for both databases"},
 	{"github.com/pressly/goose/", []string{"meta"}, "there is one place for migrations"},
 	{"github.com/tink-crypto/", []string{"keys"}, "there is one place for cryptography of stored bytes"},
+	{"filippo.io/age", []string{"keys"}, "there is one place for cryptography of stored bytes"},
 	{"github.com/cedar-policy/", []string{"policy"}, "there is one decision point"},
 	{"github.com/alexedwards/argon2id", []string{"account"}, "passwords are hashed, with bounded concurrency, in one place"},
 	{"github.com/danielgtaylor/huma/", []string{"gateway/api"}, "HTTP ends at its gateway"},

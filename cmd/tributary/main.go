@@ -31,6 +31,9 @@ type cli struct {
 	Serve     serveCmd     `cmd:"" group:"server" help:"Run the server."`
 	SetupLink setupLinkCmd `cmd:"" group:"server" help:"Make a single-use token for the first system admin of an empty store."`
 	Fsck      fsckCmd      `cmd:"" group:"server" help:"Check every store of a data directory against every other."`
+	Keys      keysCmd      `cmd:"" group:"server" help:"The key-encryption key: export, import, rotate, retire."`
+	Backup    backupCmd    `cmd:"" group:"server" help:"Make, list, check and remove backups."`
+	Restore   restoreCmd   `cmd:"" group:"server" help:"Put a backup into an empty place, on either database."`
 
 	Setup   setupCmd   `cmd:"" group:"access" help:"Make the first system admin with the token of a setup link."`
 	Login   loginCmd   `cmd:"" group:"access" help:"Sign in with a password and print the session's token."`

@@ -28,7 +28,6 @@ import (
 	"tributary/internal/gateway/sftp"
 	"tributary/internal/job"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/policy"
@@ -80,6 +79,8 @@ type Config struct {
 	tracers  trace.TracerProvider // the telemetry's, once Start has made it
 	webhooks notify.Client        // that tests bring, since receivers on this host are refused
 	existing bool                 // what is not there is refused, and nothing is made
+	beside   bool                 // a server may have the data open
+	loading  bool                 // what a restore makes, and is not whole yet
 }
 
 func (c *Config) defaults() error {
@@ -129,11 +130,14 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	} else {
 		err = makeDir(c.Data)
 	}
+	if err == nil && !c.loading {
+		err = refuseUnfinished(ctx, c)
+	}
 	if err != nil {
 		return nil, err
 	}
 	s := &stores{}
-	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Version: c.Version, Log: c.Log}); err != nil {
+	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Beside: c.beside, Loading: c.loading, Version: c.Version, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -161,7 +165,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks})
 	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
-	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log})
+	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: holdOf(c.Data).removing})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
 	return s, nil
 }
@@ -177,53 +181,6 @@ func (s *stores) close() {
 		_ = s.blobs.Close() // what was acknowledged is durable already
 	}
 	_ = s.db.Close()
-}
-
-// openSecrets opens the key file and the server's own secrets, making both at
-// the first start. A database with secrets and no key file is not started: a
-// fresh key could open nothing.
-func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Secrets, error) {
-	var wrapped []byte
-	rows, err := db.Query(ctx, `SELECT value FROM settings WHERE name = 'secrets'`)
-	if err != nil {
-		return nil, keys.Secrets{}, fmt.Errorf("read server's secrets: %w", err)
-	}
-	known := rows.Next()
-	if known {
-		if err := rows.Scan(&wrapped); err != nil {
-			return nil, keys.Secrets{}, fmt.Errorf("read server's secrets: %w", err)
-		}
-	}
-	if !known && c.existing {
-		return nil, keys.Secrets{}, fault.New(fault.NotFound, "The control database is there and was never used: there is nothing of Tributary at %s yet. Nothing was made.", c.Data)
-	}
-	load := file.Load
-	if !known {
-		load = file.Open
-	}
-	kek, err := load(c.KeyFile, c.Clock)
-	if fault.Is(err, fault.NotFound) {
-		return nil, keys.Secrets{}, fault.Wrap(fault.Invalid, err, "The key file %s is missing, and without it nothing that is stored can be read. Put it back, or name it with --key-file.", c.KeyFile)
-	}
-	if fault.Is(err, fault.Denied) { // what was named is wrong, not who asks
-		err = fault.New(fault.Invalid, "%s", fault.Message(err))
-	}
-	if err != nil {
-		return nil, keys.Secrets{}, err
-	}
-	if !known {
-		if wrapped, err = keys.NewSecrets(ctx, kek, c.Clock); err != nil {
-			return nil, keys.Secrets{}, err
-		}
-		if _, err := db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ('secrets', $1)`, wrapped); err != nil {
-			return nil, keys.Secrets{}, fmt.Errorf("store server's secrets: %w", err)
-		}
-	}
-	secrets, err := keys.OpenSecrets(ctx, kek, wrapped)
-	if fault.Is(err, fault.Unavailable) {
-		err = fault.Wrap(fault.Invalid, err, "The key file %s is another server's: it has not the key that this data was sealed with. Put back the one that has, or name it with --key-file.", c.KeyFile)
-	}
-	return kek, secrets, err
 }
 
 // App is a running server.
@@ -262,6 +219,9 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	s, err := open(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, tel.shutdown(ctx))
+	}
+	for _, w := range s.warnings(ctx) {
+		c.Log.WarnContext(ctx, w)
 	}
 	a := &App{cfg: c, stores: s, telemetry: tel, failed: make(chan error, 1)}
 	if err := a.join(ctx, box); err != nil {
@@ -327,7 +287,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		}
 	}
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Audit: s.audit,
-		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Metrics: a.telemetry.metrics,
+		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: s.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {

@@ -6,18 +6,12 @@
 package keys
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
-	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/secretdata"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"tributary/internal/clock"
@@ -34,6 +28,9 @@ type KEK interface {
 	// Wrap encrypts plaintext, binding it to ad, and names in the result the key
 	// it used, so that Unwrap still finds it when Wrap has moved on to another.
 	Wrap(ctx context.Context, plaintext, ad []byte) ([]byte, error)
+
+	// Current reports whether Wrap would use the same key that wrapped this.
+	Current(wrapped []byte) bool
 
 	// Unwrap undoes Wrap. Bytes or ad that are not what Wrap was given and gave are
 	// Damaged; a key that is not there (any more, or yet) is Unavailable.
@@ -114,34 +111,15 @@ func (r *Ring) Generate(ctx context.Context, id tenant.ID, p Purpose) ([]byte, e
 	if err := named(id, p); err != nil {
 		return nil, err
 	}
-	params, err := aesgcm.NewParameters(aesgcm.ParametersOpts{KeySizeInBytes: 32, IVSizeInBytes: 12, TagSizeInBytes: 16, Variant: aesgcm.VariantTink})
+	handle, err := newKeyset(r.clock)
 	if err != nil {
-		return nil, fmt.Errorf("make key parameters: %w", err)
+		return nil, err
 	}
-	raw := r.clock.Bytes(36)
-	keyID := binary.BigEndian.Uint32(raw[32:])
-	key, err := aesgcm.NewKey(secretdata.NewBytesFromData(raw[:32], insecuresecretdataaccess.Token{}), keyID, params)
-	clear(raw)
+	wrapped, err := wrapKeyset(ctx, r.kek, handle, keyContext(id, p))
 	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
+		return nil, fmt.Errorf("wrap %s key of %s: %w", p, id, err)
 	}
-	m := keyset.NewManager()
-	if _, err := m.AddKey(key); err != nil {
-		return nil, fmt.Errorf("make keyset: %w", err)
-	}
-	if err := m.SetPrimary(keyID); err != nil {
-		return nil, fmt.Errorf("make keyset: %w", err)
-	}
-	handle, err := m.Handle()
-	if err != nil {
-		return nil, fmt.Errorf("make keyset: %w", err)
-	}
-	var wrapped bytes.Buffer
-	kek := &keysetKEK{kek: r.kek}
-	if err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&wrapped), kek, keyContext(id, p)); err != nil {
-		return nil, fmt.Errorf("wrap %s key of %s: %w", p, id, kek.cause(err))
-	}
-	return wrapped.Bytes(), nil
+	return wrapped, nil
 }
 
 // Encrypt encrypts a small value, such as a file's name, under a tenant's key and
@@ -194,13 +172,9 @@ func (r *Ring) key(ctx context.Context, id tenant.ID, p Purpose) (tink.AEAD, err
 	if err != nil {
 		return nil, fmt.Errorf("find %s key of %s: %w", p, id, err)
 	}
-	kek := &keysetKEK{kek: r.kek}
-	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(wrapped)), kek, keyContext(id, p))
+	handle, err := unwrapKeyset(ctx, r.kek, wrapped, keyContext(id, p))
 	if err != nil {
-		if kek.err == nil {
-			err = fault.Wrap(fault.Damaged, err, "The stored %s key of tenant %s is damaged.", p, id)
-		}
-		return nil, fmt.Errorf("unwrap %s key of %s: %w", p, id, kek.cause(err))
+		return nil, fmt.Errorf("unwrap %s key of %s: %w", p, id, err)
 	}
 	if key, err = aead.New(handle); err != nil {
 		return nil, fault.Wrap(fault.Damaged, err, "The stored %s key of tenant %s is not usable.", p, id)
@@ -230,8 +204,9 @@ func valueContext(id tenant.ID, p Purpose, ad []byte) []byte {
 // keysetKEK lends Tink a KEK for one keyset, and keeps the KEK's error, whose kind
 // Tink would lose.
 type keysetKEK struct {
-	kek KEK
-	err error
+	kek     KEK
+	err     error
+	current bool // what was unwrapped last is under the key that wraps
 }
 
 func (k *keysetKEK) EncryptWithContext(ctx context.Context, plaintext, ad []byte) (wrapped []byte, err error) {
@@ -240,7 +215,9 @@ func (k *keysetKEK) EncryptWithContext(ctx context.Context, plaintext, ad []byte
 }
 
 func (k *keysetKEK) DecryptWithContext(ctx context.Context, wrapped, ad []byte) (plaintext []byte, err error) {
-	plaintext, k.err = k.kek.Unwrap(ctx, wrapped, ad)
+	if plaintext, k.err = k.kek.Unwrap(ctx, wrapped, ad); k.err == nil {
+		k.current = k.kek.Current(wrapped)
+	}
 	return plaintext, k.err
 }
 

@@ -374,13 +374,18 @@ func (l *postgresLoader) Fill(ctx context.Context, t Table, next func() ([]any, 
 	if !fits(l.tables, t) {
 		return errTable(t)
 	}
+	var broken error // PostgreSQL's answer to it would only repeat its words
 	_, err := l.tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
 		row, err := next()
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
+		broken = err
 		return row, err
 	}))
+	if broken != nil {
+		err = broken
+	}
 	if err != nil {
 		return fmt.Errorf("fill table %s: %w", t.Name, err)
 	}

@@ -154,6 +154,21 @@ CREATE INDEX jobs_queue ON jobs (state, run_after);
 CREATE INDEX jobs_subject ON jobs (subject);
 CREATE INDEX jobs_waiting ON jobs (waits_for, state);
 
+CREATE TABLE key_exports (
+    id         TEXT PRIMARY KEY,
+    kek        TEXT NOT NULL,                  -- the key-encryption key that wrapped then
+    recipients TEXT NOT NULL,                  -- JSON list of fingerprints
+    at         BIGINT NOT NULL
+);
+
+CREATE TABLE key_rotations (
+    id          TEXT PRIMARY KEY,
+    kek         TEXT NOT NULL,                 -- the key that everything is wrapped with afterwards
+    rewrapped   BIGINT NOT NULL DEFAULT 0,
+    started_at  BIGINT NOT NULL,
+    finished_at BIGINT
+);
+
 CREATE TABLE known_sign_ins (
     tenant  TEXT NOT NULL,
     user_id TEXT NOT NULL,

@@ -22,7 +22,17 @@ const orphanAge = time.Hour
 
 // RemoveDue removes the bytes of objects that were removed. The order, row
 // first and bytes after, leaves no row without bytes whatever happens between.
+// While a backup is made it leaves them to a later round.
 func (v *Vault) RemoveDue(ctx context.Context) error {
+	done, err := v.Removing()
+	if fault.Is(err, fault.Unavailable) {
+		v.Log.DebugContext(ctx, "a backup is made; bytes of removed objects stay until it is done")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
 	keysToGo, err := v.garbage(ctx)
 	if err != nil {
 		return err
@@ -99,11 +109,17 @@ func (v *Vault) blobKeys(ctx context.Context) (map[blob.Key]struct{}, error) {
 }
 
 // EraseTenant removes a tenant's bytes and rows from both stores. It is safe to
-// repeat. The erasure saga calls it after the tenant's keys are destroyed.
+// repeat. The erasure saga calls it after the tenant's keys are destroyed. While a
+// backup is made it is Unavailable, and the saga comes back to it.
 func (v *Vault) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
 	if !id.Valid() {
 		return "", 0, fmt.Errorf("erase vault: %q is no tenant", id)
 	}
+	done, err := v.Removing()
+	if err != nil {
+		return "", 0, err
+	}
+	defer done()
 	var list []blob.Key
 	if err := v.Blobs.List(ctx, string(id)+"/", func(i blob.Info) error {
 		list = append(list, i.Key)

@@ -69,13 +69,17 @@ type Object struct {
 	digest []byte // sealed: SHA-256 of the bytes, then the salt
 }
 
-// Config is what a Vault needs; all fields but Log are required.
+// Config is what a Vault needs; all fields but Log and Removing are required.
 type Config struct {
 	DB    *meta.DB
 	Blobs blob.Store
 	Keys  *keys.Ring
 	Clock clock.Clock
 	Log   *slog.Logger
+	// Removing is asked before bytes are removed that a row named a moment ago, and
+	// done called afterwards. It is Unavailable while a backup still needs them. Nil:
+	// there are no backups.
+	Removing func() (done func(), err error)
 }
 
 // Vault keeps every tenant's stores.
@@ -85,6 +89,9 @@ type Vault struct{ Config }
 func New(cfg Config) *Vault {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Removing == nil {
+		cfg.Removing = func() (func(), error) { return func() {}, nil }
 	}
 	return &Vault{cfg}
 }

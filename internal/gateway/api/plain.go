@@ -86,34 +86,44 @@ func text(w http.ResponseWriter, status int, body string) {
 // readiness remembers for a second whether the server is ready, because finding
 // out writes to the disk and anybody may ask.
 type readiness struct {
-	mu  sync.Mutex // held while one finds out for all who ask
-	at  time.Time
-	err error
+	mu       sync.Mutex // held while one finds out for all who ask
+	at       time.Time
+	err      error
+	warnings []string
 }
 
-// ready tells the truth: it tries the database and the object store.
+// ready tells the truth: it tries the database and the object store. What an
+// operator should see to is said too, and changes nothing of being ready.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.tryReady(context.WithoutCancel(r.Context())); err != nil {
+	warnings, err := s.tryReady(context.WithoutCancel(r.Context()))
+	if err != nil {
 		text(w, http.StatusServiceUnavailable, "not ready: "+fault.Message(err)+"\n")
 		return
 	}
-	text(w, http.StatusOK, "ready\n")
+	body := "ready\n"
+	for _, warning := range warnings {
+		body += "warning: " + warning + "\n"
+	}
+	text(w, http.StatusOK, body)
 }
 
-func (s *server) tryReady(ctx context.Context) error {
+func (s *server) tryReady(ctx context.Context) ([]string, error) {
 	known := &s.readiness
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	if now := s.Clock.Now(); known.at.IsZero() || now.Sub(known.at) >= time.Second || now.Before(known.at) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		known.err = s.Ready(ctx)
+		known.err, known.warnings = s.Ready(ctx), nil
+		if known.err == nil && s.Warnings != nil {
+			known.warnings = s.Warnings(ctx)
+		}
 		known.at = s.Clock.Now()
 		if known.err != nil {
 			s.Log.WarnContext(ctx, "not ready", "error", known.err)
 		}
 	}
-	return known.err
+	return known.warnings, known.err
 }
 
 // metrics are for who is on this machine, and for the provider's people who may

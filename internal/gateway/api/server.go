@@ -49,6 +49,9 @@ type Config struct {
 	Ready func(context.Context) error
 	// SFTP says where the SFTP server is.
 	SFTP func() client.SFTP
+	// Warnings are what an operator should see to while the server works, a sentence
+	// each; /readyz says them. Nil: there are none.
+	Warnings func(context.Context) []string
 	// Metrics serves /metrics; nil: there is none.
 	Metrics http.Handler
 	Meter   metric.Meter

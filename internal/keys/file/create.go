@@ -18,6 +18,7 @@ type system struct {
 	write   func(f *os.File, p []byte) (int, error)
 	sync    func(f *os.File) error
 	link    func(old, path string) error
+	rename  func(old, path string) error
 	remove  func(path string) error
 	syncDir func(d *os.File) error
 }
@@ -31,6 +32,7 @@ func linux() system {
 		write:   (*os.File).Write,
 		sync:    (*os.File).Sync,
 		link:    os.Link,
+		rename:  os.Rename,
 		remove:  os.Remove,
 		syncDir: (*os.File).Sync,
 	}

@@ -77,6 +77,26 @@ func open(path string, c clock.Clock, sys system) (*KEK, error) {
 }
 
 func load(path string, c clock.Clock) (*KEK, error) {
+	entries, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	k := &KEK{clock: c, primary: entries[0].id, keys: map[string]cipher.AEAD{}}
+	for _, e := range entries {
+		block, err := aes.NewCipher(e.secret)
+		clear(e.secret)
+		if err != nil {
+			return nil, fmt.Errorf("use key %s: %w", e.id, err)
+		}
+		if k.keys[e.id], err = cipher.NewGCM(block); err != nil {
+			return nil, fmt.Errorf("use key %s: %w", e.id, err)
+		}
+	}
+	return k, nil
+}
+
+// read reads a key file that nobody but its owner could have read or replaced.
+func read(path string) ([]entry, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -101,18 +121,7 @@ func load(path string, c clock.Clock) (*KEK, error) {
 	if err != nil {
 		return nil, fault.New(fault.Damaged, "The key file %s is damaged: %s. Put it back from your backup.", path, err)
 	}
-	k := &KEK{clock: c, primary: entries[0].id, keys: map[string]cipher.AEAD{}}
-	for _, e := range entries {
-		block, err := aes.NewCipher(e.secret)
-		clear(e.secret)
-		if err != nil {
-			return nil, fmt.Errorf("use key %s: %w", e.id, err)
-		}
-		if k.keys[e.id], err = cipher.NewGCM(block); err != nil {
-			return nil, fmt.Errorf("use key %s: %w", e.id, err)
-		}
-	}
-	return k, nil
+	return entries, nil
 }
 
 // guarded refuses a key file that anybody but its owner could read or replace.
@@ -152,6 +161,11 @@ func ownerOf(info fs.FileInfo) int {
 
 // Name implements keys.KEK: "file:" and the id of the key that Wrap uses.
 func (k *KEK) Name() string { return "file:" + k.primary }
+
+// Current implements keys.KEK.
+func (k *KEK) Current(wrapped []byte) bool {
+	return len(wrapped) >= headSize && wrapped[0] == wrapVersion && string(wrapped[1:headSize]) == k.primary
+}
 
 // Wrap implements keys.KEK.
 func (k *KEK) Wrap(ctx context.Context, plaintext, ad []byte) ([]byte, error) {

@@ -1,0 +1,309 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/backup"
+	"tributary/internal/blob/disk"
+	"tributary/internal/fault"
+	"tributary/internal/keys/file"
+	"tributary/internal/meta"
+)
+
+// holdPatience is how long a backup waits for a removal to end.
+const holdPatience = time.Minute
+
+// Backup copies the data, while a server runs or not, to a directory of backups.
+func Backup(ctx context.Context, c Config, target string, p backup.Progress) (backup.Made, error) {
+	var made backup.Made
+	if err := c.defaults(); err != nil {
+		return made, err
+	}
+	objects := filepath.Join(c.Data, "objects")
+	if err := errors.Join(findDirs(c.Data, objects), refuseUnfinished(ctx, c)); err != nil {
+		return made, err
+	}
+	kek, err := openKey(c, file.Load)
+	if err != nil {
+		return made, err
+	}
+	holds, err := file.Holds(c.KeyFile)
+	if err != nil {
+		return made, err
+	}
+	if err := backup.Apart(target, c.Data, c.KeyFile, holds); err != nil {
+		return made, err
+	}
+	done, err := holdOf(c.Data).keep(ctx, holdPatience)
+	if err != nil {
+		return made, err
+	}
+	defer done()
+	t, err := backup.OpenTarget(target, c.shelf())
+	if err != nil {
+		return made, err
+	}
+	defer t.Close()
+	blobs, err := disk.New(objects, c.Clock)
+	if err != nil {
+		return made, fmt.Errorf("open object store: %w", err)
+	}
+	defer blobs.Close()
+	made, err = t.Create(ctx, backup.Source{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, KEK: kek, Clock: c.Clock, Version: c.Version, Progress: p})
+	if err != nil {
+		return made, err
+	}
+	c.existing, c.beside = true, true
+	err = with(ctx, c, func(s *stores) error {
+		return s.audit.Record(ctx, audit.Entry{Actor: "tributary", Verb: "backup.create", Subject: made.ID, Outcome: "ok",
+			Details: map[string]any{"entry": made.Mark.Audit.Seq, "objects": made.Objects.Count, "missing": len(made.Objects.Missing)}})
+	})
+	if err != nil {
+		return made, fault.Wrap(fault.KindOf(err), err, "The backup %s was made, but the audit log could not be told of it: %s", made.ID, fault.Message(err))
+	}
+	return made, nil
+}
+
+// BackupCheck is what VerifyBackup found.
+type BackupCheck struct {
+	backup.Manifest
+	Path     string
+	Opened   bool // with a key file: whose it is, and the control tables, were looked at too
+	Problems []string
+}
+
+// VerifyBackup reads every byte of a backup. Without a key file it compares with
+// the manifest what anybody can; with one it also finds out whether this server's
+// key signed the manifest, and reads the control tables.
+func VerifyBackup(ctx context.Context, c Config, path string, p backup.Progress) (BackupCheck, error) {
+	check := BackupCheck{Problems: []string{}}
+	b, err := backup.Open(path, c.shelf())
+	if fault.Is(err, fault.Damaged) {
+		check.Problems = append(check.Problems, fault.Message(err))
+		return check, nil
+	}
+	if err != nil {
+		return check, err
+	}
+	defer b.Close()
+	check.Manifest, check.Path = b.Manifest, b.Path()
+	report := func(problem string) { check.Problems = append(check.Problems, problem) }
+	if err := b.Verify(ctx, p, report); err != nil || c.KeyFile == "" {
+		return check, err
+	}
+	kek, err := openKey(c, file.Load)
+	if err != nil {
+		return check, err
+	}
+	check.Opened = true
+	opened, err := b.Unlock(ctx, kek)
+	if err == nil && len(check.Problems) == 0 {
+		err = opened.VerifyTables(p)
+	}
+	if fault.Is(err, fault.Damaged) {
+		report(fault.Message(err))
+		err = nil
+	}
+	return check, err
+}
+
+// ListBackups returns the manifests of a directory's finished backups, from new to
+// old, and what is wrong with those that cannot be read.
+func ListBackups(c Config, target string) (list []backup.Manifest, problems []error, err error) {
+	return backup.List(target, c.shelf())
+}
+
+// shelf is how directories of backups are opened.
+func (c Config) shelf() backup.Config {
+	return backup.Config{Clock: c.Clock, OpenPool: func(dir string) (backup.Pool, error) { return disk.New(dir, c.Clock) }}
+}
+
+// PruneBackups removes all but the newest backups of a directory.
+func PruneBackups(ctx context.Context, c Config, target string, keep int) (backups, objects int64, err error) {
+	if _, _, err := ListBackups(c, target); err != nil { // no directory is made where there is none
+		return 0, 0, err
+	}
+	t, err := backup.OpenTarget(target, c.shelf())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer t.Close()
+	return t.Prune(ctx, keep)
+}
+
+// Restored is what Restore did.
+type Restored struct {
+	backup.Manifest
+	Path        string
+	Database    string           // engine that it went to
+	ErasedSince []backup.Erasure // tenants that are there again, and were erased after the backup
+	Findings    []Finding        // what was wrong at the end; it was so when the backup was made
+}
+
+// unfinishedFile is in a data directory from the first step of a restore to its
+// last. What has it is not whole, and nothing but another restore takes it.
+const unfinishedFile = "restore.unfinished"
+
+func refuseUnfinished(ctx context.Context, c Config) error {
+	if unfinished, err := restoreUnfinished(ctx, c); err != nil || !unfinished {
+		return err
+	}
+	return fault.New(fault.Conflict, "A restore into %s was cut off, so the data there is not whole. Run the restore again; it begins anew.", c.Data)
+}
+
+// restoreUnfinished reports whether a data directory has the mark of a restore. A
+// database that is whole got so in the restore's last step but one, which was to
+// take the mark away: that is done now.
+func restoreUnfinished(ctx context.Context, c Config) (bool, error) {
+	if _, err := os.Lstat(filepath.Join(c.Data, unfinishedFile)); err != nil {
+		return false, nil
+	}
+	if err := meta.ReadImage(ctx, meta.Config{URL: c.Database}, func(*meta.Image) error { return nil }); err != nil {
+		return true, nil
+	}
+	return false, c.unmark()
+}
+
+// Restore puts a backup into a data directory and a database that are empty, or in
+// which an earlier Restore was cut off, brings it to this version, and checks all of
+// it. When it fails it leaves nothing. The key file must be there already.
+func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r Restored, err error) {
+	if err := c.defaults(); err != nil {
+		return r, err
+	}
+	kek, err := openKey(c, file.Load)
+	if err != nil {
+		return r, err
+	}
+	b, err := backup.Open(from, c.shelf())
+	if err != nil {
+		return r, err
+	}
+	defer b.Close()
+	opened, err := b.Unlock(ctx, kek)
+	if err != nil {
+		return r, err
+	}
+	r.Manifest, r.Path = b.Manifest, b.Path()
+	if r.ErasedSince, err = opened.ErasedSince(); err != nil {
+		return r, err
+	}
+	if err := vacate(ctx, c); err != nil {
+		return r, err
+	}
+	c.loading, c.existing = true, true
+	if err := c.fill(ctx, opened, p); err != nil {
+		return r, errors.Join(err, c.unfill(context.WithoutCancel(ctx)))
+	}
+	if p != nil {
+		p("checks", 0, 0)
+	}
+	if r.Findings, err = Fsck(ctx, c, true); err == nil {
+		r.Database, err = c.settle(ctx, r)
+	}
+	if err != nil {
+		return r, errors.Join(err, c.unfill(context.WithoutCancel(ctx)))
+	}
+	return r, nil
+}
+
+// vacate makes a data directory for a restore, with its mark, and takes away what
+// an earlier one left. Only the key file may be there.
+func vacate(ctx context.Context, c Config) error {
+	if err := makeDir(c.Data); err != nil {
+		return err
+	}
+	if unfinished, err := restoreUnfinished(ctx, c); err != nil || unfinished {
+		return errors.Join(err, clearData(c.Data))
+	}
+	entries, err := os.ReadDir(c.Data)
+	if err != nil {
+		return fmt.Errorf("look into data directory: %w", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(c.Data, e.Name())
+		if !samePath(path, filepath.Dir(c.KeyFile)) && !samePath(path, c.KeyFile) && e.Name() != "lost+found" {
+			return fault.New(fault.Conflict, "There is something in %s already (%s), and a restore goes to an empty place only. Name another data directory.", c.Data, e.Name())
+		}
+	}
+	mark := filepath.Join(c.Data, unfinishedFile)
+	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close(), syncDir(c.Data))
+	}
+	if err != nil {
+		return fmt.Errorf("mark the restore: %w", err)
+	}
+	return nil
+}
+
+func samePath(a, b string) bool {
+	a, errA := filepath.Abs(a)
+	b, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && a == b
+}
+
+// clearData removes what a restore puts into a data directory, but its mark.
+func clearData(data string) error {
+	for _, name := range []string{"control.db-wal", "control.db-shm", "control.db", "control.db.lock", "objects", "backup.hold"} {
+		if err := os.RemoveAll(filepath.Join(data, name)); err != nil {
+			return fmt.Errorf("remove unfinished restore: %w", err)
+		}
+	}
+	return syncDir(data)
+}
+
+func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progress) error {
+	blobs, err := disk.New(filepath.Join(c.Data, "objects"), c.Clock)
+	if err != nil {
+		return fmt.Errorf("open object store: %w", err)
+	}
+	defer blobs.Close()
+	return opened.Restore(ctx, backup.Place{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, Progress: p})
+}
+
+// unfill takes a failed restore away. What it cannot take away keeps its mark.
+func (c Config) unfill(ctx context.Context) error {
+	if err := errors.Join(meta.Unload(ctx, meta.Config{URL: c.Database, Log: c.Log}), clearData(c.Data)); err != nil {
+		return err
+	}
+	return c.unmark()
+}
+
+func (c Config) unmark() error {
+	if err := os.Remove(filepath.Join(c.Data, unfinishedFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("end the restore: %w", err)
+	}
+	return syncDir(c.Data)
+}
+
+// settle records the restore in the audit log, and takes the marks away.
+func (c Config) settle(ctx context.Context, r Restored) (engine string, err error) {
+	err = with(ctx, c, func(s *stores) error {
+		engine = s.db.Engine()
+		if err := s.audit.Record(ctx, audit.Entry{Actor: "tributary", Verb: "backup.restore", Subject: r.ID, Outcome: "ok",
+			Details: map[string]any{"entry": r.Mark.Audit.Seq, "made_at": r.MadeAt.Format(time.RFC3339), "from": r.Engine, "to": engine, "findings": len(r.Findings)}}); err != nil {
+			return err
+		}
+		return s.db.Loaded(ctx)
+	})
+	if err != nil {
+		return engine, err
+	}
+	return engine, c.unmark()
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,435 @@
+package backup
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tributary/internal/blob"
+	"tributary/internal/clock"
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+)
+
+// Source is what is backed up. All fields are required, but Progress.
+type Source struct {
+	Database meta.Config
+	Blobs    blob.Store // whoever removes from it waits meanwhile
+	KEK      keys.KEK
+	Clock    clock.Clock
+	Version  string // the program's
+	Progress Progress
+}
+
+// Made is a backup that was made, and what it took.
+type Made struct {
+	Manifest
+	Path        string
+	Copied      int64 // objects that the directory did not have
+	CopiedBytes int64
+}
+
+// Create makes a backup of the database as it is at one moment and of the objects
+// that its rows name then. It is there, and durable, when Create returns nil; one
+// that is cut off is never taken for whole, and the next Create removes it.
+func (t *Target) Create(ctx context.Context, s Source) (Made, error) {
+	if s.Progress == nil {
+		s.Progress = func(string, int64, int64) {}
+	}
+	m := &maker{target: t, Source: s, known: map[string]object{}}
+	if err := m.make(ctx); err != nil {
+		_ = os.RemoveAll(m.dir()) // else the next one does
+		return Made{}, targetError(t.dir, err)
+	}
+	return Made{m.manifest, filepath.Join(t.dir, backupsDir, m.manifest.ID), m.copied, m.copiedBytes}, nil
+}
+
+// maker makes one backup.
+type maker struct {
+	Source
+	target   *Target
+	manifest Manifest
+	secrets  keys.Secrets
+	heads    []head
+	objects  []string          // keys that rows name
+	known    map[string]object // what the backup before has of the pool
+
+	copied, copiedBytes int64
+}
+
+// head is the end of a chain of the audit log.
+type head struct {
+	tenant string
+	seq    int64
+	hash   []byte
+}
+
+func (m *maker) dir() string {
+	return filepath.Join(m.target.dir, backupsDir, m.manifest.ID+partial)
+}
+
+func (m *maker) make(ctx context.Context) error {
+	now := m.Clock.Now()
+	_, random, _ := strings.Cut(m.Clock.ID("x"), "_")
+	m.manifest = Manifest{Format: format, ID: strings.Replace(now.Format("20060102t150405.000000z"), ".", "-", 1) + "-" + random, Version: m.Version, KEK: m.KEK.Name(),
+		Streams: []Stream{}, Erased: []Erasure{}, Objects: Objects{Missing: []string{}}}
+	if err := m.readKnown(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(m.dir(), 0o700); err != nil {
+		return err
+	}
+	if err := meta.ReadImage(ctx, m.Database, func(i *meta.Image) error { return m.control(ctx, i) }); err != nil {
+		return err
+	}
+	if err := m.copyObjects(ctx); err != nil {
+		return err
+	}
+	return m.finish()
+}
+
+// readKnown reads what the newest backup says of the pool.
+func (m *maker) readKnown() error {
+	names, err := m.target.whole()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(names) {
+		b, err := m.target.open(name)
+		if err != nil {
+			continue // copied again rather than trusted
+		}
+		list, err := b.objects()
+		if err != nil {
+			continue
+		}
+		for _, o := range list {
+			m.known[o.Key] = o
+		}
+		return nil
+	}
+	return nil
+}
+
+// control writes the control tables, and learns from them what else belongs to
+// the backup.
+func (m *maker) control(ctx context.Context, i *meta.Image) error {
+	m.manifest.Engine, m.manifest.Schema, m.manifest.MadeAt = i.Engine, i.Schema, m.Clock.Now()
+	key, wrapped, err := keys.NewApart(ctx, m.KEK, m.Clock, keyLabel(m.manifest.ID))
+	if err != nil {
+		return err
+	}
+	m.manifest.Key = wrapped
+	var c *controlWriter
+	file, err := writeFile(filepath.Join(m.dir(), controlFile), func(w io.Writer) error {
+		sealed, err := key.NewWriter(controlFile, w)
+		if err != nil {
+			return err
+		}
+		c = newControlWriter(sealed)
+		for _, t := range i.Tables {
+			if err := m.controlTable(ctx, i, t, c); err != nil {
+				return err
+			}
+		}
+		if err := c.end(); err != nil {
+			return err
+		}
+		return sealed.Close()
+	})
+	if err != nil {
+		return err
+	}
+	m.manifest.Control = Control{File{controlFile, file.size, file.sum}, c.rows, c.tables}
+	if m.manifest.Secrets == nil {
+		return fault.New(fault.NotFound, "The control database was never used: there is nothing to back up.")
+	}
+	if m.secrets, err = keys.OpenSecrets(ctx, m.KEK, m.manifest.Secrets); err != nil {
+		return err
+	}
+	m.manifest.PublicKey = m.secrets.PublicKey()
+	m.manifest.Mark.Chains, m.manifest.Mark.Heads = int64(len(m.heads)), headsSum(m.heads)
+	return nil
+}
+
+func (m *maker) controlTable(ctx context.Context, i *meta.Image, t meta.Table, c *controlWriter) error {
+	if err := c.table(t); err != nil {
+		return err
+	}
+	blobKey := slices.Index(t.Columns, "blob_key")
+	if t.Name == "vault_garbage" { // bytes that no row needs any more
+		blobKey = -1
+	}
+	learn := m.learner(t)
+	return i.Each(ctx, t, func(row []any) error {
+		if blobKey >= 0 {
+			if k, ok := row[blobKey].(string); ok && k != "" {
+				m.objects = append(m.objects, k)
+			}
+		}
+		learn(row)
+		if c.rows%1000 == 0 {
+			m.Progress("control tables", c.rows, 0)
+		}
+		return c.row(row)
+	})
+}
+
+// learner returns what takes from a table's rows what the manifest says of them.
+func (m *maker) learner(t meta.Table) func(row []any) {
+	at := func(row []any, column string) any {
+		if i := slices.Index(t.Columns, column); i >= 0 {
+			return row[i]
+		}
+		return nil
+	}
+	text := func(row []any, column string) string { s, _ := at(row, column).(string); return s }
+	number := func(row []any, column string) int64 { n, _ := at(row, column).(int64); return n }
+	raw := func(row []any, column string) []byte { b, _ := at(row, column).([]byte); return b }
+	switch t.Name {
+	case "settings":
+		return func(row []any) {
+			if text(row, "name") == "secrets" {
+				m.manifest.Secrets = raw(row, "value")
+			}
+		}
+	case "audit_heads":
+		return func(row []any) {
+			h := head{text(row, "tenant"), number(row, "seq"), raw(row, "hash")}
+			m.heads = append(m.heads, h)
+			if h.tenant == "" {
+				m.manifest.Mark.Audit = Position{h.seq, hex.EncodeToString(h.hash)}
+			}
+		}
+	case "audit_checkpoints":
+		return func(row []any) {
+			if last, seq := m.manifest.Mark.Checkpoint, number(row, "seq"); last == nil || seq > last.Seq {
+				m.manifest.Mark.Checkpoint = &Position{seq, hex.EncodeToString(raw(row, "hash"))}
+			}
+		}
+	case "offboardings":
+		return func(row []any) {
+			if finished, ok := at(row, "finished_at").(int64); ok {
+				m.manifest.Erased = append(m.manifest.Erased, Erasure{text(row, "tenant"), meta.Time(finished)})
+			}
+		}
+	}
+	return func([]any) {}
+}
+
+// headsSum is SHA-256 over the ends of all chains, in the order of tenants: of
+// each the tenant's length in 4 bytes, the tenant, the number in 8, the hash.
+func headsSum(heads []head) string {
+	slices.SortFunc(heads, func(a, b head) int { return strings.Compare(a.tenant, b.tenant) })
+	sum := sha256.New()
+	for _, h := range heads {
+		b := binary.BigEndian.AppendUint32(nil, uint32(len(h.tenant)))
+		b = append(b, h.tenant...)
+		b = binary.BigEndian.AppendUint64(b, uint64(h.seq))
+		sum.Write(append(b, h.hash...))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// copyObjects brings the objects to the pool that it does not have, and lists all.
+func (m *maker) copyObjects(ctx context.Context) error {
+	slices.Sort(m.objects)
+	m.objects = slices.Compact(m.objects)
+	o := &m.manifest.Objects
+	file, err := writeFile(filepath.Join(m.dir(), objectsFile), func(w io.Writer) error {
+		buffered := bufio.NewWriter(w)
+		lines := json.NewEncoder(buffered)
+		for n, k := range m.objects {
+			m.Progress("objects", int64(n), int64(len(m.objects)))
+			got, err := m.keep(ctx, blob.Key(k))
+			if fault.Is(err, fault.NotFound) {
+				o.Missing = append(o.Missing, k)
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("back up object %s: %w", k, err)
+			}
+			o.Count++
+			o.Bytes += got.Size
+			if err := lines.Encode(got); err != nil {
+				return err
+			}
+		}
+		m.Progress("objects", int64(len(m.objects)), int64(len(m.objects)))
+		return buffered.Flush()
+	})
+	o.File = File{objectsFile, file.size, file.sum}
+	return err
+}
+
+// keep makes sure that the pool has an object. One that the backup before has, of
+// the same size, is there; one that a backup which was cut off has left is compared.
+func (m *maker) keep(ctx context.Context, k blob.Key) (object, error) {
+	pool := m.target.pool
+	there, err := pool.Open(ctx, k)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return object{}, err
+	}
+	if err == nil {
+		size := there.Size()
+		if known, ok := m.known[string(k)]; ok && known.Size == size {
+			return known, there.Close()
+		}
+		sum := newHasher(io.Discard)
+		_, err := io.Copy(sum, io.NewSectionReader(there, 0, size))
+		if err = errors.Join(err, there.Close()); err != nil {
+			return object{}, err
+		}
+		from, err := m.Blobs.Open(ctx, k)
+		if err != nil {
+			return object{}, err
+		}
+		want := newHasher(io.Discard)
+		_, err = io.Copy(want, io.NewSectionReader(from, 0, from.Size()))
+		if err = errors.Join(err, from.Close()); err != nil {
+			return object{}, err
+		}
+		if string(sum.sum()) == string(want.sum()) {
+			return object{string(k), size, hex.EncodeToString(sum.sum())}, nil
+		}
+		if err := pool.Delete(ctx, k); err != nil { // what is there is damaged
+			return object{}, err
+		}
+	}
+	got, err := copyObject(ctx, m.Blobs, pool, k)
+	if err == nil {
+		m.copied++
+		m.copiedBytes += got.Size
+	}
+	return got, err
+}
+
+// copyObject copies an object from one store to another, durably.
+func copyObject(ctx context.Context, from, to blob.Store, k blob.Key) (object, error) {
+	src, err := from.Open(ctx, k)
+	if err != nil {
+		return object{}, err
+	}
+	defer src.Close()
+	w, err := to.Create(ctx, k)
+	if err != nil {
+		return object{}, err
+	}
+	defer w.Abort()
+	h := newHasher(w)
+	n, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(src, 0, src.Size())})
+	if err != nil {
+		return object{}, err
+	}
+	if n != src.Size() {
+		return object{}, fault.New(fault.Damaged, "The object %s is shorter than it says.", k)
+	}
+	return object{string(k), n, hex.EncodeToString(h.sum())}, w.Commit(ctx)
+}
+
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no context, and a copy of a large object must end with it
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// finish writes the manifest, last of all, and gives the backup its name.
+func (m *maker) finish() error {
+	raw, err := json.MarshalIndent(m.manifest, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{sigFile: m.secrets.Sign(signedText(raw)), manifestFile: raw} {
+		if _, err := writeFile(filepath.Join(m.dir(), name), func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(m.dir()); err != nil {
+		return err
+	}
+	backups := filepath.Join(m.target.dir, backupsDir)
+	if err := os.Rename(m.dir(), filepath.Join(backups, m.manifest.ID)); err != nil {
+		return err
+	}
+	return syncDir(backups)
+}
+
+// hasher hashes and counts what goes through it.
+type hasher struct {
+	w    io.Writer
+	h    hash.Hash
+	size int64
+}
+
+func newHasher(w io.Writer) *hasher { return &hasher{w: w, h: sha256.New()} }
+
+func (h *hasher) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	h.h.Write(p[:n])
+	h.size += int64(n)
+	return n, err
+}
+
+func (h *hasher) sum() []byte { return h.h.Sum(nil) }
+
+// Prune removes all but the newest backups of a directory, and then the objects
+// that no backup names any more. It returns what went. Objects stay if a backup
+// that is left cannot be read (Damaged): nobody knows which it needs.
+func (t *Target) Prune(ctx context.Context, keep int) (backups, objects int64, err error) {
+	if keep < 1 {
+		return 0, 0, fault.New(fault.Invalid, "At least one backup has to be kept.")
+	}
+	names, err := t.whole()
+	if err != nil {
+		return 0, 0, err
+	}
+	dir := filepath.Join(t.dir, backupsDir)
+	for _, name := range names[:max(0, len(names)-keep)] {
+		// Not whole any more from the first step on.
+		old := filepath.Join(dir, name+partial)
+		if err := errors.Join(os.Rename(filepath.Join(dir, name), old), os.RemoveAll(old), syncDir(dir)); err != nil {
+			return backups, 0, targetError(t.dir, err)
+		}
+		backups++
+	}
+	needed := map[blob.Key]bool{}
+	for _, name := range names[max(0, len(names)-keep):] {
+		b, err := t.open(name)
+		if err != nil {
+			return backups, 0, err
+		}
+		list, err := b.objects()
+		if err != nil {
+			return backups, 0, err
+		}
+		for _, o := range list {
+			needed[blob.Key(o.Key)] = true
+		}
+	}
+	err = t.pool.List(ctx, "", func(i blob.Info) error {
+		if needed[i.Key] {
+			return nil
+		}
+		objects++
+		return t.pool.Delete(ctx, i.Key)
+	})
+	return backups, objects, err
+}
