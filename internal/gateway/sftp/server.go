@@ -194,7 +194,7 @@ func (s *Server) config(ctx context.Context, addr netip.Addr) *ssh.ServerConfig 
 // unknown is the same answer to everybody who is not let in.
 func (s *Server) unknown(ctx context.Context, err error) error {
 	switch fault.KindOf(err) {
-	case fault.Unauthenticated, fault.Denied, fault.NotFound, fault.Throttled, fault.Invalid:
+	case fault.Unauthenticated, fault.Denied, fault.NotFound, fault.Throttled, fault.Invalid, fault.Conflict:
 	default:
 		s.Log.ErrorContext(ctx, "sign-in failed", "error", err)
 	}
