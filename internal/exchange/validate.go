@@ -126,7 +126,13 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 	var verdict parse.Verdict
 	in := &meter{r: file, report: func(n int64) { j.Progress(ctx, "reading the file", n, s.Size) }}
 	out := &kept{w: w}
-	err = x.Sandbox.Run(ctx, sandbox.Job{Program: parse.ProgramName, Args: args, Stream: in, Limits: parse.Limits(d.Contract, s.Size)}, func(frames io.Reader) error {
+	work := sandbox.Job{Program: parse.ProgramName, Args: args, Limits: parse.Limits(d.Contract, s.Size)}
+	release, err := hand(&work, d.Contract, file, in)
+	if err != nil {
+		return verdict, nil, fmt.Errorf("parse submission %s: %w", s.ID, err)
+	}
+	defer release()
+	err = x.Sandbox.Run(ctx, work, func(frames io.Reader) error {
 		verdict, err = parse.Check(d.Contract, parse.Facts{BusinessDate: date, Participants: ids}, frames, out)
 		return err
 	})
@@ -146,6 +152,32 @@ func (x *Exchange) parse(ctx context.Context, j *job.Job, scope tenant.Scope, s 
 	}
 	finished = true
 	return verdict, &object, nil
+}
+
+// hand gives a child its file, read through in: as its stream, or in a memory file.
+// What the file is, the child finds out.
+func hand(work *sandbox.Job, d *contract.Dataset, file *vault.Reader, in io.Reader) (release func(), err error) {
+	var start [8]byte
+	n, err := file.ReadAt(start[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if !parse.InMemory(d, start[:n], file.Size()) {
+		work.Stream = in
+		return func() {}, nil
+	}
+	m, err := sandbox.NewMemory("submission")
+	if err != nil {
+		return nil, err
+	}
+	work.Inputs = []*sandbox.Memory{m}
+	work.Fill = func(context.Context) error {
+		if _, err := io.Copy(m, in); err != nil {
+			return err
+		}
+		return m.Seal()
+	}
+	return func() { _ = m.Close() }, nil // it has no place that could fail
 }
 
 // stoppedError is a child that crashed or sent what none of ours sends: the file

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +42,21 @@ const (
 	Participant  Role = "participant"   // every row has one of the submitter's external ids
 )
 
-// Compressions of a file.
+// Format is how a file holds a table. It is told by a file's content, never by
+// its name.
+type Format string
+
+// The formats.
+const (
+	CSV     Format = "csv"     // delimited text in the dataset's dialect
+	NDJSON  Format = "ndjson"  // one JSON object a line, in UTF-8
+	Parquet Format = "parquet" // flat columns only
+)
+
+// AllFormats lists the formats in the order in which contracts and messages name them.
+var AllFormats = [...]Format{CSV, NDJSON, Parquet}
+
+// Compressions of a file of text.
 const (
 	Plain = "none"
 	Gzip  = "gzip"
@@ -51,6 +66,7 @@ const (
 // Ceilings that no contract can raise.
 const (
 	MaxYAML       = 1 << 20                 // bytes of a contract
+	MaxParquet    = 1 << 30                 // bytes of a Parquet file, which is held in memory to be read
 	MaxBytes      = 64 << 30                // bytes of a file, as sent and unpacked
 	MaxRows       = 100_000_000             // rows of a file
 	MaxUniqueRows = 12_000_000              // rows of a file whose contract has a unique key, which costs the server memory
@@ -75,6 +91,7 @@ type Dataset struct {
 	Name        string   `json:"dataset"` // slug
 	Title       string   `json:"title,omitempty"`
 	Description string   `json:"description,omitempty"`
+	Formats     []Format `json:"formats,omitempty"` // that files may have; empty: CSV alone
 	CSV         Dialect  `json:"csv"`
 	Columns     []Column `json:"columns"`
 	Unique      []string `json:"unique,omitempty"`       // columns that together name a row
@@ -88,7 +105,9 @@ type Dataset struct {
 	fileName *regexp.Regexp
 }
 
-// Dialect is how values are written in a file.
+// Dialect is how values are written in a file of text. Encoding, delimiter,
+// quote, header and comment are of CSV alone; what a text means as a number or as
+// no value holds for texts in files of every format.
 type Dialect struct {
 	Delimiter   string   `json:"delimiter"`   // one ASCII character
 	Quote       string   `json:"quote"`       // one ASCII character; empty: no quoting
@@ -129,6 +148,18 @@ type Limits struct {
 	Columns int   `json:"columns"` // columns of any record
 	Field   int   `json:"field"`   // bytes of a field, in UTF-8
 	Ratio   int   `json:"ratio"`   // unpacked to packed bytes, beyond the first MiB
+}
+
+// Takes reports whether a file may have this format. CSV alone is written as no
+// formats, so that contracts from before there were others keep their hash.
+func (d *Dataset) Takes(f Format) bool { return Takes(d.Formats, f) }
+
+// Takes is Dataset.Takes for a dataset's list of formats.
+func Takes(formats []Format, f Format) bool {
+	if len(formats) == 0 {
+		return f == CSV
+	}
+	return slices.Contains(formats, f)
 }
 
 // Column returns the index of the column with this name.

@@ -65,6 +65,7 @@ func TestCanonicalFormReadsBack(t *testing.T) {
 	for _, text := range []string{
 		sales,
 		"dataset: x\ncolumns: [{name: a, type: text}]\n",
+		"dataset: x\nformats: [parquet, ndjson]\ncolumns: [{name: a, type: text}]\n",
 		"dataset: x\ntitle: \"a\\tb <&> \\u2028 \U0001F600 \\\\ '\\\"\"\ncsv: {delimiter: \"\\t\", thousands: \"\\u202F\", quote: \"'\", 'null': []}\ncolumns: [{name: 'Größe (m)', type: float, unit: m, min: 1e3, max: 2.50e5}]\n",
 		"dataset: x\ncsv: {delimiter: \"\\x1f\"}\nfile_pattern: '^(?P<date>.{10})\\.csv$'\ncolumns: [{name: a, type: integer, min: -9223372036854775808}]\n",
 	} {
@@ -84,6 +85,37 @@ func TestHashSeesMeaningOnly(t *testing.T) {
 	}
 	if got := mustParse(t, strings.Replace(sales, "scale: 2", "scale: 3", 1)).Hash(); got == base {
 		t.Error("another scale has the same hash")
+	}
+}
+
+// Contracts are stored with their hash. These two are of version 0.1.0, which knew
+// no formats.
+func TestFormatsLeaveOlderHashesAlone(t *testing.T) {
+	t.Parallel()
+	const least = "dataset: x\ncolumns: [{name: a, type: text}]\n"
+	for _, c := range []struct{ text, want string }{
+		{least, "3031c115835891ce5f7e202c148f7fa64cfaaeb117e01f0c0ffb243b88b67a43"},
+		{sales, "29bb1f91ae6f4360848e58fad0a6642084f5f77dd80ada39699afaaa57fad9cb"},
+	} {
+		for _, formats := range []string{"", "formats: [csv]\n"} {
+			d := mustParse(t, c.text+formats)
+			if got := d.Hash(); got != c.want {
+				t.Errorf("%q: got the hash %s, want %s", formats, got, c.want)
+			}
+			if !d.Takes(CSV) || d.Takes(NDJSON) || d.Takes(Parquet) {
+				t.Errorf("%q: does not take CSV alone", formats)
+			}
+		}
+	}
+	a, b := mustParse(t, least+"formats: [parquet, csv]\n"), mustParse(t, least+"formats:\n  - csv\n  - parquet\n")
+	if a.Hash() != b.Hash() || a.Hash() == mustParse(t, least).Hash() {
+		t.Errorf("hashes of the same formats: got %s and %s", a.Hash(), b.Hash())
+	}
+	if !a.Takes(CSV) || a.Takes(NDJSON) || !a.Takes(Parquet) {
+		t.Errorf("formats: got %v", a.Formats)
+	}
+	if only := mustParse(t, least+"formats: [ndjson]\n"); only.Takes(CSV) || !only.Takes(NDJSON) {
+		t.Errorf("formats: got %v", only.Formats)
 	}
 }
 
@@ -133,6 +165,9 @@ func TestErrorsNameLineAndPath(t *testing.T) {
 		{"size that overflows", column("name: b, type: text") + "limits: {bytes: 99999999999999999GiB}\n", "limits.bytes: must be a size"},
 		{"fewer columns than the contract", column("name: b, type: text") + "limits: {columns: 1}\n", "limits.columns: allows 1 columns"},
 		{"unique with many rows", column("name: b, type: text") + "unique: [a]\nlimits: {rows: 50000000}\n", "limits.rows: a dataset with a unique key"},
+		{"unknown format", column("name: b, type: text") + "formats: [csv, xlsx]\n", `line 5: formats[1]: "xlsx" is not known. Write one of: csv, ndjson, parquet.`},
+		{"format twice", column("name: b, type: text") + "formats: [csv, csv]\n", "formats[1]: names csv twice"},
+		{"no formats", column("name: b, type: text") + "formats: []\n", "formats: is empty"},
 		{"unknown cadence", column("name: b, type: text") + "cadence: hourly\n", `line 5: cadence: "hourly" is not known`},
 		{"unknown zone", column("name: b, type: text") + "due: {zone: Europe/Basel}\n", "due.zone: "},
 		{"local zone", column("name: b, type: text") + "due: {zone: Local}\n", "due.zone: "},

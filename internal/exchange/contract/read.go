@@ -41,7 +41,7 @@ func Parse(text []byte) (*Dataset, error) {
 }
 
 func readDataset(root node) *Dataset {
-	f := root.fields("dataset", "title", "description", "csv", "columns", "unique", "file_name", "file_pattern", "limits", "cadence", "due")
+	f := root.fields("dataset", "title", "description", "formats", "csv", "columns", "unique", "file_name", "file_pattern", "limits", "cadence", "due")
 	d := &Dataset{
 		Name:        f.text("dataset", "", maxName),
 		Title:       f.text("title", "", 200),
@@ -52,6 +52,7 @@ func readDataset(root node) *Dataset {
 	if !slug.MatchString(d.Name) {
 		f.node("dataset").problem("must name the dataset in 1 to 63 lower-case letters, digits, hyphens and underscores, such as sales.")
 	}
+	d.readFormats(f)
 	d.CSV = readDialect(f)
 	columns := f.list("columns", MaxColumns)
 	for _, n := range columns {
@@ -63,6 +64,36 @@ func readDataset(root node) *Dataset {
 	d.readFileName(f)
 	d.readDue(f)
 	return d
+}
+
+// readFormats keeps them in one order, and nothing for CSV alone.
+func (d *Dataset) readFormats(f fields) {
+	var known []string
+	for _, k := range AllFormats {
+		known = append(known, string(k))
+	}
+	named := make(map[Format]bool)
+	for _, n := range f.list("formats", len(AllFormats)) {
+		k := Format(n.text(maxName))
+		switch {
+		case !slices.Contains(known, string(k)):
+			n.problem("%q is not known. Write one of: %s.", k, strings.Join(known, ", "))
+		case named[k]:
+			n.problem("names %s twice. Remove one.", k)
+		}
+		named[k] = true
+	}
+	if f.has("formats") && len(named) == 0 {
+		f.node("formats").problem("is empty. List what files may be (%s), or remove the key for %s alone.", strings.Join(known, ", "), CSV)
+	}
+	if len(named) == 1 && named[CSV] {
+		return
+	}
+	for _, k := range AllFormats {
+		if named[k] {
+			d.Formats = append(d.Formats, k)
+		}
+	}
 }
 
 func readDialect(parent fields) Dialect {

@@ -77,7 +77,7 @@ type checker struct {
 func newChecker(d *contract.Dataset, facts Facts, out io.Writer) *checker {
 	c := &checker{d: d, out: out}
 	c.batchOf = received{views: make([]view, len(d.Columns)), shown: make(map[place]string)}
-	c.problems.columns, c.problems.key = d.Columns, strings.Join(d.Unique, ", ")
+	c.problems.columns, c.problems.key, c.problems.takes = d.Columns, strings.Join(d.Unique, ", "), d.Formats
 	for i := range d.Columns {
 		c.columns = append(c.columns, newColumnCheck(&d.Columns[i], i, facts, &c.problems))
 	}
@@ -204,6 +204,7 @@ func (c *checker) verdict(p cursor) (Verdict, error) {
 type problems struct {
 	columns []contract.Column
 	key     string // the columns of the unique key
+	takes   []contract.Format
 	kept    []Problem
 	count   int64
 	pending []located
@@ -251,7 +252,7 @@ func (p *problems) write(l located) Problem {
 	case l.code == CodeUnique:
 		q.Message = fmt.Sprintf("Row %d has the same %s. Keep one of them.", l.a, p.key)
 	case l.code == "":
-		q.Code, q.Message = l.describe(q.Column, want)
+		q.Code, q.Message = l.describe(q.Column, want, p.takes)
 	}
 	return q
 }

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -12,117 +13,6 @@ import (
 	"tributary/internal/exchange/contract"
 )
 
-// vector is one column of a batch: how its texts become values, and the values.
-type vector struct {
-	kind    kind
-	scale   int
-	layout  contract.Layout
-	numbers contract.Numbers
-	nulls   []string
-
-	status  []byte
-	ints    []int64
-	floats  []float64
-	lengths []uint32
-	bytes   []byte // texts, or booleans
-}
-
-func (v *vector) reset() {
-	v.status, v.ints, v.floats, v.lengths, v.bytes = v.status[:0], v.ints[:0], v.floats[:0], v.lengths[:0], v.bytes[:0]
-}
-
-func (v *vector) isNull(cell []byte) bool {
-	for _, n := range v.nulls {
-		if string(cell) == n {
-			return true
-		}
-	}
-	return false
-}
-
-// text appends a text cell.
-func (v *vector) text(cell []byte, suspect bool) flaw {
-	f := null
-	if !v.isNull(cell) {
-		f = flawOfText(cell, suspect)
-	}
-	v.status = append(v.status, byte(f))
-	if f != sound {
-		v.lengths = append(v.lengths, 0)
-		return f
-	}
-	v.lengths = append(v.lengths, uint32(len(cell)))
-	v.bytes = append(v.bytes, cell...)
-	return f
-}
-
-// value appends a cell of any other kind; t is the column's type.
-func (v *vector) value(t contract.Type, cell []byte, suspect bool) flaw {
-	cell = trim(cell)
-	var i int64
-	var x float64
-	var yes bool
-	f := null
-	if !v.isNull(cell) {
-		ok, bad := true, contract.Sound
-		switch t {
-		case contract.Integer:
-			i, bad = v.numbers.Integer(cell)
-		case contract.Decimal:
-			i, bad = v.numbers.Fixed(cell, v.scale)
-		case contract.Float:
-			x, bad = v.numbers.Float(cell)
-		case contract.Boolean:
-			yes, ok = contract.ParseBoolean(cell)
-		case contract.DateType:
-			var d contract.Date
-			d, ok = v.layout.Date(cell)
-			i = int64(d)
-		case contract.Timestamp:
-			i, ok = v.layout.Timestamp(cell)
-		}
-		f = flawOf(bad, ok)
-		if f == badType {
-			if inText := flawOfText(cell, suspect); inText != sound {
-				f = inText
-			}
-		}
-	}
-	v.status = append(v.status, byte(f))
-	switch v.kind {
-	case kindInt:
-		v.ints = append(v.ints, i)
-	case kindFloat:
-		v.floats = append(v.floats, x)
-	case kindBool:
-		v.bytes = append(v.bytes, map[bool]byte{true: 1}[yes])
-	}
-	return f
-}
-
-func flawOf(bad contract.Flaw, ok bool) flaw {
-	switch {
-	case !ok || bad == contract.Malformed:
-		return badType
-	case bad == contract.OutOfRange:
-		return outOfRange
-	case bad == contract.TooPrecise:
-		return tooPrecise
-	}
-	return sound
-}
-
-// trim removes the spaces around a value that is not text.
-func trim(b []byte) []byte {
-	for len(b) > 0 && b[0] == ' ' {
-		b = b[1:]
-	}
-	for len(b) > 0 && b[len(b)-1] == ' ' {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
 // parser reads one file.
 type parser struct {
 	ctx context.Context //nolint:containedctx // lives for one file only
@@ -130,20 +20,47 @@ type parser struct {
 	vectors []*vector
 	frames  *frameWriter
 
-	suspect       bool // see input
+	suspect       bool  // see input
+	weight        int64 // see weigh
 	order         []int
 	rows          int64
 	headerIsWrong bool
 	batch         batch
 }
 
-// file reads the whole file. A refusal says why it was not read to its end.
-func (p *parser) file(stream io.Reader) error {
-	text, suspect, err := p.input(stream)
+// file reads the whole file in the format that its content has. A refusal says
+// why it was not read to its end.
+func (p *parser) file(file io.Reader) error {
+	if at, ok := file.(random); ok && p.takes(contract.Parquet) {
+		start, err := peek(bufio.NewReader(io.NewSectionReader(at, 0, at.Size())))
+		if err != nil {
+			return err
+		}
+		if LooksLikeParquet(start) {
+			return p.parquet(at)
+		}
+	}
+	plain, start, err := p.input(file)
+	if err != nil {
+		return err
+	}
+	format, err := p.textFormat(start)
+	if err != nil {
+		return err
+	}
+	if format == contract.NDJSON {
+		return p.ndjson(plain)
+	}
+	text, suspect, err := p.decoded(plain, start)
 	if err != nil {
 		return err
 	}
 	p.suspect = suspect
+	return p.csv(text)
+}
+
+// csv reads delimited text.
+func (p *parser) csv(text io.Reader) error {
 	sign := func(s string) byte { return append([]byte(s), 0)[0] }
 	r := newRecords(text, sign(p.CSV.Delimiter), sign(p.CSV.Quote), sign(p.CSV.Comment), p.Limits.Columns, p.Limits.Field)
 	r.blank = len(p.Columns) == 1
@@ -159,20 +76,56 @@ func (p *parser) file(stream io.Reader) error {
 			p.flush()
 			return p.inRow(err)
 		}
-		if p.rows == p.Limits.Rows {
-			p.flush()
-			return refuse(tooManyRows, p.Limits.Rows, 0)
+		offset, err := p.begin()
+		if err != nil {
+			return err
 		}
-		p.rows++
-		p.add(record, r)
-		if p.full() {
-			p.flush()
-			if err := p.ctx.Err(); err != nil {
-				return err
-			}
+		p.add(offset, record, r)
+		if err := p.cut(); err != nil {
+			return err
 		}
 	}
 	p.flush()
+	return nil
+}
+
+// inUTF8 says that the format is always in UTF-8.
+func (p *parser) inUTF8() {
+	for _, v := range p.vectors {
+		v.utf8 = true
+	}
+}
+
+// begin begins a data row and returns its place in the batch.
+func (p *parser) begin() (offset uint32, err error) {
+	if p.rows == p.Limits.Rows {
+		p.flush()
+		return 0, refuse(tooManyRows, p.Limits.Rows, 0)
+	}
+	p.rows++
+	if p.batch.span == 0 {
+		p.batch.first = p.rows
+	}
+	p.batch.span++
+	return p.batch.span - 1, nil
+}
+
+// cut writes the batch if it is full.
+func (p *parser) cut() error {
+	if int(p.batch.span) < rowsOf(len(p.Columns)) && p.batch.bytes < batchBytes {
+		return nil
+	}
+	p.flush()
+	return p.ctx.Err()
+}
+
+// weigh counts what a format that writes less than its values unpacks to: each
+// cell, null or not, as the one byte that it would take in CSV, and texts.
+func (p *parser) weigh(cells, texts int) error {
+	if p.weight += int64(cells + texts); p.weight > p.Limits.Bytes {
+		p.flush()
+		return refuse(tooManyBytes, p.Limits.Bytes, 0)
+	}
 	return nil
 }
 
@@ -205,40 +158,58 @@ func (p *parser) header(r *records) error {
 	if err != nil {
 		return err
 	}
-	p.frames.columns(len(record))
+	return p.match(record, csvIndex)
+}
+
+// The indices of contract.AllFormats.
+const (
+	csvIndex = iota
+	ndjsonIndex
+	parquetIndex
+)
+
+// match makes the order of the file's columns of their names.
+func (p *parser) match(names [][]byte, format int64) error {
+	p.frames.columns(len(names))
 	p.order = p.order[:0]
 	seen := make([]int, len(p.Columns))
-	for _, cell := range record {
-		if flawOfText(cell, p.suspect) != sound {
-			return refuse(headerEncoding, 0, 0)
+	for _, name := range names {
+		if flawOfText(name, p.suspect) != sound {
+			return refuse(headerEncoding, format, 0)
 		}
-		name := string(norm.NFC.Bytes(bytes.TrimSpace(cell)))
-		i := slices.IndexFunc(p.Columns, func(c requested) bool { return c.Name == name })
+		i := p.column(name)
 		if i < 0 {
-			p.unknown(name)
+			p.wrong(p.unknown(name, format))
 			continue
 		}
 		if seen[i]++; seen[i] == 2 {
-			p.wrong(finding{flaw: columnDuplicate, column: i})
+			p.wrong(finding{flaw: columnDuplicate, column: i, a: format})
 		}
 		p.order = append(p.order, i)
 	}
 	for i, n := range seen {
 		if n == 0 {
-			p.wrong(finding{flaw: columnMissing, column: i})
+			p.wrong(finding{flaw: columnMissing, column: i, a: format})
 		}
 	}
 	return nil
 }
 
-func (p *parser) unknown(name string) {
-	f := finding{flaw: columnUnknown, column: -1, excerpt: excerpt([]byte(name))}
+// column returns the index of the column that a file calls so, or -1.
+func (p *parser) column(name []byte) int {
+	name = norm.NFC.Bytes(bytes.TrimSpace(name))
+	return slices.IndexFunc(p.Columns, func(c requested) bool { return c.Name == string(name) })
+}
+
+func (p *parser) unknown(name []byte, format int64) finding {
+	name = norm.NFC.Bytes(bytes.TrimSpace(name))
+	f := finding{flaw: columnUnknown, column: -1, a: format, excerpt: excerpt(name)}
 	for i, c := range p.Columns {
-		if contract.SameName(c.Name, name) {
+		if contract.SameName(c.Name, string(name)) {
 			f.flaw, f.column = columnOtherCase, i
 		}
 	}
-	p.wrong(f)
+	return f
 }
 
 func (p *parser) wrong(f finding) {
@@ -247,13 +218,8 @@ func (p *parser) wrong(f finding) {
 }
 
 // add puts a record into the batch.
-func (p *parser) add(record [][]byte, r *records) {
+func (p *parser) add(offset uint32, record [][]byte, r *records) {
 	b := &p.batch
-	if b.span == 0 {
-		b.first = p.rows
-	}
-	offset := b.span
-	b.span++
 	switch {
 	case len(record) != len(p.order):
 		b.bad = append(b.bad, badRow{offset, ragged, uint32(len(record)), uint32(len(p.order))})
@@ -264,23 +230,28 @@ func (p *parser) add(record [][]byte, r *records) {
 	}
 	for i, cell := range record {
 		c := p.order[i]
-		v := p.vectors[c]
-		var f flaw
-		if v.kind == kindText {
-			before := len(v.bytes)
-			f = v.text(cell, p.suspect)
-			b.bytes += len(v.bytes) - before
-		} else {
-			f = v.value(p.Columns[c].Type, cell, p.suspect)
-		}
-		if f > null && len(b.shown) < batchExcerpts {
-			b.shown = append(b.shown, shown{c, offset, excerpt(cell)})
+		if f := p.text(p.vectors[c], cell); f > null {
+			p.show(c, offset, cell)
 		}
 	}
 }
 
-func (p *parser) full() bool {
-	return int(p.batch.span) >= rowsOf(len(p.Columns)) || p.batch.bytes >= batchBytes
+// text appends a cell that the file has as text.
+func (p *parser) text(v *vector, cell []byte) flaw {
+	if v.kind != kindText {
+		return v.value(cell, p.suspect)
+	}
+	before := len(v.bytes)
+	f := v.text(cell, p.suspect)
+	p.batch.bytes += len(v.bytes) - before
+	return f
+}
+
+// show keeps the start of a value that is not sound.
+func (p *parser) show(column int, offset uint32, value []byte) {
+	if b := &p.batch; len(b.shown) < batchExcerpts {
+		b.shown = append(b.shown, shown{column, offset, excerpt(value)})
+	}
 }
 
 func (p *parser) flush() {

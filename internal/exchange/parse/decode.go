@@ -60,6 +60,26 @@ func (c *cursor) u64() int64 {
 	return 0
 }
 
+func (c *cursor) uvarint() uint64 {
+	v, n := binary.Uvarint(c.rest)
+	if n <= 0 {
+		c.short, c.rest = true, nil
+		return 0
+	}
+	c.rest = c.rest[n:]
+	return v
+}
+
+// length is a uvarint that counts what follows, of which each takes a byte at least.
+func (c *cursor) length() int {
+	n := c.uvarint()
+	if n > uint64(len(c.rest)) {
+		c.short, c.rest = true, nil
+		return 0
+	}
+	return int(n)
+}
+
 func (c *cursor) excerpt() string {
 	n := c.u16()
 	if n > maxBytes {
@@ -122,9 +142,11 @@ func readFinding(c cursor, columns int) (finding, error) {
 	case f.flaw < columnMissing || f.flaw > lastFile, f.row < 0, f.column >= columns:
 		return f, broken("a problem that does not exist")
 	case f.flaw == foreignFormat && (f.a < 0 || f.a >= int64(len(signatures))),
-		f.flaw == foreignBOM && (f.a < 0 || f.a >= int64(len(marks))):
+		f.flaw == foreignBOM && (f.a < 0 || f.a >= int64(len(marks))),
+		f.flaw == wrongFormat && (f.a < 0 || f.a >= int64(len(mistaken))),
+		f.flaw <= columnType && (f.a < 0 || f.a >= int64(len(contract.AllFormats))):
 		return f, broken("a problem with an unknown detail")
-	case f.column < 0 && (f.flaw == columnMissing || f.flaw == columnDuplicate || f.flaw == columnOtherCase):
+	case f.column < 0 && (f.flaw == columnMissing || f.flaw == columnDuplicate || f.flaw == columnOtherCase || f.flaw == columnType):
 		return f, broken("a problem of no column")
 	}
 	return f, nil
@@ -193,7 +215,14 @@ func (b *received) readBad(c *cursor, first int64, n, bad uint32) error {
 			b.numbers = append(b.numbers, first+int64(offset))
 		}
 		offset++
-		b.bad = append(b.bad, finding{flaw: f, row: first + int64(at), column: -1, a: int64(x), b: int64(y)})
+		bad := finding{flaw: f, row: first + int64(at), column: -1, a: int64(x), b: int64(y)}
+		if f == keyTwice {
+			if int(y) >= len(b.views) {
+				return broken("a key of no column")
+			}
+			bad.column = int(y)
+		}
+		b.bad = append(b.bad, bad)
 	}
 	for ; offset < n; offset++ {
 		b.numbers = append(b.numbers, first+int64(offset))

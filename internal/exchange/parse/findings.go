@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"tributary/internal/exchange/contract"
 )
 
 // Codes of problems. They are stable: programs may act on them.
@@ -19,14 +21,16 @@ const (
 	CodeParticipant  = "participant"      // a row is not of one of the submitter's own ids
 	CodeRagged       = "ragged"           // a record has more or fewer fields than columns
 	CodeQuote        = "quote"            // quotes are not as the dialect says
-	CodeMissing      = "column-missing"   // the header lacks a column
-	CodeUnknown      = "column-unknown"   // the header has a column that the contract has not
-	CodeDuplicate    = "column-duplicate" // the header names a column twice
+	CodeJSON         = "json"             // a line is not one JSON object
+	CodeMissing      = "column-missing"   // the file lacks a column
+	CodeUnknown      = "column-unknown"   // the file has a column that the contract has not
+	CodeDuplicate    = "column-duplicate" // the header, or a JSON object, names a column twice
+	CodeColumnType   = "column-type"      // a Parquet column's type cannot hold the contract's values
 	CodeEncoding     = "encoding"         // bytes are not text in the dialect's encoding
 	CodeEmpty        = "empty"            // no header, or no rows
 	CodeLimit        = "limit"            // a limit of the contract or of the server is exceeded
 	CodeCompression  = "compression"      // gzip where none is allowed, none where it is needed, or damaged
-	CodeFormat       = "format"           // not a text file at all
+	CodeFormat       = "format"           // of no format that the dataset takes, or damaged
 )
 
 // flaw is a finding's code on the wire between child and server. Numbers are
@@ -42,23 +46,29 @@ const (
 	outOfRange
 	badEncoding
 	hasNUL
-	lastCell = hasNUL
+	notUTF8     // in a format that is always in UTF-8
+	nestedValue // a JSON object or list
+	notQuoted   // a JSON number or boolean where text belongs
+	lastCell    = notQuoted
 )
 
 const (
 	// of a record
 	ragged    flaw = iota + 32 // a: fields, b: columns
 	bareQuote                  // a: line
-	lastRow   = bareQuote
+	badJSON                    // a: line, b: byte of the line
+	keyTwice                   // a: line; column
+	lastRow   = keyTwice
 )
 
 const (
 	// of the header or the file, after which reading stops
-	columnMissing flaw = iota + 64
-	columnUnknown
-	columnOtherCase // as unknown; column: the one that is probably meant
+	columnMissing   flaw = iota + 64 // of these five a: index of contract.AllFormats
+	columnUnknown                    // in NDJSON of a row, and reading goes on
+	columnOtherCase                  // as unknown; column: the one that is probably meant
 	columnDuplicate
 	headerEncoding
+	columnType // excerpt: the file's type
 	fileEmpty
 	textAfterQuote // a: line
 	quoteNotClosed // a: line
@@ -76,7 +86,12 @@ const (
 	tooManyFields // a: limit, b: line
 	fieldTooLong  // a: limit, b: line
 	recordTooLong // a: limit, b: line
-	lastFile      = recordTooLong
+	wrongFormat   // a: index of mistaken
+	parquetCutOff
+	parquetEncrypted
+	parquetDamaged // excerpt: what the reader says
+	pageTooLarge   // a: limit
+	lastFile       = pageTooLarge
 )
 
 // finding is something wrong, as the child tells it.
@@ -154,9 +169,23 @@ type located struct {
 }
 
 // describe writes the problem for the user. want says what a column's values
-// are, in words.
-func (f finding) describe(column, want string) (code, message string) {
-	at := fmt.Sprintf("in line %d", f.b)
+// are, in words; takes are the formats of the dataset.
+func (f finding) describe(column, want string, takes []contract.Format) (code, message string) {
+	switch {
+	case f.flaw <= lastRow:
+		return f.describeRow(column, want)
+	case f.flaw >= columnMissing && f.flaw <= columnType:
+		return f.describeColumn(column, want)
+	case f.flaw >= tooManyBytes && f.flaw <= recordTooLong, f.flaw == pageTooLarge:
+		return CodeLimit, f.describeLimit()
+	case f.flaw == foreignFormat, f.flaw >= wrongFormat && f.flaw <= parquetDamaged:
+		return CodeFormat, f.describeFormat(takes)
+	}
+	return f.describeText()
+}
+
+// describeRow is describe for a cell or a row.
+func (f finding) describeRow(column, want string) (code, message string) {
 	switch f.flaw {
 	case badType:
 		return CodeType, fmt.Sprintf("%q is not %s.", f.excerpt, want)
@@ -166,22 +195,103 @@ func (f finding) describe(column, want string) (code, message string) {
 		return CodeRange, fmt.Sprintf("%q is too large for %s.", f.excerpt, want)
 	case badEncoding:
 		return CodeEncoding, fmt.Sprintf("%q has bytes that are not text in the dataset's encoding. Save the file in that encoding.", f.excerpt)
+	case notUTF8:
+		return CodeEncoding, fmt.Sprintf("%q has bytes that are not UTF-8, which this format is always in.", f.excerpt)
 	case hasNUL:
 		return CodeEncoding, fmt.Sprintf("%q has a NUL byte. Remove it, or check the file's encoding.", f.excerpt)
 	case ragged:
 		return CodeRagged, fmt.Sprintf("This row has %d fields instead of %d. Quote values that contain the delimiter.", f.a, f.b)
 	case bareQuote:
 		return CodeQuote, fmt.Sprintf("A quote stands inside an unquoted value in line %d. Quote the value and double the quotes in it.", f.a)
+	case nestedValue:
+		return CodeType, fmt.Sprintf("%q is a JSON object or list, but this column takes one value: %s.", f.excerpt, want)
+	case notQuoted:
+		return CodeType, fmt.Sprintf("%s is not text. Write it in double quotes.", f.excerpt)
+	case badJSON:
+		return CodeJSON, fmt.Sprintf("Line %d is not one JSON object: see its byte %d. Write each row as an object on a line of its own.", f.a, f.b)
+	case keyTwice:
+		return CodeDuplicate, fmt.Sprintf("The object in line %d has the key %q more than once. Remove one.", f.a, column)
+	}
+	return unreadable()
+}
+
+func unreadable() (code, message string) { return CodeFormat, "The file cannot be read." }
+
+// describeColumn is describe for the columns of a file.
+func (f finding) describeColumn(column, want string) (code, message string) {
+	who := map[contract.Format]string{contract.CSV: "The header", contract.NDJSON: "This row", contract.Parquet: "The file"}[contract.AllFormats[f.a]]
+	switch f.flaw {
 	case columnMissing:
-		return CodeMissing, fmt.Sprintf("The header lacks the column %q. Add it, or check the delimiter.", column)
+		hint := "Add it."
+		if who == "The header" {
+			hint = "Add it, or check the delimiter."
+		}
+		return CodeMissing, fmt.Sprintf("%s lacks the column %q. %s", who, column, hint)
 	case columnUnknown:
-		return CodeUnknown, fmt.Sprintf("The header has a column %q that the dataset has not. Remove it.", f.excerpt)
+		return CodeUnknown, fmt.Sprintf("%s has a column %q that the dataset has not. Remove it.", who, f.excerpt)
 	case columnOtherCase:
-		return CodeUnknown, fmt.Sprintf("The header has a column %q; the dataset writes it %q.", f.excerpt, column)
+		return CodeUnknown, fmt.Sprintf("%s has a column %q; the dataset writes it %q.", who, f.excerpt, column)
 	case columnDuplicate:
-		return CodeDuplicate, fmt.Sprintf("The header names the column %q more than once. Remove one.", column)
+		return CodeDuplicate, fmt.Sprintf("%s names the column %q more than once. Remove one.", who, column)
 	case headerEncoding:
+		if who != "The header" {
+			return CodeEncoding, "The name of a column is not text in UTF-8. Rename it."
+		}
 		return CodeEncoding, "The header has bytes that are not text in the dataset's encoding. Save the file in that encoding."
+	case columnType:
+		return CodeColumnType, fmt.Sprintf("The column %q is %s in the file, but its values must be %s. Write it with a type that holds these exactly, or as text.", column, f.excerpt, want)
+	}
+	return unreadable()
+}
+
+// mistaken are what a file may be instead of what the dataset takes.
+var mistaken = []struct{ what, hint string }{
+	{"This is NDJSON.", ""},
+	{"This is a JSON list.", " Write one object a line, without a list around them."},
+	{"This is no file of a known format.", ""},
+	{"This is a Parquet file in gzip.", " Send it without: it is compressed inside."},
+}
+
+// The indices of mistaken.
+const (
+	isNDJSON = iota
+	isJSONList
+	isUnknown
+	isPackedParquet
+)
+
+// describeFormat is describe for a file of another format.
+func (f finding) describeFormat(takes []contract.Format) string {
+	var words []string
+	for _, k := range contract.AllFormats {
+		if contract.Takes(takes, k) {
+			words = append(words, map[contract.Format]string{contract.CSV: "CSV", contract.NDJSON: "NDJSON", contract.Parquet: "Parquet"}[k])
+		}
+	}
+	last := len(words) - 1
+	list := words[last]
+	if last > 0 {
+		list = strings.Join(words[:last], ", ") + " or " + list
+	}
+	switch f.flaw {
+	case foreignFormat:
+		if list == "CSV" {
+			return fmt.Sprintf("This is %s, not a CSV text file. Export the table as CSV.", signatures[f.a].name)
+		}
+		return fmt.Sprintf("This is %s. The dataset takes %s.", signatures[f.a].name, list)
+	case wrongFormat:
+		return fmt.Sprintf("%s The dataset takes %s.%s", mistaken[f.a].what, list, mistaken[f.a].hint)
+	case parquetCutOff:
+		return "The file begins as Parquet and does not end so: it is cut off. Send it again."
+	case parquetEncrypted:
+		return "The Parquet file is encrypted. Send it without encryption of its own: it is sealed on arrival."
+	}
+	return fmt.Sprintf("The Parquet file is damaged, or has what this server does not read: %s. Write it again.", strings.TrimSuffix(f.excerpt, "."))
+}
+
+// describeText is describe for a file of text as a whole.
+func (f finding) describeText() (code, message string) {
+	switch f.flaw {
 	case fileEmpty:
 		return CodeEmpty, "The file is empty."
 	case textAfterQuote:
@@ -202,20 +312,35 @@ func (f finding) describe(column, want string) (code, message string) {
 		return CodeEncoding, fmt.Sprintf("The file begins with the byte order mark of %s, which is not the dataset's encoding. Save the file in that encoding.", marks[f.a].encoding)
 	case noBOM:
 		return CodeEncoding, "The file has no byte order mark, which UTF-16 needs here. Save the file with one."
-	case foreignFormat:
-		return CodeFormat, fmt.Sprintf("This is %s, not a CSV text file. Export the table as CSV.", signatures[f.a].name)
-	case tooManyBytes:
-		return CodeLimit, fmt.Sprintf("The file is larger than the limit of %d bytes, as sent or unpacked.", f.a)
-	case tooHighRatio:
-		return CodeLimit, fmt.Sprintf("The file unpacks to more than %d times its size. Send it uncompressed.", f.a)
-	case tooManyRows:
-		return CodeLimit, fmt.Sprintf("The file has more than %d rows. Split it, or ask for a higher limit.", f.a)
-	case tooManyFields:
-		return CodeLimit, fmt.Sprintf("A record has more than %d columns, %s.", f.a, at)
-	case fieldTooLong:
-		return CodeLimit, fmt.Sprintf("A value is longer than %d bytes, %s. Is a quote or a line end missing?", f.a, at)
-	case recordTooLong:
-		return CodeLimit, fmt.Sprintf("A record is longer than %d bytes, %s. Is a quote missing?", f.a, at)
 	}
-	return CodeFormat, "The file cannot be read."
+	return unreadable()
+}
+
+// describeLimit is describe for a limit that a file exceeds.
+func (f finding) describeLimit() string {
+	at := ""
+	if f.b > 0 {
+		at = fmt.Sprintf(", in line %d", f.b)
+	}
+	switch f.flaw {
+	case tooManyBytes:
+		return fmt.Sprintf("The file is larger than the limit of %d bytes, as sent or unpacked.", f.a)
+	case tooHighRatio:
+		return fmt.Sprintf("The file unpacks to more than %d times its size. Send it uncompressed.", f.a)
+	case tooManyRows:
+		return fmt.Sprintf("The file has more than %d rows. Split it, or ask for a higher limit.", f.a)
+	case tooManyFields:
+		if at == "" {
+			return fmt.Sprintf("The file has more than %d columns.", f.a)
+		}
+		return fmt.Sprintf("A record has more than %d columns%s.", f.a, at)
+	case pageTooLarge:
+		return fmt.Sprintf("A page of the Parquet file unpacks to more than %d bytes. Write it with smaller pages.", f.a)
+	}
+	what := map[flaw]string{fieldTooLong: "A value", recordTooLong: "A record"}[f.flaw]
+	hint := map[flaw]string{fieldTooLong: " Is a quote or a line end missing?", recordTooLong: " Is a quote missing?"}[f.flaw]
+	if at == "" {
+		hint = ""
+	}
+	return fmt.Sprintf("%s is longer than %d bytes%s.%s", what, f.a, at, hint)
 }

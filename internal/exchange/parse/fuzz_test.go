@@ -3,13 +3,17 @@ package parse
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"tributary/internal/exchange/contract"
 )
 
 // Dialects that the fuzzer picks from, by number.
@@ -55,6 +59,71 @@ func FuzzCSV(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, file []byte) {
 		d := dataset(t, "dataset: x\ncsv: "+fuzzed[int(which)%len(fuzzed)]+fuzzedRest)
+		v, table := run(t, d, Facts{}, string(file))
+		if !v.Accepted {
+			return
+		}
+		if got := int64(len(rows(t, table))); got != v.Rows {
+			t.Errorf("the accepted form has %d rows, want %d", got, v.Rows)
+		}
+	})
+}
+
+// The same for NDJSON.
+func FuzzNDJSON(f *testing.F) {
+	for _, text := range []string{
+		`{"a":"x","v":1.50,"f":2e3,"d":"1.2.2024","t":"2024-02-29T00:00:00Z","b":true,"i":-7}` + "\n{}\n",
+		"\xef\xbb\xbf{\"a\":\"\\ud83d\\ude00\"}\r\n\n{\"v\":\"1.5\",\"v\":1e2}",
+		`{"a":[{}],"b":{"c":[]},"i":1e18}` + "\n" + `{"a":null,"x":1,"A":2}` + "\n{",
+		"{\"a\":\"\xff\\u0000\"}\n[1]\n{\"i\":0e99,\"v\":-0.0e-5}\n",
+	} {
+		f.Add([]byte(text))
+	}
+	d := dataset(f, "dataset: x\nformats: [ndjson]"+fuzzedRest)
+	f.Fuzz(func(t *testing.T, file []byte) {
+		v, table := run(t, d, Facts{}, "{}\n"+string(file))
+		if !v.Accepted {
+			return
+		}
+		if got := int64(len(rows(t, table))); got != v.Rows {
+			t.Errorf("the accepted form has %d rows, want %d", got, v.Rows)
+		}
+	})
+}
+
+// What plainDigits makes of a JSON number is the same number.
+func FuzzJSONNumbers(f *testing.F) {
+	for _, s := range []string{"0", "-0", "1.50", "12e3", "125E-2", "-0.001e+3", "1e64", "1e-65", "0e999999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !json.Valid([]byte(s)) || strings.Trim(s, "-+.eE0123456789") != "" || strings.Contains(s, "e") && len(s) > 100 {
+			return
+		}
+		got, flaw := plainDigits(contract.Decimal, []byte(s))
+		if flaw != sound {
+			return
+		}
+		want, ok := new(big.Rat).SetString(s)
+		have, ok2 := new(big.Rat).SetString(string(got))
+		if strings.HasPrefix(s, "0e") || strings.HasPrefix(s, "-0e") { // too large for a big.Rat, and zero
+			return
+		}
+		if !ok || !ok2 || want.Cmp(have) != 0 || strings.ContainsAny(string(got), "eE") {
+			t.Errorf("%s: got %s", s, got)
+		}
+	})
+}
+
+// The same for Parquet. What the library allocates for what a page says is bounded
+// by the sandbox, so files that are refused for it are as good as others.
+func FuzzParquet(f *testing.F) {
+	for _, options := range [][]string{{"COMPRESSION uncompressed"}, {"COMPRESSION snappy", "PARQUET_VERSION V2"}} {
+		f.Add([]byte(duckParquet(f, `SELECT 'x' AS a, 1.5::DECIMAL(20,2) AS v, 2.5 AS f, '2024-02-29'::DATE AS d, now() AS t, true AS b, 7 AS i
+			UNION ALL SELECT 'y', NULL, NULL, NULL, NULL, NULL, NULL`, options...)))
+	}
+	d := dataset(f, "dataset: x\nformats: [parquet]"+fuzzedRest)
+	f.Fuzz(func(t *testing.T, file []byte) {
 		v, table := run(t, d, Facts{}, string(file))
 		if !v.Accepted {
 			return

@@ -18,6 +18,40 @@ import (
 	"tributary/internal/exchange/contract"
 )
 
+// random is a file that can be read at any place.
+type random interface {
+	io.Reader
+	io.ReaderAt
+	Size() int64
+}
+
+// LooksLikeParquet reports whether a file that starts so is Parquet or pretends to
+// be: after the magic comes binary, where a CSV column PAR1 would go on as text.
+func LooksLikeParquet(start []byte) bool { return begins(start, "PAR1+") }
+
+func (r *request) takes(f contract.Format) bool { return contract.Takes(r.Formats, f) }
+
+// textFormat tells the format of a file of text by its first sign. Where the
+// dataset takes CSV, anything that a first record of CSV can be is CSV.
+func (r *request) textFormat(start []byte) (contract.Format, error) {
+	first := bytes.TrimLeft(bytes.TrimPrefix(start, []byte(marks[0].bytes)), " \t\r\n")
+	is := func(sign byte) bool { return len(first) > 0 && first[0] == sign }
+	csv := r.takes(contract.CSV)
+	special := len(first) > 0 && strings.IndexByte(r.CSV.Delimiter+r.CSV.Quote+r.CSV.Comment, first[0]) >= 0
+	couldBe := csv && (!r.CSV.Header || special) // no column's name begins with { or [
+	switch {
+	case is('{') && r.takes(contract.NDJSON):
+		return contract.NDJSON, nil
+	case is('{') && !couldBe:
+		return "", refuse(wrongFormat, isNDJSON, 0)
+	case is('[') && !couldBe:
+		return "", refuse(wrongFormat, isJSONList, 0)
+	case !csv:
+		return "", refuse(wrongFormat, isUnknown, 0)
+	}
+	return contract.CSV, nil
+}
+
 // signatures are the first bytes of what people send instead of CSV, long enough
 // that no header of text begins with them in the encodings that contracts know.
 // In a magic, * is any byte, and + one that text has not.
@@ -133,45 +167,49 @@ func (u *unpacked) blame(err error) error {
 	return refuse(gzipDamaged, 0, 0)
 }
 
-// input returns the file's text in UTF-8 without a byte order mark, or refuses
-// the file. suspect reports whether transcoding may have left replacement
-// characters or C1 controls where the file had bytes that are no text.
-func (r *request) input(stream io.Reader) (text io.Reader, suspect bool, err error) {
+// input returns the file unpacked, and how it starts, or refuses it.
+func (r *request) input(stream io.Reader) (plain *bufio.Reader, start []byte, err error) {
 	raw := &counted{src: stream, limit: r.Limits.Bytes}
-	plain := bufio.NewReaderSize(raw, 64<<10)
-	start, err := peek(plain)
+	plain = bufio.NewReaderSize(raw, 64<<10)
+	start, err = peek(plain)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	isGzip := bytes.HasPrefix(start, []byte(gzipMagic))
 	switch {
 	case len(start) == 0:
-		return nil, false, refuse(fileEmpty, 0, 0)
+		return nil, nil, refuse(fileEmpty, 0, 0)
 	case isGzip && r.CSV.Compression == contract.Plain:
-		return nil, false, refuse(gzipUnwanted, 0, 0)
+		return nil, nil, refuse(gzipUnwanted, 0, 0)
 	case !isGzip && r.CSV.Compression == contract.Gzip && foreign(start) == nil:
-		return nil, false, refuse(gzipMissing, 0, 0)
+		return nil, nil, refuse(gzipMissing, 0, 0)
 	case isGzip:
 		u := &unpacked{packed: raw, src: plain, ratio: int64(max(r.Limits.Ratio, 1))}
 		if u.gz, err = gzip.NewReader(plain); err != nil {
-			return nil, false, u.blame(noEOF(err))
+			return nil, nil, u.blame(noEOF(err))
 		}
 		u.gz.Multistream(false)
 		plain = bufio.NewReaderSize(&counted{src: u, limit: r.Limits.Bytes}, 64<<10)
 		if start, err = peek(plain); err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
 		if len(start) == 0 {
-			return nil, false, refuse(fileEmpty, 0, 0)
+			return nil, nil, refuse(fileEmpty, 0, 0)
 		}
 		if bytes.HasPrefix(start, []byte(gzipMagic)) {
-			return nil, false, refuse(gzipTwice, 0, 0)
+			return nil, nil, refuse(gzipTwice, 0, 0)
 		}
 	}
-	if err := foreign(start); err != nil {
-		return nil, false, err
+	if LooksLikeParquet(start) && r.takes(contract.Parquet) {
+		if isGzip {
+			return nil, nil, refuse(wrongFormat, isPackedParquet, 0)
+		}
+		return nil, nil, refuse(tooManyBytes, contract.MaxParquet, 0) // else it would be in memory
 	}
-	return r.decoded(plain, start)
+	if err := foreign(start); err != nil {
+		return nil, nil, err
+	}
+	return plain, start, nil
 }
 
 // noEOF keeps a gzip header that is cut off from looking like an end.
@@ -182,12 +220,18 @@ func noEOF(err error) error {
 	return err
 }
 
+// peek returns the start of a file: 32 bytes, or as many more as are blank before
+// its first sign and fit the buffer.
 func peek(b *bufio.Reader) ([]byte, error) {
-	start, err := b.Peek(32)
-	if err == io.EOF {
-		err = nil
+	for n := 32; ; n *= 2 {
+		start, err := b.Peek(min(n, b.Size()))
+		if err == io.EOF {
+			return start, nil
+		}
+		if err != nil || n >= b.Size() || len(bytes.TrimLeft(start, " \t\r\n")) > 0 {
+			return start, err
+		}
 	}
-	return start, err
 }
 
 func foreign(start []byte) error {
@@ -232,8 +276,10 @@ var decoders = map[string]encoding.Encoding{
 	"ibm850":       charmap.CodePage850,
 }
 
-// decoded removes the byte order mark, which must fit, and transcodes.
-func (r *request) decoded(plain *bufio.Reader, start []byte) (io.Reader, bool, error) {
+// decoded removes the byte order mark, which must fit, and transcodes. suspect
+// reports whether transcoding may have left replacement characters or C1 controls
+// where the file had bytes that are no text.
+func (r *request) decoded(plain *bufio.Reader, start []byte) (text io.Reader, suspect bool, err error) {
 	name := r.CSV.Encoding
 	for i, m := range marks {
 		if !bytes.HasPrefix(start, []byte(m.bytes)) {

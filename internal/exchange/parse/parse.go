@@ -18,9 +18,10 @@ import (
 
 // request is what the child is told: how to read, not what is allowed.
 type request struct {
-	CSV     contract.Dialect `json:"csv"`
-	Limits  contract.Limits  `json:"limits"`
-	Columns []requested      `json:"columns"`
+	Formats []contract.Format `json:"formats,omitempty"`
+	CSV     contract.Dialect  `json:"csv"`
+	Limits  contract.Limits   `json:"limits"`
+	Columns []requested       `json:"columns"`
 }
 
 type requested struct {
@@ -32,7 +33,7 @@ type requested struct {
 
 // Args are the arguments of a child that reads a file of this dataset.
 func Args(d *contract.Dataset) ([]byte, error) {
-	r := request{CSV: d.CSV, Limits: d.Limits}
+	r := request{Formats: d.Formats, CSV: d.CSV, Limits: d.Limits}
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, requested{c.Name, c.Type, c.Scale, c.Format})
 	}
@@ -43,11 +44,12 @@ func Args(d *contract.Dataset) ([]byte, error) {
 	return b, nil
 }
 
-// Main is the child's half: it reads a file from stream as args say and writes
-// frames to out. Whatever is wrong with the file is in the frames; an error is
-// a failure to read or write, or arguments that Args did not make. Memory does
-// not grow with the file: it is a few times maxRecord.
-func Main(ctx context.Context, args []byte, stream io.Reader, out io.Writer) error {
+// Main is the child's half: it reads a file as args say and writes frames to out.
+// A file that is Parquet must also be readable at any place, as InMemory says.
+// Whatever is wrong with the file is in the frames; an error is a failure to read
+// or write, or arguments that Args did not make. Memory does not grow with a file
+// of text: it is a few times maxRecord. For Parquet it grows with its pages.
+func Main(ctx context.Context, args []byte, file io.Reader, out io.Writer) error {
 	var r request
 	if err := json.Unmarshal(args, &r); err != nil {
 		return fmt.Errorf("decode arguments of the parser: %w", err)
@@ -58,7 +60,7 @@ func Main(ctx context.Context, args []byte, stream io.Reader, out io.Writer) err
 	}
 	w := &frameWriter{out: bufio.NewWriterSize(out, 256<<10)}
 	p := parser{ctx: ctx, request: r, vectors: vectors, frames: w}
-	err = p.file(stream)
+	err = p.file(file)
 	var refused *refusal
 	if errors.As(err, &refused) {
 		w.problem(refused.finding)
@@ -81,7 +83,7 @@ func (r *request) vectors() ([]*vector, error) {
 	numbers := contract.NumbersOf(r.CSV)
 	var all []*vector
 	for _, c := range r.Columns {
-		v := &vector{kind: kindOf(c.Type), scale: c.Scale, numbers: numbers, nulls: r.CSV.Null}
+		v := &vector{typ: c.Type, kind: kindOf(c.Type), scale: c.Scale, numbers: numbers, nulls: r.CSV.Null}
 		if c.Type == contract.DateType || c.Type == contract.Timestamp {
 			var err error
 			if v.layout, err = contract.NewLayout(c.Type, c.Format); err != nil {

@@ -4,11 +4,18 @@ package parse
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"tributary/internal/fault"
 	"tributary/internal/sandbox"
 )
 
@@ -71,4 +78,103 @@ func TestInTheSandbox(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Parquet bombs blow up in the child, whose limits end it or whose checks do.
+func TestParquetInTheSandbox(t *testing.T) {
+	t.Parallel()
+	level, err := sandbox.Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.New(sandbox.Config{Level: level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dataset(t, liarContract)
+	args, err := Args(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ file, want string }{
+		"honest":                               {liar(t), ""},
+		"cut off":                              {liar(t)[:100], "0  format\n"},
+		"text":                                 {"PAR1\x01,b\nx,1\n", "0  format\n"},
+		"RLE bomb":                             {rleBomb(t), "!memory"},
+		"packed to a larger page than it says": {snappyBomb(t), "!memory"},
+		"lists without end":                    {"PAR1\x15" + thriftLists + "\x09\x00\x00\x00PAR1", "0  format\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, err := sandbox.NewMemory("file")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			job := sandbox.Job{Program: ProgramName, Args: args, Limits: Limits(d, int64(len(c.file))), Inputs: []*sandbox.Memory{m}}
+			job.Fill = func(context.Context) error {
+				if _, err := io.WriteString(m, c.file); err != nil {
+					return err
+				}
+				return m.Seal()
+			}
+			if !InMemory(d, []byte(c.file[:8]), int64(len(c.file))) {
+				t.Fatal("the file would be a stream")
+			}
+			var v Verdict
+			var table bytes.Buffer
+			err = box.Run(t.Context(), job, func(r io.Reader) (err error) {
+				v, err = Check(d, Facts{}, r, &table)
+				return err
+			})
+			if limit, ok := strings.CutPrefix(c.want, "!"); ok {
+				if !fault.Is(err, fault.TooLarge) || !strings.Contains(fault.Message(err), limit) {
+					t.Errorf("got %+v %v, want it stopped for its %s", v, err, limit)
+				}
+				return
+			}
+			if err != nil || listed(v) != c.want || v.Accepted != (c.want == "") {
+				t.Errorf("got %+v %v, want %q", v, err, c.want)
+			}
+		})
+	}
+}
+
+// thriftLists is a footer that says that its schema has two billion elements.
+const thriftLists = "\x15\x02\x19\xfc\xff\xff\xff\xff\x07"
+
+// rleBomb has a page of indices, three of which are said to be a billion.
+func rleBomb(t testing.TB) string {
+	t.Helper()
+	type row struct {
+		A string `parquet:"a,dict"`
+		B int64  `parquet:"b"`
+	}
+	var written bytes.Buffer
+	w := parquet.NewGenericWriter[row](&written, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
+	_, err := w.Write([]row{{"x", 1}, {"x", 2}, {"x", 3}})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file, at := written.String(), int64(0)
+	forged(t, file, func(m *format.FileMetaData) { at = m.RowGroups[0].Columns[0].MetaData.DataPageOffset })
+	return pageOf(t, file, at, func(h *format.PageHeader, _ []byte) []byte {
+		page := append(binary.AppendUvarint([]byte{1}, 1_000_000_000<<1), 0) // a bit wide, and a run
+		h.CompressedPageSize, h.UncompressedPageSize, h.CRC = int32(len(page)), int32(len(page)), 0
+		return page
+	})
+}
+
+// snappyBomb has a page of Snappy that says of itself that it unpacks to 4 GB.
+func snappyBomb(t testing.TB) string {
+	t.Helper()
+	file := liar(t, parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1))
+	at := int64(0)
+	forged(t, file, func(m *format.FileMetaData) { at = m.RowGroups[0].Columns[0].MetaData.DataPageOffset })
+	return pageOf(t, file, at, func(h *format.PageHeader, b []byte) []byte {
+		_, n := binary.Uvarint(b)
+		page := append(binary.AppendUvarint(nil, 1<<32-1), b[n:]...)
+		h.CompressedPageSize, h.CRC = int32(len(page)), 0
+		return page
+	})
 }
