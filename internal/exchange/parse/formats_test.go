@@ -7,19 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	_ "github.com/duckdb/duckdb-go/v2"
 )
 
+// duck is one DuckDB for all tests, until they end.
+var duck = sync.OnceValues(func() (*sql.DB, error) { return sql.Open("duckdb", "?threads=1") })
+
 // duckParquet is what DuckDB writes of a query's rows.
 func duckParquet(t testing.TB, query string, options ...string) string {
 	t.Helper()
-	db, err := sql.Open("duckdb", "")
+	db, err := duck()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	path := filepath.Join(t.TempDir(), "file.csv") // names say nothing
 	with := strings.Join(append([]string{"FORMAT parquet"}, options...), ", ")
 	if _, err := db.Exec("COPY (" + query + ") TO '" + path + "' (" + with + ")"); err != nil {
@@ -209,11 +212,10 @@ func TestNDJSONProblemsAreInOrder(t *testing.T) {
 // duckRows is the last column of a query's rows.
 func duckRows(t testing.TB, query string) []string {
 	t.Helper()
-	db, err := sql.Open("duckdb", "")
+	db, err := duck()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	found, err := db.Query(query)
 	if err != nil {
 		t.Fatal(err)

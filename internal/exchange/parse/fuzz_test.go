@@ -118,9 +118,10 @@ func FuzzJSONNumbers(f *testing.F) {
 // The same for Parquet. What the library allocates for what a page says is bounded
 // by the sandbox, so files that are refused for it are as good as others.
 func FuzzParquet(f *testing.F) {
-	for _, options := range [][]string{{"COMPRESSION uncompressed"}, {"COMPRESSION snappy", "PARQUET_VERSION V2"}} {
-		f.Add([]byte(duckParquet(f, `SELECT 'x' AS a, 1.5::DECIMAL(20,2) AS v, 2.5 AS f, '2024-02-29'::DATE AS d, now() AS t, true AS b, 7 AS i
-			UNION ALL SELECT 'y', NULL, NULL, NULL, NULL, NULL, NULL`, options...)))
+	csv := dataset(f, "dataset: x\ncsv: {}"+fuzzedRest)
+	for _, text := range []string{"a,v,f,d,t,b,i\nx,1.5,2e3,1.2.2024,2024-02-29T00:00:00Z,yes,-7\ny,,,,,,\n", "a,v,f,d,t,b,i\nz,,,,,,\n"} {
+		_, table := run(f, csv, Facts{}, text)
+		f.Add(table)
 	}
 	d := dataset(f, "dataset: x\nformats: [parquet]"+fuzzedRest)
 	f.Fuzz(func(t *testing.T, file []byte) {

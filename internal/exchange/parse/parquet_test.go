@@ -2,7 +2,6 @@ package parse
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +10,8 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+
+	"tributary/internal/exchange/parse/parsetest"
 )
 
 func TestParquetTypes(t *testing.T) {
@@ -102,7 +103,7 @@ func TestParquetOfOtherPrograms(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	file := forged(t, b.String(), func(m *format.FileMetaData) { // converted types alone, and the type of nothing
+	file := parsetest.WithFooter(t, b.String(), func(m *format.FileMetaData) { // converted types alone, and the type of nothing
 		m.Schema[2].LogicalType = format.LogicalType{}
 		m.Schema[2].ConvertedType = thrift.New(deprecated.Decimal)
 		m.Schema[2].Scale, m.Schema[2].Precision = thrift.New[int32](1), thrift.New[int32](9)
@@ -167,98 +168,23 @@ func TestLargeParquetFilesAreReadWhole(t *testing.T) {
 	}
 }
 
-// forged changes the footer of a Parquet file.
-func forged(t testing.TB, file string, change func(*format.FileMetaData)) string {
-	t.Helper()
-	tail := len(file) - parquetTail
-	start := tail - int(binary.LittleEndian.Uint32([]byte(file[tail:])))
-	var m format.FileMetaData
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), []byte(file[start:tail]), &m); err != nil {
-		t.Fatal(err)
-	}
-	change(&m)
-	footer, err := thrift.Marshal(new(thrift.CompactProtocol), &m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	footer = binary.LittleEndian.AppendUint32(footer, uint32(len(footer)))
-	return file[:start] + string(footer) + parquetMagic
-}
-
-// pageOf changes the header of the page at an offset, and what is in it.
-func pageOf(t testing.TB, file string, at int64, change func(*format.PageHeader, []byte) []byte) string {
-	t.Helper()
-	var h format.PageHeader
-	r := new(thrift.CompactProtocol).NewReaderFromBytes([]byte(file[at:]))
-	if err := thrift.NewDecoder(r).Decode(&h); err != nil {
-		t.Fatal(err)
-	}
-	body := int(at) + r.BytesRead()
-	end := body + int(h.CompressedPageSize)
-	page := change(&h, []byte(file[body:end]))
-	header, err := thrift.Marshal(new(thrift.CompactProtocol), &h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := file[:at] + string(header) + string(page) + file[end:]
-	moved := int64(len(changed) - len(file))
-	return forged(t, changed, func(m *format.FileMetaData) {
-		for g := range m.RowGroups {
-			for c := range m.RowGroups[g].Columns {
-				d := &m.RowGroups[g].Columns[c].MetaData
-				if from := max(d.DictionaryPageOffset, 0); d.DataPageOffset == at || from == at {
-					d.TotalCompressedSize += moved
-				}
-				if d.DataPageOffset > at {
-					d.DataPageOffset += moved
-				}
-				if d.DictionaryPageOffset > at {
-					d.DictionaryPageOffset += moved
-				}
-			}
-		}
-	})
-}
-
-// liar is a Parquet file of one row group, whose columns are a text with nulls and
-// a number, each on one page, in that order.
-func liar(t testing.TB, options ...parquet.WriterOption) string {
-	t.Helper()
-	type row struct {
-		A *string `parquet:"a,optional"`
-		B int64   `parquet:"b"`
-	}
-	x := "x"
-	var b bytes.Buffer
-	w := parquet.NewGenericWriter[row](&b, options...)
-	if _, err := w.Write([]row{{&x, 1}, {nil, 2}, {&x, 3}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
 const liarContract = "dataset: x\nformats: [parquet]\ncolumns: [{name: a, type: text}, {name: b, type: integer}]\n"
 
 // Files that say of themselves what is not so are refused, by what gives them away.
 func TestParquetLiars(t *testing.T) {
 	t.Parallel()
 	d := dataset(t, liarContract)
-	plain := liar(t, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
-	packedFile := liar(t, parquet.Compression(&parquet.Gzip), parquet.DataPageVersion(2))
+	plain := parsetest.Honest(t, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
+	packedFile := parsetest.Honest(t, parquet.Compression(&parquet.Gzip), parquet.DataPageVersion(2))
 	if v, _ := run(t, d, Facts{}, plain); !v.Accepted {
 		t.Fatalf("the honest one: %s", told(v))
 	}
-	footer := func(change func(*format.FileMetaData)) string { return forged(t, plain, change) }
+	footer := func(change func(*format.FileMetaData)) string { return parsetest.WithFooter(t, plain, change) }
 	first := func(change func(*format.ColumnMetaData)) string {
 		return footer(func(m *format.FileMetaData) { change(&m.RowGroups[0].Columns[0].MetaData) })
 	}
 	page := func(file string, column int, change func(*format.PageHeader, []byte) []byte) string {
-		at := int64(0)
-		forged(t, file, func(m *format.FileMetaData) { at = m.RowGroups[0].Columns[column].MetaData.DataPageOffset })
-		return pageOf(t, file, at, change)
+		return parsetest.WithPage(t, file, column, change)
 	}
 	header := func(file string, change func(*format.PageHeader)) string {
 		return page(file, 0, func(h *format.PageHeader, b []byte) []byte { change(h); return b })

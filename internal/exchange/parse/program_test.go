@@ -5,16 +5,12 @@ package parse
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
-
+	"tributary/internal/exchange/parse/parsetest"
 	"tributary/internal/fault"
 	"tributary/internal/sandbox"
 )
@@ -97,11 +93,11 @@ func TestParquetInTheSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ file, want string }{
-		"honest":                               {liar(t), ""},
-		"cut off":                              {liar(t)[:100], "0  format\n"},
+		"honest":                               {parsetest.Honest(t), ""},
+		"cut off":                              {parsetest.Honest(t)[:100], "0  format\n"},
 		"text":                                 {"PAR1\x01,b\nx,1\n", "0  format\n"},
-		"RLE bomb":                             {rleBomb(t), "!memory"},
-		"packed to a larger page than it says": {snappyBomb(t), "!memory"},
+		"RLE bomb":                             {parsetest.RLEBomb(t), "!memory"},
+		"packed to a larger page than it says": {parsetest.SnappyBomb(t), "!memory"},
 		"lists without end":                    {"PAR1\x15" + thriftLists + "\x09\x00\x00\x00PAR1", "0  format\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,39 +138,3 @@ func TestParquetInTheSandbox(t *testing.T) {
 
 // thriftLists is a footer that says that its schema has two billion elements.
 const thriftLists = "\x15\x02\x19\xfc\xff\xff\xff\xff\x07"
-
-// rleBomb has a page of indices, three of which are said to be a billion.
-func rleBomb(t testing.TB) string {
-	t.Helper()
-	type row struct {
-		A string `parquet:"a,dict"`
-		B int64  `parquet:"b"`
-	}
-	var written bytes.Buffer
-	w := parquet.NewGenericWriter[row](&written, parquet.Compression(&parquet.Uncompressed), parquet.DataPageVersion(1))
-	_, err := w.Write([]row{{"x", 1}, {"x", 2}, {"x", 3}})
-	if err := errors.Join(err, w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	file, at := written.String(), int64(0)
-	forged(t, file, func(m *format.FileMetaData) { at = m.RowGroups[0].Columns[0].MetaData.DataPageOffset })
-	return pageOf(t, file, at, func(h *format.PageHeader, _ []byte) []byte {
-		page := append(binary.AppendUvarint([]byte{1}, 1_000_000_000<<1), 0) // a bit wide, and a run
-		h.CompressedPageSize, h.UncompressedPageSize, h.CRC = int32(len(page)), int32(len(page)), 0
-		return page
-	})
-}
-
-// snappyBomb has a page of Snappy that says of itself that it unpacks to 4 GB.
-func snappyBomb(t testing.TB) string {
-	t.Helper()
-	file := liar(t, parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1))
-	at := int64(0)
-	forged(t, file, func(m *format.FileMetaData) { at = m.RowGroups[0].Columns[0].MetaData.DataPageOffset })
-	return pageOf(t, file, at, func(h *format.PageHeader, b []byte) []byte {
-		_, n := binary.Uvarint(b)
-		page := append(binary.AppendUvarint(nil, 1<<32-1), b[n:]...)
-		h.CompressedPageSize, h.CRC = int32(len(page)), 0
-		return page
-	})
-}
