@@ -12,3 +12,6 @@ func (c *Control) FailAt(step string, err error, more ...any) {
 	}
 	c.fail = func(_, at string) error { return errs[at] }
 }
+
+// SetFail puts what is called before each step.
+func (c *Control) SetFail(fail func(saga, step string) error) { c.fail = fail }

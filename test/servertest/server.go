@@ -336,3 +336,15 @@ func Decode[T any](t *testing.T, raw []byte) T {
 	}
 	return v
 }
+
+// Begin starts a command, for a test that kills it.
+func (s *Server) Begin(args ...string) *exec.Cmd {
+	s.T.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = s.env("")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		s.T.Fatal(err)
+	}
+	return cmd
+}

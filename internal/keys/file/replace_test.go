@@ -1,0 +1,166 @@
+package file
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"filippo.io/age"
+
+	"tributary/internal/clock"
+	"tributary/internal/fault"
+)
+
+// A key file that is replaced, wherever that fails, is the one before or the new
+// one, whole, and what either key wrapped opens until the old one is retired.
+func TestReplacingFailsCleanly(t *testing.T) {
+	t.Parallel()
+	for fail := 0; ; fail++ {
+		path := filepath.Join(t.TempDir(), "keys", "kek")
+		old, err := Open(path, clock.Clock{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrapped, err := old.Wrap(t.Context(), []byte("secret"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls, failed := 0, ""
+		broken := func(what string) error {
+			calls++
+			if calls-1 == fail {
+				failed = what
+				return syscall.EIO
+			}
+			return nil
+		}
+		actual := linux()
+		sys := actual
+		sys.create = func(path string) (*os.File, error) {
+			if err := broken("create"); err != nil {
+				return nil, err
+			}
+			return actual.create(path)
+		}
+		sys.write = func(f *os.File, p []byte) (int, error) {
+			if err := broken("write"); err != nil {
+				n, _ := actual.write(f, p[:len(p)/2])
+				return n, err
+			}
+			return actual.write(f, p)
+		}
+		sys.sync = func(f *os.File) error {
+			if err := broken("sync"); err != nil {
+				return err
+			}
+			return actual.sync(f)
+		}
+		sys.rename = func(from, to string) error {
+			if err := broken("rename"); err != nil {
+				return err
+			}
+			return actual.rename(from, to)
+		}
+		sys.syncDir = func(d *os.File) error {
+			if err := broken("sync of the directory"); err != nil {
+				return err
+			}
+			return actual.syncDir(d)
+		}
+		_, err = add(path, clock.Clock{}, sys)
+		if (err == nil) != (failed == "") {
+			t.Errorf("call %d, %q, fails: got %v", fail, failed, err)
+		}
+		now, err := Load(path, clock.Clock{})
+		if err != nil {
+			t.Fatalf("call %d, %q, failed: %v", fail, failed, err)
+		}
+		if plain, err := now.Unwrap(t.Context(), wrapped, nil); err != nil || string(plain) != "secret" {
+			t.Errorf("call %d, %q, failed: got %q, %v, want what the old key wrapped", fail, failed, plain, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".new*")); len(left) > 0 {
+			t.Errorf("call %d, %q, failed: got %v left over", fail, failed, left)
+		}
+		if failed != "" {
+			continue
+		}
+		if fail < 6 || now.Current(wrapped) || now.Name() == old.Name() {
+			t.Errorf("got %d calls, key %s, want 6 or more and another key than %s", fail, now.Name(), old.Name())
+		}
+		gone, err := Retire(path, clock.Clock{})
+		if err != nil || !slices.Equal(gone, []string{old.primary}) {
+			t.Errorf("retire: got %v, %v, want %s", gone, err, old.primary)
+		}
+		alone, err := Load(path, clock.Clock{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = alone.Unwrap(t.Context(), wrapped, nil)
+		wantKind(t, "what the retired key wrapped", err, fault.Unavailable)
+		return
+	}
+}
+
+func TestAnExportComesBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys", "kek")
+	k, err := Open(path, clock.Clock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []*age.X25519Identity
+	var to []string
+	for range 3 {
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, to = append(ids, id), append(to, id.Recipient().String())
+	}
+	sealed, prints, kek, err := Export(path, to[:2])
+	if err != nil || kek != k.Name() || len(prints) != 2 || prints[0] == prints[1] || !strings.HasPrefix(prints[0], "SHA256:") {
+		t.Fatalf("export: got %v, %s, %v, want two fingerprints and %s", prints, kek, err, k.Name())
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secret := strings.Fields(string(whole))[7]; bytes.Contains(sealed, []byte(secret)) {
+		t.Error("the export has the key in clear")
+	}
+	for i, id := range ids {
+		text, err := Decrypt(sealed, []byte("# an identity\n"+id.String()+"\n"))
+		if i == 2 {
+			wantKind(t, "somebody else", err, fault.Invalid)
+			continue
+		}
+		if err != nil || !bytes.Equal(text, whole) {
+			t.Errorf("recipient %d: got %d bytes, %v, want the key file", i, len(text), err)
+		}
+	}
+	back := filepath.Join(dir, "new", "place", "kek")
+	got, err := Install(back, whole, clock.Clock{})
+	if err != nil || got.Name() != k.Name() {
+		t.Errorf("install: got %v, want %s", err, k.Name())
+	}
+	_, err = Install(back, whole, clock.Clock{})
+	wantKind(t, "over a file", err, fault.Conflict)
+	_, err = Install(filepath.Join(dir, "x"), []byte("nonsense"), clock.Clock{})
+	wantKind(t, "nonsense", err, fault.Invalid)
+	_, _, _, err = Export(path, []string{"age1nonsense"})
+	wantKind(t, "no recipient", err, fault.Invalid)
+	_, _, _, err = Export(path, nil)
+	wantKind(t, "nobody", err, fault.Invalid)
+	flipped := bytes.Clone(sealed)
+	flipped[len(flipped)/2] ^= 2
+	if _, err := Decrypt(flipped, []byte(ids[0].String())); err == nil {
+		t.Error("a changed export: got nil, want an error")
+	}
+	_, err = Decrypt(sealed, []byte("nonsense"))
+	wantKind(t, "no identity", err, fault.Invalid)
+}
