@@ -452,6 +452,15 @@ func (w *world) remains() {
 	if w.s.Database != nil {
 		nowhere(w.t, "the database", w.dump(), sealed)
 	}
+	// Whoever takes a backup without the key file has not even what the database has in clear.
+	stolen := filepath.Join(w.t.TempDir(), "backups")
+	w.s.Run("", w.s.Place("backup", "--to", stolen)...)
+	for _, t := range w.tenants {
+		for _, c := range classes {
+			sealed = append(sealed, t.canary[c])
+		}
+	}
+	nowhereIn(w.t, stolen, slices.DeleteFunc(sealed, func(text string) bool { return text == "" }))
 }
 
 // covered wants the walk to have come everywhere: each operation was allowed at
