@@ -15,7 +15,7 @@ var layers = []struct {
 	{"base", []string{"tenant", "fault", "clock", "egress"}},
 	{"seams", []string{"stream", "sandbox", "blob", "query", "keys", "meta"}},
 	{"capabilities", []string{
-		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "events",
+		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "period", "events",
 		"warehouse", "churn", "dashboard", "meter", "audit", "alert", "logs", "cdc", "cell", "assist",
 		"backup",
 	}},
@@ -49,6 +49,9 @@ var edges = []edge{
 	{"schedule", "analysis", "a firing starts runs in its own transaction"},
 	{"schedule", "audit", "changes of schedules are audited in the transaction that makes them"},
 	{"schedule", "exchange", "contracts say when periods close, reopenings when one is run once more"},
+	{"period", "analysis", "who has accepted an analysis is to send what it uses"},
+	{"period", "control", "only active tenants are to send anything"},
+	{"period", "exchange", "contracts say when files are due, submissions which have come"},
 }
 
 // pure lists the packages of rules and words alone: no store, no clock, no

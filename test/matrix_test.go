@@ -97,6 +97,11 @@ var routes = map[string]probe{
 	"show-result":         {victim: "result"},
 	"download-result":     {victim: "result", content: true},
 
+	"list-periods":  {status: yes},
+	"show-period":   {common: dataset, status: yes},
+	"reopen-period": {common: dataset, body: `{"tenant":"A","reason":"B's","until":"` + soon + `"}`, status: denied},
+	"close-period":  {common: dataset, body: `{"tenant":"A"}`, status: denied},
+
 	"apply-analysis":   {body: "analysis: mine\n", status: denied},
 	"list-analyses":    {status: yes},
 	"show-analysis":    {common: analysis, status: yes},
@@ -125,6 +130,9 @@ var routes = map[string]probe{
 	"list-checkpoints":   {status: yes},
 }
 
+// soon is tomorrow.
+var soon = time.Now().AddDate(0, 0, 1).UTC().Format(time.RFC3339)
+
 type operation struct{ id, method, path string }
 
 func (s *server) operations() []operation {
@@ -142,7 +150,7 @@ func (s *server) operations() []operation {
 	var all []operation
 	for path, item := range doc.Paths {
 		for method, op := range item {
-			all = append(all, operation{op.OperationID, strings.ToUpper(method), path})
+			all = append(all, operation{op.OperationID, strings.ToUpper(method), strings.Replace(path, "{date}", date, 1)})
 		}
 	}
 	// Those that name nothing first: later B's own audit log has the ids that B asked for.
@@ -353,6 +361,9 @@ var rightful = map[string]struct {
 	"list-receipts":       {},
 	"show-result":         {},
 	"download-result":     {},
+	"show-period":         {},
+	"reopen-period":       {staff: true, status: created, body: `{"tenant":"tenant-1","reason":"a test","until":"` + soon + `"}`},
+	"close-period":        {staff: true, body: `{"tenant":"tenant-1"}`},
 	"show-analysis":       {},
 	"accept-analysis":     {},
 	"decline-analysis":    {},
@@ -371,7 +382,7 @@ var rightful = map[string]struct {
 }
 
 // last are the operations that end things, in the order in which they can be done.
-var last = []string{"withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
+var last = []string{"reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
 	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who

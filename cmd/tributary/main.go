@@ -51,6 +51,7 @@ type cli struct {
 	Submit     submitCmd     `cmd:"" group:"data" help:"Send a file and wait for the verdict."`
 	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
 	Submission submissionCmd `cmd:"" group:"data" help:"Files that were sent."`
+	Period     periodCmd     `cmd:"" group:"data" help:"Which files are due, late or missing."`
 	Analysis   analysisCmd   `cmd:"" group:"data" help:"Definitions: apply, accept or decline, run."`
 	Schedule   scheduleCmd   `cmd:"" group:"data" help:"Have analyses run by the clock."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`

@@ -41,16 +41,17 @@ func (x *Exchange) judge(ctx context.Context, list ...*Submission) error {
 		return nil
 	}
 	// Few are late, and few periods are reopened: those that could matter are read at once.
-	db, id, first := x.DB.Unscoped(), tenant.ID(""), missed[0].ReceivedAt
-	if len(list) == 1 {
-		db, id = x.DB.For(list[0].Tenant), list[0].Tenant
-	}
+	id, first := missed[0].Tenant, missed[0].ReceivedAt
 	for _, s := range missed {
 		if s.ReceivedAt.Before(first) {
 			first = s.ReceivedAt
 		}
+		if s.Tenant != id {
+			id = ""
+		}
 	}
-	open, err := x.reopenings(ctx, db, `WHERE until >= $1 AND ($2 = '' OR tenant = $2)`, first, string(id))
+	db, whose, args := x.of(id, first)
+	open, err := x.reopenings(ctx, db, `WHERE until >= $1`+whose, args...)
 	if err != nil {
 		return err
 	}
@@ -104,10 +105,11 @@ func (s Submission) Notes() []string {
 	}
 	over := s.State == Rejected || s.State == Superseded || s.State == Withdrawn
 	switch {
-	case s.AfterCutOff && !over:
+	case s.DueAt == nil || over:
+	case s.AfterCutOff:
 		notes = append(notes, fmt.Sprintf("It came after the cut-off, %s. Scheduled runs for this period leave it out unless the provider reopens the period; "+
 			"a run that the provider starts by hand takes it.", shown(*s.CutOffAt)))
-	case s.Late && !over:
+	case s.Late:
 		notes = append(notes, fmt.Sprintf("It came after it was due, %s.", shown(*s.DueAt)))
 	}
 	if s.State == Withdrawn && s.CutOffAt != nil && s.ClosedAt != nil && s.ClosedAt.After(*s.CutOffAt) {
@@ -131,9 +133,9 @@ type Arrival struct {
 // UnscopedArrivals lists what came for a dataset with a date from one to another,
 // both included, of all tenants or of one: by tenant, date and revision.
 func (x *Exchange) UnscopedArrivals(ctx context.Context, id tenant.ID, dataset, from, to string) ([]Arrival, error) {
-	rows, err := x.of(id).Query(ctx, `
-		SELECT tenant, date, id, state, received_at, dataset_version FROM submissions
-		WHERE dataset = $1 AND date >= $2 AND date <= $3 AND ($4 = '' OR tenant = $4) ORDER BY tenant, date, revision`, dataset, from, to, string(id))
+	db, whose, args := x.of(id, dataset, from, to)
+	rows, err := db.Query(ctx, `SELECT tenant, date, id, state, received_at, dataset_version FROM submissions
+		WHERE dataset = $1 AND date >= $2 AND date <= $3`+whose+` ORDER BY tenant, date, revision`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list arrivals: %w", err)
 	}
@@ -162,9 +164,8 @@ func (x *Exchange) UnscopedArrivals(ctx context.Context, id tenant.ID, dataset, 
 // UnscopedFirstDates returns, by tenant, the earliest business date for which it
 // had a submission to a dataset accepted, of all tenants or of one.
 func (x *Exchange) UnscopedFirstDates(ctx context.Context, id tenant.ID, dataset string) (map[tenant.ID]string, error) {
-	rows, err := x.of(id).Query(ctx, `
-		SELECT tenant, MIN(date) FROM submissions
-		WHERE dataset = $1 AND error_count = 0 AND ($2 = '' OR tenant = $2) GROUP BY tenant`, dataset, string(id))
+	db, whose, args := x.of(id, dataset)
+	rows, err := db.Query(ctx, `SELECT tenant, MIN(date) FROM submissions WHERE dataset = $1 AND error_count = 0`+whose+` GROUP BY tenant`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list first dates: %w", err)
 	}
@@ -181,10 +182,11 @@ func (x *Exchange) UnscopedFirstDates(ctx context.Context, id tenant.ID, dataset
 	return first, rows.Err()
 }
 
-// of is the handle for one tenant's rows, or for all tenants' where none is named.
-func (x *Exchange) of(id tenant.ID) *meta.DB {
+// of is the handle for one tenant's rows, with the condition that finds them and the
+// arguments that go with it, or for all tenants' where none is named.
+func (x *Exchange) of(id tenant.ID, args ...any) (db *meta.DB, whose string, all []any) {
 	if id == "" {
-		return x.DB.Unscoped()
+		return x.DB.Unscoped(), "", args
 	}
-	return x.DB.For(id)
+	return x.DB.For(id), fmt.Sprintf(" AND tenant = $%d", len(args)+1), append(args, string(id))
 }

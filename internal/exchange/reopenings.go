@@ -166,11 +166,18 @@ func (x *Exchange) period(ctx context.Context, db *meta.DB, dataset, date string
 	return p, nil
 }
 
+// UnscopedReopenedUntil is UnscopedReopenings without the reasons, in the order of
+// the ends.
+func (x *Exchange) UnscopedReopenedUntil(ctx context.Context, id tenant.ID, dataset, from, to string) ([]Reopening, error) {
+	db, whose, args := x.of(id, dataset, from, to)
+	return x.reopenings(ctx, db, `WHERE dataset = $1 AND date >= $2 AND date <= $3`+whose, args...)
+}
+
 // UnscopedReopenings lists the reopenings of a dataset's periods that begin on a
 // date from one to another, both included, of all tenants or of one, with their
 // reasons.
 func (x *Exchange) UnscopedReopenings(ctx context.Context, id tenant.ID, dataset, from, to string) ([]Reopening, error) {
-	list, err := x.reopenings(ctx, x.of(id), `WHERE dataset = $1 AND date >= $2 AND date <= $3 AND ($4 = '' OR tenant = $4)`, dataset, from, to, string(id))
+	list, err := x.UnscopedReopenedUntil(ctx, id, dataset, from, to)
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,9 @@ const (
 	SubmissionDelete   Action = "submission:delete"   // DELETE /submissions/{id}
 	SubmissionReceipts Action = "submission:receipts" // GET /submissions/{id}/receipts
 
+	PeriodRead   Action = "period:read"   // GET /periods, GET /periods/{dataset}/{date}
+	PeriodReopen Action = "period:reopen" // POST /periods/{dataset}/{date}/reopen, …/close
+
 	ResultRead    Action = "result:read"    // GET /results, GET /results/{id}
 	ResultContent Action = "result:content" // GET /results/{id}/content
 )
@@ -122,7 +125,7 @@ var Actions = [...]Action{
 	SSHKeyCreate, SSHKeyRead, SSHKeyDelete, APIKeyCreate, APIKeyRead, APIKeyDelete,
 	DatasetApply, DatasetRead,
 	SubmissionCreate, SubmissionRead, SubmissionContent, SubmissionWithdraw, SubmissionDelete, SubmissionReceipts,
-	ResultRead, ResultContent,
+	PeriodRead, PeriodReopen, ResultRead, ResultContent,
 	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
 	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest,
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,

@@ -58,6 +58,8 @@ var mayDo = map[Action][]Role{
 	SubmissionWithdraw: {TenantAdmin, TenantUser},
 	SubmissionDelete:   {TenantAdmin},
 	SubmissionReceipts: {TenantAdmin, TenantUser, Departing},
+	PeriodRead:         {SystemAdmin, Auditor, TenantAdmin, TenantUser, Departing},
+	PeriodReopen:       {SystemAdmin},
 	ResultRead:         {SystemAdmin, Auditor, TenantAdmin, TenantUser, Departing},
 	ResultContent:      {TenantAdmin, TenantUser, Departing},
 

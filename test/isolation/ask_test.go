@@ -63,7 +63,7 @@ func (a *answer) steady(id string) string {
 func (w *world) send(client *http.Client, op *operation, token, id string, q shot, extra http.Header) *answer {
 	w.t.Helper()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		path := strings.Replace(op.path, "{id}", url.PathEscape(id), 1)
+		path := strings.Replace(strings.Replace(op.path, "{id}", url.PathEscape(id), 1), "{date}", dates[0], 1)
 		r, err := http.NewRequestWithContext(w.t.Context(), op.method, w.s.URL+path+"?"+q.query.Encode(), bytes.NewReader(q.body))
 		if err != nil {
 			w.t.Fatal(err)

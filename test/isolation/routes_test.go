@@ -130,6 +130,11 @@ func operations() map[string]*operation {
 		"show-result":         {roles: "SRAUD", names: results, metadata: "x", weight: 16},
 		"download-result":     {roles: members, names: results, weight: 20, make: downloadResult},
 
+		"list-periods":  {roles: "SRAUD", metadata: "s", weight: 14, make: listed},
+		"show-period":   {roles: "SRAUD", names: datasets, weight: 14},
+		"reopen-period": {roles: "S", names: datasets, weight: 8, make: reopenPeriod},
+		"close-period":  {roles: "S", names: datasets, weight: 4, make: closePeriod},
+
 		"apply-analysis":   {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte(analysisText), yaml: true} }},
 		"list-analyses":    {roles: everyone, weight: 5},
 		"show-analysis":    {roles: everyone, names: analyses, weight: 5},

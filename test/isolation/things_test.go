@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 )
 
 func createOrganisation(w *world, _ *credential, _ string) shot {
@@ -209,6 +210,16 @@ func decide(w *world, _ *credential, _ string) shot {
 		return shot{body: document(map[string]any{"version": 99}), want: []int{absent}}
 	}
 	return shot{body: document(map[string]any{"version": version})}
+}
+
+func reopenPeriod(w *world, _ *credential, _ string) shot {
+	t := pick(w, w.tenants)
+	return shot{body: document(map[string]any{"tenant": pick(w, []string{t.id, t.slug}), "reason": "a test", "until": time.Now().AddDate(0, 0, 1)}), want: relaxed(t, created)}
+}
+
+func closePeriod(w *world, _ *credential, _ string) shot {
+	t := pick(w, w.tenants)
+	return shot{body: document(map[string]any{"tenant": t.slug}), want: relaxed(t, ok, clash)}
 }
 
 func startRuns(w *world, _ *credential, _ string) shot {

@@ -27,6 +27,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/schedule"
 )
@@ -39,6 +40,7 @@ type Config struct {
 	Exchange  *exchange.Exchange
 	Analyses  *analysis.Analyses
 	Schedules *schedule.Schedules
+	Periods   *period.Calendar
 	Audit     *audit.Log
 	Policy    *policy.Engine
 	Keys      *keys.Ring
@@ -120,6 +122,7 @@ func newServer(cfg Config) (*server, error) {
 	s.accountRoutes()
 	s.tenantRoutes()
 	s.exchangeRoutes()
+	s.periodRoutes()
 	s.analysisRoutes()
 	s.scheduleRoutes()
 	s.auditRoutes()
