@@ -187,6 +187,9 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := x.awaitVerdicts(ctx, tx, byTenant); err != nil {
+		return nil, err
+	}
 	var accepted []exchange.Input
 	for _, dataset := range x.def.Datasets {
 		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date, x.run.Through)
@@ -238,6 +241,41 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	}
 	return list, x.note(ctx, tx, x.run.ID, "info", "participants that have accepted the analysis and have an accepted submission for %s: %d; submissions of tenants that take no part: %d",
 		x.run.Date, participants, others)
+}
+
+// awaitVerdicts puts a run with a cut-off off for as long as files that came in time
+// are being validated: who is in must not depend on how fast that went.
+func (x *execution) awaitVerdicts(ctx context.Context, tx *meta.DB, decisions map[tenant.ID][]Acceptance) error {
+	if x.run.Through == nil {
+		return nil
+	}
+	var pending []tenant.ID
+	for _, dataset := range x.def.Datasets {
+		ids, err := x.Exchange.UnscopedPending(ctx, tx, dataset, x.run.Date, *x.run.Through)
+		if err != nil {
+			return err
+		}
+		pending = append(pending, ids...)
+	}
+	slices.Sort(pending)
+	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, slices.Compact(pending))
+	if err != nil {
+		return err
+	}
+	w, waits := x.weigher(x.analysis), 0
+	for id, t := range tenants {
+		s, err := w.standing(ctx, tx, decisions[id])
+		if err != nil {
+			return err
+		}
+		if s.Covers() && t.State == control.Active {
+			waits++
+		}
+	}
+	if waits > 0 {
+		return fault.New(fault.Unavailable, "Files that came in time are still being validated; participants that this concerns: %d.", waits)
+	}
+	return nil
 }
 
 // agreeing leaves out what was accepted under a version of its contract that has

@@ -77,3 +77,42 @@ func reads(m analysis.Manifest, submission string) bool {
 	}
 	return false
 }
+
+func TestARunWaitsForVerdictsOnWhatCameInTime(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.golden(t)
+		outsider := b.join(t, "Org 3")
+		b.decide(t, analysis.Accepted, 0, 1)
+		b.send(t, 0, rows(0, "a,b,1"))
+		b.turn(t, b.idle(t))
+		in := b.send(t, 1, rows(1, "a,b,2"))
+		b.send(t, outsider, rows(outsider, "a,b,2"))
+		// None of the two is validated for now.
+		_, err := b.DB.Unscoped().Exec(t.Context(), `UPDATE jobs SET run_after = run_after + 3600000000 WHERE state = 'queued'`)
+		check(t, err)
+		begin := func(through time.Time) string {
+			t.Helper()
+			runs, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date, &through)
+			check(t, err)
+			return runs[0].ID
+		}
+		before, since := begin(in.ReceivedAt.Add(-time.Microsecond)), begin(in.ReceivedAt)
+		b.turn(t, func() bool {
+			r, err := b.UnscopedRun(t.Context(), before)
+			check(t, err)
+			s, err := b.UnscopedRun(t.Context(), since)
+			check(t, err)
+			return r.State.Done() && strings.Contains(s.Progress.Stage, "still being validated")
+		})
+		b.want(t, before, analysis.RunSkipped) // for which nobody waits
+		_, err = b.DB.Unscoped().Exec(t.Context(), `UPDATE jobs SET run_after = 0 WHERE tenant <> $1`, string(b.tenants[outsider].ID))
+		check(t, err)
+		b.turn(t, func() bool {
+			r, err := b.UnscopedRun(t.Context(), since)
+			check(t, err)
+			return r.State.Done()
+		})
+		b.want(t, since, analysis.RunSucceeded)
+	})
+}

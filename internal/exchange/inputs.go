@@ -61,6 +61,33 @@ func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, d
 	return list, rows.Err()
 }
 
+// UnscopedPending lists the tenants of which a file for a dataset and date has no
+// verdict yet and would count in a run with this cut-off if it is accepted.
+func (x *Exchange) UnscopedPending(ctx context.Context, tx *meta.DB, dataset, date string, through time.Time) ([]tenant.ID, error) {
+	ends, err := x.ends(ctx, tx, dataset, date)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Unscoped().Query(ctx, `SELECT tenant, received_at FROM submissions WHERE dataset = $1 AND date = $2 AND state IN ($3, $4)`,
+		dataset, date, string(Received), string(Validating))
+	if err != nil {
+		return nil, fmt.Errorf("list files without a verdict: %w", err)
+	}
+	defer rows.Close()
+	var list []tenant.ID
+	for rows.Next() {
+		var id tenant.ID
+		var received int64
+		if err := rows.Scan(&id, &received); err != nil {
+			return nil, fmt.Errorf("list files without a verdict: %w", err)
+		}
+		if received <= meta.Micros(later(through, ends[id])) {
+			list = append(list, id)
+		}
+	}
+	return list, rows.Err()
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
