@@ -65,7 +65,7 @@ type server struct {
 // start runs a server on a free port and waits until it is ready. The address
 // is the one that this process printed, so it is this one that answers.
 func (b *bench) start(ctx context.Context, s store) (*server, error) {
-	p := &server{cmd: exec.CommandContext(ctx, b.binary, "serve", "--data", s.data, "--http", "127.0.0.1:0"), log: &bytes.Buffer{}, ended: make(chan struct{})}
+	p := &server{cmd: exec.CommandContext(ctx, b.binary, "serve", "--data", s.data, "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"), log: &bytes.Buffer{}, ended: make(chan struct{})}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -80,7 +80,7 @@ func (b *bench) start(ctx context.Context, s store) (*server, error) {
 		defer close(p.ended)
 		lines := bufio.NewScanner(io.TeeReader(stderr, p.log))
 		for lines.Scan() {
-			if _, url, ok := strings.Cut(lines.Text(), " listens on "); ok && len(address) == 0 {
+			if _, url, ok := strings.Cut(lines.Text(), " listens on "); ok && strings.HasPrefix(url, "http") {
 				address <- url
 			}
 		}

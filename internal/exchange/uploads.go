@@ -21,7 +21,7 @@ const (
 	// uploadLife is how long an upload is kept after its last byte.
 	uploadLife = 7 * 24 * time.Hour
 	// maxUploads bounds the uploads that a tenant has at once.
-	maxUploads = 1_000
+	maxUploads = 5_000
 	// maxParts bounds the parts of one upload.
 	maxParts = 10_000
 )
