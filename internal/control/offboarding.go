@@ -15,7 +15,8 @@ import (
 )
 
 // Leaving is a tenant's offboarding: asked for by one admin, final when the
-// grace has passed or a second admin has shortened it to nothing.
+// grace has passed or a second admin has shortened it to nothing. The erasure waits
+// while a legal hold stands on anything of the tenant.
 type Leaving struct {
 	Tenant      tenant.ID
 	RequestedAt time.Time
@@ -24,6 +25,7 @@ type Leaving struct {
 	HastenedBy  string // the person
 	ExportedAt  *time.Time
 	FinishedAt  *time.Time
+	Held        string // why the erasure waits, in words; empty: it does not
 	Receipt     []byte // the signed statement: canonical JSON, see Receipt
 	Signature   []byte
 }
@@ -91,6 +93,9 @@ func (c *Control) UnscopedHasten(ctx context.Context, by Admin, idOrSlug string)
 		}
 		if l.RequestedBy == by.Person {
 			return nil, fault.New(fault.Denied, "Another person than the one who asked for the offboarding has to shorten its grace; an API key counts as who made it.")
+		}
+		if err := c.UnscopedHeld(ctx, tx, t.ID); err != nil {
+			return nil, err
 		}
 		now := c.Clock.Now()
 		_, err = tx.For(t.ID).Exec(ctx, `UPDATE offboardings SET erase_after = $1, hastened_by = $2 WHERE tenant = $3 AND finished_at IS NULL`,
@@ -160,10 +165,20 @@ func (c *Control) leaving(ctx context.Context, db *meta.DB, t Tenant) (Leaving, 
 		return l, fmt.Errorf("read offboarding of %s: %w", t.ID, err)
 	}
 	l.RequestedAt, l.EraseAfter, l.ExportedAt, l.FinishedAt = meta.Time(requested), meta.Time(after), meta.Moment(exported), meta.Moment(finished)
+	if l.FinishedAt == nil {
+		switch err := c.UnscopedHeld(ctx, db, t.ID); fault.KindOf(err) {
+		case "":
+		case fault.Conflict, fault.Damaged:
+			l.Held = fault.Message(err)
+		default:
+			return l, err
+		}
+	}
 	return l, nil
 }
 
-// EraseDue erases the tenants whose grace has passed. It is a round; an erasure
+// EraseDue erases the tenants whose grace has passed and that no legal hold keeps.
+// It is a round; an erasure
 // that a crash interrupts is carried on by ResumeDue.
 func (c *Control) EraseDue(ctx context.Context) error {
 	rows, err := c.DB.Unscoped().Query(ctx, `
@@ -238,7 +253,16 @@ func (c *Control) eraseDue(ctx context.Context, tx *meta.DB, t Tenant) (bool, er
 	if err := tx.Unscoped().QueryRow(ctx, `SELECT count(*) FROM sagas WHERE tenant = $1 AND kind = 'offboard'`, string(t.ID)).Scan(&begun); err != nil {
 		return false, fmt.Errorf("find erasure: %w", err)
 	}
-	return due == 1 && begun == 0, nil
+	if due != 1 || begun != 0 {
+		return false, nil
+	}
+	switch err := c.UnscopedHeld(ctx, tx, t.ID); {
+	case fault.Is(err, fault.Conflict):
+		return false, nil // until the hold is released
+	case err != nil:
+		return false, err
+	}
+	return true, nil
 }
 
 // offboardSteps are the steps of a tenant's end. The keys go first: from then on
@@ -302,6 +326,9 @@ func (c *Control) eraseRow(ctx context.Context, tx *meta.DB, s *saga) (string, e
 	n, err := tx.For(t.ID).Exec(ctx, `DELETE FROM external_ids WHERE tenant = $1`, string(t.ID))
 	if err != nil {
 		return "", fmt.Errorf("erase external ids: %w", err)
+	}
+	if _, err := tx.For(t.ID).Exec(ctx, `DELETE FROM holds WHERE tenant = $1`, string(t.ID)); err != nil {
+		return "", fmt.Errorf("erase released holds: %w", err)
 	}
 	if _, err := tx.Unscoped().Exec(ctx, `UPDATE sagas SET request = $1, error = '', idempotency_key = NULL WHERE tenant = $2 AND id <> $3`,
 		[]byte("{}"), string(t.ID), s.id); err != nil {

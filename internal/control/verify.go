@@ -16,8 +16,8 @@ type Finding struct {
 	Problem string
 }
 
-// UnscopedVerify checks the MAC of every organisation, tenant, external id and
-// wrapped key, and that both keys of each tenant open. An error means that it
+// UnscopedVerify checks the MAC of every organisation, tenant, external id,
+// legal hold and wrapped key, and that both keys of each tenant open. An error means that it
 // could not look.
 func (c *Control) UnscopedVerify(ctx context.Context, report func(Finding)) error {
 	rows, err := c.DB.Query(ctx, `SELECT `+organisationColumns+` FROM organisations ORDER BY id`)
@@ -49,6 +49,15 @@ func (c *Control) UnscopedVerify(ctx context.Context, report func(Finding)) erro
 			if _, err := c.ring.Encrypt(ctx, t.ID, p, nil, []byte("verify")); err != nil {
 				report(Finding{Table: "tenant_keys", Tenant: t.ID, ID: string(p), Problem: err.Error()})
 			}
+		}
+	}
+	rows, err = c.DB.Unscoped().Query(ctx, `SELECT `+holdColumns+` FROM holds ORDER BY id`)
+	if err != nil {
+		return fmt.Errorf("list holds: %w", err)
+	}
+	for rows.Next() {
+		if h, err := c.scanHold(ctx, rows); err != nil {
+			report(Finding{Table: "holds", Tenant: h.Tenant, ID: h.ID, Problem: err.Error()})
 		}
 	}
 	return ctx.Err()

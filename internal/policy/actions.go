@@ -69,6 +69,15 @@ const (
 
 	ResultRead    Action = "result:read"    // GET /results, GET /results/{id}
 	ResultContent Action = "result:content" // GET /results/{id}/content
+	ResultRecall  Action = "result:recall"  // POST /results/{id}/recall
+)
+
+// How long things are kept.
+const (
+	HoldSet       Action = "hold:set"       // POST /holds
+	HoldRead      Action = "hold:read"      // GET /holds
+	HoldRelease   Action = "hold:release"   // POST /holds/{id}/release
+	RetentionRead Action = "retention:read" // GET /retention
 )
 
 // Analyses and runs.
@@ -85,6 +94,7 @@ const (
 	RunCancel   Action = "run:cancel"   // POST /runs/{id}/cancel
 	RunRetry    Action = "run:retry"    // POST /runs/{id}/retry
 	RunManifest Action = "run:manifest" // GET /runs/{id}/manifest
+	RunRecall   Action = "run:recall"   // POST /runs/{id}/recall
 )
 
 // Mails and webhooks.
@@ -125,9 +135,10 @@ var Actions = [...]Action{
 	SSHKeyCreate, SSHKeyRead, SSHKeyDelete, APIKeyCreate, APIKeyRead, APIKeyDelete,
 	DatasetApply, DatasetRead,
 	SubmissionCreate, SubmissionRead, SubmissionContent, SubmissionWithdraw, SubmissionDelete, SubmissionReceipts,
-	PeriodRead, PeriodReopen, ResultRead, ResultContent,
+	PeriodRead, PeriodReopen, ResultRead, ResultContent, ResultRecall,
+	HoldSet, HoldRead, HoldRelease, RetentionRead,
 	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
-	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest,
+	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest, RunRecall,
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,

@@ -62,6 +62,12 @@ var mayDo = map[Action][]Role{
 	PeriodReopen:       {SystemAdmin},
 	ResultRead:         {SystemAdmin, Auditor, TenantAdmin, TenantUser, Departing},
 	ResultContent:      {TenantAdmin, TenantUser, Departing},
+	ResultRecall:       {SystemAdmin},
+
+	HoldSet:       {SystemAdmin},
+	HoldRead:      {SystemAdmin, Auditor, TenantAdmin, TenantUser, Departing},
+	HoldRelease:   {SystemAdmin},
+	RetentionRead: {SystemAdmin, Auditor},
 
 	AnalysisApply:   {SystemAdmin},
 	AnalysisRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
@@ -80,6 +86,7 @@ var mayDo = map[Action][]Role{
 	SchedulePause:   {SystemAdmin},
 	ScheduleResume:  {SystemAdmin},
 	ScheduleDelete:  {SystemAdmin},
+	RunRecall:       {SystemAdmin},
 
 	OutboxRead:    {SystemAdmin, TenantAdmin, Departing},
 	WebhookCreate: {SystemAdmin, TenantAdmin},

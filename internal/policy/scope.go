@@ -39,6 +39,7 @@ const (
 	Expiry      Template = "expiry"      // removes parts of what nobody goes on sending
 	RunGrant    Template = "run"         // reads the accepted forms it names, writes results
 	Offboarding Template = "offboarding" // deletes; reads nothing; goes on while the tenant is blocked
+	Retention   Template = "retention"   // deletes the files and results it names; the same
 )
 
 // Work is something that the server does for one tenant when nobody is present.
@@ -143,7 +144,7 @@ func (e *Engine) scope(ctx context.Context, p Principal, again func(context.Cont
 }
 
 // WorkScope makes the scope of some work. The fault is Denied when the template
-// does not allow a permission, the tenant is blocked (but for Offboarding) or the
+// does not allow a permission, the tenant is blocked (but for Offboarding and Retention) or the
 // actor was revoked, and Internal when the work is not described wholly.
 func (e *Engine) WorkScope(w Work) (tenant.Scope, error) {
 	switch {
@@ -169,7 +170,7 @@ func (e *Engine) WorkScope(w Work) (tenant.Scope, error) {
 	}
 	return e.mint(terms{
 		tenant: w.Tenant, actor: w.Actor, credential: w.Actor, life: w.For,
-		permissions: slices.Clone(w.Permissions), whileBlocked: w.Template == Offboarding,
+		permissions: slices.Clone(w.Permissions), whileBlocked: w.Template == Offboarding || w.Template == Retention,
 	})
 }
 

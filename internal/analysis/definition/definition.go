@@ -22,9 +22,10 @@ const (
 	MaxMeasures = 64
 	MaxDecimals = 9
 	MaxCells    = 10_000_000
-	maxName     = 64    // characters of a column or measure
-	maxNote     = 4_000 // characters of a description
-	maxValue    = 256   // characters of a filter's value
+	MaxDays     = 36_500 // that a result is kept
+	maxName     = 64     // characters of a column or measure
+	maxNote     = 4_000  // characters of a description
+	maxValue    = 256    // characters of a filter's value
 )
 
 // ContributorsOnly is the one value of Recipients: each contributor gets the
@@ -67,8 +68,16 @@ type Definition struct {
 	Rules       Rules     `json:"rules"`
 	Quorum      int       `json:"quorum"` // fewest participants of a run
 	Limits      Limits    `json:"limits"`
+	// Retention is how long results are kept; nil: for as long as their recipient.
+	Retention *Retention `json:"retention,omitempty"`
 
 	lines map[string]int // path to line, for Check's messages
+}
+
+// Retention is how long a result is kept, counted from when it was made. The
+// version that made it decides.
+type Retention struct {
+	Days int `json:"days"` // 1 to MaxDays
 }
 
 // Filter keeps the rows of one dataset whose column equals one of Equals, or

@@ -42,6 +42,9 @@ func Describe(d *Definition) []string {
 	}
 	words = append(words, d.Rules.words()...)
 	add("A run needs at least %d participants.", d.Quorum)
+	if d.Retention != nil {
+		add("Your result of a run is kept for %s and then deleted. What was released stays on record, without its values.", counted(d.Retention.Days, "day"))
+	}
 	return words
 }
 

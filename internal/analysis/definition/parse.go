@@ -23,7 +23,7 @@ func Parse(text []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := root.fields("analysis", "title", "description", "datasets", "filters", "groups", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits")
+	f := root.fields("analysis", "title", "description", "datasets", "filters", "groups", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits", "retention")
 	d := &Definition{
 		Name:        f.text("analysis", "", maxName),
 		Title:       f.text("title", "", 200),
@@ -49,6 +49,7 @@ func Parse(text []byte) (*Definition, error) {
 	d.Rules = readRules(f)
 	d.Quorum = int(f.integer("quorum", int64(d.Rules.MinContributors), 1, 1_000_000))
 	d.Limits = readLimits(f)
+	d.Retention = readRetention(f)
 	d.checkUse(doc)
 	if err := doc.err(); err != nil {
 		return nil, err
@@ -230,6 +231,17 @@ func validDateFormat(s string) bool {
 		s = strings.Replace(s, part, "|", 1)
 	}
 	return strings.Trim(s, "|-./_") == "" && strings.HasPrefix(s, "|") && strings.HasSuffix(s, "|")
+}
+
+func readRetention(f fields) *Retention {
+	if !f.has("retention") {
+		return nil
+	}
+	g := f.values["retention"].fields("days")
+	if !g.has("days") {
+		g.missing("days", "Write for how many days a result is kept, 1 to %d.", MaxDays)
+	}
+	return &Retention{Days: int(g.integer("days", 1, 1, MaxDays))}
 }
 
 func readLimits(f fields) Limits {

@@ -13,8 +13,9 @@ import (
 // taken away, a filter added or tightened uses no more data, but makes other
 // cells, and those can be compared with what was released before.
 //
-// Titles, descriptions, the look of results and the limits of a run do not
-// matter, nor does what is only taken away: a measure, decimals, own values.
+// Titles, descriptions, the look of results, how long they are kept and the limits
+// of a run do not matter, nor does what is only taken away: a measure, decimals,
+// own values.
 func Widens(old, next *Definition) []string {
 	w := &widening{old: old, next: next}
 	if old.Name != next.Name {

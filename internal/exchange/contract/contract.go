@@ -83,6 +83,7 @@ const (
 	maxNulls      = 100                     // null texts
 	maxAfterDays  = 3_660                   // days until a submission is due
 	maxGraceDays  = 366                     // days from then to the cut-off
+	MaxDays       = 36_500                  // days that a file is kept
 )
 
 // A Dataset is a contract as it was written, with every default filled in.
@@ -100,6 +101,8 @@ type Dataset struct {
 	Limits      Limits   `json:"limits"`
 	Cadence     Cadence  `json:"cadence"`
 	Due         *Due     `json:"due,omitempty"` // nil: never late
+	// Retention is how long files are kept; nil: for as long as their tenant.
+	Retention *Retention `json:"retention,omitempty"`
 
 	hash     string
 	fileName *regexp.Regexp
@@ -160,6 +163,12 @@ func Takes(formats []Format, f Format) bool {
 		return f == CSV
 	}
 	return slices.Contains(formats, f)
+}
+
+// Retention is how long a file and its accepted form are kept, counted from when
+// the file was received. The dataset's current version decides for all its files.
+type Retention struct {
+	Days int `json:"days"` // 1 to MaxDays
 }
 
 // Column returns the index of the column with this name.

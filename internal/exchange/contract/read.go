@@ -41,7 +41,7 @@ func Parse(text []byte) (*Dataset, error) {
 }
 
 func readDataset(root node) *Dataset {
-	f := root.fields("dataset", "title", "description", "formats", "csv", "columns", "unique", "file_name", "file_pattern", "limits", "cadence", "due")
+	f := root.fields("dataset", "title", "description", "formats", "csv", "columns", "unique", "file_name", "file_pattern", "limits", "cadence", "due", "retention")
 	d := &Dataset{
 		Name:        f.text("dataset", "", maxName),
 		Title:       f.text("title", "", 200),
@@ -63,6 +63,7 @@ func readDataset(root node) *Dataset {
 	d.readUnique(f)
 	d.readFileName(f)
 	d.readDue(f)
+	d.readRetention(f)
 	return d
 }
 
@@ -431,4 +432,16 @@ func (d *Due) readGrace(f fields) {
 	} else {
 		d.grace = time.Duration(n) * each
 	}
+}
+
+func (d *Dataset) readRetention(parent fields) {
+	if !parent.has("retention") {
+		return
+	}
+	f := parent.node("retention").fields("days")
+	if !f.has("days") {
+		f.node("days").problem("is missing. Write for how many days a file is kept, 1 to %d.", MaxDays)
+		return
+	}
+	d.Retention = &Retention{Days: int(f.integer("days", 1, 1, MaxDays))}
 }
