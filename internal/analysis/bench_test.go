@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,11 +50,13 @@ type bench struct {
 	exchange *exchange.Exchange
 	jobs     *job.Queue
 	tenants  []control.Tenant
+	late     *atomic.Int64 // how far the clock is ahead
 }
 
 func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
-	var c clock.Clock
+	late := new(atomic.Int64)
+	c := clock.Clock{NowFunc: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }}
 	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
 	check(t, err)
 	sealed, err := keys.NewSecrets(t.Context(), kek, c)
@@ -77,7 +80,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	}
 	box, err := sandbox.New(sandbox.Config{Level: level, Clock: c})
 	check(t, err)
-	b := &bench{}
+	b := &bench{late: late}
 	b.Analyses = analysis.New(analysis.Config{DB: db, Vault: vault.New(vault.Config{DB: db, Blobs: blobs, Keys: ring, Clock: c}), Control: ctl,
 		Policy: pol, Audit: log, Jobs: job.New(job.Config{DB: db, Clock: c}), Sandbox: box, Keys: ring, Clock: c, Version: "test"})
 	return b.restarted(t)
@@ -87,7 +90,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 func (b *bench) restarted(t *testing.T) *bench {
 	t.Helper()
 	cfg := b.Config
-	next := &bench{tenants: b.tenants, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 3, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
+	next := &bench{tenants: b.tenants, late: b.late, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 3, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
 	next.exchange = exchange.New(exchange.Config{DB: cfg.DB, Vault: cfg.Vault, Tenants: cfg.Control, Policy: cfg.Policy, Audit: cfg.Audit, Jobs: next.jobs,
 		Sandbox: cfg.Sandbox, Keys: cfg.Keys, Clock: cfg.Clock})
 	cfg.Exchange, cfg.Jobs = next.exchange, next.jobs

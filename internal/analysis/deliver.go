@@ -156,6 +156,9 @@ func (x *execution) render(ctx context.Context, d *delivery, o *outcome, p int) 
 	}
 	n := exchange.NewResult{Release: d.release, Analysis: x.run.Analysis, Date: x.run.Date, Name: name[:len(name)-len(render.CSV)],
 		Rows: int64(len(t.Rows)), Suppressed: o.suppressed[p], Marked: t.Marked}
+	if keep := x.def.Retention; keep != nil {
+		n.Days = keep.Days
+	}
 	w, err := x.Vault.Create(ctx, x.scopes[p], vault.Output, vault.Result)
 	if err != nil {
 		return n, nil, err

@@ -56,6 +56,10 @@ type Run struct {
 	CreatedAt    time.Time
 	StartedAt    *time.Time
 	FinishedAt   *time.Time
+	RecalledAt   *time.Time // when its release was recalled
+	RecallReason string
+	Results      int64      // of a single run: that its release has
+	Recalled     int64      // of them, those that were recalled
 	Progress     job.Status // while it runs
 	Inputs       []RunInput // of a single run: its snapshot
 }
@@ -71,15 +75,18 @@ type RunInput struct {
 	Commitment   []byte
 }
 
-const runColumns = `id, analysis, version, date, through, state, reason, job, started_by, snapshot, release_id, participants, created_at, started_at, finished_at`
+const runQuery = `
+	SELECT r.id, r.analysis, r.version, r.date, r.through, r.state, r.reason, r.job, r.started_by, r.snapshot, r.release_id, r.participants, r.created_at, r.started_at, r.finished_at,
+		l.recalled_at, COALESCE(l.recall_reason, '')
+	FROM runs r LEFT JOIN releases l ON l.id = r.release_id `
 
 func scanRun(row scanner) (Run, error) {
 	var r Run
 	var created int64
-	var through, started, finished sql.NullInt64
+	var through, started, finished, recalled sql.NullInt64
 	err := row.Scan(&r.ID, &r.Analysis, &r.Version, &r.Date, &through, &r.State, &r.Reason, &r.Job, &r.StartedBy, &r.Snapshot, &r.Release, &r.Participants,
-		&created, &started, &finished)
-	r.Through, r.CreatedAt, r.StartedAt, r.FinishedAt = meta.Moment(through), meta.Time(created), meta.Moment(started), meta.Moment(finished)
+		&created, &started, &finished, &recalled, &r.RecallReason)
+	r.Through, r.CreatedAt, r.StartedAt, r.FinishedAt, r.RecalledAt = meta.Moment(through), meta.Time(created), meta.Moment(started), meta.Moment(finished), meta.Moment(recalled)
 	return r, err
 }
 
@@ -141,6 +148,11 @@ func (a *Analyses) UnscopedRun(ctx context.Context, id string) (Run, error) {
 	if r.Inputs, err = a.inputs(ctx, a.DB, id); err != nil {
 		return r, err
 	}
+	if r.Release != "" {
+		if r.Results, r.Recalled, err = a.Exchange.UnscopedRecalled(ctx, r.Release); err != nil {
+			return r, err
+		}
+	}
 	if !r.State.Done() {
 		r.Progress, err = a.Jobs.UnscopedStatus(ctx, r.Job)
 	}
@@ -148,7 +160,7 @@ func (a *Analyses) UnscopedRun(ctx context.Context, id string) (Run, error) {
 }
 
 func (a *Analyses) run(ctx context.Context, db *meta.DB, id string) (Run, error) {
-	r, err := scanRun(db.QueryRow(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id))
+	r, err := scanRun(db.QueryRow(ctx, runQuery+`WHERE r.id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fault.New(fault.NotFound, "There is no run %q.", id)
 	}
@@ -188,9 +200,9 @@ func (a *Analyses) UnscopedRuns(ctx context.Context, f RunFilter, page meta.Page
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := a.DB.Query(ctx, `SELECT `+runColumns+` FROM runs
-		WHERE ($1 = '' OR analysis = $1) AND ($2 = '' OR date = $2) AND ($3 = '' OR state = $3)
-		AND (created_at < $4 OR (created_at = $4 AND id < $5)) ORDER BY created_at DESC, id DESC LIMIT $6`,
+	rows, err := a.DB.Query(ctx, runQuery+`
+		WHERE ($1 = '' OR r.analysis = $1) AND ($2 = '' OR r.date = $2) AND ($3 = '' OR r.state = $3)
+		AND (r.created_at < $4 OR (r.created_at = $4 AND r.id < $5)) ORDER BY r.created_at DESC, r.id DESC LIMIT $6`,
 		f.Analysis, f.Date, string(f.State), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)

@@ -91,7 +91,7 @@ var references = []struct{ store, problem, query string }{
 	{"exchange", "two accepted submissions stand for one dataset and date",
 		`SELECT s.tenant, MIN(s.id) FROM submissions s WHERE s.state = 'accepted' GROUP BY s.tenant, s.dataset, s.date HAVING count(*) > 1`},
 	{"exchange", "the result's files are not in the vault",
-		`SELECT r.tenant, r.id FROM results r WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant)`},
+		`SELECT r.tenant, r.id FROM results r WHERE r.object <> '' AND NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant)`},
 	{"exchange", "a part of the upload is not in the vault",
 		`SELECT p.tenant, p.upload FROM upload_parts p WHERE NOT EXISTS (SELECT 1 FROM vault_objects o WHERE o.id = p.object AND o.tenant = p.tenant)`},
 	{"vault", "the object belongs to no submission, upload and result",

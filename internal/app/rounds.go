@@ -20,6 +20,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"sign audit checkpoints", time.Minute, s.audit.CheckpointDue},
 		{"resume sagas", 30 * time.Second, s.control.ResumeDue},
 		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},
+		{"delete what is kept no longer", time.Hour, a.exchange.DeleteDue},
 		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
 		{"remove idle uploads", time.Hour, a.exchange.ExpireUploadsDue},

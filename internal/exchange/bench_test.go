@@ -40,6 +40,7 @@ type bench struct {
 	control *control.Control
 	jobs    *job.Queue
 	tenants []control.Tenant
+	late    atomic.Int64              // how far the clock is ahead while it goes
 	stopped atomic.Pointer[time.Time] // what the server's clock shows; nil: it goes
 }
 
@@ -50,7 +51,7 @@ func (b *bench) now() time.Time {
 	if at := b.stopped.Load(); at != nil {
 		return *at
 	}
-	return time.Now()
+	return time.Now().Add(time.Duration(b.late.Load()))
 }
 
 func newBench(t *testing.T, db *meta.DB) *bench {

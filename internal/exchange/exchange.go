@@ -27,6 +27,9 @@ type tenants interface {
 	// Claim records that the tenant's data has begun: from now on the provider
 	// makes no credentials for it.
 	Claim(ctx context.Context, tx *meta.DB, id tenant.ID) error
+	// UnscopedHeld is a Conflict while a legal hold keeps what the tenant has of one
+	// of the datasets.
+	UnscopedHeld(ctx context.Context, db *meta.DB, id tenant.ID, datasets ...string) error
 }
 
 // Config is what an Exchange needs; all fields but Notices, Log and Uploads are required.

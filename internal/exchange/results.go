@@ -17,7 +17,7 @@ import (
 	"tributary/internal/vault"
 )
 
-// Result is what a run made for one recipient: a table, sealed in two forms. A run's release makes it; nothing changes it.
+// Result is what a run made for one recipient: a table, sealed in two forms. A run's release makes it. A system admin may recall it, and its bytes may go after a time; the row stays.
 type Result struct {
 	ID         string
 	Tenant     tenant.ID
@@ -34,6 +34,11 @@ type Result struct {
 	Organisations, Verified int64
 	CreatedAt               time.Time
 	DownloadedAt            *time.Time
+	DeletesAt               *time.Time // when retention removes its bytes; nil: never, or not while it is held
+	DeletedAt               *time.Time // when it did
+	Held                    bool       // a legal hold keeps its bytes longer
+	RecalledAt              *time.Time // since when it is not handed out any more
+	RecallReason            string     // in words, for its recipient
 
 	object  string // in the vault: the CSV, then the Parquet file
 	csvSize int64
@@ -46,6 +51,27 @@ func (r Result) SizeOf(f Form) int64 {
 		return r.csvSize
 	}
 	return max(r.size-r.csvSize, 0)
+}
+
+// ResultState says whether a result is handed out.
+type ResultState string
+
+// The states. What is recalled stays so when its bytes go.
+const (
+	Available ResultState = "available"
+	Recalled  ResultState = "recalled"
+	Deleted   ResultState = "deleted"
+)
+
+// State is the result's.
+func (r Result) State() ResultState {
+	switch {
+	case r.RecalledAt != nil:
+		return Recalled
+	case r.DeletedAt != nil:
+		return Deleted
+	}
+	return Available
 }
 
 // Form is one of the two forms of a result.
@@ -65,6 +91,7 @@ type NewResult struct {
 	CSVSize                       int64 // bytes of it that are the CSV
 	Rows, Suppressed              int64
 	Marked                        bool
+	Days                          int // that it is kept; 0: as long as its recipient
 }
 
 // AddResult makes a result exist when tx commits.
@@ -85,10 +112,14 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 	if r.Marked {
 		marked = 1
 	}
+	if n.Days > 0 {
+		at := r.CreatedAt.Add(time.Duration(n.Days) * day)
+		r.DeletesAt = &at
+	}
 	_, err = tx.For(r.Tenant).Exec(ctx, `
-		INSERT INTO results (id, tenant, release_id, analysis, date, name, object, csv_size, row_count, suppressed, marked, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		r.ID, string(r.Tenant), r.Release, r.Analysis, r.Date, name, r.object, r.csvSize, r.Rows, r.Suppressed, marked, meta.Micros(r.CreatedAt))
+		INSERT INTO results (id, tenant, release_id, analysis, date, name, object, csv_size, row_count, suppressed, marked, created_at, deletes_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		r.ID, string(r.Tenant), r.Release, r.Analysis, r.Date, name, r.object, r.csvSize, r.Rows, r.Suppressed, marked, meta.Micros(r.CreatedAt), r.DeletesAt)
 	if err != nil {
 		return r, fmt.Errorf("insert result: %w", err)
 	}
@@ -99,18 +130,28 @@ func resultContext(id string) []byte { return []byte("result name " + id) }
 
 const resultQuery = `
 	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
-		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0)
+		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0),
+		r.deletes_at, r.deleted_at, r.recalled_at, r.recall_reason
 	FROM results r JOIN releases l ON l.id = r.release_id `
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
 	var r Result
-	var name []byte
+	var name, reason []byte
 	var marked, created int64
-	var downloaded sql.NullInt64
-	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size); err != nil {
+	var downloaded, deletes, deleted, recalled sql.NullInt64
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size,
+		&deletes, &deleted, &recalled, &reason); err != nil {
 		return r, err
 	}
 	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)
+	r.DeletesAt, r.DeletedAt, r.RecalledAt = meta.Moment(deletes), meta.Moment(deleted), meta.Moment(recalled)
+	if reason != nil {
+		plain, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, reason, recallContext(r.ID))
+		if err != nil {
+			return r, fmt.Errorf("open reason of %s: %w", r.ID, err)
+		}
+		r.RecallReason = string(plain)
+	}
 	plain, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, name, resultContext(r.ID))
 	if err != nil {
 		return r, fmt.Errorf("open name of %s: %w", r.ID, err)
@@ -124,12 +165,20 @@ func (x *Exchange) Result(ctx context.Context, scope tenant.Scope, id string) (R
 	if err := scope.Check(ctx, tenant.Read, tenant.Results.One(id)); err != nil {
 		return Result{}, err
 	}
-	return x.oneResult(ctx, x.DB.For(scope.Tenant()).QueryRow(ctx, resultQuery+`WHERE r.id = $1 AND r.tenant = $2`, id, string(scope.Tenant())), id)
+	r, err := x.oneResult(ctx, x.DB.For(scope.Tenant()).QueryRow(ctx, resultQuery+`WHERE r.id = $1 AND r.tenant = $2`, id, string(scope.Tenant())), id)
+	if err != nil {
+		return r, err
+	}
+	return r, x.foreseeResults(ctx, &r)
 }
 
 // UnscopedResult returns a result's metadata.
 func (x *Exchange) UnscopedResult(ctx context.Context, id string) (Result, error) {
-	return x.oneResult(ctx, x.DB.Unscoped().QueryRow(ctx, resultQuery+`WHERE r.id = $1`, id), id)
+	r, err := x.oneResult(ctx, x.DB.Unscoped().QueryRow(ctx, resultQuery+`WHERE r.id = $1`, id), id)
+	if err != nil {
+		return r, err
+	}
+	return r, x.foreseeResults(ctx, &r)
 }
 
 func (x *Exchange) oneResult(ctx context.Context, row scanner, id string) (Result, error) {
@@ -184,7 +233,11 @@ func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f
 		return nil, "", fmt.Errorf("list results: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(r Result) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
-	return list, next, nil
+	all := make([]*Result, len(list))
+	for i := range list {
+		all[i] = &list[i]
+	}
+	return list, next, x.foreseeResults(ctx, all...)
 }
 
 // ResultFile is a result in one of its forms.
@@ -197,9 +250,13 @@ type ResultFile struct {
 func (f *ResultFile) Close() error { return f.object.Close() }
 
 // ResultContent opens a result in one of its forms. The reading is in the audit
-// log before the first byte is out.
+// log before the first byte is out. One that was recalled is a Conflict with the
+// reason, one whose bytes were deleted NotFound; who is reading then reads on.
 func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id string, form Form) (*ResultFile, Result, error) {
 	res, err := x.Result(ctx, scope, id)
+	if err == nil {
+		err = res.withheld()
+	}
 	if err != nil {
 		return nil, res, err
 	}
@@ -212,9 +269,13 @@ func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id str
 		file.SectionReader = io.NewSectionReader(r, res.csvSize, r.Size()-res.csvSize)
 	}
 	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
-		if _, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2 AND tenant = $3`,
-			meta.Micros(x.Clock.Now()), id, string(res.Tenant)); err != nil {
+		n, err := tx.For(res.Tenant).Exec(ctx, `UPDATE results SET downloaded_at = COALESCE(downloaded_at, $1) WHERE id = $2 AND tenant = $3 AND recalled_at IS NULL`,
+			meta.Micros(x.Clock.Now()), id, string(res.Tenant))
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return fault.New(fault.Conflict, "The result %q was recalled just now and is not handed out any more.", id)
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: res.Tenant, Actor: scope.Actor(), Verb: "result.read", Subject: id, Outcome: "ok",
 			Details: map[string]any{"form": string(form)}})

@@ -69,6 +69,10 @@ type Submission struct {
 	DuplicateOf    string // the submission before it, if that had the same bytes
 	ValidatedAt    *time.Time
 	ClosedAt       *time.Time
+	DeletesAt      *time.Time // when retention removes its bytes; nil: never, or not while it is held
+	DeletedAt      *time.Time // when its bytes were removed
+	DeletedFor     string     // by whom: tenant or retention
+	Held           bool       // a legal hold keeps its bytes
 	SubmittedBy    string
 
 	object, accepted string // in the vault
@@ -221,7 +225,7 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
 		Name: n.Name, Channel: n.Channel, ReceivedAt: now, SubmittedBy: scope.Actor(),
 	}
-	if err := x.judge(ctx, &s); err != nil {
+	if err := x.foresee(ctx, &s); err != nil {
 		return s, err
 	}
 	var err error
@@ -286,7 +290,7 @@ func nameContext(id string) []byte    { return []byte("submission name " + id) }
 func verdictContext(id string) []byte { return []byte("submission verdict " + id) }
 
 const submissionColumns = `id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, row_count, column_count, error_count,
-	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, submitted_by, duplicate_of`
+	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, deleted_at, deleted_for, submitted_by, duplicate_of`
 
 type scanner interface{ Scan(...any) error }
 
@@ -296,13 +300,13 @@ func (x *Exchange) scan(ctx context.Context, row scanner) (Submission, error) {
 	var s Submission
 	var name []byte
 	var received int64
-	var rows, columns, problems, validated, closed sql.NullInt64
+	var rows, columns, problems, validated, closed, deleted sql.NullInt64
 	if err := row.Scan(&s.ID, &s.Tenant, &s.Dataset, &s.DatasetVersion, &s.Date, &s.Revision, &s.State, &name, &s.Channel, &s.Size,
-		&rows, &columns, &problems, &s.verdict, &s.object, &s.accepted, &s.Commitment, &s.job, &received, &validated, &closed, &s.SubmittedBy, &s.DuplicateOf); err != nil {
+		&rows, &columns, &problems, &s.verdict, &s.object, &s.accepted, &s.Commitment, &s.job, &received, &validated, &closed, &deleted, &s.DeletedFor, &s.SubmittedBy, &s.DuplicateOf); err != nil {
 		return s, err
 	}
 	s.Rows, s.Columns, s.ErrorCount = number(rows), number(columns), number(problems)
-	s.ReceivedAt, s.ValidatedAt, s.ClosedAt = meta.Time(received), meta.Moment(validated), meta.Moment(closed)
+	s.ReceivedAt, s.ValidatedAt, s.ClosedAt, s.DeletedAt = meta.Time(received), meta.Moment(validated), meta.Moment(closed), meta.Moment(deleted)
 	plain, err := x.Keys.Decrypt(ctx, s.Tenant, keys.Pool, name, nameContext(s.ID))
 	if err != nil {
 		return s, fmt.Errorf("open name of %s: %w", s.ID, err)
@@ -352,7 +356,7 @@ func (x *Exchange) Submission(ctx context.Context, scope tenant.Scope, id string
 			return s, err
 		}
 	}
-	return s, x.judge(ctx, &s)
+	return s, x.foresee(ctx, &s)
 }
 
 // Salt returns the salt of a submission's commitment; NotFound once its bytes
@@ -395,7 +399,7 @@ func (x *Exchange) UnscopedSubmission(ctx context.Context, id string) (Submissio
 	if err != nil {
 		return s, fmt.Errorf("find submission %s: %w", id, err)
 	}
-	return s, x.judge(ctx, &s)
+	return s, x.foresee(ctx, &s)
 }
 
 func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
@@ -424,11 +428,11 @@ func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f Submis
 		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
-	judged := make([]*Submission, len(list))
+	all := make([]*Submission, len(list))
 	for i := range list {
-		judged[i] = &list[i]
+		all[i] = &list[i]
 	}
-	return list, next, x.judge(ctx, judged...)
+	return list, next, x.foresee(ctx, all...)
 }
 
 // Content opens the bytes of a submission as they were sent. The reading is in
@@ -439,7 +443,7 @@ func (x *Exchange) Content(ctx context.Context, scope tenant.Scope, id string) (
 		return nil, s, err
 	}
 	if s.object == "" {
-		return nil, s, fault.New(fault.NotFound, "The bytes of submission %q were deleted.", id)
+		return nil, s, gone("submission", id, s.DeletedAt, s.DeletedFor)
 	}
 	r, _, err := x.Vault.Open(ctx, scope, s.object)
 	if err != nil {
@@ -450,61 +454,4 @@ func (x *Exchange) Content(ctx context.Context, scope tenant.Scope, id string) (
 		return nil, s, err
 	}
 	return r, s, nil
-}
-
-// Withdraw takes a submission back: no later run reads it. Runs that have their
-// snapshot keep it.
-func (x *Exchange) Withdraw(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
-	return x.close(ctx, scope, id, tenant.Write, "submission.withdraw", func(_ *meta.DB, s Submission) error {
-		if s.State == Withdrawn {
-			return fault.New(fault.Conflict, "Submission %q is withdrawn already.", id)
-		}
-		return nil
-	})
-}
-
-// Delete deletes the bytes of a submission, and withdraws it if it is not closed
-// yet. The row stays: that it was sent, and what became of it.
-func (x *Exchange) Delete(ctx context.Context, scope tenant.Scope, id string) (Submission, error) {
-	return x.close(ctx, scope, id, tenant.Delete, "submission.delete", func(tx *meta.DB, s Submission) error {
-		for _, object := range []string{s.object, s.accepted} {
-			if object == "" {
-				continue
-			}
-			if err := x.Vault.Remove(ctx, tx, scope, object); err != nil {
-				return err
-			}
-		}
-		_, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET object = '', accepted_object = '' WHERE id = $1 AND tenant = $2`, id, string(s.Tenant))
-		return err
-	})
-}
-
-func (x *Exchange) close(ctx context.Context, scope tenant.Scope, id string, verb tenant.Verb, event string, also func(*meta.DB, Submission) error) (Submission, error) {
-	var s Submission
-	err := x.DB.Transact(ctx, func(tx *meta.DB) error {
-		var err error
-		if s, err = x.find(ctx, tx, scope.Tenant(), id); err != nil {
-			return err
-		}
-		if err := scope.Check(ctx, verb, tenant.Submissions.One(id)); err != nil {
-			return err
-		}
-		if err := also(tx, s); err != nil {
-			return err
-		}
-		if s.State != Withdrawn && (s.State != Superseded || verb == tenant.Write) {
-			now := x.Clock.Now()
-			s.State, s.ClosedAt = Withdrawn, &now
-			if _, err := tx.For(s.Tenant).Exec(ctx, `UPDATE submissions SET state = $1, closed_at = $2 WHERE id = $3 AND tenant = $4`,
-				string(s.State), meta.Micros(now), id, string(s.Tenant)); err != nil {
-				return fmt.Errorf("close submission %s: %w", id, err)
-			}
-		}
-		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: scope.Actor(), Verb: event, Subject: id, Outcome: "ok"})
-	})
-	if err != nil {
-		return s, err
-	}
-	return s, x.judge(ctx, &s)
 }
