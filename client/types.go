@@ -144,6 +144,7 @@ type Offboarding struct {
 	HastenedBy  string           `json:"hastened_by,omitempty"`
 	ExportedAt  *time.Time       `json:"exported_at,omitempty"`
 	FinishedAt  *time.Time       `json:"finished_at,omitempty"`
+	Held        string           `json:"held,omitempty" doc:"Why the erasure waits: a legal hold"`
 	Receipt     []ErasureLine    `json:"receipt,omitempty"`
 	Signed      *SignedStatement `json:"signed,omitempty"`
 }
@@ -309,6 +310,7 @@ type Dataset struct {
 	Description string    `json:"description,omitempty"`
 	Columns     []Column  `json:"columns"`
 	Cadence     string    `json:"cadence"`
+	Retention   int       `json:"retention_days,omitempty" doc:"For how many days from its receipt a file is kept; absent: as long as its tenant"`
 	Hash        string    `json:"hash" doc:"SHA-256 of the contract, in hexadecimal"`
 	Source      string    `json:"source,omitempty" doc:"The YAML as applied"`
 	Changed     *bool     `json:"changed,omitempty" doc:"In the answer to applying: whether this made a version"`
@@ -345,6 +347,10 @@ type Submission struct {
 	Notes          []string    `json:"notes,omitempty" doc:"What lateness, repetition or a withdrawal mean for it, in words"`
 	ValidatedAt    *time.Time  `json:"validated_at,omitempty"`
 	ClosedAt       *time.Time  `json:"closed_at,omitempty"`
+	DeletesAt      *time.Time  `json:"deletes_at,omitempty" doc:"When its bytes are deleted, as the dataset's retention says now"`
+	DeletedAt      *time.Time  `json:"deleted_at,omitempty" doc:"When its bytes were deleted"`
+	DeletedFor     string      `json:"deleted_for,omitempty" enum:"tenant,retention" doc:"By whom"`
+	Held           bool        `json:"held,omitempty" doc:"A legal hold keeps its bytes"`
 	SubmittedBy    string      `json:"submitted_by"`
 }
 
@@ -420,6 +426,10 @@ type Run struct {
 	Total        int64      `json:"total,omitempty"`
 	Participants int64      `json:"participants"`
 	Release      string     `json:"release,omitempty"`
+	RecalledAt   *time.Time `json:"recalled_at,omitempty" doc:"Since when the release's results are not handed out"`
+	RecallReason string     `json:"recall_reason,omitempty"`
+	Results      int64      `json:"results,omitempty" doc:"In a single run: that its release has"`
+	Recalled     int64      `json:"recalled,omitempty" doc:"In a single run: of them, those that were recalled"`
 	StartedBy    string     `json:"started_by"`
 	CreatedAt    time.Time  `json:"created_at"`
 	StartedAt    *time.Time `json:"started_at,omitempty"`
@@ -462,6 +472,12 @@ type Result struct {
 	Organisations         int64 `json:"organisations" doc:"That took part in the run"`
 	OrganisationsVerified int64 `json:"organisations_verified" doc:"Of them, those verified by the provider, with evidence"`
 
+	State        string     `json:"state" enum:"available,recalled,deleted"`
+	RecalledAt   *time.Time `json:"recalled_at,omitempty" doc:"Since when it is not handed out any more"`
+	RecallReason string     `json:"recall_reason,omitempty"`
+	DeletesAt    *time.Time `json:"deletes_at,omitempty" doc:"When its bytes are deleted"`
+	DeletedAt    *time.Time `json:"deleted_at,omitempty" doc:"When its bytes were deleted"`
+	Held         bool       `json:"held,omitempty" doc:"A legal hold keeps its bytes longer"`
 	CreatedAt    time.Time  `json:"created_at"`
 	DownloadedAt *time.Time `json:"downloaded_at,omitempty"`
 }

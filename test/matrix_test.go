@@ -125,6 +125,13 @@ var routes = map[string]probe{
 	"delete-schedule": {victim: "schedule"},
 	"list-firings":    {victim: "schedule"},
 
+	"set-hold":          {body: `{"tenant":"A","reason":"B"}`, status: denied},
+	"list-holds":        {status: yes},
+	"release-hold":      {victim: "hold"},
+	"preview-retention": {status: denied},
+	"recall-result":     {victim: "result", body: `{"reason":"B"}`},
+	"recall-run":        {victim: "run", body: `{"reason":"B"}`},
+
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},
@@ -302,7 +309,8 @@ func (s *server) belongings(a, b party) map[string]string {
 		t.Fatalf("run: got %s (%s), want succeeded", run.State, run.Reason)
 	}
 	schedule := must(s.As(s.Token).CreateSchedule(ctx, client.NewSchedule{ID: "provider-yearly", Analyses: []string{analysis}, Cron: "@yearly", DateOffsetDays: new(int64)}))(t)
-	return map[string]string{"user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	hold := must(s.As(s.Token).SetHold(ctx, client.NewHold{Tenant: a.ID, Reason: "a case"}))(t)
+	return map[string]string{"hold": hold.ID, "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }
@@ -379,10 +387,13 @@ var rightful = map[string]struct {
 	"resume-schedule":     {staff: true},
 	"list-firings":        {staff: true},
 	"delete-schedule":     {staff: true},
+	"release-hold":        {staff: true},
+	"recall-result":       {staff: true, body: `{"reason":"a test"}`},
+	"recall-run":          {staff: true, body: `{"reason":"a test"}`},
 }
 
 // last are the operations that end things, in the order in which they can be done.
-var last = []string{"reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
+var last = []string{"recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
 	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who

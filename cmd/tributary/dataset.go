@@ -76,7 +76,11 @@ func (d *datasetShowCmd) Run(ctx context.Context, out *output, c *client.Client)
 			out.text(x.Source)
 			return
 		}
-		out.fields("id", x.ID, "version", number(x.Version), "title", x.Title, "description", x.Description, "cadence", x.Cadence, "hash", x.Hash,
+		kept := ""
+		if x.Retention > 0 {
+			kept = plural(int64(x.Retention), "day", "days")
+		}
+		out.fields("id", x.ID, "version", number(x.Version), "title", x.Title, "description", x.Description, "cadence", x.Cadence, "retention", kept, "hash", x.Hash,
 			"created_at", when(x.CreatedAt), "created_by", x.CreatedBy)
 		var columns [][]string
 		for _, col := range x.Columns {

@@ -56,6 +56,8 @@ type cli struct {
 	Schedule   scheduleCmd   `cmd:"" group:"data" help:"Have analyses run by the clock."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`
 	Result     resultCmd     `cmd:"" group:"data" help:"What runs made for a tenant."`
+	Hold       holdCmd       `cmd:"" group:"data" help:"Legal holds: what is not deleted until they are released."`
+	Retention  retentionCmd  `cmd:"" group:"data" help:"What is kept no longer."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 
 	Version    versionCmd    `cmd:"" group:"about" help:"Print the version; tributary --version does too."`

@@ -259,6 +259,14 @@ func yesNo(b bool) string {
 	return "no"
 }
 
+// yesIf is for what is seldom true: empty if it is not.
+func yesIf(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
 // size prints a number of bytes in IEC units.
 func size(n int64) string {
 	if n < 1024 {

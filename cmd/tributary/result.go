@@ -9,9 +9,10 @@ import (
 )
 
 type resultCmd struct {
-	List resultListCmd `cmd:"" help:"List results, the newest first."`
-	Show resultShowCmd `cmd:"" help:"Show a result."`
-	Get  resultGetCmd  `cmd:"" help:"Download a result."`
+	List   resultListCmd   `cmd:"" help:"List results, the newest first."`
+	Show   resultShowCmd   `cmd:"" help:"Show a result."`
+	Get    resultGetCmd    `cmd:"" help:"Download a result."`
+	Recall resultRecallCmd `cmd:"" help:"Take a result back: its recipient reads why, and can open it no more."`
 }
 
 type resultListCmd struct {
@@ -25,9 +26,9 @@ type resultListCmd struct {
 func (r *resultListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	filter := client.ResultFilter{TenantPage: client.TenantPage{Page: r.page(), Tenant: r.Tenant}, Analysis: r.Analysis, Date: r.Date}
 	return printList(ctx, out, r.listFlags, c.Results, filter, columns[client.Result]{
-		[]string{"ID", "TENANT", "ANALYSIS", "DATE", "ROWS", "SUPPRESSED", "MARKED", "NAME", "CREATED"},
+		[]string{"ID", "TENANT", "ANALYSIS", "DATE", "ROWS", "SUPPRESSED", "MARKED", "STATE", "NAME", "CREATED"},
 		func(r client.Result) []string {
-			return []string{r.ID, named(r.TenantSlug, r.Tenant), r.Analysis, r.Date, number(r.Rows), number(r.Suppressed), yesNo(r.Marked), r.Name, when(r.CreatedAt)}
+			return []string{r.ID, named(r.TenantSlug, r.Tenant), r.Analysis, r.Date, number(r.Rows), number(r.Suppressed), yesNo(r.Marked), r.State, r.Name, when(r.CreatedAt)}
 		},
 	})
 }
@@ -42,11 +43,14 @@ func (r *resultShowCmd) Run(ctx context.Context, out *output, c *client.Client) 
 	if err != nil {
 		return err
 	}
-	return out.answer(func() {
-		out.fields("id", x.ID, "tenant", named(x.TenantSlug, x.Tenant), "analysis", x.Analysis, "date", x.Date, "run", x.Run, "release", x.Release,
-			"name", x.Name, "rows", number(x.Rows), "suppressed", number(x.Suppressed), "marked", yesNo(x.Marked), "mark", x.Mark,
-			"created_at", when(x.CreatedAt), "downloaded_at", whenever(x.DownloadedAt))
-	})
+	return out.answer(func() { out.result(x) })
+}
+
+func (o *output) result(x client.Result) {
+	o.fields("id", x.ID, "tenant", named(x.TenantSlug, x.Tenant), "analysis", x.Analysis, "date", x.Date, "run", x.Run, "release", x.Release,
+		"name", x.Name, "rows", number(x.Rows), "suppressed", number(x.Suppressed), "marked", yesNo(x.Marked), "mark", x.Mark,
+		"state", x.State, "recalled_at", whenever(x.RecalledAt), "recall_reason", x.RecallReason, "deletes_at", whenever(x.DeletesAt),
+		"deleted_at", whenever(x.DeletedAt), "held", yesIf(x.Held), "created_at", when(x.CreatedAt), "downloaded_at", whenever(x.DownloadedAt))
 }
 
 type resultGetCmd struct {

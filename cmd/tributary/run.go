@@ -16,6 +16,7 @@ type runCmd struct {
 	Logs     runLogsCmd     `cmd:"" help:"Print a run's log."`
 	Cancel   runCancelCmd   `cmd:"" help:"Cancel a run."`
 	Retry    runRetryCmd    `cmd:"" help:"Queue a run's analysis and date once more."`
+	Recall   runRecallCmd   `cmd:"" help:"Take back every result of a run's release."`
 	Manifest runManifestCmd `cmd:"" help:"Print the signed manifest of a run's release."`
 }
 
@@ -60,8 +61,12 @@ func (o *output) run(r client.Run) {
 	if !r.Finished() && r.Total > 0 {
 		progress = fmt.Sprintf("%d of %d", r.Done, r.Total)
 	}
+	recalled := ""
+	if r.Recalled > 0 {
+		recalled = fmt.Sprintf("%d of %d results", r.Recalled, r.Results)
+	}
 	o.fields("id", r.ID, "analysis", r.Analysis, "version", number(r.Version), "date", r.Date, "through", whenever(r.Through), "state", r.State, "reason", r.Reason, "stage", r.Stage,
-		"progress", progress, "participants", number(r.Participants), "release", r.Release, "started_by", r.StartedBy,
+		"progress", progress, "participants", number(r.Participants), "release", r.Release, "recalled", recalled, "recalled_at", whenever(r.RecalledAt), "recall_reason", r.RecallReason, "started_by", r.StartedBy,
 		"created_at", when(r.CreatedAt), "started_at", whenever(r.StartedAt), "finished_at", whenever(r.FinishedAt))
 	if len(r.Inputs) == 0 {
 		return

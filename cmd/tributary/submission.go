@@ -172,7 +172,8 @@ func (o *output) submission(s client.Submission) {
 		"revision", number(s.Revision), "state", s.State, "name", s.Name, "channel", s.Channel, "size", size(s.Size), "rows", numberOr(s.Rows),
 		"columns", numberOr(s.Columns), "error_count", numberOr(s.ErrorCount), "sha256", s.SHA256, "commitment", s.Commitment,
 		"received_at", when(s.ReceivedAt), "due_at", whenever(s.DueAt), "cut_off_at", whenever(s.CutOffAt), "late", yesNo(s.Late), "after_cut_off", yesNo(s.AfterCutOff),
-		"duplicate_of", s.DuplicateOf, "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt), "submitted_by", s.SubmittedBy)
+		"duplicate_of", s.DuplicateOf, "validated_at", whenever(s.ValidatedAt), "closed_at", whenever(s.ClosedAt),
+		"deletes_at", whenever(s.DeletesAt), "deleted_at", whenever(s.DeletedAt), "deleted_for", s.DeletedFor, "held", yesIf(s.Held), "submitted_by", s.SubmittedBy)
 	o.notes(s)
 	o.problems(s)
 }

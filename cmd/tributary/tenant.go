@@ -188,7 +188,7 @@ func (t *tenantExportCmd) Run(ctx context.Context, out *output, c *client.Client
 
 func (o *output) offboarding(x client.Offboarding) {
 	o.fields("tenant", x.Tenant, "requested_at", when(x.RequestedAt), "requested_by", x.RequestedBy, "erase_after", when(x.EraseAfter),
-		"hastened_by", x.HastenedBy, "exported_at", whenever(x.ExportedAt), "finished_at", whenever(x.FinishedAt))
+		"hastened_by", x.HastenedBy, "exported_at", whenever(x.ExportedAt), "finished_at", whenever(x.FinishedAt), "held", x.Held)
 	if len(x.Receipt) == 0 {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
-	"tributary/internal/tenant"
+	"tributary/internal/notify"
 )
 
 func recallContext(id string) []byte { return []byte("result recall " + id) }
@@ -50,7 +50,7 @@ func (x *Exchange) UnscopedRecall(ctx context.Context, by, id, reason string) (R
 		if r.RecalledAt != nil {
 			return fault.New(fault.Conflict, "The result %q was recalled already.", id)
 		}
-		if err := x.recall(ctx, tx, by, r.Tenant, id, reason); err != nil {
+		if err := x.recall(ctx, tx, by, r, reason); err != nil {
 			return err
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: "result.recall", Subject: id, Outcome: "ok", Details: map[string]any{"tenant": string(r.Tenant), "run": r.Run}})
@@ -64,18 +64,17 @@ func (x *Exchange) UnscopedRecall(ctx context.Context, by, id, reason string) (R
 // UnscopedRecallRelease takes back, when tx commits, every result of a release that
 // was not yet, and returns how many.
 func (x *Exchange) UnscopedRecallRelease(ctx context.Context, tx *meta.DB, by, release, reason string) (int64, error) {
-	rows, err := tx.Unscoped().Query(ctx, `SELECT id, tenant FROM results WHERE release_id = $1 AND recalled_at IS NULL ORDER BY tenant`, release)
+	rows, err := tx.Unscoped().Query(ctx, `SELECT id, tenant, analysis, date FROM results WHERE release_id = $1 AND recalled_at IS NULL ORDER BY tenant`, release)
 	if err != nil {
 		return 0, fmt.Errorf("list results of %s: %w", release, err)
 	}
 	n := int64(0)
 	for rows.Next() {
-		var id string
-		var of tenant.ID
-		if err := rows.Scan(&id, &of); err != nil {
+		var r Result
+		if err := rows.Scan(&r.ID, &r.Tenant, &r.Analysis, &r.Date); err != nil {
 			return n, fmt.Errorf("list results of %s: %w", release, err)
 		}
-		if err := x.recall(ctx, tx, by, of, id, reason); err != nil {
+		if err := x.recall(ctx, tx, by, r, reason); err != nil {
 			return n, err
 		}
 		n++
@@ -93,15 +92,18 @@ func (x *Exchange) UnscopedRecalled(ctx context.Context, release string) (all, r
 	return all, recalled, nil
 }
 
-// recall marks one result, and says so in its recipient's chain.
-func (x *Exchange) recall(ctx context.Context, tx *meta.DB, by string, of tenant.ID, id, reason string) error {
-	sealed, err := x.Keys.Encrypt(ctx, of, keys.Pool, []byte(reason), recallContext(id))
+// recall marks one result, says so in its recipient's chain, and tells its people.
+func (x *Exchange) recall(ctx context.Context, tx *meta.DB, by string, r Result, reason string) error {
+	sealed, err := x.Keys.Encrypt(ctx, r.Tenant, keys.Pool, []byte(reason), recallContext(r.ID))
 	if err != nil && !fault.Is(err, fault.NotFound) { // the keys are gone: its erasure is under way
 		return fmt.Errorf("seal reason: %w", err)
 	}
-	if _, err := tx.For(of).Exec(ctx, `UPDATE results SET recalled_at = $1, recalled_by = $2, recall_reason = $3 WHERE id = $4 AND tenant = $5`,
-		meta.Micros(x.Clock.Now()), by, sealed, id, string(of)); err != nil {
-		return fmt.Errorf("recall %s: %w", id, err)
+	if _, err := tx.For(r.Tenant).Exec(ctx, `UPDATE results SET recalled_at = $1, recalled_by = $2, recall_reason = $3 WHERE id = $4 AND tenant = $5`,
+		meta.Micros(x.Clock.Now()), by, sealed, r.ID, string(r.Tenant)); err != nil {
+		return fmt.Errorf("recall %s: %w", r.ID, err)
 	}
-	return x.Audit.Append(ctx, tx, audit.Entry{Tenant: of, Actor: by, Verb: "result.recall", Subject: id, Outcome: "ok", Details: map[string]any{"reason": reason}})
+	if err := x.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: by, Verb: "result.recall", Subject: r.ID, Outcome: "ok", Details: map[string]any{"reason": reason}}); err != nil || sealed == nil {
+		return err
+	}
+	return x.notice(ctx, tx, notify.Notice{Kind: notify.ResultRecalled, Tenant: r.Tenant, Subject: r.ID, Analysis: r.Analysis, Date: r.Date, Detail: reason})
 }

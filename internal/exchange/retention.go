@@ -128,14 +128,25 @@ func (x *Exchange) holds(db *meta.DB) *holds {
 	return &holds{Exchange: x, db: db, known: map[[2]string]error{}}
 }
 
+// none reports whether nothing at all of a tenant is held, as with most.
+func (h *holds) none(ctx context.Context, id tenant.ID) bool {
+	return h.once(string(id), "", func() error { return h.Tenants.UnscopedHeld(ctx, h.db, id) }) == nil
+}
+
 // file returns why what a tenant has of a dataset is held; nil if it is not.
 func (h *holds) file(ctx context.Context, id tenant.ID, dataset string) error {
+	if h.none(ctx, id) {
+		return nil
+	}
 	return h.once(string(id), dataset, func() error { return h.Tenants.UnscopedHeld(ctx, h.db, id, dataset) })
 }
 
 // result returns why a tenant's result of a run is held: it, or a dataset that the
 // tenant took part with.
 func (h *holds) result(ctx context.Context, id tenant.ID, run string) error {
+	if h.none(ctx, id) {
+		return nil
+	}
 	return h.once(string(id), run, func() error {
 		rows, err := h.db.For(id).Query(ctx, `SELECT dataset FROM run_inputs WHERE run = $1 AND tenant = $2`, run, string(id))
 		if err != nil {
@@ -347,111 +358,4 @@ func (x *Exchange) retention(id tenant.ID, thing string, objects ...tenant.Resou
 		w.Permissions = append(w.Permissions, tenant.Permission{Verb: tenant.Delete, Resource: o})
 	}
 	return x.Policy.WorkScope(w)
-}
-
-// Going is how many files of a dataset, or results of an analysis, go within a time.
-type Going struct {
-	Dataset, Analysis string // one of them
-	Days              int64  // that files are kept; 0: each result says its own
-	Count             int64  // that go
-	Held              int64  // that would, but for a legal hold
-	First             *time.Time
-}
-
-// UnscopedGoing says what retention deletes until some days from now, by dataset and
-// then by analysis. What has no retention, and what keeps all, is not in the list.
-func (x *Exchange) UnscopedGoing(ctx context.Context, days int) ([]Going, error) {
-	until := x.Clock.Now().Add(time.Duration(days) * day)
-	h := x.holds(x.DB)
-	list := []Going{}
-	page := meta.Page{Limit: retentionBatch}
-	for {
-		datasets, next, err := x.Datasets(ctx, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range datasets {
-			g, err := x.goingFiles(ctx, h, d, until)
-			if err != nil {
-				return nil, err
-			}
-			if g.Count+g.Held > 0 {
-				list = append(list, g)
-			}
-		}
-		if page.After = next; next == "" {
-			break
-		}
-	}
-	results, err := x.goingResults(ctx, h, until)
-	return append(list, results...), err
-}
-
-// add counts some more, of which the first goes at a time, and which are held if err
-// says so.
-func (g *Going) add(n int64, first *time.Time, err error) error {
-	switch {
-	case held(err):
-		g.Held += n
-	case err != nil:
-		return err
-	default:
-		if g.Count += n; g.First == nil || first.Before(*g.First) {
-			g.First = first
-		}
-	}
-	return nil
-}
-
-func (x *Exchange) goingFiles(ctx context.Context, h *holds, d Dataset, until time.Time) (Going, error) {
-	g := Going{Dataset: d.Name}
-	latest, any := d.goneBy(until)
-	if !any {
-		return g, nil
-	}
-	g.Days = int64(d.Contract.Retention.Days)
-	rows, err := x.DB.Unscoped().Query(ctx, `
-		SELECT tenant, count(*), MIN(received_at) FROM submissions
-		WHERE dataset = $1 AND deleted_at IS NULL AND received_at <= $2 AND object <> '' AND state NOT IN ('received', 'validating')
-		GROUP BY tenant ORDER BY tenant`, d.Name, meta.Micros(latest))
-	if err != nil {
-		return g, fmt.Errorf("count files of %s: %w", d.Name, err)
-	}
-	for rows.Next() {
-		var id tenant.ID
-		var n, first int64
-		if err := rows.Scan(&id, &n, &first); err != nil {
-			return g, fmt.Errorf("count files of %s: %w", d.Name, err)
-		}
-		if err := g.add(n, d.goes(meta.Time(first)), h.file(ctx, id, d.Name)); err != nil {
-			return g, err
-		}
-	}
-	return g, nil
-}
-
-func (x *Exchange) goingResults(ctx context.Context, h *holds, until time.Time) ([]Going, error) {
-	rows, err := x.DB.Unscoped().Query(ctx, `
-		SELECT r.analysis, r.tenant, l.run, count(*), MIN(r.deletes_at) FROM results r JOIN releases l ON l.id = r.release_id
-		WHERE r.deletes_at <= $1 AND r.deleted_at IS NULL GROUP BY r.analysis, r.tenant, l.run ORDER BY r.analysis, r.tenant, l.run`, meta.Micros(until))
-	if err != nil {
-		return nil, fmt.Errorf("count results: %w", err)
-	}
-	var list []Going
-	for rows.Next() {
-		var id tenant.ID
-		var name, run string
-		var n, first int64
-		if err := rows.Scan(&name, &id, &run, &n, &first); err != nil {
-			return nil, fmt.Errorf("count results: %w", err)
-		}
-		if len(list) == 0 || list[len(list)-1].Analysis != name {
-			list = append(list, Going{Analysis: name})
-		}
-		at := meta.Time(first)
-		if err := list[len(list)-1].add(n, &at, h.result(ctx, id, run)); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }

@@ -113,6 +113,20 @@ CREATE TABLE external_ids (
 );
 CREATE INDEX external_ids_tenant ON external_ids (tenant, position);
 
+CREATE TABLE holds (
+    id          TEXT PRIMARY KEY,
+    tenant      TEXT NOT NULL REFERENCES tenants (id),
+    dataset     TEXT NOT NULL,                 -- '': everything of the tenant
+    reason      BYTEA NOT NULL,                -- sealed with the pool key
+    set_at      BIGINT NOT NULL,
+    set_by      TEXT NOT NULL,
+    released_at BIGINT,
+    released_by TEXT NOT NULL DEFAULT '',
+    mac         BYTEA NOT NULL
+);
+CREATE INDEX holds_set ON holds (set_at);
+CREATE INDEX holds_tenant ON holds (tenant);
+
 CREATE TABLE idempotency_keys (
     actor        TEXT NOT NULL,
     key          TEXT NOT NULL,
@@ -239,7 +253,7 @@ CREATE TABLE releases (
     manifest     BYTEA NOT NULL,
     signature    BYTEA NOT NULL,
     created_at   BIGINT NOT NULL
-);
+, recalled_at BIGINT, recalled_by TEXT NOT NULL DEFAULT '', recall_reason TEXT NOT NULL DEFAULT '');
 
 CREATE TABLE reopenings (
     id         TEXT PRIMARY KEY,
@@ -270,9 +284,10 @@ CREATE TABLE results (
     suppressed    BIGINT NOT NULL,
     marked        BIGINT NOT NULL,             -- 1: made under a minimum below 3
     created_at    BIGINT NOT NULL,
-    downloaded_at BIGINT,
+    downloaded_at BIGINT, deletes_at BIGINT, deleted_at BIGINT, recalled_at BIGINT, recalled_by TEXT NOT NULL DEFAULT '', recall_reason BYTEA,
     UNIQUE (release_id, tenant)
 );
+CREATE INDEX results_deletes ON results (deletes_at) WHERE deleted_at IS NULL;
 CREATE INDEX results_tenant ON results (tenant, created_at);
 
 CREATE TABLE run_inputs (
@@ -458,11 +473,12 @@ CREATE TABLE submissions (
     received_at     BIGINT NOT NULL,
     validated_at    BIGINT,
     closed_at       BIGINT,                    -- when superseded or withdrawn
-    submitted_by    TEXT NOT NULL, root BIGINT NOT NULL DEFAULT 0, name_key BYTEA, file_time BIGINT, duplicate_of TEXT NOT NULL DEFAULT '',
+    submitted_by    TEXT NOT NULL, root BIGINT NOT NULL DEFAULT 0, name_key BYTEA, file_time BIGINT, duplicate_of TEXT NOT NULL DEFAULT '', deleted_at BIGINT, deleted_for TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
 CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
 CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
+CREATE INDEX submissions_kept ON submissions (dataset, received_at) WHERE deleted_at IS NULL;
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
 CREATE INDEX submissions_received ON submissions (received_at);
 CREATE INDEX submissions_root ON submissions (tenant, root, received_at);

@@ -20,6 +20,7 @@ const (
 	SubmissionAccepted Kind = "submission.accepted"
 	SubmissionRejected Kind = "submission.rejected"
 	ResultReady        Kind = "result.ready"
+	ResultRecalled     Kind = "result.recalled"
 	NewCredential      Kind = "credential.new"
 	NewSignIn          Kind = "sign-in.new"
 	WebhookDisabled    Kind = "webhook.disabled"
@@ -39,6 +40,7 @@ var kinds = map[Kind]rules{
 	SubmissionAccepted: {shared: true},
 	SubmissionRejected: {users: true, shared: true},
 	ResultReady:        {users: true, shared: true},
+	ResultRecalled:     {users: true, shared: true},
 	NewCredential:      {security: true},
 	NewSignIn:          {security: true},
 	WebhookDisabled:    {},

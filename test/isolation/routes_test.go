@@ -159,8 +159,14 @@ func operations() map[string]*operation {
 		"resume-schedule": {roles: "S", names: schedules, weight: 2, make: func(*world, *credential, string) shot {
 			return shot{body: document(map[string]any{}), want: []int{ok, clash}}
 		}},
-		"delete-schedule": {roles: "S", names: schedules, weight: 1, make: deleteSchedule},
-		"list-firings":    {roles: staff, names: schedules, weight: 4},
+		"delete-schedule":   {roles: "S", names: schedules, weight: 1, make: deleteSchedule},
+		"list-firings":      {roles: staff, names: schedules, weight: 4},
+		"set-hold":          {roles: "S", weight: 4, make: setHold},
+		"list-holds":        {roles: "SRAUD", weight: 6, make: listed},
+		"release-hold":      {roles: "S", names: holds, weight: 8, make: releaseHold},
+		"preview-retention": {roles: "SR", weight: 2},
+		"recall-result":     {roles: "S", names: results, metadata: "x", weight: 2, make: recallResult},
+		"recall-run":        {roles: "S", names: runs, weight: 1, make: recallRun},
 
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},

@@ -128,6 +128,8 @@ func hastenOffboarding(w *world, c *credential, id string) shot {
 		return shot{want: []int{absent}}
 	case c != nil && t.leaver.person == c.person:
 		return shot{want: []int{denied}}
+	case w.held(t):
+		return shot{want: []int{clash}}
 	}
 	return shot{then: func(*answer) { t.fading = true }}
 }
@@ -193,6 +195,9 @@ func downloadSubmission(w *world, c *credential, id string) shot {
 }
 
 func deleteSubmission(w *world, _ *credential, id string) shot {
+	if x := w.things[id]; x != nil && x.tenant != nil && w.held(x.tenant) {
+		return shot{want: []int{clash}}
+	}
 	return shot{then: func(*answer) {
 		if x := w.things[id]; x != nil {
 			x.deleted = true
@@ -200,8 +205,61 @@ func deleteSubmission(w *world, _ *credential, id string) shot {
 	}}
 }
 
-func downloadResult(w *world, _ *credential, _ string) shot {
-	return shot{query: url.Values{"format": {pick(w, []string{"csv", "parquet"})}}}
+func downloadResult(w *world, _ *credential, id string) shot {
+	want := []int{ok}
+	switch x := w.things[id]; {
+	case x != nil && x.ended:
+		want = []int{clash}
+	case w.recalls:
+		want = append(want, clash)
+	}
+	return shot{query: url.Values{"format": {pick(w, []string{"csv", "parquet"})}}, want: want}
+}
+
+func recallResult(w *world, _ *credential, id string) shot {
+	return shot{body: document(map[string]any{"reason": "a test"}), want: []int{ok, clash}, then: func(*answer) {
+		if x := w.things[id]; x != nil {
+			x.ended = true
+		}
+	}}
+}
+
+func recallRun(w *world, _ *credential, _ string) shot {
+	return shot{body: document(map[string]any{"reason": "a test"}), want: []int{ok, clash}, then: func(*answer) { w.recalls = true }}
+}
+
+func setHold(w *world, _ *credential, _ string) shot {
+	t := pick(w, w.tenants)
+	if t.fading { // its end is wanted
+		t = w.tenants[0]
+	}
+	body := map[string]any{"tenant": pick(w, []string{t.id, t.slug}), "reason": "a test"}
+	if w.chance(50) {
+		body["dataset"] = dataset
+	}
+	return shot{body: document(body), want: []int{created}, then: func(a *answer) { w.know(holds, a.field("id"), t) }}
+}
+
+func releaseHold(w *world, _ *credential, id string) shot {
+	x := w.things[id]
+	if x != nil && x.ended {
+		return shot{want: []int{clash}}
+	}
+	return shot{then: func(*answer) {
+		if x != nil {
+			x.ended = true
+		}
+	}}
+}
+
+// held reports whether a legal hold stands on anything of a tenant.
+func (w *world) held(t *tenant) bool {
+	for _, id := range w.ids[holds] {
+		if x := w.things[id]; x.tenant == t && !x.ended {
+			return true
+		}
+	}
+	return false
 }
 
 func decide(w *world, _ *credential, _ string) shot {

@@ -31,6 +31,7 @@ const (
 	submissions  kind = "sub"
 	results      kind = "res"
 	runs         kind = "run"
+	holds        kind = "hld"
 	datasets     kind = "dataset"
 	analyses     kind = "analysis"
 	schedules    kind = "schedule"
@@ -99,6 +100,7 @@ type thing struct {
 	key     *credential
 	bytes   []byte // of a submission, as it was sent
 	deleted bool   // the bytes
+	ended   bool   // of a hold: it was released; of a result: it was recalled
 	public  string // of an SSH key: the line
 }
 
@@ -128,6 +130,7 @@ type world struct {
 	serial  int
 	failed  int
 	wanders bool // the random part goes on
+	recalls bool // results of a run were recalled
 }
 
 func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {

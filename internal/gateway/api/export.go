@@ -69,7 +69,7 @@ func (x *exporter) all(slug string) error {
 	if err := x.document("tenant.json", tenantWord(profile)); err != nil {
 		return err
 	}
-	for _, part := range []func() error{x.people, x.keys, x.decisions, x.submissions, x.results, x.trail} {
+	for _, part := range []func() error{x.people, x.keys, x.holds, x.decisions, x.submissions, x.results, x.trail} {
 		if err := part(); err != nil {
 			return fmt.Errorf("%s: %w", slug, err)
 		}
@@ -119,6 +119,22 @@ func (x *exporter) keys() error {
 		return err
 	}
 	return x.document("people/api-keys.json", keys)
+}
+
+// holds writes the legal holds, also those that were released.
+func (x *exporter) holds() error {
+	holds := []client.Hold{}
+	err := pages(func(p meta.Page) (string, error) {
+		found, next, err := x.Control.Holds(x.ctx, x.scope, true, p)
+		for _, h := range found {
+			holds = append(holds, holdWord(h))
+		}
+		return next, err
+	})
+	if err != nil {
+		return err
+	}
+	return x.document("holds.json", holds)
 }
 
 func (x *exporter) decisions() error {
@@ -190,6 +206,9 @@ func (x *exporter) results() error {
 			folder := "results/" + res.Analysis + "/" + res.Date + "/" + res.ID
 			if err := x.document(folder+"/result.json", resultWord(res)); err != nil {
 				return "", err
+			}
+			if res.State() != exchange.Available { // recalled, or its bytes were deleted
+				continue
 			}
 			for _, form := range []exchange.Form{exchange.CSV, exchange.Parquet} {
 				r, _, err := x.Exchange.ResultContent(x.ctx, x.scope, res.ID, form)

@@ -125,6 +125,7 @@ func newServer(cfg Config) (*server, error) {
 	s.periodRoutes()
 	s.analysisRoutes()
 	s.scheduleRoutes()
+	s.retentionRoutes()
 	s.auditRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {
 		return nil, err

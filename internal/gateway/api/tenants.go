@@ -201,7 +201,7 @@ func (s *server) receipt(ctx context.Context, _ *call, i *ByID) (*out[client.Off
 
 func (s *server) leavingWord(l control.Leaving) client.Offboarding {
 	w := client.Offboarding{Tenant: string(l.Tenant), RequestedAt: l.RequestedAt, RequestedBy: l.RequestedBy, EraseAfter: l.EraseAfter,
-		HastenedBy: l.HastenedBy, ExportedAt: l.ExportedAt, FinishedAt: l.FinishedAt}
+		HastenedBy: l.HastenedBy, ExportedAt: l.ExportedAt, FinishedAt: l.FinishedAt, Held: l.Held}
 	if l.Receipt == nil {
 		return w
 	}

@@ -102,6 +102,9 @@ func sessionWord(s account.Session, p policy.Principal) client.Session {
 func datasetWord(d exchange.Dataset) client.Dataset {
 	w := client.Dataset{ID: d.Name, Version: d.Version, Title: d.Contract.Title, Description: d.Contract.Description, Cadence: string(d.Contract.Cadence),
 		Hash: hex.EncodeToString(d.Hash), CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy, Columns: []client.Column{}}
+	if d.Contract.Retention != nil {
+		w.Retention = d.Contract.Retention.Days
+	}
 	for _, c := range d.Contract.Columns {
 		w.Columns = append(w.Columns, client.Column{Name: c.Name, Type: string(c.Type), Scale: c.Scale, Unit: c.Unit, Required: c.Required, Role: string(c.Role)})
 	}
@@ -113,7 +116,7 @@ func submissionWord(s exchange.Submission) client.Submission {
 		State: string(s.State), Name: s.Name, Channel: s.Channel, Size: s.Size, Rows: s.Rows, Columns: s.Columns, ErrorCount: s.ErrorCount,
 		SHA256: hex.EncodeToString(s.SHA256), Commitment: hex.EncodeToString(s.Commitment), ReceivedAt: s.ReceivedAt, DueAt: s.DueAt, CutOffAt: s.CutOffAt,
 		Late: s.Late, AfterCutOff: s.AfterCutOff, DuplicateOf: s.DuplicateOf, Notes: s.Notes(), ValidatedAt: s.ValidatedAt,
-		ClosedAt: s.ClosedAt, SubmittedBy: s.SubmittedBy}
+		ClosedAt: s.ClosedAt, DeletesAt: s.DeletesAt, DeletedAt: s.DeletedAt, DeletedFor: s.DeletedFor, Held: s.Held, SubmittedBy: s.SubmittedBy}
 	for _, p := range s.Problems {
 		w.Problems = append(w.Problems, client.FileError{Row: p.Row, Column: p.Column, Code: p.Code, Message: p.Message})
 	}
@@ -125,7 +128,9 @@ const mark = "Made under a rule that lets fewer than three organisations into a 
 
 func resultWord(r exchange.Result) client.Result {
 	w := client.Result{ID: r.ID, Tenant: string(r.Tenant), Analysis: r.Analysis, Date: r.Date, Run: r.Run, Release: r.Release, Name: r.Name,
-		Rows: r.Rows, Suppressed: r.Suppressed, Marked: r.Marked, Organisations: r.Organisations, OrganisationsVerified: r.Verified, CreatedAt: r.CreatedAt, DownloadedAt: r.DownloadedAt}
+		Rows: r.Rows, Suppressed: r.Suppressed, Marked: r.Marked, Organisations: r.Organisations, OrganisationsVerified: r.Verified,
+		State: string(r.State()), RecalledAt: r.RecalledAt, RecallReason: r.RecallReason, DeletesAt: r.DeletesAt, DeletedAt: r.DeletedAt, Held: r.Held,
+		CreatedAt: r.CreatedAt, DownloadedAt: r.DownloadedAt}
 	if r.Marked {
 		w.Mark = mark
 	}
@@ -140,7 +145,7 @@ func analysisWord(a analysis.Analysis) client.Analysis {
 func runWord(r analysis.Run) client.Run {
 	w := client.Run{ID: r.ID, Analysis: r.Analysis, Version: r.Version, Date: r.Date, Through: r.Through, State: string(r.State), Reason: r.Reason,
 		Stage: r.Progress.Stage, Done: r.Progress.Done, Total: r.Progress.Total, Participants: r.Participants, Release: r.Release,
-		StartedBy: r.StartedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
+		RecalledAt: r.RecalledAt, RecallReason: r.RecallReason, Results: r.Results, Recalled: r.Recalled, StartedBy: r.StartedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
 	for _, i := range r.Inputs {
 		w.Inputs = append(w.Inputs, client.RunInput{Tenant: string(i.Tenant), Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})
 	}

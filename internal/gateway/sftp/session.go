@@ -573,7 +573,7 @@ func (s *session) result(p place) (exchange.Result, exchange.Form, error) {
 			continue
 		}
 		for _, r := range list {
-			if r.Name == name {
+			if r.Name == name && r.State() != exchange.Deleted {
 				return r, form, nil
 			}
 		}
@@ -593,10 +593,13 @@ func (s *session) listResults(analysis string) ([]os.FileInfo, error) {
 	var list []os.FileInfo
 	seen := map[string]bool{}
 	for _, r := range all {
-		if seen[r.Name] {
+		if seen[r.Name] || r.State() == exchange.Deleted {
 			continue
 		}
 		seen[r.Name] = true
+		if r.State() == exchange.Recalled { // nor one before it in its place; who opens it reads why
+			continue
+		}
 		list = append(list, resultInfo(r, exchange.CSV), resultInfo(r, exchange.Parquet))
 	}
 	return list, nil
