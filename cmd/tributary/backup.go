@@ -69,6 +69,9 @@ func (c *backupCreateCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	out.clearLine()
+	if made.Unaudited != "" {
+		out.note("The audit log has no entry of this backup: %s", made.Unaudited)
+	}
 	if out.json {
 		err = out.JSON(struct {
 			backupJSON

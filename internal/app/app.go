@@ -222,7 +222,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
 	for _, w := range s.warnings(ctx) {
-		c.Log.WarnContext(ctx, w)
+		c.Log.WarnContext(ctx, "see to this", "warning", w)
 	}
 	a := &App{cfg: c, stores: s, telemetry: tel, failed: make(chan error, 1)}
 	if err := a.join(ctx, box); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"tributary/internal/audit"
@@ -20,9 +21,17 @@ import (
 // holdPatience is how long a backup waits for a removal to end.
 const holdPatience = time.Minute
 
-// Backup copies the data, while a server runs or not, to a directory of backups.
-func Backup(ctx context.Context, c Config, target string, p backup.Progress) (backup.Made, error) {
-	var made backup.Made
+// MadeBackup is a backup that was made.
+type MadeBackup struct {
+	backup.Made
+	Unaudited string // why the audit log has no entry of it; empty: it has
+}
+
+// Backup copies the data, while a server runs or not, to a directory of backups. An
+// older version's data is copied too, and then nothing is written to it, not even
+// that it was.
+func Backup(ctx context.Context, c Config, target string, p backup.Progress) (MadeBackup, error) {
+	var made MadeBackup
 	if err := c.defaults(); err != nil {
 		return made, err
 	}
@@ -50,13 +59,13 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (ba
 	if err != nil {
 		return made, err
 	}
-	defer t.Close()
+	defer func() { _ = t.Close() }()
 	blobs, err := disk.New(objects, c.Clock)
 	if err != nil {
 		return made, fmt.Errorf("open object store: %w", err)
 	}
-	defer blobs.Close()
-	made, err = t.Create(ctx, backup.Source{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, KEK: kek, Clock: c.Clock, Version: c.Version, Progress: p})
+	defer func() { _ = blobs.Close() }()
+	made.Made, err = t.Create(ctx, backup.Source{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, KEK: kek, Clock: c.Clock, Version: c.Version, Progress: p})
 	if err != nil {
 		return made, err
 	}
@@ -65,6 +74,10 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (ba
 		return s.audit.Record(ctx, audit.Entry{Actor: "tributary", Verb: "backup.create", Subject: made.ID, Outcome: "ok",
 			Details: map[string]any{"entry": made.Mark.Audit.Seq, "objects": made.Objects.Count, "missing": len(made.Objects.Missing)}})
 	})
+	if fault.Is(err, fault.Conflict) { // an older version's
+		made.Unaudited = fault.Message(err)
+		return made, nil
+	}
 	if err != nil {
 		return made, fault.Wrap(fault.KindOf(err), err, "The backup %s was made, but the audit log could not be told of it: %s", made.ID, fault.Message(err))
 	}
@@ -92,7 +105,7 @@ func VerifyBackup(ctx context.Context, c Config, path string, p backup.Progress)
 	if err != nil {
 		return check, err
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	check.Manifest, check.Path = b.Manifest, b.Path()
 	report := func(problem string) { check.Problems = append(check.Problems, problem) }
 	if err := b.Verify(ctx, p, report); err != nil || c.KeyFile == "" {
@@ -134,7 +147,7 @@ func PruneBackups(ctx context.Context, c Config, target string, keep int) (backu
 	if err != nil {
 		return 0, 0, err
 	}
-	defer t.Close()
+	defer func() { _ = t.Close() }()
 	return t.Prune(ctx, keep)
 }
 
@@ -162,11 +175,19 @@ func refuseUnfinished(ctx context.Context, c Config) error {
 // database that is whole got so in the restore's last step but one, which was to
 // take the mark away: that is done now.
 func restoreUnfinished(ctx context.Context, c Config) (bool, error) {
-	if _, err := os.Lstat(filepath.Join(c.Data, unfinishedFile)); err != nil {
+	_, err := os.Lstat(filepath.Join(c.Data, unfinishedFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
-	if err := meta.ReadImage(ctx, meta.Config{URL: c.Database}, func(*meta.Image) error { return nil }); err != nil {
+	if err != nil {
+		return false, fmt.Errorf("look for the mark of a restore: %w", err)
+	}
+	err = meta.ReadImage(ctx, meta.Config{URL: c.Database}, func(*meta.Image) error { return nil })
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.Damaged) {
 		return true, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	return false, c.unmark()
 }
@@ -186,7 +207,7 @@ func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r R
 	if err != nil {
 		return r, err
 	}
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	opened, err := b.Unlock(ctx, kek)
 	if err != nil {
 		return r, err
@@ -265,7 +286,7 @@ func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progre
 	if err != nil {
 		return fmt.Errorf("open object store: %w", err)
 	}
-	defer blobs.Close()
+	defer func() { _ = blobs.Close() }()
 	return opened.Restore(ctx, backup.Place{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, Progress: p})
 }
 

@@ -118,7 +118,7 @@ func imageSQLite(ctx context.Context, path string, read func(*Image) error) (err
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func imagePostgres(ctx context.Context, c Config, read func(*Image) error) (err 
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if err := postgresUsable(ctx, conn, schema); err != nil {
 		return err
 	}

@@ -166,7 +166,7 @@ func unloadSQLite(ctx context.Context, c Config, path string) error {
 	if err != nil {
 		return err
 	}
-	defer db.close()
+	defer func() { _ = db.close() }()
 	err = db.vacate(ctx)
 	if fault.Is(err, fault.Conflict) {
 		return nil
@@ -196,7 +196,7 @@ func loadSQLite(ctx context.Context, c Config, path string, schema int64, fill f
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	l := &sqliteLoader{db: db, conn: conn}
 	if l.tables, err = sqliteTables(ctx, db, conn); err != nil {
 		return err
@@ -208,7 +208,7 @@ func loadSQLite(ctx context.Context, c Config, path string, schema int64, fill f
 		}
 	}
 	for _, t := range l.tables { // what migrations put there
-		if _, err := conn.ExecContext(ctx, "DELETE FROM "+listed([]string{t.Name})); err != nil {
+		if _, err := conn.ExecContext(ctx, "DELETE FROM "+listed([]string{t.Name})); err != nil { //nolint:gosec // a name from the catalog, quoted
 			return err
 		}
 	}
@@ -232,7 +232,7 @@ func (l *sqliteLoader) Fill(ctx context.Context, t Table, next func() ([]any, er
 		return errTable(t)
 	}
 	marks := strings.TrimSuffix(strings.Repeat("?, ", len(t.Columns)), ", ")
-	query := "INSERT INTO " + listed([]string{t.Name}) + " (" + listed(t.Columns) + ") VALUES (" + marks + ")"
+	query := "INSERT INTO " + listed([]string{t.Name}) + " (" + listed(t.Columns) + ") VALUES (" + marks + ")" //nolint:gosec // names that are in the catalog, quoted
 	for {
 		row, err := next()
 		if errors.Is(err, io.EOF) {
@@ -287,7 +287,7 @@ func unloadPostgres(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer db.close()
+	defer func() { _ = db.close() }()
 	if err = db.vacate(ctx, schema); fault.Is(err, fault.Conflict) {
 		return nil
 	}
@@ -300,7 +300,7 @@ func loadPostgres(ctx context.Context, c Config, schema int64, fill func(Loader)
 	if err != nil {
 		return err
 	}
-	defer db.close()
+	defer func() { _ = db.close() }()
 	if err := db.vacate(ctx, name); err != nil {
 		return err
 	}
