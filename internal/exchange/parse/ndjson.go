@@ -260,8 +260,9 @@ func (r *objectRow) cell(v *vector, m *member) flaw {
 	case v.kind == kindText:
 		return v.without(notQuoted)
 	}
-	text, f := r.text, sound
+	text := r.text
 	if m.kind == '0' {
+		var f flaw
 		if text, f = plainDigits(v.typ, text); f != sound {
 			return v.without(f)
 		}
