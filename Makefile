@@ -31,7 +31,7 @@ SLOW = ^tributary/(test|bench)(/|$$)
 
 .PHONY: help
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## build bin/tributary, static
@@ -64,7 +64,8 @@ check: lint ## lint, layers and fast tests: under a minute once everything is bu
 # Two runs, as the detector is for a whole run; go's own summary comes last. All tests of the program run this one.
 .PHONY: test
 test: export TRIBUTARY_TEST_BINARY = $(CURDIR)/$(BIN)
-test: deps lint build ## everything, on both control databases: what CI runs
+test: export TRIBUTARY_TEST_VERSITYGW = $(CURDIR)/$(TOOLS)/versitygw
+test: deps lint build $(TOOLS)/versitygw ## everything, on both control databases: what CI runs
 	@packages=$$($(TESTED) | grep -vE '$(NO_RACE)' | sed 's/\.test .*//'); \
 		echo "with the race detector:"; $(GO) test -p 2 -timeout 10m $(RACE) $$packages
 	@packages=$$($(TESTED) | grep -E '$(NO_RACE)' | sed 's/\.test .*//') || exit 0; \
@@ -92,6 +93,13 @@ $(TOOLS)/staticcheck: scripts/tools/go.mod
 
 $(TOOLS)/golangci-lint: scripts/tools/go.mod
 	$(GO) -C scripts/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# The S3 service that tests start. Two minutes of a core, once: go keeps what it has built outside of the repository.
+$(TOOLS)/versitygw: scripts/s3gateway/go.mod
+	$(GO) -C scripts/s3gateway build -o $(CURDIR)/$@ github.com/versity/versitygw/cmd/versitygw
+
+.PHONY: s3gateway
+s3gateway: $(TOOLS)/versitygw ## build the S3 service that tests start
 
 .PHONY: clean
 clean: ## remove what was built

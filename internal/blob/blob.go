@@ -61,7 +61,9 @@ type Store interface {
 	Create(context.Context, Key) (Writer, error)
 
 	// Open opens an object for reading; one that does not exist is NotFound. What
-	// is open stays readable when the object is deleted.
+	// is open stays readable when the object is deleted, where the store can (see
+	// blobtest.Differences); elsewhere reading it is then an error, and never
+	// another object's bytes.
 	Open(context.Context, Key) (Object, error)
 
 	// Delete removes an object. One that does not exist is NotFound. After nil or

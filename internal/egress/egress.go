@@ -27,6 +27,8 @@ const (
 	firstByte   = 30 * time.Second
 	headerBytes = 64 << 10
 	connections = 8 // to one host
+
+	serviceConnections = 64 // kept open to a service that the operator named
 )
 
 // Dialer makes the dialer: it connects to public addresses. operators lists the
@@ -46,16 +48,32 @@ func Dialer(operators ...string) func(ctx context.Context, network, address stri
 // Client makes an HTTP client that connects as Dialer does and follows no redirects.
 func Client(operators ...string) *http.Client {
 	return &http.Client{
-		Timeout: whole,
-		Transport: &http.Transport{
-			Proxy:               nil, // a proxy would dial what this one may not
-			DialContext:         Dialer(operators...),
-			TLSHandshakeTimeout: handshake, ResponseHeaderTimeout: firstByte, MaxResponseHeaderBytes: headerBytes,
-			IdleConnTimeout: dial, MaxConnsPerHost: connections, ForceAttemptHTTP2: true,
-		},
+		Timeout:   whole,
+		Transport: transport(operators...),
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			return fault.New(fault.Denied, "The answer is a redirect to %s, and redirects are not followed.", r.URL.Host)
 		},
+	}
+}
+
+// Transport is what a library makes its own requests with, to a service that the
+// server's operator has named as HOST:PORT, such as an object store: by the rules
+// of Client, but for the whole exchange's time, which the library bounds by a
+// context, and for redirects, which it must not follow either.
+func Transport(operator string) http.RoundTripper {
+	t := transport(operator)
+	t.DisableCompression = true // bytes come as they are stored
+	t.MaxConnsPerHost, t.MaxIdleConnsPerHost = 0, serviceConnections
+	t.IdleConnTimeout = whole
+	return t
+}
+
+func transport(operators ...string) *http.Transport {
+	return &http.Transport{
+		Proxy:               nil, // a proxy would dial what this one may not
+		DialContext:         Dialer(operators...),
+		TLSHandshakeTimeout: handshake, ResponseHeaderTimeout: firstByte, MaxResponseHeaderBytes: headerBytes,
+		IdleConnTimeout: dial, MaxConnsPerHost: connections, ForceAttemptHTTP2: true,
 	}
 }
 
