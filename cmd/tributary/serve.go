@@ -21,6 +21,7 @@ import (
 type place struct {
 	Data     string `required:"" placeholder:"DIR" env:"TRIBUTARY_DATA" help:"Directory of everything that is kept."`
 	Database string `placeholder:"URL" env:"TRIBUTARY_DATABASE" help:"Control database: sqlite:FILE or postgres://…; SQLite in the data directory if absent."`
+	Objects  string `placeholder:"URL" env:"TRIBUTARY_OBJECTS" help:"Object store: s3://BUCKET/PREFIX?endpoint=https://…&region=…; a folder of the data directory if absent. Its credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the file that AWS_SHARED_CREDENTIALS_FILE names."`
 	KeyFile  string `placeholder:"FILE" env:"TRIBUTARY_KEY_FILE" help:"Key-encryption key; keys/kek.json in the data directory if absent. Without it nothing stored can be read."`
 }
 
@@ -28,7 +29,7 @@ func (p place) config(out *output, log slog.Handler) app.Config {
 	if log == nil {
 		log = slog.NewTextHandler(out.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})
 	}
-	return app.Config{Data: p.Data, Database: p.Database, KeyFile: p.KeyFile, Version: buildVersion(), Log: slog.New(log)}
+	return app.Config{Data: p.Data, Database: p.Database, Objects: p.Objects, KeyFile: p.KeyFile, Version: buildVersion(), Log: slog.New(log)}
 }
 
 // listening is how a server listens.

@@ -19,7 +19,6 @@ import (
 	"tributary/internal/account"
 	"tributary/internal/analysis"
 	"tributary/internal/audit"
-	"tributary/internal/blob/disk"
 	"tributary/internal/clock"
 	"tributary/internal/control"
 	"tributary/internal/exchange"
@@ -43,6 +42,8 @@ type Config struct {
 	Data string
 	// Database is the control database's URL; empty: SQLite in Data.
 	Database string
+	// Objects is the URL of the object store, s3://…; empty: a directory in Data.
+	Objects string
 	// KeyFile is the file of the key-encryption key; empty: keys/kek.json in Data.
 	// Keep it elsewhere, and out of backups of Data.
 	KeyFile string
@@ -112,7 +113,7 @@ func (c *Config) defaults() error {
 // stores are the parts that hold data, joined but not running.
 type stores struct {
 	db       *meta.DB
-	blobs    *disk.Store
+	blobs    objects
 	ring     *keys.Ring
 	policy   *policy.Engine
 	audit    *audit.Log
@@ -125,9 +126,8 @@ type stores struct {
 
 // open opens the stores; the caller closes them.
 func open(ctx context.Context, c Config) (_ *stores, err error) {
-	objects := filepath.Join(c.Data, "objects")
 	if c.existing {
-		err = findDirs(c.Data, objects)
+		err = c.findDirs()
 	} else {
 		err = makeDir(c.Data)
 	}
@@ -150,15 +150,15 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.blobs, err = disk.New(objects, c.Clock); err != nil {
-		return nil, fmt.Errorf("open object store: %w", err)
-	}
 	if s.policy, err = policy.New(policy.Config{Clock: c.Clock}); err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
 	s.control = control.New(control.Config{DB: s.db, Policy: s.policy, Clock: c.Clock, Log: c.Log, Grace: c.Grace})
 	if s.ring, err = keys.NewRing(keys.Config{KEK: kek, Store: s.control, Clock: c.Clock, Secrets: secrets}); err != nil {
 		return nil, fmt.Errorf("make key ring: %w", err)
+	}
+	if s.blobs, err = c.openObjectsOf(ctx, s.db, installation(secrets.PublicKey())); err != nil {
+		return nil, err
 	}
 	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock})
 	s.control.SetKeys(s.ring)
@@ -169,12 +169,6 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: holdOf(c.Data).removing})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
 	return s, nil
-}
-
-// sweepUnfinished removes what uploads left that were cut off more than a day ago.
-func (s *stores) sweepUnfinished(ctx context.Context) error {
-	_, err := s.blobs.Sweep(ctx, 24*time.Hour)
-	return err
 }
 
 func (s *stores) close() {

@@ -35,8 +35,7 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (Ma
 	if err := c.defaults(); err != nil {
 		return made, err
 	}
-	objects := filepath.Join(c.Data, "objects")
-	if err := errors.Join(findDirs(c.Data, objects), refuseUnfinished(ctx, c)); err != nil {
+	if err := errors.Join(c.findDirs(), refuseUnfinished(ctx, c)); err != nil {
 		return made, err
 	}
 	kek, err := openKey(c, file.Load)
@@ -60,9 +59,9 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (Ma
 		return made, err
 	}
 	defer func() { _ = t.Close() }()
-	blobs, err := disk.New(objects, c.Clock)
+	blobs, err := c.openObjects(ctx, "", true)
 	if err != nil {
-		return made, fmt.Errorf("open object store: %w", err)
+		return made, err
 	}
 	defer func() { _ = blobs.Close() }()
 	made.Made, err = t.Create(ctx, backup.Source{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, KEK: kek, Clock: c.Clock, Version: c.Version, Progress: p})
@@ -242,7 +241,7 @@ func vacate(ctx context.Context, c Config) error {
 		return err
 	}
 	if unfinished, err := restoreUnfinished(ctx, c); err != nil || unfinished {
-		return errors.Join(err, clearData(c.Data))
+		return errors.Join(err, c.clearData(ctx))
 	}
 	entries, err := os.ReadDir(c.Data)
 	if err != nil {
@@ -272,19 +271,22 @@ func samePath(a, b string) bool {
 }
 
 // clearData removes what a restore puts into a data directory, but its mark.
-func clearData(data string) error {
+func (c Config) clearData(ctx context.Context) error {
+	if err := c.clearObjects(ctx); err != nil {
+		return err
+	}
 	for _, name := range []string{"control.db-wal", "control.db-shm", "control.db", "control.db.lock", "objects", "backup.hold"} {
-		if err := os.RemoveAll(filepath.Join(data, name)); err != nil {
+		if err := os.RemoveAll(filepath.Join(c.Data, name)); err != nil {
 			return fmt.Errorf("remove unfinished restore: %w", err)
 		}
 	}
-	return syncDir(data)
+	return syncDir(c.Data)
 }
 
 func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progress) error {
-	blobs, err := disk.New(filepath.Join(c.Data, "objects"), c.Clock)
+	blobs, err := c.openEmptyObjects(ctx, installation(opened.PublicKey))
 	if err != nil {
-		return fmt.Errorf("open object store: %w", err)
+		return err
 	}
 	defer func() { _ = blobs.Close() }()
 	return opened.Restore(ctx, backup.Place{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, Progress: p})
@@ -292,7 +294,7 @@ func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progre
 
 // unfill takes a failed restore away. What it cannot take away keeps its mark.
 func (c Config) unfill(ctx context.Context) error {
-	if err := errors.Join(meta.Unload(ctx, meta.Config{URL: c.Database, Log: c.Log}), clearData(c.Data)); err != nil {
+	if err := errors.Join(meta.Unload(ctx, meta.Config{URL: c.Database, Log: c.Log}), c.clearData(ctx)); err != nil {
 		return err
 	}
 	return c.unmark()

@@ -11,17 +11,21 @@ import (
 )
 
 // findDirs refuses a data directory that is not there or is not one.
-func findDirs(data, objects string) error {
-	for _, dir := range []string{data, objects} {
+func (c Config) findDirs() error {
+	dirs := []string{c.Data}
+	if c.Objects == "" && c.notedObjects() == "" {
+		dirs = append(dirs, c.objectsDir())
+	}
+	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
-			return fault.New(fault.NotFound, "There is no data of Tributary at %s: there is no directory %s. Is it the right place? Nothing was made.", data, dir)
+			return fault.New(fault.NotFound, "There is no data of Tributary at %s: there is no directory %s. Is it the right place? Nothing was made.", c.Data, dir)
 		}
 		if err != nil {
 			return fault.Wrap(fault.Invalid, err, "The directory %s cannot be looked at.", dir)
 		}
 	}
-	return checkDir(data)
+	return checkDir(c.Data)
 }
 
 // makeDir makes the data directory, for its owner only.

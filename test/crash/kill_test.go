@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"tributary/internal/blob/s3/s3test"
 	"tributary/internal/meta/metatest"
+	"tributary/test/servertest"
 )
 
 // TestKilledServerCarriesOn kills the server at random moments while tenants send
@@ -17,15 +19,21 @@ func TestKilledServerCarriesOn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		database func(*testing.T) string
+		objects  func(*testing.T) string // the URL of the object store, or nothing
 		rounds   int
 	}{
-		"sqlite":   {func(*testing.T) string { return "" }, 6},
-		"postgres": {func(t *testing.T) string { return metatest.Postgres(t) }, 4},
+		"sqlite":   {nothing, nothing, 6},
+		"postgres": {func(t *testing.T) string { return metatest.Postgres(t) }, nothing, 4},
+		"s3":       {nothing, func(t *testing.T) string { return s3test.Start(t).URL() }, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			random := chance(t)
-			w := newWorldOn(t, filepath.Join(t.TempDir(), "data"), c.database(t))
+			s := servertest.Existing(t, filepath.Join(t.TempDir(), "data"), c.database(t))
+			if url := c.objects(t); url != "" {
+				s.Database, s.Env = append(s.Database, "--objects", url), s3test.Env()
+			}
+			w := newWorldOf(s)
 			for range c.rounds {
 				w.killed(random)
 			}
@@ -37,6 +45,8 @@ func TestKilledServerCarriesOn(t *testing.T) {
 		})
 	}
 }
+
+func nothing(*testing.T) string { return "" }
 
 // killed kills the server after a while of work, and wants everything there.
 func (w *world) killed(random *rand.Rand) {

@@ -37,7 +37,14 @@ func newWorld(t *testing.T, data string) *world { t.Helper(); return newWorldOn(
 
 func newWorldOn(t *testing.T, data, database string) *world {
 	t.Helper()
-	s := servertest.Initialised(t, data, database)
+	return newWorldOf(servertest.Existing(t, data, database))
+}
+
+// newWorldOf is newWorld on a server that is not made yet.
+func newWorldOf(s *servertest.Server) *world {
+	t := s.T
+	t.Helper()
+	s.Init()
 	s.Start()
 	a, b := s.Exchange()
 	return &world{ledger: newLedger(), t: t, ctx: t.Context(), server: s, parties: [2]*servertest.Party{&a, &b},

@@ -123,7 +123,8 @@ type Server struct {
 	T        *testing.T
 	Home     string // the user's
 	Data     string
-	Database []string // --database URL, or nothing
+	Database []string // --database URL, or nothing; --objects URL too
+	Env      []string // of each process, beside what all have
 	Token    string   // the first system admin's
 	URL      string
 	Log      *Lines
@@ -137,9 +138,15 @@ type Server struct {
 func Initialised(t *testing.T, data, database string) *Server {
 	t.Helper()
 	s := Existing(t, data, database)
-	password := s.File("password", Password+"\n")
-	s.Token = Decode[client.Token](t, s.Run("", s.Place("init", "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")...)).Token
+	s.Init()
 	return s
+}
+
+// Init makes the data directory with a system admin.
+func (s *Server) Init() {
+	s.T.Helper()
+	password := s.File("password", Password+"\n")
+	s.Token = Decode[client.Token](s.T, s.Run("", s.Place("init", "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")...)).Token
 }
 
 // Existing is a server of data that is there already, or that something else
@@ -169,7 +176,7 @@ func last(text string, lines int) string {
 }
 
 func (s *Server) env(token string) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Home, "TZ=UTC", "TRIBUTARY_SERVER=" + s.URL, "TRIBUTARY_TOKEN=" + token}
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Home, "TZ=UTC", "TRIBUTARY_SERVER=" + s.URL, "TRIBUTARY_TOKEN=" + token}, s.Env...)
 }
 
 var listens = regexp.MustCompile(`listens on (\S+)\n`)

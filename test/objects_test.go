@@ -1,0 +1,78 @@
+package test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tributary/internal/blob/s3/s3test"
+	"tributary/test/servertest"
+)
+
+// inS3 is a server that is not made yet, with its objects in S3.
+func inS3(t *testing.T, url string) *server {
+	t.Helper()
+	s := servertest.Existing(t, filepath.Join(t.TempDir(), "data"), "")
+	s.Database, s.Env = []string{"--objects", url}, s3test.Env()
+	return &server{s}
+}
+
+// TestObjectsInS3 goes the whole way with a real S3 service, then mistakes where
+// the objects are, moves them by a backup, and last loses one.
+func TestObjectsInS3(t *testing.T) {
+	t.Parallel()
+	g := s3test.Start(t)
+	url := g.URL()
+	s := inS3(t, url)
+	s.Init()
+	s.Start()
+	golden(t, s)
+
+	if _, err := os.Stat(filepath.Join(s.Data, "objects")); err == nil {
+		t.Error("there is a folder of objects in the data directory too")
+	}
+	for _, command := range []string{"serve", "fsck"} {
+		s.Refused(6, []string{command, "--data", s.Data}, "The objects of this data are at "+url, "--objects")
+		s.Refused(3, []string{command, "--data", s.Data, "--objects", g.URL()}, "There are no objects of Tributary at s3://")
+	}
+	other := inS3(t, url)
+	password := other.File("password", servertest.Password)
+	other.Refused(5, other.Place("init", "--admin-email", "other@example.com", "--admin-password-file", password), "belong to another installation")
+	s.Env = append(s.Env, "AWS_SECRET_ACCESS_KEY=wrong")
+	s.Refused(6, s.Place("serve"), "refuses the credentials")
+	s.Env = s3test.Env()
+	s.Sound()
+
+	backups, key := filepath.Join(t.TempDir(), "backups"), filepath.Join(s.Data, "keys", "kek.json")
+	s.Run("", s.Place("backup", "--to", backups)...)
+	restored := func(objects ...string) *server {
+		to := inS3(t, url)
+		to.Database = append(objects, "--key-file", to.File("kek.json", string(must(os.ReadFile(key))(t))))
+		return to
+	}
+	elsewhere, onDisk, here := restored("--objects", g.URL()), restored(), restored("--objects", url)
+	elsewhere.Run("", elsewhere.Place("restore", "--from", backups)...)
+	onDisk.Run("", onDisk.Place("restore", "--from", backups)...)
+	here.Refused(5, here.Place("restore", "--from", backups), "There are objects at "+url+" already")
+	for _, whole := range []*server{elsewhere, onDisk, s} {
+		whole.Sound()
+	}
+
+	lost := ""
+	err := filepath.WalkDir(filepath.Join(g.Dir, s3test.Bucket), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && lost == "" && strings.Contains(path, "/output/") && d.Type().IsRegular() {
+			lost = path
+			return os.Remove(path)
+		}
+		return err
+	})
+	if err != nil || lost == "" {
+		t.Fatalf("lose an object: got %q, %v", lost, err)
+	}
+	out, _, code := s.Try("", s.Place("fsck")...)
+	if id := strings.TrimSuffix(filepath.Base(lost), "+"); code != 1 || !strings.Contains(string(out), id) {
+		t.Errorf("fsck without the object %s: got exit code %d and %q, want 1 and its name", id, code, out)
+	}
+}
