@@ -15,7 +15,7 @@ import (
 
 // maxAhead bounds what is held of a file because what belongs before it has not
 // arrived: clients send pieces in order, and the server's workers take them as it comes.
-const maxAhead = 16 << 20
+const maxAhead = 4 << 20
 
 // incoming is a file that is written. When the client closes it, it is submitted if
 // its folder and name say what it is for, and otherwise kept as an upload until it
@@ -36,6 +36,7 @@ type incoming struct {
 	broken error // why the file is refused
 	cut    bool  // the connection ended before the file was closed
 	ended  bool
+	closed func() // no handle any more
 }
 
 // WriteAt implements io.WriterAt. Files are written from front to back.
@@ -60,6 +61,9 @@ func (f *incoming) take(p []byte, off int64) error {
 	case off < f.next:
 		return refuse(sftp.ErrSSHFxFailure, "files are written from front to back; send the file again")
 	case off > f.next:
+		if err := f.begin(); err != nil { // which counts what is sent at once
+			return err
+		}
 		if f.held += len(p); f.held > maxAhead {
 			return refuse(sftp.ErrSSHFxFailure, "a piece in the middle of the file did not arrive; send the file again")
 		}
@@ -132,6 +136,7 @@ func (f *incoming) TransferError(error) {
 func (f *incoming) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.closed()
 	s := f.session
 	if f.ended { // another handle has taken over
 		return s.answer(f.broken)

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -49,7 +50,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	conns    map[*connection]struct{}
-	greeting int // connections that nobody has signed in on yet
+	greeting map[string]int    // connections that nobody has signed in on yet, by address, and "" for all
+	signed   map[tenant.ID]int // connections of a tenant
 	stopping bool
 	running  sync.WaitGroup
 }
@@ -61,8 +63,14 @@ type counters struct {
 const (
 	// handshake is how long a client may take until somebody has signed in.
 	handshake = 30 * time.Second
-	// mostGreeting bounds the connections that nobody has signed in on yet.
-	mostGreeting = 128
+	// mostGreeting and mostStrangers bound the connections that nobody has signed in
+	// on yet, of all and of one address, or IPv6 /64, that is not this machine's.
+	mostGreeting  = 256
+	mostStrangers = 16
+	// mostConnections bounds the connections of one tenant.
+	mostConnections = 64
+	// mostHandles bounds what one tenant has open at once, files and folders.
+	mostHandles = 128
 	// idle is how long a connection may say nothing; clients that keep it alive send
 	// something more often.
 	idle = 15 * time.Minute
@@ -70,11 +78,13 @@ const (
 	mostSessions = 10
 	// watching is how often a session looks whether its credential is still good.
 	watching = 500 * time.Millisecond
+	// stall is how long a client may take none of what it asked for.
+	stall = time.Minute
 )
 
 // New makes a server.
 func New(cfg Config) (*Server, error) {
-	s := &Server{Config: cfg, conns: map[*connection]struct{}{}}
+	s := &Server{Config: cfg, conns: map[*connection]struct{}{}, greeting: map[string]int{}, signed: map[tenant.ID]int{}}
 	var err error
 	count := func(name, what string) (c metric.Int64Counter) {
 		if err == nil {
@@ -93,24 +103,63 @@ func New(cfg Config) (*Server, error) {
 // Serve takes connections until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
 	for {
-		c, err := l.Accept()
+		raw, err := l.Accept()
 		if err != nil {
 			return err
 		}
-		s.mu.Lock()
-		if s.stopping || s.greeting >= mostGreeting {
-			s.mu.Unlock()
-			_ = c.Close() // one too many
+		peer, err := netip.ParseAddrPort(raw.RemoteAddr().String())
+		c := &connection{Conn: raw, addr: peer.Addr().Unmap()}
+		if err != nil || !s.admit(c) {
+			_ = raw.Close() // one too many, or from nowhere
 			continue
 		}
-		s.greeting++
-		s.running.Add(1)
-		s.mu.Unlock()
 		go func() {
 			defer s.running.Done()
 			s.serve(c)
 		}()
 	}
+}
+
+// admit counts a connection that nobody has signed in on yet, or says that there are
+// too many.
+func (s *Server) admit(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := account.Network(c.addr)
+	if s.stopping || s.greeting[""] >= mostGreeting || !c.addr.IsLoopback() && s.greeting[from] >= mostStrangers {
+		return false
+	}
+	s.greeting[""]++
+	s.greeting[from]++
+	c.greeted = sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.greeting[""]--
+		if s.greeting[from]--; s.greeting[from] == 0 {
+			delete(s.greeting, from)
+		}
+	})
+	s.conns[c] = struct{}{}
+	s.running.Add(1)
+	return true
+}
+
+// settle counts a connection on which somebody has signed in, or says that the tenant
+// has too many.
+func (s *Server) settle(id tenant.ID) (leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.signed[id] >= mostConnections {
+		return nil, false
+	}
+	s.signed[id]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.signed[id]--; s.signed[id] == 0 {
+			delete(s.signed, id)
+		}
+	}, true
 }
 
 // Shutdown lets files that are being written arrive until ctx ends, and closes all
@@ -133,18 +182,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // connection is a client's.
 type connection struct {
 	net.Conn
-	once sync.Once
+	addr    netip.Addr
+	greeted func() // once somebody has signed in, or nobody will
+	signed  atomic.Bool
+	once    sync.Once
 }
 
 func (c *connection) close() { c.once.Do(func() { _ = c.Close() }) }
 
-// Read ends a connection that says nothing for long.
+// Read ends a connection that says nothing for long. Before somebody has signed in
+// there is one deadline for all.
 func (c *connection) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		_ = c.SetReadDeadline(time.Now().Add(idle)) // a connection without deadlines is only less well guarded
+	if c.signed.Load() {
+		if err := c.SetReadDeadline(time.Now().Add(idle)); err != nil {
+			return 0, err
+		}
 	}
-	return n, err
+	return c.Conn.Read(p)
+}
+
+// Write ends a connection whose client does not take what it asked for.
+func (c *connection) Write(p []byte) (int, error) {
+	if c.signed.Load() {
+		if err := c.SetWriteDeadline(time.Now().Add(stall)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }
 
 var errSignIn = errors.New("not signed in")
@@ -215,43 +279,31 @@ func (s *Server) byPassword(ctx context.Context, login, password string, addr ne
 	return p, err
 }
 
-func (s *Server) serve(raw net.Conn) {
+func (s *Server) serve(c *connection) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	c := &connection{Conn: raw}
-	defer c.close()
-	greeted := sync.OnceFunc(func() {
+	defer func() {
+		c.close()
+		c.greeted()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.greeting--
-	})
-	defer greeted()
-	peer, err := netip.ParseAddrPort(raw.RemoteAddr().String())
-	if err != nil {
+		delete(s.conns, c)
+	}()
+	if err := c.SetDeadline(time.Now().Add(handshake)); err != nil {
 		return
 	}
-	addr := peer.Addr().Unmap()
-	_ = raw.SetDeadline(time.Now().Add(handshake)) // as above
-	conn, channels, requests, err := ssh.NewServerConn(raw, s.config(ctx, addr))
+	conn, channels, requests, err := ssh.NewServerConn(c, s.config(ctx, c.addr))
 	if err != nil {
-		s.Log.DebugContext(ctx, "no SSH connection", "address", addr.String(), "error", err)
+		s.Log.DebugContext(ctx, "no SSH connection", "address", c.addr.String(), "error", err)
 		return
 	}
 	defer conn.Close()
-	_ = raw.SetDeadline(time.Time{})
-	greeted()
+	c.signed.Store(true)
+	c.greeted()
 	who, ok := conn.Permissions.ExtraData[identity{}].(policy.Principal)
 	if !ok {
 		return
 	}
-	s.mu.Lock()
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
-	}()
 	if who.Kind == policy.Session {
 		defer func() {
 			if err := s.Accounts.EndSession(context.WithoutCancel(ctx), who, who.Credential); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
@@ -259,11 +311,17 @@ func (s *Server) serve(raw net.Conn) {
 			}
 		}()
 	}
-	log := s.Log.With("tenant.id", string(who.Tenant), "actor", who.Actor(), "address", addr.String())
+	log := s.Log.With("tenant.id", string(who.Tenant), "actor", who.Actor(), "address", c.addr.String())
+	leave, ok := s.settle(who.Tenant)
+	if !ok {
+		log.WarnContext(ctx, "connection refused: the tenant has too many")
+		return
+	}
+	defer leave()
 	scope, err := s.Policy.TransferScope(ctx, who, s.Accounts.Reverify)
 	if err == nil {
 		err = s.Audit.Record(ctx, audit.Entry{Tenant: who.Tenant, Actor: who.Actor(), Verb: "sftp.connect", Subject: who.Credential, Outcome: "ok",
-			Details: map[string]any{"address": addr.String(), "client": string(conn.ClientVersion())}})
+			Details: map[string]any{"address": c.addr.String(), "client": string(conn.ClientVersion())}})
 	}
 	if err != nil {
 		log.InfoContext(ctx, "connection refused", "error", err)
@@ -377,9 +435,30 @@ func (s slots) give() { <-s }
 
 // opened is the files that are being written, by tenant and place: one handle each.
 type opened struct {
-	mu    sync.Mutex
-	files map[openedKey]*incoming
-	none  chan struct{} // closed when the last goes; nil unless somebody waits
+	mu      sync.Mutex
+	files   map[openedKey]*incoming
+	none    chan struct{} // closed when the last goes; nil unless somebody waits
+	handles map[tenant.ID]int
+}
+
+// handle counts what a tenant has open, or says that it is too much.
+func (o *opened) handle(id tenant.ID) (closed func(), err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.handles[id] >= mostHandles {
+		return nil, refuse(sftp.ErrSSHFxFailure, "too many files and folders are open at once; close some")
+	}
+	if o.handles == nil {
+		o.handles = map[tenant.ID]int{}
+	}
+	o.handles[id]++
+	return sync.OnceFunc(func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.handles[id]--; o.handles[id] == 0 {
+			delete(o.handles, id)
+		}
+	}), nil
 }
 
 type openedKey struct {

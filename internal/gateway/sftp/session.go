@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -46,10 +47,33 @@ func (s *session) handlers() sftp.Handlers {
 	return sftp.Handlers{FileGet: s, FilePut: s, FileCmd: s, FileList: s}
 }
 
+// survive answers a request that the library cannot read, which panics over attributes
+// that are cut off, with an error.
+func (s *session) survive(err *error) {
+	if cause := recover(); cause != nil {
+		s.log.Error("request stopped", "cause", cause, "stack", string(debug.Stack()))
+		*err = refuse(sftp.ErrSSHFxBadMessage, "the request cannot be read")
+	}
+}
+
 // Fileread implements sftp.FileReader.
-func (s *session) Fileread(r *sftp.Request) (io.ReaderAt, error) {
+func (s *session) Fileread(r *sftp.Request) (_ io.ReaderAt, err error) {
+	defer s.survive(&err)
+	closed, err := s.server.opened.handle(s.scope.Tenant())
+	if err != nil {
+		return nil, err
+	}
 	f, err := s.read(r.Filepath)
-	return f, s.answer(err)
+	if err != nil {
+		closed()
+		return nil, s.answer(err)
+	}
+	end := f.close
+	f.close = func() error {
+		closed()
+		return end()
+	}
+	return f, nil
 }
 
 func (s *session) read(path string) (*outgoing, error) {
@@ -73,7 +97,10 @@ func (s *session) read(path string) (*outgoing, error) {
 	}
 	if of, _ := p.verdict(); of != "" {
 		text, _, err := s.said(p)
-		return &outgoing{session: s, r: bytes.NewReader(text), size: int64(len(text)), close: func() error { return nil }}, err
+		if err != nil {
+			return nil, err
+		}
+		return &outgoing{session: s, r: bytes.NewReader(text), size: int64(len(text)), close: func() error { return nil }}, nil
 	}
 	e, err := s.server.Exchange.FileNamed(s.ctx, s.scope, p.folder(), p.name)
 	if err != nil {
@@ -90,11 +117,18 @@ func (s *session) read(path string) (*outgoing, error) {
 }
 
 // Filewrite implements sftp.FileWriter.
-func (s *session) Filewrite(r *sftp.Request) (io.WriterAt, error) {
+func (s *session) Filewrite(r *sftp.Request) (_ io.WriterAt, err error) {
+	defer s.survive(&err)
+	closed, err := s.server.opened.handle(s.scope.Tenant())
+	if err != nil {
+		return nil, err
+	}
 	f, err := s.write(r.Filepath, r.Pflags())
 	if err != nil {
+		closed()
 		return nil, s.answer(err)
 	}
+	f.closed = closed
 	return f, nil
 }
 
@@ -158,8 +192,8 @@ func (s *session) submitted(ctx context.Context, sub exchange.Submission) {
 }
 
 // Filecmd implements sftp.FileCmder.
-func (s *session) Filecmd(r *sftp.Request) error {
-	var err error
+func (s *session) Filecmd(r *sftp.Request) (err error) {
+	defer s.survive(&err)
 	switch r.Method {
 	case "Setstat":
 		err = s.setstat(r)
@@ -180,7 +214,8 @@ func (s *session) Filecmd(r *sftp.Request) error {
 }
 
 // PosixRename implements sftp.PosixRenameFileCmder.
-func (s *session) PosixRename(r *sftp.Request) error {
+func (s *session) PosixRename(r *sftp.Request) (err error) {
+	defer s.survive(&err)
 	return s.answer(s.rename(r.Filepath, r.Target, true))
 }
 
@@ -325,11 +360,20 @@ func (s *session) rmdir(path string) error {
 }
 
 // Filelist implements sftp.FileLister.
-func (s *session) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+func (s *session) Filelist(r *sftp.Request) (_ sftp.ListerAt, err error) {
+	defer s.survive(&err)
 	switch r.Method {
 	case "List":
+		closed, err := s.server.opened.handle(s.scope.Tenant())
+		if err != nil {
+			return nil, err
+		}
 		list, err := s.list(r.Filepath)
-		return entries(list), s.answer(err)
+		if err != nil {
+			closed()
+			return nil, s.answer(err)
+		}
+		return &folder{list, closed}, nil
 	case "Stat":
 		_, at, err := s.find(r.Filepath)
 		return entries{at}, s.answer(err)
@@ -338,7 +382,8 @@ func (s *session) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 }
 
 // Lstat implements sftp.LstatFileLister; there are no links.
-func (s *session) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
+func (s *session) Lstat(r *sftp.Request) (_ sftp.ListerAt, err error) {
+	defer s.survive(&err)
 	_, at, err := s.find(r.Filepath)
 	return entries{at}, s.answer(err)
 }
@@ -356,6 +401,18 @@ func (e entries) ListAt(to []os.FileInfo, offset int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// folder is one that is open.
+type folder struct {
+	entries
+	closed func()
+}
+
+// Close implements io.Closer.
+func (f *folder) Close() error {
+	f.closed()
+	return nil
 }
 
 // find says what a path names, and describes it.

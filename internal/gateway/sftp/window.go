@@ -8,7 +8,7 @@ import (
 
 // windowSize is how much is opened at once: several chunks of a sealed object, since
 // clients ask for less than one at a time.
-const windowSize = 512 << 10
+const windowSize = 256 << 10
 
 // outgoing is a file that is read. It keeps what was opened last, because clients
 // ask for pieces in order, many at a time.
