@@ -19,6 +19,7 @@ import (
 	"tributary/internal/control"
 	"tributary/internal/exchange"
 	"tributary/internal/exchange/parse"
+	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/keys"
 	"tributary/internal/keys/file"
@@ -51,14 +52,30 @@ type bench struct {
 	jobs     *job.Queue
 	tenants  []control.Tenant
 	late     *atomic.Int64 // how far the clock is ahead
+	kek      *distant
+}
+
+// distant is a key-encryption key that is away when a test says so.
+type distant struct {
+	keys.KEK
+	away atomic.Bool
+}
+
+// Unwrap implements keys.KEK.
+func (d *distant) Unwrap(ctx context.Context, wrapped, ad []byte) ([]byte, error) {
+	if d.away.Load() {
+		return nil, fault.New(fault.Unavailable, "The key service does not answer.")
+	}
+	return d.KEK.Unwrap(ctx, wrapped, ad)
 }
 
 func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
 	late := new(atomic.Int64)
 	c := clock.Clock{NowFunc: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
+	stored, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
 	check(t, err)
+	kek := &distant{KEK: stored}
 	sealed, err := keys.NewSecrets(t.Context(), kek, c)
 	check(t, err)
 	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
@@ -80,7 +97,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	}
 	box, err := sandbox.New(sandbox.Config{Level: level, Clock: c})
 	check(t, err)
-	b := &bench{late: late}
+	b := &bench{late: late, kek: kek}
 	b.Analyses = analysis.New(analysis.Config{DB: db, Vault: vault.New(vault.Config{DB: db, Blobs: blobs, Keys: ring, Clock: c}), Control: ctl,
 		Policy: pol, Audit: log, Jobs: job.New(job.Config{DB: db, Clock: c}), Sandbox: box, Keys: ring, Clock: c, Version: "test"})
 	return b.restarted(t)
@@ -90,7 +107,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 func (b *bench) restarted(t *testing.T) *bench {
 	t.Helper()
 	cfg := b.Config
-	next := &bench{tenants: b.tenants, late: b.late, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 3, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
+	next := &bench{tenants: b.tenants, late: b.late, kek: b.kek, jobs: job.New(job.Config{DB: cfg.DB, Clock: cfg.Clock, Workers: 3, Poll: 5 * time.Millisecond, Drain: time.Millisecond})}
 	next.exchange = exchange.New(exchange.Config{DB: cfg.DB, Vault: cfg.Vault, Tenants: cfg.Control, Policy: cfg.Policy, Audit: cfg.Audit, Jobs: next.jobs,
 		Sandbox: cfg.Sandbox, Keys: cfg.Keys, Clock: cfg.Clock})
 	cfg.Exchange, cfg.Jobs = next.exchange, next.jobs

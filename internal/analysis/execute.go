@@ -23,6 +23,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/job"
+	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
 	"tributary/internal/query"
@@ -57,8 +58,16 @@ type execution struct {
 	counted      []bool                    // by measure of the query: it counts rows, so nobody who has a cell has less than 1
 }
 
-// do is the job of a run.
+// do is the job of a run. While keys cannot be reached the run waits.
 func (a *Analyses) do(ctx context.Context, j *job.Job) error {
+	err := a.execute(ctx, j)
+	if keys.Unreachable(err) {
+		return job.Away("keys", err)
+	}
+	return err
+}
+
+func (a *Analyses) execute(ctx context.Context, j *job.Job) error {
 	var p runPayload
 	if err := j.Decode(&p); err != nil {
 		return err
@@ -110,6 +119,9 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 		if taken != nil {
 			enough = true
 			return x.resume(ctx, tx)
+		}
+		if err := x.inTime(ctx, tx); err != nil {
+			return err
 		}
 		var err error
 		if x.inputs, err = x.eligible(ctx, tx); err != nil {

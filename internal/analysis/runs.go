@@ -125,7 +125,11 @@ func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string,
 func (a *Analyses) queue(ctx context.Context, tx *meta.DB, by, name string, version int64, date string, through *time.Time) (Run, error) {
 	r := Run{ID: a.Clock.ID("run"), Analysis: name, Version: version, Date: date, Through: through, State: RunQueued, StartedBy: by, CreatedAt: a.Clock.Now()}
 	var err error
-	if r.Job, err = a.Jobs.Add(ctx, tx, job.Work{Kind: runKind, Subject: r.ID, Payload: runPayload{r.ID}}); err != nil {
+	work := job.Work{Kind: runKind, Subject: r.ID, Payload: runPayload{r.ID}}
+	if through != nil {
+		work.AlarmAt = *through
+	}
+	if r.Job, err = a.Jobs.Add(ctx, tx, work); err != nil {
 		return r, err
 	}
 	if _, err := tx.Exec(ctx, `INSERT INTO runs (id, analysis, version, date, through, state, job, started_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,

@@ -32,8 +32,17 @@ type validatePayload struct {
 	Submission string `json:"submission"`
 }
 
-// validate decides one submission, or puts it off while its tenant is suspended.
+// validate decides one submission, or puts it off while its tenant is suspended or
+// keys cannot be reached.
 func (x *Exchange) validate(ctx context.Context, j *job.Job) error {
+	err := x.validateNow(ctx, j)
+	if keys.Unreachable(err) {
+		return job.Away("keys", err)
+	}
+	return err
+}
+
+func (x *Exchange) validateNow(ctx context.Context, j *job.Job) error {
 	var p validatePayload
 	if err := j.Decode(&p); err != nil {
 		return err

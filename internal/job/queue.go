@@ -92,8 +92,8 @@ type Handler struct {
 	// as no tenant does.
 	Yields bool
 	// Do does the job. It ends with Job.Finish, or with an error: faults that
-	// may pass (throttled, internal) are tried again, and with Postpone, or if a
-	// store is unavailable or full, as often as it takes.
+	// may pass (throttled, internal) are tried again, and with Postpone or Away, or
+	// if a store is unavailable or full, as often as it takes.
 	Do func(ctx context.Context, j *Job) error
 	// Failed records the end of a job that will not be tried again, in the
 	// transaction that ends it. It may be called for a job that never ran.
@@ -149,6 +149,9 @@ type Work struct {
 	Payload any       // encoded as JSON
 	// MaxAttempts counts the first; 0 means 3.
 	MaxAttempts int
+	// AlarmAt is when somebody is to be told if the job then waits for something that
+	// is away; zero: when it has waited for a quarter of an hour.
+	AlarmAt time.Time
 }
 
 // Add puts a job in the queue when tx commits and returns its id. Call Wake
@@ -164,9 +167,9 @@ func (q *Queue) Add(ctx context.Context, tx *meta.DB, w Work) (string, error) {
 	id := q.cfg.Clock.ID("job")
 	now := meta.Micros(q.cfg.Clock.Now())
 	_, err = tx.Unscoped().Exec(ctx, `
-		INSERT INTO jobs (id, kind, tenant, subject, payload, state, max_attempts, run_after, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		id, w.Kind, string(w.Tenant), w.Subject, payload, string(Queued), int64(w.MaxAttempts), now, now)
+		INSERT INTO jobs (id, kind, tenant, subject, payload, state, max_attempts, run_after, created_at, alarm_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		id, w.Kind, string(w.Tenant), w.Subject, payload, string(Queued), int64(w.MaxAttempts), now, now, w.AlarmAt)
 	if err != nil {
 		return "", fmt.Errorf("add %s job for %s: %w", w.Kind, w.Subject, err)
 	}

@@ -20,7 +20,7 @@ func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, no
 	if later := (*postponed)(nil); errors.As(cause, &later) {
 		return q.postpone(ctx, tx, j, cause, now)
 	}
-	if kind == fault.Unavailable || kind == fault.StorageFull { // not the job's failure
+	if gone := (*awayError)(nil); errors.As(cause, &gone) || kind == fault.Unavailable || kind == fault.StorageFull { // not the job's failure
 		return q.putOff(ctx, tx, j, cause, now)
 	}
 	shutdown := errors.Is(cause, errShutdown)
@@ -41,7 +41,8 @@ func (q *Queue) settle(ctx context.Context, tx *meta.DB, j *Job, cause error, no
 		after = now.Add(time.Second << (2 * min(j.Attempt-1, 6))) // 1 s, 4 s, 16 s, …
 	}
 	_, err := tx.Unscoped().Exec(ctx, `
-		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5 WHERE id = $6`,
+		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5,
+		waits_for = '', waits_since = NULL, alarmed_at = NULL WHERE id = $6`,
 		string(Queued), attempts, meta.Micros(after), string(fault.KindOf(cause)), cause.Error(), j.ID)
 	if err != nil {
 		return fmt.Errorf("put job %s back: %w", j.ID, err)
@@ -80,9 +81,16 @@ const maxPutOff = 5 * time.Minute
 
 // wait puts a job back without counting the attempt, and says what it waits for.
 func (q *Queue) wait(ctx context.Context, tx *meta.DB, j *Job, cause error, after int64) error {
+	stage, what := "waits: "+fault.Message(cause), ""
+	if gone := (*awayError)(nil); errors.As(cause, &gone) {
+		what = gone.what
+		stage = "waits: " + what + " cannot be reached"
+	}
 	_, err := tx.Unscoped().Exec(ctx, `
-		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5, stage = $6 WHERE id = $7`,
-		string(Queued), j.Attempt-1, after, string(fault.KindOf(cause)), cause.Error(), "waits: "+fault.Message(cause), j.ID)
+		UPDATE jobs SET state = $1, attempts = $2, run_after = $3, lease = '', lease_until = NULL, error_kind = $4, error = $5, stage = $6,
+		waits_since = CASE WHEN $7 = '' THEN NULL WHEN waits_for = $7 THEN waits_since ELSE $8 END,
+		alarmed_at = CASE WHEN waits_for = $7 THEN alarmed_at END, waits_for = $7 WHERE id = $9`,
+		string(Queued), j.Attempt-1, after, string(fault.KindOf(cause)), cause.Error(), stage, what, q.cfg.Clock.Now(), j.ID)
 	if err != nil {
 		return fmt.Errorf("put job %s back: %w", j.ID, err)
 	}

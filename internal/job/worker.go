@@ -354,9 +354,12 @@ func (q *Queue) do(j *Job) {
 	if err == nil || errors.Is(err, errLeaseLost) || j.finished {
 		return
 	}
+	gone := (*awayError)(nil)
 	log := q.log.With("job", j.ID, "kind", j.Kind, "subject", j.Subject, "tenant.id", string(j.Tenant), "attempt", j.Attempt, "error", err)
 	if later := (*postponed)(nil); errors.As(err, &later) {
 		log.InfoContext(ctx, "job postponed")
+	} else if errors.As(err, &gone) {
+		log.InfoContext(ctx, "job waits for what cannot be reached", "for", gone.what)
 	} else {
 		log.WarnContext(ctx, "job attempt failed")
 	}
@@ -388,7 +391,7 @@ func about(j *Job) []attribute.KeyValue {
 // outcome says on its span how an attempt ended. An error's words stay out: they
 // are the operator's, and may name what is sealed.
 func outcome(span trace.Span, j *Job, err error) {
-	later := (*postponed)(nil)
+	later, gone := (*postponed)(nil), (*awayError)(nil)
 	how := "failed"
 	switch {
 	case err == nil || j.finished:
@@ -397,7 +400,7 @@ func outcome(span trace.Span, j *Job, err error) {
 		how = "lost"
 	case errors.Is(err, errShutdown):
 		how = "put back"
-	case errors.As(err, &later), fault.Is(err, fault.Unavailable), fault.Is(err, fault.StorageFull):
+	case errors.As(err, &later), errors.As(err, &gone), fault.Is(err, fault.Unavailable), fault.Is(err, fault.StorageFull):
 		how = "postponed"
 	case fault.Is(err, fault.Cancelled):
 		how = "cancelled"

@@ -210,12 +210,14 @@ type keysetKEK struct {
 }
 
 func (k *keysetKEK) EncryptWithContext(ctx context.Context, plaintext, ad []byte) (wrapped []byte, err error) {
-	wrapped, k.err = k.kek.Wrap(ctx, plaintext, ad)
+	wrapped, err = k.kek.Wrap(ctx, plaintext, ad)
+	k.err = answered(err)
 	return wrapped, k.err
 }
 
 func (k *keysetKEK) DecryptWithContext(ctx context.Context, wrapped, ad []byte) (plaintext []byte, err error) {
-	if plaintext, k.err = k.kek.Unwrap(ctx, wrapped, ad); k.err == nil {
+	plaintext, err = k.kek.Unwrap(ctx, wrapped, ad)
+	if k.err = answered(err); k.err == nil {
 		k.current = k.kek.Current(wrapped)
 	}
 	return plaintext, k.err
