@@ -281,9 +281,12 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 			return fmt.Errorf("make SFTP server: %w", err)
 		}
 	}
+	if err := a.measureWaiting(); err != nil {
+		return err
+	}
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Audit: s.audit,
 		Periods: period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Clock: c.Clock}),
-		Policy:  s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: s.warnings, Metrics: a.telemetry.metrics,
+		Policy:  s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {

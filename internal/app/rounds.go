@@ -17,6 +17,7 @@ func (a *App) rounds(ctx context.Context) {
 	s := a.stores
 	var running sync.WaitGroup
 	for _, r := range []round{
+		{"tell of work that waits for keys", 5 * time.Second, a.raiseAlarms},
 		{"sign audit checkpoints", time.Minute, s.audit.CheckpointDue},
 		{"resume sagas", 30 * time.Second, s.control.ResumeDue},
 		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},

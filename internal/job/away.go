@@ -35,21 +35,23 @@ type Alarm struct {
 	Since   time.Time
 }
 
-// Alarms tells of each job that has waited too long, once for as long as it waits:
-// it is remembered when what tell did in the same transaction is committed.
-func (q *Queue) Alarms(ctx context.Context, tell func(tx *meta.DB, a Alarm) error) error {
-	return q.db.Transact(ctx, func(tx *meta.DB) error {
-		list, err := q.alarms(ctx, tx)
-		if err != nil {
-			return err
+// Alarms returns the jobs that have waited too long, each once for as long as it
+// waits. They are remembered when what tell did with them, in the same transaction,
+// is committed; without any it is not called.
+func (q *Queue) Alarms(ctx context.Context, tell func(tx *meta.DB, alarms []Alarm) error) ([]Alarm, error) {
+	var list []Alarm
+	err := q.db.Transact(ctx, func(tx *meta.DB) error {
+		found, err := q.alarms(ctx, tx)
+		if err == nil && len(found) > 0 {
+			err = tell(tx, found)
 		}
-		for _, a := range list {
-			if err := tell(tx, a); err != nil {
-				return err
-			}
-		}
-		return nil
+		list = found
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func (q *Queue) alarms(ctx context.Context, tx *meta.DB) ([]Alarm, error) {

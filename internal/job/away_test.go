@@ -41,12 +41,14 @@ func TestAJobWaitsForWhatIsAway(t *testing.T) {
 		}
 		alarms := func() string {
 			t.Helper()
+			told := 0
+			list, err := b.Alarms(ctx, func(_ *meta.DB, list []Alarm) error { told = len(list); return nil })
+			if err != nil || told != len(list) {
+				t.Fatal(told, list, err)
+			}
 			text := ""
-			if err := b.Alarms(ctx, func(_ *meta.DB, a Alarm) error {
+			for _, a := range list {
 				text += a.Subject + " " + a.For + " "
-				return nil
-			}); err != nil {
-				t.Fatal(err)
 			}
 			return text
 		}
@@ -76,7 +78,7 @@ func TestAJobWaitsForWhatIsAway(t *testing.T) {
 			t.Errorf("alarms at once: %q", got)
 		}
 		b.hands.advance(2 * time.Minute)
-		if err := b.Alarms(ctx, func(*meta.DB, Alarm) error { return errors.New("nobody could be told") }); err == nil {
+		if _, err := b.Alarms(ctx, func(*meta.DB, []Alarm) error { return errors.New("nobody could be told") }); err == nil {
 			t.Error("an alarm that nobody could be told of was raised")
 		}
 		if got := alarms(); got != "early keys " {

@@ -24,6 +24,7 @@ const (
 	NewCredential      Kind = "credential.new"
 	NewSignIn          Kind = "sign-in.new"
 	WebhookDisabled    Kind = "webhook.disabled"
+	WorkWaits          Kind = "work.waits" // for what cannot be reached, and for too long
 
 	webhookTest Kind = "webhook.test" // asked for, and sent to that webhook only
 )
@@ -34,6 +35,7 @@ type rules struct {
 	security bool // nobody can turn it off, and no number of mails is too many
 	users    bool // a tenant's users are told like its admins, where nobody is named
 	shared   bool // the provider's webhooks are told of tenants' too
+	provider bool // it is never a tenant's
 }
 
 var kinds = map[Kind]rules{
@@ -44,6 +46,7 @@ var kinds = map[Kind]rules{
 	NewCredential:      {security: true},
 	NewSignIn:          {security: true},
 	WebhookDisabled:    {},
+	WorkWaits:          {provider: true},
 }
 
 // Kinds lists the kinds that webhooks can ask for.

@@ -40,7 +40,7 @@ func (n *Notices) switches(ctx context.Context, db *meta.DB, p policy.Principal)
 	}
 	var list []Switch
 	for _, k := range Kinds() {
-		if r := kinds[k]; k.mailed() && (r.security || r.tells(p.Role) && (p.Tenant != "" || !r.shared)) {
+		if r := kinds[k]; k.mailed() && (r.security || r.tells(p.Role) && (p.Tenant != "" && !r.provider || p.Tenant == "" && !r.shared)) {
 			list = append(list, Switch{Kind: k, On: r.security || !is[k], Fixed: r.security})
 		}
 	}
