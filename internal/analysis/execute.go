@@ -120,9 +120,6 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 			enough = true
 			return x.resume(ctx, tx)
 		}
-		if err := x.inTime(ctx, tx); err != nil {
-			return err
-		}
 		var err error
 		if x.inputs, err = x.eligible(ctx, tx); err != nil {
 			return err
