@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -275,6 +276,34 @@ func (x *execution) release(ctx context.Context, a answer) error {
 		}
 	}
 	return err
+}
+
+// alreadyReleased ends the run with the recorded release of its snapshot, if
+// there is one: repeating a run gives nobody anything new. That holds of one which
+// was recalled too.
+func (x *execution) alreadyReleased(ctx context.Context) (bool, error) {
+	var release, by, reason string
+	var recalled sql.NullInt64
+	rows, err := x.DB.Query(ctx, `SELECT id, run, recalled_at, recall_reason FROM releases WHERE snapshot = $1`, x.run.Snapshot)
+	if err != nil {
+		return false, fmt.Errorf("look for release: %w", err)
+	}
+	if !rows.Next() {
+		return false, nil
+	}
+	if err := rows.Scan(&release, &by, &recalled, &reason); err != nil {
+		return false, fmt.Errorf("look for release: %w", err)
+	}
+	return true, x.job.Finish(ctx, func(tx *meta.DB) error {
+		if _, err := tx.Exec(ctx, `UPDATE runs SET release_id = $1 WHERE id = $2`, release, x.run.ID); err != nil {
+			return fmt.Errorf("point to release: %w", err)
+		}
+		said := fmt.Sprintf("The same inputs were released before, by run %s; its release stands.", by)
+		if recalled.Valid {
+			said = fmt.Sprintf("The same inputs were released before, by run %s, and that release was recalled, so its results are not handed out. The reason: %s", by, reason)
+		}
+		return x.conclude(ctx, tx, x.run, RunSucceeded, said)
+	})
 }
 
 func words(reasons map[string]int64) string {

@@ -65,8 +65,8 @@ func (g *Going) add(n int64, first *time.Time, err error) error {
 
 func (x *Exchange) goingFiles(ctx context.Context, h *holds, d Dataset, until time.Time) (Going, error) {
 	g := Going{Dataset: d.Name}
-	latest, any := d.goneBy(until)
-	if !any {
+	latest, some := d.goneBy(until)
+	if !some {
 		return g, nil
 	}
 	g.Days = int64(d.Contract.Retention.Days)

@@ -197,8 +197,8 @@ func (x *Exchange) DeleteDue(ctx context.Context) error {
 			return err
 		}
 		for _, d := range datasets {
-			latest, any := d.goneBy(now)
-			if !any {
+			latest, some := d.goneBy(now)
+			if !some {
 				continue
 			}
 			list := func(after due) ([]due, error) { return x.dueFiles(ctx, d.Name, latest, after) }
