@@ -243,3 +243,15 @@ func duckRows(t testing.TB, query string) []string {
 	}
 	return all
 }
+
+// A row of nothing takes two bytes in a file, and a cell of each column afterwards.
+func TestNDJSONOfNothingHasALimit(t *testing.T) {
+	t.Parallel()
+	d := dataset(t, "dataset: x\nformats: [ndjson]\ncolumns: [{name: a, type: text}, {name: b, type: text}, {name: c, type: text}, {name: d, type: text}]\nlimits: {bytes: 1kB}\n")
+	if v, _ := run(t, d, Facts{}, strings.Repeat("{}\n", 250)); !v.Accepted || v.Rows != 250 {
+		t.Errorf("250 rows: got %d rows, %s", v.Rows, told(v))
+	}
+	if v, _ := run(t, d, Facts{}, strings.Repeat("{}\n", 251)); listed(v) != "0  limit\n" || v.Rows != 250 {
+		t.Errorf("251 rows: got %d rows, %s", v.Rows, told(v))
+	}
+}
