@@ -101,7 +101,8 @@ func TestAFailedRestoreLeavesNothing(t *testing.T) {
 			}
 		}
 		// As a kill leaves it.
-		if err := errors.Join(os.MkdirAll(filepath.Join(to.Data, "objects"), 0o700), os.WriteFile(filepath.Join(to.Data, unfinishedFile), nil, 0o600)); err != nil {
+		stray := filepath.Join(to.Data, "objects", "objects", "stray+")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(stray), 0o700), os.WriteFile(stray, nil, 0o600), os.WriteFile(filepath.Join(to.Data, unfinishedFile), nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Fsck(t.Context(), to, false); !fault.Is(err, fault.Conflict) {
@@ -115,6 +116,9 @@ func TestAFailedRestoreLeavesNothing(t *testing.T) {
 		}
 		if found, err := Fsck(t.Context(), to, true); err != nil || len(found) > 0 {
 			t.Errorf("fsck: got %v, %v, want nothing", found, err)
+		}
+		if _, err := os.Stat(stray); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("what the one before had copied: got %v, want it gone", err)
 		}
 		// Killed between its last two steps: it is whole.
 		if err := os.WriteFile(filepath.Join(to.Data, unfinishedFile), nil, 0o600); err != nil {

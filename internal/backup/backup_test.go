@@ -3,6 +3,8 @@ package backup_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -304,6 +306,29 @@ func TestOnlyTheServersSignatureCounts(t *testing.T) {
 	if _, err := b.Unlock(t.Context(), other.kek); !fault.Is(err, fault.Invalid) {
 		t.Errorf("another key file: got %v, want invalid", err)
 	}
+	// A manifest that somebody has changed and signed with a key of their own.
+	path := filepath.Join(made.Path, "manifest.json")
+	whole, sig := must(os.ReadFile(path))(t), must(os.ReadFile(filepath.Join(made.Path, "manifest.sig")))(t)
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := bytes.Replace(whole, []byte(base64.StdEncoding.EncodeToString(made.PublicKey)), []byte(base64.StdEncoding.EncodeToString(public)), 1)
+	forged = bytes.Replace(forged, []byte(`"seq": 7`), []byte(`"seq": 6`), 1)
+	put := func(manifest, sig []byte) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, manifest, 0o600), os.WriteFile(filepath.Join(made.Path, "manifest.sig"), sig, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(forged, ed25519.Sign(private, append([]byte("tributary backup v1\n"), forged...)))
+	if problems := w.verify(t.Context(), made.Path, false); len(problems) > 0 {
+		t.Errorf("without the key a forged manifest: got %q, want nothing, or this tests something else", problems)
+	}
+	if problems := w.verify(t.Context(), made.Path, true); len(problems) != 1 || !strings.Contains(problems[0], "somebody else") {
+		t.Errorf("with the key a forged manifest: got %q, want it found", problems)
+	}
+	put(whole, sig)
 	// The manifest of one server's backup in place of the other's.
 	foreign := other.backup()
 	for _, name := range []string{"manifest.json", "manifest.sig", "control.sealed", "objects.ndjson"} {

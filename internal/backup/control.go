@@ -151,9 +151,16 @@ func (c *controlReader) text() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, n)
-	_, err = io.ReadFull(c.r, b)
-	return b, cut(err)
+	if n <= 1<<20 {
+		b := make([]byte, n)
+		_, err = io.ReadFull(c.r, b)
+		return b, cut(err)
+	}
+	b, err := io.ReadAll(io.LimitReader(c.r, int64(n))) // takes no memory for what is not there
+	if err == nil && len(b) < n {
+		err = errForm
+	}
+	return b, err
 }
 
 func (c *controlReader) nextTable() (t meta.Table, err error) {
