@@ -33,16 +33,17 @@ type PeriodSummary struct {
 // Reopening lets one tenant's files for a period count until a time after the
 // cut-off.
 type Reopening struct {
-	ID        string     `json:"id"`
-	Tenant    string     `json:"tenant"`
-	Dataset   string     `json:"dataset"`
-	Date      string     `json:"date"`
-	Reason    string     `json:"reason,omitempty"`
-	Until     time.Time  `json:"until"`
-	CreatedAt time.Time  `json:"created_at"`
-	CreatedBy string     `json:"created_by"`
-	ClosedAt  *time.Time `json:"closed_at,omitempty" doc:"If it was closed early"`
-	ClosedBy  string     `json:"closed_by,omitempty"`
+	ID         string     `json:"id"`
+	Tenant     string     `json:"tenant"`
+	TenantSlug string     `json:"tenant_slug,omitempty"`
+	Dataset    string     `json:"dataset"`
+	Date       string     `json:"date"`
+	Reason     string     `json:"reason,omitempty"`
+	Until      time.Time  `json:"until"`
+	CreatedAt  time.Time  `json:"created_at"`
+	CreatedBy  string     `json:"created_by"`
+	ClosedAt   *time.Time `json:"closed_at,omitempty" doc:"If it was closed early"`
+	ClosedBy   string     `json:"closed_by,omitempty"`
 }
 
 // NewReopening reopens a period for a tenant.

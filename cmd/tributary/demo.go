@@ -93,7 +93,7 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
   export TRIBUTARY_TOKEN=%s      # the system admin
 
 Six commands to try:
-  %s tenant list
+  %s period list                               # which files are due, came late or are missing, of every tenant
   %s submission list --state rejected          # who sent what could not be accepted; what is wrong with it only they see
   %s run list                                  # and: run show ID, run logs ID, run manifest ID
   %s schedule list                             # when they run by themselves

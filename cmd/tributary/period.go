@@ -63,7 +63,7 @@ func (p *periodShowCmd) Run(ctx context.Context, out *output, c *client.Client) 
 		}
 		fmt.Fprintln(out.stdout)
 		out.table([]string{"REOPENED FOR", "UNTIL", "CREATED", "CLOSED", "REASON"}, rows(found.Reopenings, columns[client.Reopening]{row: func(r client.Reopening) []string {
-			return []string{r.Tenant, when(r.Until), when(r.CreatedAt), whenever(r.ClosedAt), r.Reason}
+			return []string{named(r.TenantSlug, r.Tenant), when(r.Until), when(r.CreatedAt), whenever(r.ClosedAt), r.Reason}
 		}}))
 	})
 }
@@ -92,7 +92,7 @@ func (p *periodReopenCmd) Run(ctx context.Context, out *output, c *client.Client
 }
 
 func (o *output) reopening(r client.Reopening) {
-	o.fields("id", r.ID, "tenant", r.Tenant, "dataset", r.Dataset, "date", r.Date, "until", when(r.Until), "closed_at", whenever(r.ClosedAt))
+	o.fields("id", r.ID, "tenant", named(r.TenantSlug, r.Tenant), "dataset", r.Dataset, "date", r.Date, "until", when(r.Until), "closed_at", whenever(r.ClosedAt))
 }
 
 type periodCloseCmd struct {

@@ -77,21 +77,26 @@ func (s *server) period(ctx context.Context, c *call, i *OnePeriod) (*out[client
 		}
 		found, err = s.Periods.Period(ctx, scope, i.ID, i.Date)
 	}
-	return answerWith(found, err, func(p period.Summary) client.PeriodSummary {
-		w := client.PeriodSummary{Dataset: p.Dataset, Date: p.Date, End: p.End, Label: p.Label, DueAt: p.DueAt, CutOffAt: p.CutOffAt,
-			Tenants: map[string]int64{}, Reopenings: []client.Reopening{}}
-		for state, n := range p.Counts {
-			w.Tenants[string(state)] = n
+	if err != nil {
+		return nil, err
+	}
+	w := client.PeriodSummary{Dataset: found.Dataset, Date: found.Date, End: found.End, Label: found.Label, DueAt: found.DueAt, CutOffAt: found.CutOffAt,
+		Tenants: map[string]int64{}, Reopenings: []client.Reopening{}}
+	for state, n := range found.Counts {
+		w.Tenants[string(state)] = n
+	}
+	for _, r := range found.Reopenings {
+		t, err := s.Control.UnscopedTenant(ctx, string(r.Tenant)) // a tenant's are its own
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
 		}
-		for _, r := range p.Reopenings {
-			w.Reopenings = append(w.Reopenings, reopeningWord(r))
-		}
-		return w
-	})
+		w.Reopenings = append(w.Reopenings, reopeningWord(r, t.Slug))
+	}
+	return &out[client.PeriodSummary]{w}, nil
 }
 
-func reopeningWord(r exchange.Reopening) client.Reopening {
-	return client.Reopening{ID: r.ID, Tenant: string(r.Tenant), Dataset: r.Dataset, Date: r.Date, Reason: r.Reason, Until: r.Until,
+func reopeningWord(r exchange.Reopening, slug string) client.Reopening {
+	return client.Reopening{ID: r.ID, Tenant: string(r.Tenant), TenantSlug: slug, Dataset: r.Dataset, Date: r.Date, Reason: r.Reason, Until: r.Until,
 		CreatedAt: r.CreatedAt, CreatedBy: r.CreatedBy, ClosedAt: r.ClosedAt, ClosedBy: r.ClosedBy}
 }
 
@@ -101,12 +106,12 @@ type reopening struct {
 }
 
 func (s *server) reopenPeriod(ctx context.Context, c *call, i *reopening) (*out[client.Reopening], error) {
-	id, err := c.someTenant(ctx, i.Body.Tenant)
+	t, err := s.Control.UnscopedTenant(ctx, i.Body.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.Exchange.UnscopedReopen(ctx, c.by(), exchange.NewReopening{Tenant: id, Dataset: i.ID, Date: i.Date, Reason: i.Body.Reason, Until: i.Body.Until})
-	return answerWith(r, err, reopeningWord)
+	r, err := s.Exchange.UnscopedReopen(ctx, c.by(), exchange.NewReopening{Tenant: t.ID, Dataset: i.ID, Date: i.Date, Reason: i.Body.Reason, Until: i.Body.Until})
+	return answerWith(r, err, func(r exchange.Reopening) client.Reopening { return reopeningWord(r, t.Slug) })
 }
 
 type closing struct {
@@ -115,18 +120,10 @@ type closing struct {
 }
 
 func (s *server) closePeriod(ctx context.Context, c *call, i *closing) (*out[client.Reopening], error) {
-	id, err := c.someTenant(ctx, i.Body.Tenant)
+	t, err := s.Control.UnscopedTenant(ctx, i.Body.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.Exchange.UnscopedEndReopening(ctx, c.by(), id, i.ID, i.Date)
-	return answerWith(r, err, reopeningWord)
-}
-
-// someTenant is named where a tenant must be.
-func (c *call) someTenant(ctx context.Context, idOrSlug string) (tenant.ID, error) {
-	if idOrSlug == "" {
-		return "", fault.New(fault.Invalid, "Name the tenant.")
-	}
-	return c.named(ctx, idOrSlug)
+	r, err := s.Exchange.UnscopedEndReopening(ctx, c.by(), t.ID, i.ID, i.Date)
+	return answerWith(r, err, func(r exchange.Reopening) client.Reopening { return reopeningWord(r, t.Slug) })
 }
