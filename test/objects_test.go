@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tributary/internal/blob/s3"
 	"tributary/internal/blob/s3/s3test"
 	"tributary/test/servertest"
 )
@@ -25,6 +26,7 @@ func TestObjectsInS3(t *testing.T) {
 	t.Parallel()
 	g := s3test.Start(t)
 	url := g.URL()
+	prefix := must(s3.Parse(url))(t).Prefix
 	s := inS3(t, url)
 	s.Init()
 	s.Start()
@@ -53,6 +55,16 @@ func TestObjectsInS3(t *testing.T) {
 		return to
 	}
 	elsewhere, onDisk, here := restored("--objects", g.URL()), restored(), restored("--objects", url)
+	// A restore that fails on its last object takes away those before.
+	copied := lastFile(t, backups, "/output/")
+	bytes := must(os.ReadFile(copied))(t)
+	if err := os.WriteFile(copied, append([]byte{bytes[0] ^ 1}, bytes[1:]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.Refused(1, elsewhere.Place("restore", "--from", backups), "is damaged")
+	if err := os.WriteFile(copied, bytes, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	elsewhere.Run("", elsewhere.Place("restore", "--from", backups)...)
 	onDisk.Run("", onDisk.Place("restore", "--from", backups)...)
 	here.Refused(5, here.Place("restore", "--from", backups), "There are objects at "+url+" already")
@@ -60,19 +72,27 @@ func TestObjectsInS3(t *testing.T) {
 		whole.Sound()
 	}
 
-	lost := ""
-	err := filepath.WalkDir(filepath.Join(g.Dir, s3test.Bucket), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && lost == "" && strings.Contains(path, "/output/") && d.Type().IsRegular() {
-			lost = path
-			return os.Remove(path)
-		}
-		return err
-	})
-	if err != nil || lost == "" {
-		t.Fatalf("lose an object: got %q, %v", lost, err)
+	lost := lastFile(t, filepath.Join(g.Dir, s3test.Bucket, prefix), "/output/")
+	if err := os.Remove(lost); err != nil {
+		t.Fatal(err)
 	}
 	out, _, code := s.Try("", s.Place("fsck")...)
 	if id := strings.TrimSuffix(filepath.Base(lost), "+"); code != 1 || !strings.Contains(string(out), id) {
 		t.Errorf("fsck without the object %s: got exit code %d and %q, want 1 and its name", id, code, out)
 	}
+}
+
+// lastFile is the last file below a directory whose path has a part.
+func lastFile(t *testing.T, dir, part string) (last string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.Contains(path, part) {
+			last = path
+		}
+		return err
+	})
+	if err != nil || last == "" {
+		t.Fatalf("look for a file with %s below %s: got %q, %v", part, dir, last, err)
+	}
+	return last
 }
