@@ -116,14 +116,25 @@ var routes = map[string]probe{
 	"retry-run":        {victim: "run"},
 	"show-manifest":    {victim: "run"},
 
-	"create-schedule": {body: `{"id":"b-schedule","analyses":["` + analysis + `"],"cron":"@daily","date_offset_days":1}`, status: denied},
-	"list-schedules":  {status: denied},
-	"show-schedule":   {victim: "schedule"},
-	"update-schedule": {victim: "schedule", body: `{"cron":"@hourly"}`},
-	"pause-schedule":  {victim: "schedule"},
-	"resume-schedule": {victim: "schedule"},
-	"delete-schedule": {victim: "schedule"},
-	"list-firings":    {victim: "schedule"},
+	"create-schedule":      {body: `{"id":"b-schedule","analyses":["` + analysis + `"],"cron":"@daily","date_offset_days":1}`, status: denied},
+	"list-schedules":       {status: denied},
+	"show-schedule":        {victim: "schedule"},
+	"update-schedule":      {victim: "schedule", body: `{"cron":"@hourly"}`},
+	"pause-schedule":       {victim: "schedule"},
+	"resume-schedule":      {victim: "schedule"},
+	"delete-schedule":      {victim: "schedule"},
+	"list-firings":         {victim: "schedule"},
+	"list-outbox":          {status: yes},
+	"list-notice-switches": {status: http.StatusConflict}, // B's credential is a key
+	"set-notice-switch":    {common: "result.ready", body: `{"on":false}`, status: http.StatusConflict},
+	"create-webhook":       {body: `{"url":"https://b.example.com/hook"}`, status: created},
+	"list-webhooks":        {status: yes},
+	"show-webhook":         {victim: "webhook"},
+	"update-webhook":       {victim: "webhook", body: `{"state":"disabled"}`},
+	"delete-webhook":       {victim: "webhook"},
+	"test-webhook":         {victim: "webhook"},
+	"list-deliveries":      {victim: "webhook"},
+	"redeliver":            {victim: "delivery"},
 
 	"set-hold":          {body: `{"tenant":"A","reason":"B"}`, status: denied},
 	"list-holds":        {status: yes},
@@ -267,7 +278,7 @@ func TestRouteMatrix(t *testing.T) {
 }
 
 // own are the routes by which everybody minds their own things.
-var own = map[string]bool{"end-session": true}
+var own = map[string]bool{"end-session": true, "set-notice-switch": true}
 
 // crossTenant asks as B for a thing of A and for one that nobody has, or, where
 // the path names no thing of A's, for B's own.
@@ -310,7 +321,9 @@ func (s *server) belongings(a, b party) map[string]string {
 	}
 	schedule := must(s.As(s.Token).CreateSchedule(ctx, client.NewSchedule{ID: "provider-yearly", Analyses: []string{analysis}, Cron: "@yearly", DateOffsetDays: new(int64)}))(t)
 	hold := must(s.As(s.Token).SetHold(ctx, client.NewHold{Tenant: a.ID, Reason: "a case"}))(t)
-	return map[string]string{"hold": hold.ID, "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	hook := must(a.CreateWebhook(ctx, client.NewWebhook{URL: "https://" + canary + ".invalid/hook"}))(t)
+	delivery := must(a.TestWebhook(ctx, hook.ID))(t)
+	return map[string]string{"hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }
@@ -326,11 +339,13 @@ func (s *server) holdings(a party, ids map[string]string) string {
 	for n := range keys {
 		keys[n].UsedAt = nil
 	}
+	hook := must(a.Webhook(ctx, ids["webhook"]))(t)
+	hook.FailingSince = nil // its host does not exist
 	var result []time.Time
 	for _, k := range must(a.SSHKeys(ctx, ids["user"]))(t).Items {
 		result = append(result, k.CreatedAt)
 	}
-	raw := must(json.Marshal([]any{users, keys, result, must(a.Submission(ctx, ids["submission"]))(t), must(a.OwnTenant(ctx))(t), content.String()}))(t)
+	raw := must(json.Marshal([]any{users, keys, result, must(a.Submission(ctx, ids["submission"]))(t), must(a.OwnTenant(ctx))(t), hook, content.String()}))(t)
 	return string(raw)
 }
 
@@ -390,10 +405,17 @@ var rightful = map[string]struct {
 	"release-hold":        {staff: true},
 	"recall-result":       {staff: true, body: `{"reason":"a test"}`},
 	"recall-run":          {staff: true, body: `{"reason":"a test"}`},
+	"set-notice-switch":   {status: http.StatusConflict}, // a key gets no mails
+	"show-webhook":        {},
+	"update-webhook":      {body: `{"kinds":["result.ready"]}`},
+	"delete-webhook":      {status: http.StatusNoContent},
+	"test-webhook":        {status: http.StatusAccepted},
+	"list-deliveries":     {},
+	"redeliver":           {status: http.StatusConflict}, // it waits for its next attempt
 }
 
 // last are the operations that end things, in the order in which they can be done.
-var last = []string{"recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "suspend-tenant", "activate-tenant",
+var last = []string{"recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
 	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who

@@ -47,6 +47,10 @@ type cli struct {
 	Sshkey       sshkeyCmd       `cmd:"" group:"tenants" help:"SSH keys that sign a user in over SFTP."`
 	Apikey       apikeyCmd       `cmd:"" group:"tenants" help:"API keys for programs."`
 
+	Webhook webhookCmd `cmd:"" group:"notices" help:"Where programs are told what has happened."`
+	Notice  noticeCmd  `cmd:"" group:"notices" help:"Mails to oneself."`
+	Outbox  outboxCmd  `cmd:"" group:"notices" help:"The mails that were sent, or wait."`
+
 	Dataset    datasetCmd    `cmd:"" group:"data" help:"Contracts for files."`
 	Submit     submitCmd     `cmd:"" group:"data" help:"Send a file and wait for the verdict."`
 	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
@@ -73,6 +77,7 @@ var groups = []kong.Group{
 	{Key: "server", Title: "The server:"},
 	{Key: "access", Title: "Access:"},
 	{Key: "tenants", Title: "Tenants, people and credentials:"},
+	{Key: "notices", Title: "Mails and webhooks:"},
 	{Key: "data", Title: "Datasets, files, analyses and results:"},
 	{Key: "about", Title: "About this program:"},
 }

@@ -14,6 +14,7 @@ import (
 
 	"tributary/internal/app"
 	"tributary/internal/fault"
+	"tributary/internal/notify"
 	"tributary/internal/sandbox"
 )
 
@@ -49,9 +50,39 @@ type listening struct {
 	Drain         time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`
 }
 
+// mailing is how mails go out.
+type mailing struct {
+	SMTP             string `name:"smtp" placeholder:"HOST:PORT" env:"TRIBUTARY_SMTP" help:"Server for mails: TLS on port 465, else STARTTLS, which only a server on this host may lack. Without it mails stay in the outbox."`
+	SMTPFrom         string `name:"smtp-from" placeholder:"EMAIL" env:"TRIBUTARY_SMTP_FROM" help:"Who mails are from."`
+	SMTPUser         string `name:"smtp-user" placeholder:"USER" env:"TRIBUTARY_SMTP_USER" help:"Who to sign in to it as."`
+	SMTPPasswordFile string `name:"smtp-password-file" placeholder:"FILE" env:"TRIBUTARY_SMTP_PASSWORD_FILE" help:"File with that user's password."`
+	PublicURL        string `name:"public-url" placeholder:"URL" env:"TRIBUTARY_PUBLIC_URL" help:"Where people reach this server. Mails have links to it, and none without."`
+}
+
+func (m mailing) fill(cfg *app.Config) error {
+	cfg.PublicURL = m.PublicURL
+	if m.SMTP == "" {
+		if m.SMTPFrom != "" || m.SMTPUser != "" || m.SMTPPasswordFile != "" {
+			return usage("--smtp-from, --smtp-user and --smtp-password-file go with --smtp HOST:PORT")
+		}
+		return nil
+	}
+	cfg.Mail = &notify.SMTP{Address: m.SMTP, From: m.SMTPFrom, User: m.SMTPUser}
+	if m.SMTPPasswordFile == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(m.SMTPPasswordFile)
+	if err != nil {
+		return &exit{code: exitInvalid, err: fmt.Errorf("read the mail server's password: %w", err)}
+	}
+	cfg.Mail.Password = strings.TrimRight(string(raw), "\r\n")
+	return nil
+}
+
 type serveCmd struct {
 	place
 	listening
+	mailing
 }
 
 // Run runs a server until a signal ends it.
@@ -61,7 +92,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 		handler = slog.NewJSONHandler(out.stderr, nil)
 	}
 	cfg := c.config(out, handler)
-	if err := c.fill(&cfg); err != nil {
+	if err := errors.Join(c.listening.fill(&cfg), c.mailing.fill(&cfg)); err != nil {
 		return err
 	}
 	// Its own signals: what was acknowledged is finished before the process ends.
@@ -85,7 +116,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 	return errors.Join(failed, server.Close(drain))
 }
 
-func (c *serveCmd) fill(cfg *app.Config) error {
+func (c listening) fill(cfg *app.Config) error {
 	cfg.HTTP, cfg.CertFile, cfg.CertKeyFile, cfg.ACME = c.HTTP, c.TLSCert, c.TLSKey, c.ACME
 	cfg.Sandbox, cfg.Workers, cfg.Wait = sandbox.Level(c.Sandbox), c.Workers, c.Wait
 	if cfg.SFTPPasswords = c.SFTPPasswords; c.SFTP != "off" {

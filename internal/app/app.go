@@ -284,7 +284,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err := a.measureWaiting(); err != nil {
 		return err
 	}
-	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Audit: s.audit,
+	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
 		Periods: period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Clock: c.Clock}),
 		Policy:  s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },

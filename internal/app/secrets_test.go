@@ -66,6 +66,8 @@ func TestSecretsStayOut(t *testing.T) {
 	must(admin.ApplyDataset(ctx, example(t, "dataset.yaml")))(t)
 	_, ownKey := w.party(admin, "acme", "000001")
 	keep("tenant's key by the provider", ownKey.Key)
+	hook := must(w.as(ownKey.Key).CreateWebhook(ctx, client.NewWebhook{URL: "https://example.com/" + keep("webhook's path", "hook-path-4b1d22")}))(t)
+	keep("webhook's secret", hook.Secret)
 	handed := keep("password set by the provider", "handed-password-5e5e")
 	user := must(admin.CreateUser(ctx, client.NewUser{Tenant: "acme", Email: "ann@example.com", Role: "tenant_admin", Password: handed}))(t)
 	line, private := sshPair(t)

@@ -180,6 +180,14 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 		if ctx.Err() != nil {
 			return nil // the next round, or the next server, takes it up
 		}
+		taken, claimErr := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
+			meta.Micros(n.Clock.Now().Add(max(d.pause(), 2*webhookTimeout))), d.ID, string(owner), string(Waiting), d.next)
+		if claimErr != nil {
+			return fmt.Errorf("take up delivery %s: %w", d.ID, claimErr)
+		}
+		if taken == 0 {
+			continue
+		}
 		var a attempt
 		switch {
 		case err != nil:
@@ -187,14 +195,6 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 		case w.State != HookActive:
 			a = attempt{words: "The webhook was disabled.", final: true}
 		default:
-			taken, err := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
-				meta.Micros(n.Clock.Now().Add(max(d.pause(), 2*webhookTimeout))), d.ID, string(owner), string(Waiting), d.next)
-			if err != nil {
-				return fmt.Errorf("take up delivery %s: %w", d.ID, err)
-			}
-			if taken == 0 {
-				continue
-			}
 			a = n.post(ctx, w, d)
 		}
 		if err := n.settle(ctx, w, d, a); err != nil {
@@ -281,9 +281,10 @@ func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attemp
 		state, next = Waiting, meta.Micros(now.Add(d.pause()))
 	}
 	err := n.DB.Transact(ctx, func(tx *meta.DB) error {
-		if _, err := rowsOf(tx, d.Tenant).Exec(ctx, `
-			UPDATE webhook_deliveries SET state = $1, next_at = $2, status = $3, error = $4, tried_at = $5 WHERE id = $6 AND tenant = $7`,
-			string(state), next, int64(a.status), a.words, meta.Micros(now), d.ID, string(d.Tenant)); err != nil {
+		last, err := rowsOf(tx, d.Tenant).Exec(ctx, `
+			UPDATE webhook_deliveries SET state = $1, next_at = $2, status = $3, error = $4, tried_at = $5 WHERE id = $6 AND tenant = $7 AND state = $8 AND attempts = $9`,
+			string(state), next, int64(a.status), a.words, meta.Micros(now), d.ID, string(d.Tenant), string(Waiting), d.Attempts+1)
+		if err != nil || last == 0 { // somebody else has made another attempt since, and that one counts
 			return err
 		}
 		return n.judge(ctx, tx, w, a, now)

@@ -12,13 +12,14 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
+	"tributary/internal/notify/notifytest"
 	"tributary/internal/policy"
 )
 
 func TestMailsReachThoseWhoAreToldAndNobodyElse(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		server := newMailServer(t, "127.0.0.1", nil, nil)
+		server := notifytest.New(t, "127.0.0.1", nil, nil)
 		w.mailTo(server)
 		a, _, _ := w.tenant("acme")
 		w.tenant("bolt")
@@ -29,23 +30,23 @@ func TestMailsReachThoseWhoAreToldAndNobodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.add(rejected(a))
-		if got := server.mails(); len(got) > 0 {
+		if got := server.Mails(); len(got) > 0 {
 			t.Fatalf("sent before its round: %v", got)
 		}
 		w.round(w.SendDue)
 		var to []string
-		for _, m := range server.mails() {
-			to = append(to, m.to)
-			if got, want := m.subject(t), "A file for values of 2026-02-28 was rejected"; got != want {
+		for _, m := range server.Mails() {
+			to = append(to, m.To)
+			if got, want := m.Subject(t), "A file for values of 2026-02-28 was rejected"; got != want {
 				t.Errorf("subject: got %q, want %q", got, want)
 			}
 			for _, want := range []string{"sub_00000000000000000000000001", "\r\nhttps://data.example.com\r\n", "notice settings set submission.rejected off"} {
-				if !strings.Contains(m.text, want) {
-					t.Errorf("the text has no %q:\n%s", want, m.text)
+				if !strings.Contains(m.Text, want) {
+					t.Errorf("the text has no %q:\n%s", want, m.Text)
 				}
 			}
-			if strings.Contains(m.text, "bolt") || m.header.Get("From") != `"Data" <data@example.com>` || m.header.Get("To") != "<"+m.to+">" {
-				t.Errorf("got header %v\n%s", m.header, m.text)
+			if strings.Contains(m.Text, "bolt") || m.Header.Get("From") != `"Data" <data@example.com>` || m.Header.Get("To") != "<"+m.To+">" {
+				t.Errorf("got header %v\n%s", m.Header, m.Text)
 			}
 		}
 		slices.Sort(to)
@@ -56,7 +57,7 @@ func TestMailsReachThoseWhoAreToldAndNobodyElse(t *testing.T) {
 			t.Errorf("outbox: %s", got)
 		}
 		w.round(w.SendDue)
-		if got := len(server.mails()); got != 2 {
+		if got := len(server.Mails()); got != 2 {
 			t.Errorf("after another round %d mails were sent, want 2", got)
 		}
 	})
@@ -67,7 +68,8 @@ func TestWhoTurnedAKindOffIsNotTold(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
 		a, admin, user := w.tenant("acme")
-		list := must(w.SetSwitches(ctx, w.principal(user), map[notify.Kind]bool{notify.SubmissionRejected: false}))(t)
+		must(w.SetSwitch(ctx, w.principal(user), notify.SubmissionRejected, false))(t)
+		list := must(w.Switches(ctx, w.principal(user)))(t)
 		if i := slices.IndexFunc(list, func(s notify.Switch) bool { return s.Kind == notify.SubmissionRejected }); i < 0 || list[i].On {
 			t.Errorf("the switch is on: %v", list)
 		}
@@ -76,15 +78,15 @@ func TestWhoTurnedAKindOffIsNotTold(t *testing.T) {
 		if len(got) != 1 || got[0].User != admin.ID {
 			t.Errorf("got %v, want a mail to %s only", got, admin.ID)
 		}
-		must(w.SetSwitches(ctx, w.principal(user), map[notify.Kind]bool{notify.SubmissionRejected: true}))(t)
+		must(w.SetSwitch(ctx, w.principal(user), notify.SubmissionRejected, true))(t)
 		w.add(rejected(a))
 		if got := len(w.outbox(a)); got != 3 {
 			t.Errorf("turned on again: %d mails, want 3", got)
 		}
-		_, err := w.SetSwitches(ctx, w.principal(user), map[notify.Kind]bool{notify.NewSignIn: false})
+		_, err := w.SetSwitch(ctx, w.principal(user), notify.NewSignIn, false)
 		wantKind(t, "turning off what is for security", err, fault.Conflict)
-		_, err = w.SetSwitches(ctx, w.principal(user), map[notify.Kind]bool{"gossip": false})
-		wantKind(t, "a kind that is not there", err, fault.Invalid)
+		_, err = w.SetSwitch(ctx, w.principal(user), "gossip", false)
+		wantKind(t, "a kind that is not there", err, fault.NotFound)
 		key := policy.Principal{Credential: "key_1", Kind: policy.APIKey, Tenant: a, Role: policy.TenantAdmin}
 		_, err = w.Switches(ctx, key)
 		wantKind(t, "switches of a key", err, fault.Conflict)
@@ -146,7 +148,7 @@ func TestAMailIsTriedAgainUnderItsID(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		var refusal string
-		server := newMailServer(t, "127.0.0.1", nil, func(command, argument string) string {
+		server := notifytest.New(t, "127.0.0.1", nil, func(command, argument string) string {
 			if command == "RCPT" && strings.Contains(argument, "admin@") {
 				return refusal
 			}
@@ -187,7 +189,7 @@ func TestAMailWhoseEndIsNotKnownIsSentAgain(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		first := true
-		server := newMailServer(t, "127.0.0.1", nil, func(command, _ string) string {
+		server := notifytest.New(t, "127.0.0.1", nil, func(command, _ string) string {
 			if command == "." && first {
 				first = false
 				return "hang up"
@@ -201,12 +203,12 @@ func TestAMailWhoseEndIsNotKnownIsSentAgain(t *testing.T) {
 		w.pass(2 * time.Minute)
 		w.restart()
 		w.round(w.SendDue)
-		got := server.mails()
-		if len(got) != 2 || got[0].header.Get("Message-Id") != got[1].header.Get("Message-Id") || got[0].header.Get("Message-Id") == "" {
+		got := server.Mails()
+		if len(got) != 2 || got[0].Header.Get("Message-Id") != got[1].Header.Get("Message-Id") || got[0].Header.Get("Message-Id") == "" {
 			t.Fatalf("got %v, want one mail twice", got)
 		}
-		if m := got[0]; m.header.Get("Bcc") != "" || !strings.Contains(m.text, "\r\n192.0.2.1, with Bcc: x@example.com Mozilla.") {
-			t.Errorf("words of others: header %v, text\n%s", m.header, m.text)
+		if m := got[0]; m.Header.Get("Bcc") != "" || !strings.Contains(m.Text, "\r\n192.0.2.1, with Bcc: x@example.com Mozilla.") {
+			t.Errorf("words of others: header %v, text\n%s", m.Header, m.Text)
 		}
 		if got := states(w.outbox(a)); got != "map[sent:1]" {
 			t.Errorf("outbox: %s", got)
@@ -219,7 +221,7 @@ func TestAMailThatWasTakenUpAndNotSentIsSentByTheNextServer(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		stuck, release := make(chan struct{}), make(chan struct{})
-		dying := newMailServer(t, "127.0.0.1", nil, func(command, _ string) string {
+		dying := notifytest.New(t, "127.0.0.1", nil, func(command, _ string) string {
 			if command == "EHLO" {
 				close(stuck)
 				<-release
@@ -234,15 +236,15 @@ func TestAMailThatWasTakenUpAndNotSentIsSentByTheNextServer(t *testing.T) {
 		old := w.Notices
 		go func() { ended <- old.SendDue(context.WithoutCancel(t.Context())) }()
 		<-stuck // and this one never comes to note anything
-		server := newMailServer(t, "127.0.0.1", nil, nil)
+		server := notifytest.New(t, "127.0.0.1", nil, nil)
 		w.mailTo(server)
 		w.round(w.SendDue)
-		if got := server.mails(); len(got) > 0 {
+		if got := server.Mails(); len(got) > 0 {
 			t.Errorf("it was sent while another had it: %v", got)
 		}
 		w.pass(2 * time.Minute)
 		w.round(w.SendDue)
-		if got := server.mails(); len(got) != 1 || !strings.HasPrefix(got[0].header.Get("Message-Id"), "<"+w.outbox(a)[0].ID+"@") {
+		if got := server.Mails(); len(got) != 1 || !strings.HasPrefix(got[0].Header.Get("Message-Id"), "<"+w.outbox(a)[0].ID+"@") {
 			t.Errorf("got %v, want the mail under its id", got)
 		}
 		close(release)

@@ -236,7 +236,8 @@ func (n *Notices) deliver(ctx context.Context, server *smtpSession, id string, l
 	return server, server.send(ctx, n.Mail.from.Address, n.Mail.message(id, l, n.Clock.Now()), l.To)
 }
 
-// settleMail notes what became of an attempt.
+// settleMail notes what became of an attempt, unless somebody else has made another
+// since.
 func (n *Notices) settleMail(ctx context.Context, m waitingMail, cause error) error {
 	state, words := Sent, ""
 	var e *mailError
@@ -249,8 +250,9 @@ func (n *Notices) settleMail(ctx context.Context, m waitingMail, cause error) er
 	}
 	settled := sql.NullInt64{Int64: meta.Micros(n.Clock.Now()), Valid: state != Waiting}
 	_, err := rowsOf(n.DB, m.tenant).Exec(context.WithoutCancel(ctx), `
-		UPDATE notice_mails SET state = $1, error = $2, settled_at = $3, body = CASE WHEN $1 = 'waiting' THEN body ELSE NULL END WHERE id = $4 AND tenant = $5`,
-		string(state), words, settled, m.id, string(m.tenant))
+		UPDATE notice_mails SET state = $1, error = $2, settled_at = $3, body = CASE WHEN $1 = 'waiting' THEN body ELSE NULL END
+		WHERE id = $4 AND tenant = $5 AND state = 'waiting' AND attempts = $6`,
+		string(state), words, settled, m.id, string(m.tenant), m.attempts+1)
 	if err != nil {
 		return fmt.Errorf("settle mail %s: %w", m.id, err)
 	}

@@ -22,14 +22,10 @@ var errNoPerson = fault.New(fault.Conflict, "An API key gets no mails, so it has
 
 // Switches lists one's own switches: the kinds that one's role is told of.
 func (n *Notices) Switches(ctx context.Context, p policy.Principal) ([]Switch, error) {
-	return n.switches(ctx, n.DB, p)
-}
-
-func (n *Notices) switches(ctx context.Context, db *meta.DB, p policy.Principal) ([]Switch, error) {
 	if p.User == "" {
 		return nil, errNoPerson
 	}
-	off, err := collect(ctx, rowsOf(db, p.Tenant), func(r scanner) (k Kind, err error) { return k, r.Scan(&k) },
+	off, err := collect(ctx, rowsOf(n.DB, p.Tenant), func(r scanner) (k Kind, err error) { return k, r.Scan(&k) },
 		`SELECT kind FROM notice_switches WHERE tenant = $1 AND user_id = $2`, string(p.Tenant), p.User)
 	if err != nil {
 		return nil, fmt.Errorf("read switches: %w", err)
@@ -47,35 +43,26 @@ func (n *Notices) switches(ctx context.Context, db *meta.DB, p policy.Principal)
 	return list, nil
 }
 
-// SetSwitches turns kinds of mails to oneself on and off.
-func (n *Notices) SetSwitches(ctx context.Context, p policy.Principal, want map[Kind]bool) (list []Switch, err error) {
-	if p.User == "" {
-		return nil, errNoPerson
+// SetSwitch turns a kind of mails to oneself on or off.
+func (n *Notices) SetSwitch(ctx context.Context, p policy.Principal, k Kind, on bool) (Switch, error) {
+	r, known := kinds[k]
+	switch {
+	case !known || !k.mailed():
+		return Switch{}, fault.New(fault.NotFound, "There are no mails of a kind %q.", k)
+	case p.User == "":
+		return Switch{}, errNoPerson
+	case r.security && !on:
+		return Switch{}, fault.New(fault.Conflict, "Mails of the kind %q are about the account's security and cannot be turned off.", k)
 	}
-	for k, on := range want {
-		r, known := kinds[k]
-		if !known || !k.mailed() {
-			return nil, fault.New(fault.Invalid, "There are no mails of a kind %q.", k)
-		}
-		if r.security && !on {
-			return nil, fault.New(fault.Conflict, "Mails of the kind %q are about the account's security and cannot be turned off.", k)
-		}
+	query := `INSERT INTO notice_switches (tenant, user_id, kind) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	if on {
+		query = `DELETE FROM notice_switches WHERE tenant = $1 AND user_id = $2 AND kind = $3`
 	}
-	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		rows := rowsOf(tx, p.Tenant)
-		for k, on := range want {
-			query := `INSERT INTO notice_switches (tenant, user_id, kind) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
-			if on {
-				query = `DELETE FROM notice_switches WHERE tenant = $1 AND user_id = $2 AND kind = $3`
-			}
-			if _, err := rows.Exec(ctx, query, string(p.Tenant), p.User, string(k)); err != nil {
-				return fmt.Errorf("set switch: %w", err)
-			}
-		}
-		if list, err = n.switches(ctx, tx, p); err != nil {
-			return err
+	err := n.DB.Transact(ctx, func(tx *meta.DB) error {
+		if _, err := rowsOf(tx, p.Tenant).Exec(ctx, query, string(p.Tenant), p.User, string(k)); err != nil {
+			return fmt.Errorf("set switch: %w", err)
 		}
 		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: "notices.update", Subject: p.User, Outcome: "ok"})
 	})
-	return list, err
+	return Switch{Kind: k, On: on, Fixed: r.security}, err
 }

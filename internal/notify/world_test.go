@@ -21,6 +21,7 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/notify"
+	"tributary/internal/notify/notifytest"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
@@ -84,6 +85,15 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 	})
 }
 
+// tenantID is for what names none itself.
+type tenantID = tenant.ID
+
+// each1 is one database, for what no SQL is new in.
+func each1(t *testing.T) *meta.DB {
+	t.Helper()
+	return metatest.Open(t, metatest.SQLite(t))
+}
+
 func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
 	w := &world{t: t, hands: &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
@@ -109,9 +119,9 @@ func (w *world) restart() {
 }
 
 // mailTo sends mails to a server from now on.
-func (w *world) mailTo(s *mailServer) {
+func (w *world) mailTo(s *notifytest.MailServer) {
 	w.t.Helper()
-	w.cfg.Mail = &notify.SMTP{Address: s.address, From: "Data <data@example.com>"}
+	w.cfg.Mail = &notify.SMTP{Address: s.Address, From: "Data <data@example.com>"}
 	if err := w.cfg.Mail.Check(); err != nil {
 		w.t.Fatal(err)
 	}

@@ -208,6 +208,10 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return id == analysis || id == lonely
 	case tenants, organisation: // by id, slug or name; these are for staff only
 		return slices.Contains(w.ids[op.names], id) && !strings.HasPrefix(id, "no")
+	case notices:
+		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
+	case webhooks, deliveries: // the provider's people see its own
+		return x != nil && x.kind == op.names && !x.gone && x.tenant == c.tenant
 	case sessions:
 		return id == "current" || x != nil && x.kind == sessions && !x.gone && c.user != nil && x.user == c.user
 	}

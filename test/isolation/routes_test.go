@@ -35,6 +35,7 @@ const (
 
 const (
 	ok, created, empty     = http.StatusOK, http.StatusCreated, http.StatusNoContent
+	accepted               = http.StatusAccepted
 	denied, absent, clash  = http.StatusForbidden, http.StatusNotFound, http.StatusConflict
 	invalid, tooMany, anon = http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusUnauthorized
 )
@@ -159,14 +160,25 @@ func operations() map[string]*operation {
 		"resume-schedule": {roles: "S", names: schedules, weight: 2, make: func(*world, *credential, string) shot {
 			return shot{body: document(map[string]any{}), want: []int{ok, clash}}
 		}},
-		"delete-schedule":   {roles: "S", names: schedules, weight: 1, make: deleteSchedule},
-		"list-firings":      {roles: staff, names: schedules, weight: 4},
-		"set-hold":          {roles: "S", weight: 4, make: setHold},
-		"list-holds":        {roles: "SRAUD", weight: 6, make: listed},
-		"release-hold":      {roles: "S", names: holds, weight: 8, make: releaseHold},
-		"preview-retention": {roles: "SR", weight: 2},
-		"recall-result":     {roles: "S", names: results, metadata: "x", weight: 2, make: recallResult},
-		"recall-run":        {roles: "S", names: runs, weight: 1, make: recallRun},
+		"delete-schedule":      {roles: "S", names: schedules, weight: 1, make: deleteSchedule},
+		"list-firings":         {roles: staff, names: schedules, weight: 4},
+		"set-hold":             {roles: "S", weight: 4, make: setHold},
+		"list-holds":           {roles: "SRAUD", weight: 6, make: listed},
+		"release-hold":         {roles: "S", names: holds, weight: 8, make: releaseHold},
+		"preview-retention":    {roles: "SR", weight: 2},
+		"recall-result":        {roles: "S", names: results, metadata: "x", weight: 2, make: recallResult},
+		"recall-run":           {roles: "S", names: runs, weight: 1, make: recallRun},
+		"list-outbox":          {roles: "SAD", make: listed},
+		"list-notice-switches": {roles: everyone, weight: 4, make: noticeSwitches},
+		"set-notice-switch":    {roles: everyone, names: notices, weight: 4, make: setNoticeSwitch},
+		"create-webhook":       {roles: "SA", weight: 6, make: createWebhook},
+		"list-webhooks":        {roles: "SAD"},
+		"show-webhook":         {roles: "SAD", names: webhooks},
+		"update-webhook":       {roles: "SA", names: webhooks, weight: 6, make: updateWebhook},
+		"delete-webhook":       {roles: "SA", names: webhooks, weight: 4, make: deleteWebhook},
+		"test-webhook":         {roles: "SA", names: webhooks, weight: 6, make: testWebhook},
+		"list-deliveries":      {roles: "SAD", names: webhooks},
+		"redeliver":            {roles: "SA", names: deliveries, weight: 6, make: func(*world, *credential, string) shot { return shot{want: []int{accepted, clash}} }},
 
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},

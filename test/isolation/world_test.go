@@ -35,6 +35,9 @@ const (
 	datasets     kind = "dataset"
 	analyses     kind = "analysis"
 	schedules    kind = "schedule"
+	webhooks     kind = "whk"
+	deliveries   kind = "msg"
+	notices      kind = "notice"
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -102,6 +105,7 @@ type thing struct {
 	deleted bool   // the bytes
 	ended   bool   // of a hold: it was released; of a result: it was recalled
 	public  string // of an SSH key: the line
+	webhook string // of a delivery: whose it is
 }
 
 // world is the model, and the server it is of.
@@ -139,6 +143,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 		lan: from("127.0.0.1", true)}
 	w.ids[datasets], w.ids[analyses] = []string{dataset, "no-such-set"}, []string{analysis, lonely, "no-such-analysis"}
 	w.ids[schedules] = []string{"no-such-schedule"}
+	w.ids[notices] = []string{"submission.rejected", "result.ready", "no-such-kind"}
 	return w
 }
 

@@ -27,6 +27,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/schedule"
@@ -41,6 +42,7 @@ type Config struct {
 	Analyses  *analysis.Analyses
 	Schedules *schedule.Schedules
 	Periods   *period.Calendar
+	Notices   *notify.Notices
 	Audit     *audit.Log
 	Policy    *policy.Engine
 	Keys      *keys.Ring
@@ -126,6 +128,7 @@ func newServer(cfg Config) (*server, error) {
 	s.analysisRoutes()
 	s.scheduleRoutes()
 	s.retentionRoutes()
+	s.noticeRoutes()
 	s.auditRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {
 		return nil, err

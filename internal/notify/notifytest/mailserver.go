@@ -1,4 +1,5 @@
-package notify_test
+// Package notifytest has a mail server for tests, which keeps what it takes.
+package notifytest
 
 import (
 	"bufio"
@@ -10,41 +11,44 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// mailServer is a mail server that keeps what it takes.
-type mailServer struct {
-	t       *testing.T
-	address string
-	tls     *tls.Config // offers STARTTLS; nil: not
-	answer  func(command, argument string) string
+// MailServer is a mail server that keeps what it takes.
+type MailServer struct {
+	Address string // HOST:PORT
+
+	t      *testing.T
+	tls    *tls.Config
+	answer func(command, argument string) string
 
 	mu       sync.Mutex
-	taken    []taken
+	taken    []Taken
 	sessions int
 }
 
-// taken is one message as it arrived.
-type taken struct {
-	to     string
-	auth   string // what was signed in with
-	secure bool
-	header mail.Header
-	text   string
+// Taken is one message as it arrived.
+type Taken struct {
+	To     string
+	Auth   string // what was signed in with
+	Secure bool   // over TLS
+	Header mail.Header
+	Text   string
 }
 
-// newMailServer starts a server on an address of this host. answer may refuse a
-// command, by another reply than "".
-func newMailServer(t *testing.T, host string, config *tls.Config, answer func(command, argument string) string) *mailServer {
+// New starts a server on an address of this host until the test ends. It offers
+// STARTTLS if config is not nil. answer, if it is not nil, may answer a command by
+// another reply than "", or "hang up"; "." is the end of a message.
+func New(t *testing.T, host string, config *tls.Config, answer func(command, argument string) string) *MailServer {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &mailServer{t: t, address: l.Addr().String(), tls: config, answer: answer}
+	s := &MailServer{Address: l.Addr().String(), t: t, tls: config, answer: answer}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -58,20 +62,28 @@ func newMailServer(t *testing.T, host string, config *tls.Config, answer func(co
 	return s
 }
 
-func (s *mailServer) mails() []taken {
+// Mails returns what was taken so far.
+func (s *MailServer) Mails() []Taken {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]taken(nil), s.taken...)
+	return slices.Clone(s.taken)
 }
 
-func (s *mailServer) serve(conn net.Conn) {
+// Sessions returns how many connections there were.
+func (s *MailServer) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions
+}
+
+func (s *MailServer) serve(conn net.Conn) {
 	defer func() { conn.Close() }()
 	s.mu.Lock()
 	s.sessions++
 	s.mu.Unlock()
 	in := bufio.NewReader(conn)
 	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
-	var m taken
+	var m Taken
 	say("220 test")
 	for {
 		line, err := in.ReadString('\n')
@@ -92,7 +104,7 @@ func (s *mailServer) serve(conn net.Conn) {
 		switch command {
 		case "EHLO":
 			say("250-test")
-			if s.tls != nil && !m.secure {
+			if s.tls != nil && !m.Secure {
 				say("250-STARTTLS")
 			}
 			say("250 AUTH PLAIN LOGIN")
@@ -100,13 +112,13 @@ func (s *mailServer) serve(conn net.Conn) {
 			say("220 go on")
 			conn = tls.Server(conn, s.tls)
 			in = bufio.NewReader(conn)
-			m = taken{secure: true}
+			m = Taken{Secure: true}
 		case "AUTH":
 			raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(argument, "PLAIN "))
-			m.auth = strings.ReplaceAll(string(raw), "\x00", " ")
+			m.Auth = strings.ReplaceAll(string(raw), "\x00", " ")
 			say("235 welcome")
 		case "RCPT":
-			m.to = strings.TrimSuffix(strings.TrimPrefix(argument, "TO:<"), ">")
+			m.To = strings.TrimSuffix(strings.TrimPrefix(argument, "TO:<"), ">")
 			say("250 ok")
 		case "DATA":
 			say("354 go on")
@@ -124,7 +136,7 @@ func (s *mailServer) serve(conn net.Conn) {
 }
 
 // take reads a message until its end.
-func (s *mailServer) take(in *bufio.Reader, m *taken) bool {
+func (s *MailServer) take(in *bufio.Reader, m *Taken) bool {
 	var text strings.Builder
 	for {
 		line, err := in.ReadString('\n')
@@ -145,16 +157,17 @@ func (s *mailServer) take(in *bufio.Reader, m *taken) bool {
 	if err != nil {
 		s.t.Errorf("the text cannot be read: %v", err)
 	}
-	m.header, m.text = parsed.Header, string(body)
+	m.Header, m.Text = parsed.Header, string(body)
 	s.mu.Lock()
 	s.taken = append(s.taken, *m)
 	s.mu.Unlock()
 	return s.answer == nil || s.answer(".", "") != "hang up"
 }
 
-func (m taken) subject(t *testing.T) string {
+// Subject is the message's, decoded.
+func (m Taken) Subject(t *testing.T) string {
 	t.Helper()
-	s, err := (&mime.WordDecoder{}).DecodeHeader(m.header.Get("Subject"))
+	s, err := (&mime.WordDecoder{}).DecodeHeader(m.Header.Get("Subject"))
 	if err != nil {
 		t.Error(err)
 	}
