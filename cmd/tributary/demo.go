@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 type demoCmd struct {
 	Data string `default:"tributary-demo" placeholder:"DIR" help:"Directory of the demo's data; one that is there already is started again as it is."`
 	HTTP string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the API."`
+	SFTP string `default:"127.0.0.1:2022" placeholder:"ADDR" help:"Address of the SFTP server."`
 	Exit bool   `help:"Stop when it is filled, instead of serving."`
 }
 
@@ -33,7 +35,7 @@ func (c *demoCmd) Run(_ context.Context, out *output) error {
 		return fmt.Errorf("make demo directory: %w", err)
 	}
 	cfg := place{Data: c.Data}.config(out, slog.NewTextHandler(out.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	cfg.HTTP = c.HTTP
+	cfg.HTTP, cfg.SFTP = c.HTTP, c.SFTP
 	password := clock.Clock{}.Secret(10)
 	var token string
 	if fresh {
@@ -73,12 +75,16 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
 	if err != nil {
 		return err
 	}
-	world := &demoWorld{admin: admin, url: server.URL(), out: out, now: time.Now()}
+	world := &demoWorld{admin: admin, url: server.URL(), out: out, now: time.Now(), sshKey: filepath.Join(c.Data, "demo.key")}
 	if err := world.fill(ctx); err != nil {
 		return fmt.Errorf("fill the demo: %w", err)
 	}
 	first := world.tenants[0]
 	binary := os.Args[0]
+	host, port, err := net.SplitHostPort(server.SFTP())
+	if err != nil {
+		return fmt.Errorf("where SFTP listens: %w", err)
+	}
 	fmt.Fprintf(out.stdout, `
 %s
 
@@ -92,16 +98,17 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
   export TRIBUTARY_SERVER=%s
   export TRIBUTARY_TOKEN=%s      # the system admin
 
-Six commands to try:
-  %s period list                               # which files are due, came late or are missing, of every tenant
+Seven commands to try:
+  %s period list --state missing               # who owes which file
   %s submission list --state rejected          # who sent what could not be accepted; what is wrong with it only they see
   %s run list                                  # and: run show ID, run logs ID, run manifest ID
   %s schedule list                             # when they run by themselves
   TRIBUTARY_TOKEN=%s %s result list   # as tenant %s; then: result get ID -o -
+  sftp -P %s -i %s %s@%s         # as the same: ls /output, put FILE /input/monthly-figures/MONTH
   %s audit verify --all                        # the log of all that happened, the provider's and every tenant's, chained and signed
 `,
 		world.summary(), server.URL(), demoAdmin, password, token,
 		first.slug, first.login, first.password, first.key,
-		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, binary)
+		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, port, world.sshKey, first.login, host, binary)
 	return nil
 }

@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	_ "embed"
+	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"tributary/client"
 	"tributary/internal/clock"
@@ -57,6 +62,7 @@ type demoWorld struct {
 	url     string
 	out     *output
 	now     time.Time
+	sshKey  string // the file of the first tenant's admin's
 	tenants []*demoTenant
 	random  *rand.Rand
 
@@ -171,6 +177,13 @@ func (w *demoWorld) takeOver(ctx context.Context, t *demoTenant) error {
 	if err != nil {
 		return err
 	}
+	line, err := sshKeyFile(w.sshKey)
+	if err != nil {
+		return err
+	}
+	if _, err := alice.AddSSHKey(ctx, u.ID, client.NewSSHKey{Name: "demo", PublicKey: line}); err != nil {
+		return err
+	}
 	own, err := alice.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_admin", Name: "own key"})
 	t.key = own.Key
 	return err
@@ -274,4 +287,22 @@ func (w *demoWorld) summary() string {
 	}
 	return fmt.Sprintf("%d tenants, %d months, %d files accepted and %d rejected, %d runs (%s).",
 		len(w.tenants), demoMonths, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "))
+}
+
+// sshKeyFile makes an SSH key, writes the private half to a file and returns the
+// public one.
+func sshKeyFile(path string) (string, error) {
+	private := ed25519.NewKeyFromSeed(clock.Clock{}.Bytes(ed25519.SeedSize))
+	block, err := ssh.MarshalPrivateKey(private, "tributary demo")
+	if err != nil {
+		return "", fmt.Errorf("make SSH key: %w", err)
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		return "", fmt.Errorf("write SSH key: %w", err)
+	}
+	public, err := ssh.NewPublicKey(private.Public())
+	if err != nil {
+		return "", fmt.Errorf("make SSH key: %w", err)
+	}
+	return string(ssh.MarshalAuthorizedKey(public)), nil
 }
