@@ -314,6 +314,31 @@ func TestOneStoreHasOneOwner(t *testing.T) {
 	}
 }
 
+// A cleared store is as one that nobody has used, and its neighbour as before.
+func TestClearTakesOneStoreAway(t *testing.T) {
+	t.Parallel()
+	g := s3test.Start(t)
+	url := g.URL()
+	s, neighbour := newStore(t, url), newStore(t, g.URL())
+	for _, store := range []*Store{s, neighbour} {
+		if err := blobtest.Put(t.Context(), store, "a/b", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(t.Context(), Config{URL: url, Owner: "another"}); err != nil {
+		t.Errorf("open a cleared store as another: %v", err)
+	}
+	if got, err := blobtest.Keys(t.Context(), neighbour, ""); err != nil || len(got) != 1 {
+		t.Errorf("the neighbour: got %v, %v, want its object", got, err)
+	}
+	if got, err := blobtest.Keys(t.Context(), s, ""); err != nil || len(got) != 0 {
+		t.Errorf("the cleared store: got %v, %v, want nothing", got, err)
+	}
+}
+
 func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 	t.Parallel()
 	g := s3test.Start(t, "--versioning-dir", t.TempDir())
