@@ -41,6 +41,7 @@ func newFake() *httptest.Server {
 	f.accounts()
 	f.tenants()
 	f.exchange()
+	f.periods()
 	f.analyses()
 	f.audit()
 	return httptest.NewServer(f)

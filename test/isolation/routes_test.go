@@ -132,9 +132,9 @@ func operations() map[string]*operation {
 		"download-result":     {roles: members, names: results, weight: 20, make: downloadResult},
 
 		"list-periods":  {roles: "SRAUD", metadata: "s", weight: 14, make: listed},
-		"show-period":   {roles: "SRAUD", names: datasets, weight: 14},
-		"reopen-period": {roles: "S", names: datasets, weight: 8, make: reopenPeriod},
-		"close-period":  {roles: "S", names: datasets, weight: 4, make: closePeriod},
+		"show-period":   {roles: "SRAUD", names: datasets, metadata: "s", weight: 14},
+		"reopen-period": {roles: "S", names: datasets, metadata: "s", weight: 8, make: reopenPeriod},
+		"close-period":  {roles: "S", names: datasets, metadata: "s", weight: 4, make: closePeriod},
 
 		"apply-analysis":   {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte(analysisText), yaml: true} }},
 		"list-analyses":    {roles: everyone, weight: 5},
