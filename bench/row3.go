@@ -233,7 +233,7 @@ func (b *bench) sshConfig(name, address, user, key string) (string, error) {
 // time is known when it has ended.
 func (b *bench) openssh(ctx context.Context, key string) (target, func(), error) {
 	folder := filepath.Join(b.dir, "openssh")
-	if err := errors.Join(os.MkdirAll(folder, 0o700), os.MkdirAll("/run/sshd", 0o755)); err != nil {
+	if err := errors.Join(os.MkdirAll(folder, 0o700), os.MkdirAll("/run/sshd", 0o700)); err != nil {
 		return target{}, nil, err
 	}
 	host, config := filepath.Join(b.dir, "host"), filepath.Join(b.dir, "sshd_config")

@@ -35,7 +35,7 @@ func TestApart(t *testing.T) {
 		id := w.a.only(t).ID
 
 		var tried []string
-		for _, p := range []string{name, name + ".accepted.json", "held.csv", "held.csv.waiting.json", id, string(w.a.Slug), servertest.Dataset + "/" + date + "/" + name} {
+		for _, p := range []string{name, name + ".accepted.json", "held.csv", "held.csv.waiting.json", id, w.a.Slug, servertest.Dataset + "/" + date + "/" + name} {
 			for _, from := range []string{"/input/", "/input/../input/", "/output/", "/", "//input//", "/input/./", "/" + w.a.Slug + "/input/", "/input/" + w.a.Slug + "/", "/../" + w.a.Slug + "/", "/input/\x00/",
 				"/input/..%2f" + w.a.Slug + "/", `/input/..\`, "/input/\u2025/", "/input/\xc0\xae\xc0\xae/", "/input/" + strings.Repeat("../", 300)} {
 				tried = append(tried, from+p)

@@ -29,7 +29,6 @@ type incoming struct {
 	mu     sync.Mutex
 	draft  *exchange.Draft
 	base   exchange.Entry // what is there and is added to; zero: nothing
-	copied bool           // base, a submission, is in the draft
 	next   int64
 	ahead  map[int64][]byte
 	held   int

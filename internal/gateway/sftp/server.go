@@ -296,7 +296,7 @@ func (s *Server) serve(c *connection) {
 		s.Log.DebugContext(ctx, "no SSH connection", "address", c.addr.String(), "error", err)
 		return
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it may be closed already
 	c.signed.Store(true)
 	c.greeted()
 	who, ok := conn.Permissions.ExtraData[identity{}].(policy.Principal)
@@ -354,7 +354,7 @@ func (s *Server) watch(ctx context.Context, scope tenant.Scope, end func()) {
 }
 
 // sessions serves the connection's channels until it ends.
-func (s *Server) sessions(ctx context.Context, channels <-chan ssh.NewChannel, make func(context.Context) *session) {
+func (s *Server) sessions(ctx context.Context, channels <-chan ssh.NewChannel, begin func(context.Context) *session) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	free := newSlots(mostSessions)
@@ -374,11 +374,11 @@ func (s *Server) sessions(ctx context.Context, channels <-chan ssh.NewChannel, m
 		}
 		running.Go(func() {
 			defer free.give()
-			defer channel.Close()
+			defer func() { _ = channel.Close() }() // the client may have closed it
 			if !subsystem(ctx, requests) {
 				return
 			}
-			session := make(ctx)
+			session := begin(ctx)
 			server := sftp.NewRequestServer(channel, session.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(256<<10))
 			err := server.Serve()
 			if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {

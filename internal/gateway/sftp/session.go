@@ -222,7 +222,7 @@ func (s *session) setstat(r *sftp.Request) error {
 		return err
 	}
 	flags, attributes := r.AttrFlags(), r.Attributes()
-	if flags.Size && int64(attributes.Size) != at.Size() { //nolint:gosec // no file is that large
+	if flags.Size && int64(attributes.Size) != at.Size() {
 		return refuse(sftp.ErrSSHFxOpUnsupported, "a file cannot be cut off; send it anew")
 	}
 	if !flags.Acmodtime || p.store != input || p.name == "" {

@@ -2,6 +2,7 @@ package sftp
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"path"
 	"slices"
@@ -63,10 +64,10 @@ func TestOutgoingReadsAnyPiece(t *testing.T) {
 			t.Errorf("at %d: got %d bytes, %v", at, n, err)
 		}
 	}
-	if n, err := f.ReadAt(piece, int64(len(content)-10)); n != 10 || err != io.EOF {
+	if n, err := f.ReadAt(piece, int64(len(content)-10)); n != 10 || !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: got %d, %v, want 10 and EOF", n, err)
 	}
-	if n, err := f.ReadAt(piece, int64(len(content))); n != 0 || err != io.EOF {
+	if n, err := f.ReadAt(piece, int64(len(content))); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("behind the end: got %d, %v", n, err)
 	}
 }
