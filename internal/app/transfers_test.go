@@ -13,11 +13,18 @@ import (
 	"tributary/internal/clock"
 	"tributary/internal/exchange/parse"
 	"tributary/internal/policy"
+	"tributary/internal/query"
+	"tributary/internal/query/duckdb"
 	"tributary/internal/sandbox"
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main(parse.Program())
+	sandbox.Main(
+		parse.Program(),
+		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
+			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
+		}},
+	)
 	os.Exit(m.Run())
 }
 
