@@ -52,6 +52,7 @@ var edges = []edge{
 	{"period", "analysis", "who has accepted an analysis is to send what it uses"},
 	{"period", "control", "only active tenants are to send anything"},
 	{"period", "exchange", "contracts say when files are due, submissions which have come"},
+	{"period", "notify", "people are told of what is due, and of what is overdue"},
 }
 
 // pure lists the packages of rules and words alone: no store, no clock, no

@@ -184,6 +184,7 @@ type App struct {
 	stores    *stores
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
+	periods   *period.Calendar
 	schedules *schedule.Schedules
 	telemetry *telemetry
 	server    *http.Server
@@ -284,8 +285,9 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err := a.measureWaiting(); err != nil {
 		return err
 	}
+	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Clock: c.Clock}),
+		Periods: a.periods,
 		Policy:  s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})

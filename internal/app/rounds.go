@@ -26,6 +26,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
 		{"remove idle uploads", time.Hour, a.exchange.ExpireUploadsDue},
 		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
+		{"tell who is due", time.Hour, a.periods.TellDue},
 		{"send mails", 5 * time.Second, s.notices.SendDue},
 		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},
 		{"forget old notices", time.Hour, s.notices.ForgetDue},

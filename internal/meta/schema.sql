@@ -215,6 +215,15 @@ CREATE TABLE notice_switches (
     PRIMARY KEY (tenant, user_id, kind)
 );
 
+CREATE TABLE notices_told (
+    tenant  TEXT NOT NULL,
+    kind    TEXT NOT NULL,                 -- of which a period has one only
+    dataset TEXT NOT NULL,
+    date    TEXT NOT NULL,
+    told_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, kind, dataset, date)
+);
+
 CREATE TABLE offboardings (
     tenant       TEXT PRIMARY KEY REFERENCES tenants (id),
     requested_at BIGINT NOT NULL,

@@ -16,7 +16,7 @@ func (n *Notices) EraseTenant(ctx context.Context, id tenant.ID) (method string,
 	}
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
-		for _, table := range []string{"webhook_deliveries", "webhooks", "notice_switches", "notice_mails"} {
+		for _, table := range []string{"webhook_deliveries", "webhooks", "notice_switches", "notice_mails", "notices_told"} {
 			gone, err := tx.For(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase %s of %s: %w", table, id, err)

@@ -19,6 +19,8 @@ type Kind string
 const (
 	SubmissionAccepted Kind = "submission.accepted"
 	SubmissionRejected Kind = "submission.rejected"
+	SubmissionDue      Kind = "submission.due"     // tomorrow; told once for a period
+	SubmissionOverdue  Kind = "submission.overdue" // told once for a period
 	ResultReady        Kind = "result.ready"
 	ResultRecalled     Kind = "result.recalled"
 	NewCredential      Kind = "credential.new"
@@ -41,6 +43,8 @@ type rules struct {
 var kinds = map[Kind]rules{
 	SubmissionAccepted: {shared: true},
 	SubmissionRejected: {users: true, shared: true},
+	SubmissionDue:      {users: true, shared: true},
+	SubmissionOverdue:  {users: true, shared: true},
 	ResultReady:        {users: true, shared: true},
 	ResultRecalled:     {users: true, shared: true},
 	NewCredential:      {security: true},

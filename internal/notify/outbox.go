@@ -42,12 +42,13 @@ const (
 
 // How long things are tried and kept.
 const (
-	mailLife    = 3 * 24 * time.Hour  // then a mail is old news
-	mailTimeout = time.Minute         // for one, with its connection
-	keepRows    = 30 * 24 * time.Hour // of the outbox and of deliveries
-	hourly      = 30                  // mails of a kind to one person in an hour; what is over is left out
-	mailsAtOnce = 200                 // in a round
-	mailRest    = time.Minute         // of a mail server that cannot be reached
+	mailLife    = 3 * 24 * time.Hour   // then a mail is old news
+	mailTimeout = time.Minute          // for one, with its connection
+	keepRows    = 30 * 24 * time.Hour  // of the outbox and of deliveries
+	keepTold    = 400 * 24 * time.Hour // that a period was told: longer than one is looked at
+	hourly      = 30                   // mails of a kind to one person in an hour; what is over is left out
+	mailsAtOnce = 200                  // in a round
+	mailRest    = time.Minute          // of a mail server that cannot be reached
 )
 
 // mailPause is the time to the next attempt. It is longer than an attempt takes, so
@@ -313,6 +314,9 @@ func (n *Notices) ForgetDue(ctx context.Context) error {
 		if _, err := n.DB.Unscoped().Exec(ctx, `DELETE FROM `+table+` WHERE created_at < $1 AND state <> 'waiting'`, before); err != nil {
 			return fmt.Errorf("forget old notices: %w", err)
 		}
+	}
+	if _, err := n.DB.Unscoped().Exec(ctx, `DELETE FROM notices_told WHERE told_at < $1`, meta.Micros(n.Clock.Now().Add(-keepTold))); err != nil {
+		return fmt.Errorf("forget what was told: %w", err)
 	}
 	return nil
 }

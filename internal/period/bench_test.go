@@ -1,6 +1,7 @@
 package period_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"tributary/internal/keys/file"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
+	"tributary/internal/notify"
 	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
@@ -53,8 +55,17 @@ func newBench(tb testing.TB, db *meta.DB) *bench {
 	jobs := job.New(job.Config{DB: db, Clock: c})
 	x := exchange.New(exchange.Config{DB: db, Tenants: ctl, Policy: b.policy, Audit: log, Jobs: jobs, Keys: ring, Clock: c})
 	a := analysis.New(analysis.Config{DB: db, Exchange: x, Control: ctl, Policy: b.policy, Audit: log, Jobs: jobs, Keys: ring, Clock: c, Version: "test"})
-	b.Calendar = period.New(period.Config{DB: db, Exchange: x, Analyses: a, Control: ctl, Clock: c})
+	notices := notify.New(notify.Config{DB: db, Keys: ring, Audit: log, Clock: c})
+	notices.SetPeople(admins{})
+	b.Calendar = period.New(period.Config{DB: db, Exchange: x, Analyses: a, Control: ctl, Notices: notices, Clock: c})
 	return b
+}
+
+// admins are one person at every tenant.
+type admins struct{}
+
+func (admins) UnscopedPeople(_ context.Context, _ *meta.DB, id tenant.ID) ([]notify.Person, error) {
+	return []notify.Person{{ID: "usr_" + string(id), Email: "admin@example.com", Role: policy.TenantAdmin}}, nil
 }
 
 func each(t *testing.T, f func(t *testing.T, b *bench)) {

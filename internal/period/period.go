@@ -15,15 +15,17 @@ import (
 	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/tenant"
 )
 
-// Config is what a Calendar needs; all fields are required.
+// Config is what a Calendar needs; all fields but Notices are required.
 type Config struct {
 	DB       *meta.DB
 	Exchange *exchange.Exchange
 	Analyses *analysis.Analyses
 	Control  *control.Control
+	Notices  *notify.Notices // nil: nobody is told
 	Clock    clock.Clock
 }
 

@@ -65,3 +65,12 @@ CREATE TABLE known_sign_ins (
     seen_at BIGINT NOT NULL,
     PRIMARY KEY (tenant, user_id, place)
 );
+
+CREATE TABLE notices_told (
+    tenant  TEXT NOT NULL,
+    kind    TEXT NOT NULL,                 -- of which a period has one only
+    dataset TEXT NOT NULL,
+    date    TEXT NOT NULL,
+    told_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, kind, dataset, date)
+);
