@@ -8,6 +8,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/tenant"
 )
 
 // inputs are the submissions that a run through a moment would read; none: all.
@@ -146,6 +147,11 @@ func TestAReopenedPeriod(t *testing.T) {
 		})
 		if !fault.Is(err, fault.Damaged) {
 			t.Errorf("a reopening that was prolonged behind our back: %v", err)
+		}
+		var found []string
+		check(t, exchange.UnscopedVerify(t.Context(), b.DB, b.Keys, func(table string, id tenant.ID, row, _ string) { found = append(found, table+" "+string(id)+" "+row) }))
+		if want := "reopenings " + string(a) + " " + r.ID; len(found) != 1 || found[0] != want {
+			t.Errorf("verify found %q, want %q", found, want)
 		}
 	})
 }
