@@ -35,6 +35,7 @@ type Client struct {
 	answer  func(body []byte)
 	pause   func(try int) time.Duration // before a try is repeated, where the server does not say
 	stall   time.Duration               // how long an answer's body may stand still
+	piece   int64                       // most bytes of one request of a resumable upload
 
 	mu    sync.Mutex
 	token string
@@ -78,7 +79,7 @@ func New(server, token string, options ...Option) (*Client, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, fmt.Errorf("%q is not the address of a server, such as https://tributary.example.com", server)
 	}
-	c := &Client{base: base, token: strings.TrimSpace(token), agent: "tributary-go", channel: "api", stall: stallTime, http: &http.Client{Transport: transport()}}
+	c := &Client{base: base, token: strings.TrimSpace(token), agent: "tributary-go", channel: "api", stall: stallTime, piece: pieceSize, http: &http.Client{Transport: transport()}}
 	if strings.ContainsFunc(c.token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token has characters that no token has; is it the right file or variable?")
 	}

@@ -318,6 +318,22 @@ type Dataset struct {
 	CreatedBy   string    `json:"created_by"`
 }
 
+// WebUpload is a resumable upload: a file on its way, or one that was submitted in the
+// last week.
+type WebUpload struct {
+	ID         string    `json:"id"`
+	Offset     int64     `json:"offset" doc:"How many bytes are safe"`
+	Length     int64     `json:"length" doc:"How many the file has"`
+	Dataset    string    `json:"dataset"`
+	Date       string    `json:"date"`
+	Name       string    `json:"name"`
+	SHA256     string    `json:"sha256,omitempty" doc:"What the sender said that the whole file hashes to"`
+	Submission string    `json:"submission,omitempty" doc:"The submission that it became"`
+	CreatedAt  time.Time `json:"created_at"`
+	CreatedBy  string    `json:"created_by"`
+	ExpiresAt  time.Time `json:"expires_at" doc:"When it ends if nobody goes on with it"`
+}
+
 // Submission is a file that a participant sent for a dataset and a business
 // date. Problems is there for its own tenant only.
 type Submission struct {

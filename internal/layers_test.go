@@ -75,6 +75,7 @@ var libraries = []library{
 	{"github.com/robfig/cron/", []string{"schedule"}, "expressions are read in one place, which has its own rule for clocks that are set"},
 	{"github.com/pkg/sftp", []string{"gateway/sftp"}, "SFTP ends at its gateway"},
 	{"github.com/minio/", []string{"blob"}, "objects are reached through their seam"},
+	{"github.com/tus/", []string{"gateway/api"}, "HTTP ends at its gateway"},
 	{"github.com/nats-io/", []string{"stream"}, "streams are reached through their seam"},
 }
 

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,6 +35,8 @@ type probe struct {
 	status int
 	// open routes take no credential.
 	open bool
+	// header is what the request says beside, as pairs.
+	header []string
 	// content routes give or change content, which no staff may.
 	content bool
 }
@@ -93,9 +96,17 @@ var routes = map[string]probe{
 	"withdraw-submission": {victim: "submission", content: true},
 	"delete-submission":   {victim: "submission", content: true},
 	"list-receipts":       {victim: "submission", content: true},
-	"list-results":        {status: yes},
-	"show-result":         {victim: "result"},
-	"download-result":     {victim: "result", content: true},
+	"discover-uploads":    {open: true, status: http.StatusNoContent},
+	"create-upload":       {header: tusHeader("Upload-Length", "1", "Upload-Metadata", "filename "+base64.StdEncoding.EncodeToString([]byte(servertest.InputName(2, date)))), status: created, content: true},
+	"list-uploads":        {status: yes, content: true},
+	"show-upload":         {victim: "upload", content: true},
+	"find-upload-offset":  {victim: "upload", header: tusHeader(), content: true},
+	"continue-upload":     {victim: "upload", header: tusHeader("Upload-Offset", "1", "Content-Type", "application/offset+octet-stream"), body: "B", content: true},
+	"drop-upload":         {victim: "upload", header: tusHeader(), content: true},
+
+	"list-results":    {status: yes},
+	"show-result":     {victim: "result"},
+	"download-result": {victim: "result", content: true},
 
 	"list-periods":  {status: yes},
 	"show-period":   {common: dataset, status: yes},
@@ -151,6 +162,9 @@ var routes = map[string]probe{
 // soon is tomorrow.
 var soon = time.Now().AddDate(0, 0, 1).UTC().Format(time.RFC3339)
 
+// tusHeader is a header of the tus protocol.
+func tusHeader(more ...string) []string { return append([]string{"Tus-Resumable", "1.0.0"}, more...) }
+
 type operation struct{ id, method, path string }
 
 func (s *server) operations() []operation {
@@ -191,6 +205,11 @@ const owns option = "the canary is the asking tenant's own"
 // It is A itself that asks if owns is among the options.
 func (s *server) ask(method, path, query, token, body string, options ...option) answer {
 	s.T.Helper()
+	return s.askWith(nil, method, path, query, token, body, options...)
+}
+
+func (s *server) askWith(header []string, method, path, query, token, body string, options ...option) answer {
+	s.T.Helper()
 	r := must(http.NewRequestWithContext(s.T.Context(), method, s.URL+path+"?"+strings.TrimPrefix(query, "&"), strings.NewReader(body)))(s.T)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -200,6 +219,9 @@ func (s *server) ask(method, path, query, token, body string, options ...option)
 		r.Header.Set("Content-Type", "application/json")
 	case strings.Contains(body, ": "):
 		r.Header.Set("Content-Type", "application/yaml")
+	}
+	for n := 0; n+1 < len(header); n += 2 {
+		r.Header.Set(header[n], header[n+1])
 	}
 	w := must(http.DefaultClient.Do(r))(s.T)
 	defer w.Body.Close()
@@ -251,14 +273,14 @@ func TestRouteMatrix(t *testing.T) {
 		s.crossTenant(op, p, b.Key, ids)
 		id := ids[p.victim] + p.common
 		path, body := strings.Replace(op.path, "{id}", id, 1), strings.ReplaceAll(p.body, "KEY", ids["key"])
-		if got := s.ask(op.method, path, p.query, "", body); !p.open && got.status != http.StatusUnauthorized {
+		if got := s.askWith(p.header, op.method, path, p.query, "", body); !p.open && got.status != http.StatusUnauthorized {
 			t.Errorf("%s %s with no credential: got %d %s, want 401", op.method, path, got.status, got.body)
 		}
-		if got := s.ask(op.method, path, p.query, auditor, body); !p.open && (op.method != http.MethodGet || p.content) && !own[op.id] && got.status != denied {
+		if got := s.askWith(p.header, op.method, path, p.query, auditor, body); !p.open && (op.method != http.MethodGet || p.content) && !own[op.id] && got.status != denied {
 			t.Errorf("%s %s as auditor: got %d %s, want 403", op.method, path, got.status, got.body)
 		}
 		if p.content || op.method == http.MethodGet {
-			if got := s.ask(op.method, path, p.query, s.Token, body); p.content && got.status != denied {
+			if got := s.askWith(p.header, op.method, path, p.query, s.Token, body); p.content && got.status != denied {
 				t.Errorf("%s %s as system admin: got %d %s, want 403", op.method, path, got.status, got.body)
 			}
 		}
@@ -286,7 +308,7 @@ func (s *server) crossTenant(op operation, p probe, token string, ids map[string
 	s.T.Helper()
 	body := strings.ReplaceAll(strings.ReplaceAll(p.body, `"A"`, `"tenant-1"`), "KEY", ids["key"])
 	if p.victim == "" {
-		got := s.ask(op.method, strings.Replace(op.path, "{id}", p.common, 1), p.query+"&tenant=tenant-1", token, body)
+		got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", p.common, 1), p.query+"&tenant=tenant-1", token, body)
 		if got.status != p.status {
 			s.T.Errorf("%s %s as B: got %d %s, want %d", op.method, op.path, got.status, got.body, p.status)
 		}
@@ -298,8 +320,8 @@ func (s *server) crossTenant(op operation, p probe, token string, ids map[string
 		return
 	}
 	id, nobodys := ids[p.victim], madeUp(ids[p.victim])
-	got := s.ask(op.method, strings.Replace(op.path, "{id}", id, 1), p.query, token, body).about(id)
-	want := s.ask(op.method, strings.Replace(op.path, "{id}", nobodys, 1), p.query, token, body).about(nobodys)
+	got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", id, 1), p.query, token, body).about(id)
+	want := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", nobodys, 1), p.query, token, body).about(nobodys)
 	if got != want || got.status != absent && got.status != denied {
 		s.T.Errorf("%s %s as B with A's id: got %d %s, want as for a made-up id %d %s", op.method, op.path, got.status, got.body, want.status, want.body)
 	}
@@ -323,9 +345,15 @@ func (s *server) belongings(a, b party) map[string]string {
 	hold := must(s.As(s.Token).SetHold(ctx, client.NewHold{Tenant: a.ID, Reason: "a case"}))(t)
 	hook := must(a.CreateWebhook(ctx, client.NewWebhook{URL: "https://" + canary + ".invalid/hook"}))(t)
 	delivery := must(a.TestWebhook(ctx, hook.ID))(t)
-	return map[string]string{"hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	return map[string]string{"hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
+}
+
+// unfinished begins an upload of a party's and returns its id.
+func (s *server) unfinished(p party) string {
+	s.T.Helper()
+	return s.uploads(p.Key).begun(10, "filename", servertest.InputName(p.Number, date))
 }
 
 // holdings is what A sees of its own, without what its own looking changes.
@@ -382,6 +410,10 @@ var rightful = map[string]struct {
 	"withdraw-submission": {},
 	"delete-submission":   {},
 	"list-receipts":       {},
+	"show-upload":         {},
+	"find-upload-offset":  {},
+	"continue-upload":     {status: http.StatusConflict}, // it is at its beginning
+	"drop-upload":         {status: http.StatusNoContent},
 	"show-result":         {},
 	"download-result":     {},
 	"show-period":         {},
@@ -415,7 +447,7 @@ var rightful = map[string]struct {
 }
 
 // last are the operations that end things, in the order in which they can be done.
-var last = []string{"recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
+var last = []string{"drop-upload", "recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
 	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who
@@ -456,10 +488,10 @@ func TestRoutesPassTheirIDOn(t *testing.T) {
 			how.status = http.StatusOK
 		}
 		nobodys := madeUp(id)
-		if got := s.ask(op.method, strings.Replace(op.path, "{id}", nobodys, 1), "", token, body, owns); got.status != absent || !strings.Contains(got.body, nobodys) {
+		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", nobodys, 1), "", token, body, owns); got.status != absent || op.method != http.MethodHead && !strings.Contains(got.body, nobodys) {
 			t.Errorf("%s %s for what is not there: got %d %s, want 404 that names %s", op.method, op.path, got.status, got.body, nobodys)
 		}
-		if got := s.ask(op.method, strings.Replace(op.path, "{id}", id, 1), "", token, body, owns); got.status != how.status {
+		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", id, 1), "", token, body, owns); got.status != how.status {
 			t.Errorf("%s %s for what is there: got %d %s, want %d", op.method, op.path, got.status, got.body, how.status)
 		}
 	}

@@ -56,6 +56,7 @@ type cli struct {
 	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
 	Submission submissionCmd `cmd:"" group:"data" help:"Files that were sent."`
 	Period     periodCmd     `cmd:"" group:"data" help:"Which files are due, late or missing."`
+	Upload     uploadCmd     `cmd:"" group:"data" help:"Large files on their way."`
 	Analysis   analysisCmd   `cmd:"" group:"data" help:"Definitions: apply, accept or decline, run."`
 	Schedule   scheduleCmd   `cmd:"" group:"data" help:"Have analyses run by the clock."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`

@@ -22,6 +22,7 @@ type submitCmd struct {
 // Run sends a file and, if it is to, waits for the verdict.
 func (s *submitCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	up := client.Upload{Dataset: s.Dataset, Date: s.Date, Name: s.Name, Sending: out.progress("sending " + filepath.Base(s.File))}
+	send := c.Submit
 	if s.File == "-" {
 		if s.Name == "" {
 			return usage("a file from standard input needs a --name")
@@ -38,11 +39,14 @@ func (s *submitCmd) Run(ctx context.Context, out *output, c *client.Client) erro
 		}
 		defer f.Close()
 		up.Body, up.Hashing = f, out.progress("reading "+filepath.Base(s.File))
+		if info, err := f.Stat(); err == nil && info.Size() >= resumable {
+			send = s.resumable(out, c)
+		}
 		if s.Name == "" {
 			up.Name = filepath.Base(s.File)
 		}
 	}
-	sub, err := c.Submit(ctx, up)
+	sub, err := send(ctx, up)
 	if err != nil {
 		return err
 	}
@@ -63,6 +67,18 @@ func (s *submitCmd) Run(ctx context.Context, out *output, c *client.Client) erro
 		return &exit{code: exitFailed, says: "The submission was withdrawn before it was validated."}
 	}
 	return nil
+}
+
+// resumable sends a large file, and says what becomes of it when that breaks off.
+func (s *submitCmd) resumable(out *output, c *client.Client) func(context.Context, client.Upload) (client.Submission, error) {
+	return func(ctx context.Context, up client.Upload) (client.Submission, error) {
+		sub, err := c.SubmitResumable(ctx, up)
+		if err != nil && (ctx.Err() != nil || client.Is(err, client.Unavailable)) {
+			out.clearLine()
+			out.note("What has arrived is kept for a week: the same command goes on from there.")
+		}
+		return sub, err
+	}
 }
 
 // wait waits for the verdict. The file is safe by then, so being interrupted

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -59,18 +58,9 @@ func (x *Exchange) Recognise(ctx context.Context, f Folder, name string) (Folder
 		_, err := x.Dataset(ctx, f.Dataset, 0)
 		return f, err
 	}
-	all, err := x.every(ctx)
+	fits, err := x.fitting(ctx, name)
 	if err != nil {
 		return f, err
-	}
-	var fits []Folder
-	for _, d := range all {
-		if d.Contract.FileName == "" && d.Contract.FilePattern == "" {
-			continue
-		}
-		if n, err := d.Contract.ParseFileName(name); err == nil && n.Date != nil {
-			fits = append(fits, Folder{d.Name, n.Date.String()})
-		}
 	}
 	switch len(fits) {
 	case 1:
@@ -243,53 +233,6 @@ func (x *Exchange) SetFileTime(ctx context.Context, scope tenant.Scope, e Entry,
 		return fmt.Errorf("set time of %s: %w", id, err)
 	}
 	return nil
-}
-
-// Upload returns one of the scope's tenant's uploads.
-func (x *Exchange) Upload(ctx context.Context, scope tenant.Scope, id string) (Upload, error) {
-	if err := scope.Check(ctx, tenant.Read, tenant.Submissions); err != nil {
-		return Upload{}, err
-	}
-	owner := scope.Tenant()
-	u := Upload{ID: id, Tenant: owner, Length: -1}
-	var name, digest []byte
-	var created, changed int64
-	var length, fileTime sql.NullInt64
-	err := x.DB.For(owner).QueryRow(ctx, `
-		SELECT channel, dataset, date, name, length, digest, file_time, submission, created_at, changed_at, created_by
-		FROM uploads WHERE id = $1 AND tenant = $2`, id, string(owner)).
-		Scan(&u.Channel, &u.Folder.Dataset, &u.Folder.Date, &name, &length, &digest, &fileTime, &u.Submission, &created, &changed, &u.CreatedBy)
-	if errors.Is(err, sql.ErrNoRows) {
-		return u, noUpload(id)
-	}
-	if err != nil {
-		return u, fmt.Errorf("find upload %s: %w", id, err)
-	}
-	u.CreatedAt, u.ChangedAt, u.FileTime = meta.Time(created), meta.Time(changed), meta.Moment(fileTime)
-	if length.Valid {
-		u.Length = length.Int64
-	}
-	plain, err := x.Keys.Decrypt(ctx, owner, keys.Pool, name, uploadContext(id))
-	if err != nil {
-		return u, fmt.Errorf("open name of %s: %w", id, err)
-	}
-	u.Name = string(plain)
-	if digest != nil {
-		if u.SHA256, err = x.Keys.Decrypt(ctx, owner, keys.Vault, digest, uploadContext(id)); err != nil {
-			return u, fmt.Errorf("open digest of %s: %w", id, err)
-		}
-	}
-	if u.Submission != "" {
-		u.Size = max(u.Length, 0)
-		return u, nil
-	}
-	if u.parts, err = x.partsOf(ctx, x.DB, owner, id); err != nil {
-		return u, err
-	}
-	for _, p := range u.parts {
-		u.Size += p.size
-	}
-	return u, nil
 }
 
 // Verdict is what a tenant reads about a submission that has been decided, in a file

@@ -9,10 +9,10 @@ import (
 	"io"
 	"time"
 
+	"tributary/internal/audit"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
-	"tributary/internal/policy"
 	"tributary/internal/tenant"
 	"tributary/internal/vault"
 )
@@ -20,7 +20,7 @@ import (
 const (
 	// uploadLife is how long an upload is kept after its last byte.
 	uploadLife = 7 * 24 * time.Hour
-	// maxUploads bounds the uploads that a tenant has at once.
+	// maxUploads bounds the uploads that a tenant has on their way at once.
 	maxUploads = 5_000
 	// maxParts bounds the parts of one upload.
 	maxParts = 10_000
@@ -198,6 +198,9 @@ func (d *Draft) keep(ctx context.Context) (Upload, error) {
 		if err := x.Vault.Insert(ctx, tx, d.scope, *object); err != nil {
 			return err
 		}
+		if err := x.Tenants.Claim(ctx, tx, u.Tenant); err != nil { // what is on its way is the tenant's data already
+			return err
+		}
 		_, err := tx.For(u.Tenant).Exec(ctx, `INSERT INTO upload_parts (upload, tenant, ord, object, size) VALUES ($1, $2, $3, $4, $5)`,
 			u.ID, string(u.Tenant), int64(len(u.parts)-1), object.ID, object.Size)
 		return err
@@ -221,7 +224,7 @@ func (x *Exchange) setUpload(ctx context.Context, tx *meta.DB, u Upload, known b
 		return err
 	}
 	var n int64
-	if err := db.QueryRow(ctx, `SELECT count(*) FROM uploads WHERE tenant = $1`, string(u.Tenant)).Scan(&n); err != nil {
+	if err := db.QueryRow(ctx, `SELECT count(*) FROM uploads WHERE tenant = $1 AND submission = ''`, string(u.Tenant)).Scan(&n); err != nil {
 		return err
 	}
 	if n >= maxUploads {
@@ -469,11 +472,15 @@ func (x *Exchange) DropUpload(ctx context.Context, scope tenant.Scope, id string
 		if err := x.dropParts(ctx, tx, scope, id, ""); err != nil {
 			return err
 		}
-		n, err := tx.For(scope.Tenant()).Exec(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2`, id, string(scope.Tenant()))
-		if err == nil && n == 0 {
-			err = noUpload(id)
+		var became string
+		err := tx.For(scope.Tenant()).QueryRow(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2 RETURNING submission`, id, string(scope.Tenant())).Scan(&became)
+		if errors.Is(err, sql.ErrNoRows) {
+			return noUpload(id)
 		}
-		return err
+		if err != nil || became != "" { // what is submitted is not lost with it
+			return err
+		}
+		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: scope.Tenant(), Actor: scope.Actor(), Verb: "upload.drop", Subject: id, Outcome: "ok"})
 	})
 }
 
@@ -497,42 +504,6 @@ func (x *Exchange) RenameUpload(ctx context.Context, scope tenant.Scope, id stri
 	}
 	if err != nil {
 		return fmt.Errorf("rename upload %s: %w", id, err)
-	}
-	return nil
-}
-
-// ExpireUploadsDue removes uploads that nobody went on with for a week. It is a round.
-func (x *Exchange) ExpireUploadsDue(ctx context.Context) error {
-	type idle struct {
-		id    string
-		owner tenant.ID
-	}
-	var list []idle
-	before := meta.Micros(x.Clock.Now().Add(-uploadLife))
-	rows, err := x.DB.Unscoped().Query(ctx, `SELECT id, tenant FROM uploads WHERE changed_at < $1 ORDER BY changed_at LIMIT 1000`, before)
-	if err != nil {
-		return fmt.Errorf("list idle uploads: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var i idle
-		if err := rows.Scan(&i.id, &i.owner); err != nil {
-			return fmt.Errorf("list idle uploads: %w", err)
-		}
-		list = append(list, i)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("list idle uploads: %w", err)
-	}
-	for _, i := range list {
-		scope, err := x.Policy.WorkScope(policy.Work{Template: policy.Expiry, Tenant: i.owner, Actor: i.id, For: time.Hour,
-			Permissions: []tenant.Permission{{Verb: tenant.Write, Resource: tenant.VaultInput}, {Verb: tenant.Write, Resource: tenant.Submissions}}})
-		if err == nil {
-			err = x.DropUpload(ctx, scope, i.id)
-		}
-		if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) { // a suspended tenant's stay until it is active
-			return fmt.Errorf("remove idle upload %s: %w", i.id, err)
-		}
 	}
 	return nil
 }

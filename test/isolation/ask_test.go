@@ -16,11 +16,12 @@ import (
 // shot is one request of an operation, with what the model wants if whoever asks
 // may do it and the thing is there.
 type shot struct {
-	query url.Values
-	body  []byte
-	yaml  bool
-	want  []int // statuses; none: 200
-	then  func(*answer)
+	query  url.Values
+	header map[string]string
+	body   []byte
+	yaml   bool
+	want   []int // statuses; none: 200
+	then   func(*answer)
 }
 
 func document(v any) []byte {
@@ -77,6 +78,9 @@ func (w *world) send(client *http.Client, op *operation, token, id string, q sho
 			r.Header.Set("Content-Type", "application/yaml")
 		case bytes.HasPrefix(q.body, []byte("{")):
 			r.Header.Set("Content-Type", "application/json")
+		}
+		for name, value := range q.header {
+			r.Header.Set(name, value)
 		}
 		res, err := client.Do(r)
 		if err != nil {

@@ -81,7 +81,7 @@ func identifiers(text []byte) []string {
 	return found
 }
 
-var identifier = regexp.MustCompile(`(ten|org|usr|key|ssh|ses|sub|res|hld|whk|msg)_[0-9a-z]{26}`)
+var identifier = regexp.MustCompile(`(ten|org|usr|key|ssh|ses|sub|upl|res|hld|whk|msg)_[0-9a-z]{26}`)
 
 // cells returns what a Parquet file says, as text.
 func cells(t *testing.T, raw []byte) []byte {

@@ -1,9 +1,11 @@
 package isolation
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -179,6 +181,70 @@ func submit(w *world, c *credential, _ string) shot {
 	return shot{query: query, body: raw, want: []int{created}, then: func(a *answer) {
 		w.know(submissions, a.field("id"), c.tenant).bytes = raw
 		c.tenant.claimed = true
+	}}
+}
+
+// tus is a header of the tus protocol.
+func tus(more ...string) map[string]string {
+	h := map[string]string{"Tus-Resumable": "1.0.0"}
+	for n := 0; n+1 < len(more); n += 2 {
+		h[more[n]] = more[n+1]
+	}
+	return h
+}
+
+const pieces = "application/offset+octet-stream"
+
+// createUpload begins an upload, with nothing, a part or all of it.
+func createUpload(w *world, c *credential, _ string) shot {
+	said := func(dataset, date, name string) string {
+		coded := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+		return "dataset " + coded(dataset) + ",date " + coded(date) + ",filename " + coded(name)
+	}
+	if c == nil || c.tenant == nil || len(w.ids[uploads]) > 150 {
+		return shot{header: tus("Upload-Length", "7", "Upload-Metadata", said("no-such-set", dates[0], "a.csv")), want: []int{absent}}
+	}
+	date := pick(w, dates)
+	raw := w.text(c.tenant, date)
+	q := shot{header: tus("Upload-Length", strconv.Itoa(len(raw)), "Upload-Metadata", said(dataset, date, w.fresh(c.tenant, file)+".csv")), want: []int{created}}
+	if w.chance(60) {
+		q.header["Content-Type"] = pieces
+		q.body = raw[:pick(w, []int{1, len(raw) / 2, len(raw)})]
+	}
+	q.then = func(a *answer) {
+		w.know(uploads, a.field("id"), c.tenant).bytes = raw
+		w.moved(c, a.field("id"), len(q.body), a)
+	}
+	return q
+}
+
+// moved notes how much of an upload has arrived, and what it became.
+func (w *world) moved(c *credential, id string, to int, a *answer) {
+	x := w.things[id]
+	x.arrived = to
+	c.tenant.claimed = c.tenant.claimed || to > 0
+	if to == len(x.bytes) {
+		w.know(submissions, a.header.Get("Tributary-Submission"), c.tenant).bytes = x.bytes
+	}
+}
+
+func continueUpload(w *world, c *credential, id string) shot {
+	x := w.things[id]
+	if x == nil || x.kind != uploads || w.chance(10) {
+		return shot{header: tus("Upload-Offset", "999999", "Content-Type", pieces), want: []int{clash}}
+	}
+	rest := x.bytes[x.arrived:]
+	rest = rest[:pick(w, []int{len(rest) / 2, len(rest), len(rest)})]
+	q := shot{header: tus("Upload-Offset", strconv.Itoa(x.arrived), "Content-Type", pieces), body: rest, want: []int{empty}}
+	q.then = func(a *answer) { w.moved(c, id, x.arrived+len(rest), a) }
+	return q
+}
+
+func dropUpload(w *world, _ *credential, id string) shot {
+	return shot{header: tus(), want: []int{empty}, then: func(*answer) {
+		if x := w.things[id]; x != nil {
+			x.gone = true
+		}
 	}}
 }
 

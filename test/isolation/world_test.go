@@ -29,6 +29,7 @@ const (
 	sshKeys      kind = "ssh"
 	sessions     kind = "ses"
 	submissions  kind = "sub"
+	uploads      kind = "upl"
 	results      kind = "res"
 	runs         kind = "run"
 	holds        kind = "hld"
@@ -101,7 +102,8 @@ type thing struct {
 	gone    bool
 	user    *user
 	key     *credential
-	bytes   []byte // of a submission, as it was sent
+	bytes   []byte // of a submission or an upload, as it was or will be sent
+	arrived int    // of an upload: how many of the bytes
 	deleted bool   // the bytes
 	ended   bool   // of a hold: it was released; of a result: it was recalled
 	public  string // of an SSH key: the line

@@ -33,7 +33,7 @@ func (s *server) exchangeRoutes() {
 		action: policy.DatasetRead, audience: anyone}, s.dataset)
 
 	add(s, route{method: http.MethodPost, path: "/submissions", id: "submit", summary: "Send a file for a dataset and a business date", thing: "submission",
-		action: policy.SubmissionCreate, audience: tenants, audit: "submission.receive", status: http.StatusCreated, body: -1}, s.submit)
+		action: policy.SubmissionCreate, audience: tenants, audit: "submission.receive", status: http.StatusCreated, body: -1, takes: "application/octet-stream"}, s.submit)
 	add(s, route{method: http.MethodGet, path: "/submissions", id: "list-submissions", summary: "List submissions, the newest first: one's own, or as metadata all tenants'", thing: "submission",
 		action: policy.SubmissionRead, audience: anyone}, s.submissions)
 	add(s, route{method: http.MethodGet, path: "/submissions/{id}", id: "show-submission", summary: "Show a submission and what is wrong with it", thing: "submission",
@@ -92,8 +92,8 @@ func (s *server) dataset(ctx context.Context, _ *call, i *versioned) (*out[clien
 	})
 }
 
-// upload is a request whose body is a file, read as it comes in.
-type upload struct {
+// fileRequest is a request whose body is a file, read as it comes in.
+type fileRequest struct {
 	Dataset string `query:"dataset" required:"true" maxLength:"100"`
 	Date    string `query:"date" required:"true" format:"date" doc:"The business date"`
 	Name    string `query:"name" required:"true" doc:"The file's name, without folders"`
@@ -106,7 +106,7 @@ type upload struct {
 
 // Resolve implements huma.Resolver: it keeps the body for the handler instead of
 // reading it into memory.
-func (u *upload) Resolve(ctx huma.Context) []error {
+func (u *fileRequest) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
 	u.body, u.size = &steady{r.Body, http.NewResponseController(w)}, r.ContentLength
 	return nil
@@ -143,7 +143,7 @@ func digest(header string) ([]byte, error) {
 	return nil, fault.New(fault.Invalid, "The Content-Digest %q is not of the form sha-256=:BASE64:.", header)
 }
 
-func (s *server) submit(ctx context.Context, c *call, i *upload) (*out[client.Submission], error) {
+func (s *server) submit(ctx context.Context, c *call, i *fileRequest) (*out[client.Submission], error) {
 	sum, err := digest(i.Digest)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,12 +41,19 @@ func (p *problem) ContentType(string) string { return "application/problem+json"
 func problemOf(err error, request string) *problem {
 	k := fault.KindOf(err)
 	status := statuses[k]
+	var own *protocolFault
+	if errors.As(err, &own) {
+		status = own.status
+	}
 	return &problem{client.Problem{Type: "urn:tributary:" + string(k), Title: title(status), Status: status, Detail: fault.Message(err), Instance: request}}
 }
 
 func title(status int) string {
 	if t := http.StatusText(status); t != "" {
 		return t
+	}
+	if status == statusChecksum {
+		return "Checksum Mismatch"
 	}
 	return "Client Closed Request"
 }

@@ -43,6 +43,8 @@ type route struct {
 	body         int64  // most bytes of the request's body; 0 means 1 MiB; negative: the capability limits it
 	secret       bool   // the answer has a secret in it, so it is not kept for its idempotency key
 	yaml         bool   // the request's body is YAML
+	takes        string // the type of a body that is not read into memory
+	errors       []int  // statuses that it has beside everybody's
 }
 
 const defaultBody = 1 << 20
@@ -115,6 +117,10 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 	if r.body > 0 {
 		op.MaxBodyBytes = r.body
 	}
+	if r.takes != "" {
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{r.takes: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
+	}
+	op.Errors = append(op.Errors, r.errors...)
 	if r.audience != public {
 		op.Security = []map[string][]string{{"bearer": {}}}
 		op.Description = fmt.Sprintf("For: %s. Action: `%s`.", r.audience, r.action)
@@ -211,7 +217,7 @@ func checkRoutes(routes []route, doc *huma.OpenAPI) error {
 			return fmt.Errorf("route %s %s has no id, summary or audience", r.method, r.path)
 		case (r.action == "") != (r.audience == public):
 			return fmt.Errorf("route %s needs an action, or to be public", r.id)
-		case r.method != http.MethodGet && r.audit == "":
+		case r.method != http.MethodGet && r.method != http.MethodOptions && r.audit == "":
 			return fmt.Errorf("route %s changes things and names no audit event", r.id)
 		case r.audience != public && !eventForm.MatchString(r.event()):
 			return fmt.Errorf("route %s has the audit event %q, which is not of the form thing.done", r.id, r.event())
@@ -221,7 +227,7 @@ func checkRoutes(routes []route, doc *huma.OpenAPI) error {
 		known[r.id] = true
 	}
 	for path, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete, item.Head, item.Options} {
 			if op != nil && !known[op.OperationID] {
 				return fmt.Errorf("operation %s at %s is not a registered route", op.OperationID, path)
 			}

@@ -74,6 +74,7 @@ type server struct {
 	mux     *http.ServeMux
 	routes  []route
 	limits  limiter
+	tus     *tus
 	counted counters
 
 	refusals  denials
@@ -120,11 +121,16 @@ func newServer(cfg Config) (*server, error) {
 	h.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "An API key (trk_…) or a session's token (trs_…)."},
 	}
+	var err error
+	if s.tus, err = newTus(cfg.Exchange, func(ctx context.Context, n int64) { s.counted.uploaded.Add(ctx, n) }); err != nil {
+		return nil, err
+	}
 	s.api = humago.New(s.mux, h)
 	s.accountRoutes()
 	s.tenantRoutes()
 	s.exchangeRoutes()
 	s.periodRoutes()
+	s.uploadRoutes()
 	s.analysisRoutes()
 	s.scheduleRoutes()
 	s.retentionRoutes()
