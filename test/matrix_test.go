@@ -343,6 +343,9 @@ func (s *server) belongings(a, b party) map[string]string {
 	}
 	schedule := must(s.As(s.Token).CreateSchedule(ctx, client.NewSchedule{ID: "provider-yearly", Analyses: []string{analysis}, Cron: "@yearly", DateOffsetDays: new(int64)}))(t)
 	hold := must(s.As(s.Token).SetHold(ctx, client.NewHold{Tenant: a.ID, Reason: "a case"}))(t)
+	if told := must(a.Outbox(ctx, client.MailFilter{Kind: "result.ready"}))(t).Items; len(told) != 1 || told[0].User != user.ID {
+		t.Errorf("told of the result: got %+v, want %s", told, user.ID)
+	}
 	hook := must(a.CreateWebhook(ctx, client.NewWebhook{URL: "https://" + canary + ".invalid/hook"}))(t)
 	delivery := must(a.TestWebhook(ctx, hook.ID))(t)
 	return map[string]string{"hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
