@@ -26,7 +26,7 @@ import (
 // Source is what is backed up. All fields are required, but Progress.
 type Source struct {
 	Database meta.Config
-	Blobs    blob.Store // whoever removes from it waits meanwhile
+	Blobs    blob.Store // nothing that a row names may go from it meanwhile: vault.Config.Removing sees to that
 	KEK      keys.KEK
 	Clock    clock.Clock
 	Version  string // the program's
