@@ -371,7 +371,7 @@ func (a *App) run() {
 	})
 	if a.files != nil {
 		a.done.Go(func() {
-			if err := a.files.Serve(a.ssh); err != nil && !errors.Is(err, net.ErrClosed) {
+			if err := a.files.Serve(a.ssh); !errors.Is(err, net.ErrClosed) {
 				a.fail(fmt.Errorf("serve SFTP: %w", err))
 			}
 		})

@@ -43,7 +43,7 @@ func TestTheGoldenCaseAtTheCutOff(t *testing.T) {
 	made := must(admin.CreateSchedule(ctx, client.NewSchedule{ID: "evening", Analyses: []string{"cross-participant-mean"}, Cron: "0 18 * * *"}))(t)
 	pass := func(to time.Time, firings int) []client.Firing {
 		t.Helper()
-		w.late.Store(int64(to.Sub(time.Now())))
+		w.late.Store(int64(time.Until(to)))
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for end := time.Now().Add(time.Minute); ; <-tick.C {
