@@ -1,5 +1,5 @@
 // Command bench measures a built server against its floors: files over SFTP beside
-// OpenSSH's server (row 3), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
+// OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
 // idle server (row 13). The rows are those of the project's table of measures.
 //
 //	go run ./bench [-quick] [-rounds N] [ROW…]
@@ -43,6 +43,7 @@ type row struct {
 
 var rows = []row{
 	{"3", "SFTP against OpenSSH's server", (*bench).sftp},
+	{"4", "web upload against net/http to a file", (*bench).uploads},
 	{"5", "tax of sealing on queries", (*bench).sealing},
 	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
 	{"8", "cost of a tenant", (*bench).tenants},
@@ -111,7 +112,7 @@ func choose(names []string) ([]row, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no row %q; there are 3, 5, 6, 8 and 13", name)
+			return nil, fmt.Errorf("there is no row %q; there are 3, 4, 5, 6, 8 and 13", name)
 		}
 		chosen = append(chosen, rows[i])
 	}
