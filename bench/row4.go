@@ -44,7 +44,7 @@ func (b *bench) uploads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limit, end, err := b.plainUploads()
+	limit, end, err := b.plainUploads(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func putOnce(ctx context.Context, url string, size int64) (time.Duration, error)
 }
 
 func answered(r *http.Request, want int) (http.Header, error) {
-	res, err := http.DefaultClient.Do(r)
+	res, err := (&http.Client{Timeout: 5 * time.Minute}).Do(r)
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +195,8 @@ func answered(r *http.Request, want int) (http.Header, error) {
 
 // plainUploads serves the limit on a free port: bytes to a file, hashed, and synced
 // before the answer.
-func (b *bench) plainUploads() (url string, end func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (b *bench) plainUploads(ctx context.Context) (url string, end func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
@@ -216,7 +216,7 @@ func (b *bench) keepPlain(body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // and all of the folder, at the end
 	h := sha256.New()
 	_, err = io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, h)}, body, make([]byte, 256<<10))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {

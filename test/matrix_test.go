@@ -162,9 +162,6 @@ var routes = map[string]probe{
 // soon is tomorrow.
 var soon = time.Now().AddDate(0, 0, 1).UTC().Format(time.RFC3339)
 
-// tusHeader is a header of the tus protocol.
-func tusHeader(more ...string) []string { return append([]string{"Tus-Resumable", "1.0.0"}, more...) }
-
 type operation struct{ id, method, path string }
 
 func (s *server) operations() []operation {

@@ -16,11 +16,11 @@ import (
 )
 
 // wire is a proxy that cuts connections: of each in turn, after so many bytes from
-// the client. Behind it the server may be another after a while.
+// the client.
 type wire struct {
 	net.Listener
-	mu     sync.Mutex
 	behind string
+	mu     sync.Mutex
 	cuts   []int64
 	cut    chan struct{} // told of each cut
 }
@@ -43,12 +43,6 @@ func newWire(t *testing.T, s *server, cuts ...int64) *wire {
 
 func (w *wire) address() string { return "http://" + w.Addr().String() }
 
-func (w *wire) moved(s *server) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.behind = strings.TrimPrefix(s.URL, "http://")
-}
-
 // limit is how many bytes a connection may carry that has carried so many that it is
 // about a file.
 func (w *wire) limit() (int64, bool) {
@@ -64,10 +58,7 @@ func (w *wire) limit() (int64, bool) {
 
 func (w *wire) pass(conn net.Conn) {
 	defer conn.Close()
-	w.mu.Lock()
-	behind := w.behind
-	w.mu.Unlock()
-	to, err := net.Dial("tcp", behind)
+	to, err := net.Dial("tcp", w.behind)
 	if err != nil {
 		return
 	}

@@ -60,6 +60,9 @@ func (u *uploads) ask(r *http.Request) told {
 	return told{w.StatusCode, w.Header, string(must(io.ReadAll(w.Body))(u.T))}
 }
 
+// tusHeader is a header of the tus protocol.
+func tusHeader(more ...string) []string { return append([]string{"Tus-Resumable", "1.0.0"}, more...) }
+
 // metadata encodes pairs of names and values.
 func metadata(pairs ...string) string {
 	var parts []string

@@ -9,7 +9,6 @@ import (
 	"io"
 	"time"
 
-	"tributary/internal/audit"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/meta"
@@ -461,27 +460,6 @@ func (x *Exchange) partsOf(ctx context.Context, db *meta.DB, owner tenant.ID, id
 		list = append(list, p)
 	}
 	return list, rows.Err()
-}
-
-// DropUpload ends an upload; what arrived of it is gone.
-func (x *Exchange) DropUpload(ctx context.Context, scope tenant.Scope, id string) error {
-	return x.DB.Transact(ctx, func(tx *meta.DB) error {
-		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
-			return err
-		}
-		if err := x.dropParts(ctx, tx, scope, id, ""); err != nil {
-			return err
-		}
-		var became string
-		err := tx.For(scope.Tenant()).QueryRow(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2 RETURNING submission`, id, string(scope.Tenant())).Scan(&became)
-		if errors.Is(err, sql.ErrNoRows) {
-			return noUpload(id)
-		}
-		if err != nil || became != "" { // what is submitted is not lost with it
-			return err
-		}
-		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: scope.Tenant(), Actor: scope.Actor(), Verb: "upload.drop", Subject: id, Outcome: "ok"})
-	})
 }
 
 // RenameUpload gives an upload another place.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	tusd "github.com/tus/tusd/v2/pkg/handler"
-	"golang.org/x/exp/slog"
+	"golang.org/x/exp/slog" //nolint:depguard // tusd takes its logger
 
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
@@ -69,7 +69,7 @@ type exchanged struct {
 type exchangedKey struct{}
 
 func exchangedOf(ctx context.Context) *exchanged {
-	return ctx.Value(exchangedKey{}).(*exchanged) //nolint:forcetypeassert,errcheck // do puts it there
+	return ctx.Value(exchangedKey{}).(*exchanged) //nolint:forcetypeassert // do puts it there
 }
 
 // fails remembers the error for the answer.
@@ -250,7 +250,7 @@ func (t *tus) note(ctx context.Context, e *exchanged, err error) {
 
 // AsTerminatableUpload implements tusd.TerminaterDataStore.
 func (t *tus) AsTerminatableUpload(u tusd.Upload) tusd.TerminatableUpload {
-	return u.(*tusUpload) //nolint:forcetypeassert,errcheck // the store makes no others
+	return u.(*tusUpload) //nolint:forcetypeassert // the store makes no others
 }
 
 // tusUpload is an upload for tusd.
