@@ -15,7 +15,6 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/policy"
-	"tributary/internal/tenant"
 )
 
 // told is who has been told of what since it was last asked: "KIND USER", sorted.
@@ -143,7 +142,7 @@ func TestASignInFromElsewhereIsTold(t *testing.T) {
 		if got := w.told(t, seen, names); got != "" {
 			t.Errorf("a sign-in that was refused: told %q", got)
 		}
-		if _, _, err := w.EraseTenant(ctx, tenant.ID(u.Tenant)); err != nil {
+		if _, _, err := w.EraseTenant(ctx, u.Tenant); err != nil {
 			t.Fatal(err)
 		}
 		var left int64

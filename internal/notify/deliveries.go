@@ -172,25 +172,25 @@ func (n *Notices) DeliverDue(ctx context.Context) error {
 // deliverTo sends messages to one webhook until one fails.
 func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 	owner, id := list[0].Tenant, list[0].Webhook
-	w, err := n.webhook(ctx, n.DB, owner, id)
-	if err != nil && !gone(err) && !fault.Is(err, fault.Damaged) {
-		return err
+	w, unopened := n.webhook(ctx, n.DB, owner, id)
+	if unopened != nil && !gone(unopened) && !fault.Is(unopened, fault.Damaged) {
+		return unopened
 	}
 	for _, d := range list {
 		if ctx.Err() != nil {
-			return nil // the next round, or the next server, takes it up
+			break // the next round, or the next server, takes it up
 		}
-		taken, claimErr := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
+		taken, err := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
 			meta.Micros(n.Clock.Now().Add(max(d.pause(), 2*webhookTimeout))), d.ID, string(owner), string(Waiting), d.next)
-		if claimErr != nil {
-			return fmt.Errorf("take up delivery %s: %w", d.ID, claimErr)
+		if err != nil {
+			return fmt.Errorf("take up delivery %s: %w", d.ID, err)
 		}
 		if taken == 0 {
 			continue
 		}
 		var a attempt
 		switch {
-		case err != nil:
+		case unopened != nil:
 			a = attempt{words: "The webhook could not be opened.", final: true}
 		case w.State != HookActive:
 			a = attempt{words: "The webhook was disabled.", final: true}
@@ -200,7 +200,7 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 		if err := n.settle(ctx, w, d, a); err != nil {
 			return err
 		}
-		if !a.ok() && err == nil && w.State == HookActive {
+		if !a.ok() && unopened == nil && w.State == HookActive {
 			return nil
 		}
 	}

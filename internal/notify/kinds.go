@@ -23,7 +23,7 @@ const (
 	SubmissionOverdue  Kind = "submission.overdue" // told once for a period
 	ResultReady        Kind = "result.ready"
 	ResultRecalled     Kind = "result.recalled"
-	NewCredential      Kind = "credential.new"
+	NewCredential      Kind = "credential.new" //nolint:gosec // it is the name of a kind
 	NewSignIn          Kind = "sign-in.new"
 	WebhookDisabled    Kind = "webhook.disabled"
 	WorkWaits          Kind = "work.waits" // for what cannot be reached, and for too long

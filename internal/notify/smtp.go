@@ -206,7 +206,7 @@ func (s *smtpSession) close() {
 		return
 	}
 	if s.client.Quit() != nil {
-		s.client.Close()
+		_ = s.client.Close() // it ended badly already
 	}
 }
 
