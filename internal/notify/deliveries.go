@@ -204,7 +204,7 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 			return nil
 		}
 	}
-	return nil
+	return nil //nolint:nilerr // that it could not be opened is in its deliveries
 }
 
 // pause is the time from this attempt to the next.
