@@ -24,6 +24,7 @@ type Progress func(step string, done, total int64)
 type Manifest struct {
 	Format    string    `json:"format"`
 	ID        string    `json:"id"`
+	Number    int64     `json:"number"`     // one more than those before it in the directory; 0 from before there were numbers
 	MadeAt    time.Time `json:"made_at"`    // when the control tables were read
 	Version   string    `json:"version"`    // of the program that made it
 	Engine    string    `json:"engine"`     // sqlite, postgres; it is restored to either

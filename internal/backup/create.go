@@ -63,6 +63,7 @@ type maker struct {
 	manifest Manifest
 	secrets  keys.Secrets
 	heads    []head
+	others   []*Backup         // that the directory has, from old to new
 	objects  []string          // keys that rows name
 	known    map[string]object // what the backup before has of the pool
 
@@ -102,18 +103,19 @@ func (m *maker) make(ctx context.Context) error {
 
 // readKnown reads what the newest backup says of the pool.
 func (m *maker) readKnown() error {
-	names, err := m.target.whole()
+	s, err := m.target.shelf()
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Backward(names) {
-		b, err := m.target.open(name)
-		if err != nil {
-			continue // copied again rather than trusted
-		}
+	m.others = s.readable
+	for _, b := range s.readable {
+		m.manifest.Number = max(m.manifest.Number, b.Number)
+	}
+	m.manifest.Number++
+	for _, b := range slices.Backward(s.readable) {
 		list, err := b.objects()
 		if err != nil {
-			continue
+			continue // copied again rather than trusted
 		}
 		for _, o := range list {
 			m.known[o.Key] = o
@@ -160,6 +162,9 @@ func (m *maker) control(ctx context.Context, i *meta.Image) error {
 		return err
 	}
 	m.manifest.PublicKey = m.secrets.PublicKey()
+	if slices.ContainsFunc(m.others, func(b *Backup) bool { return !slices.Equal(b.PublicKey, m.manifest.PublicKey) }) {
+		return fault.New(fault.Conflict, "The directory %s has backups of another server. Name a directory of this server's own.", m.target.dir)
+	}
 	m.manifest.Mark.Chains, m.manifest.Mark.Heads = int64(len(m.heads)), headsSum(m.heads)
 	return nil
 }
@@ -389,47 +394,3 @@ func (h *hasher) Write(p []byte) (int, error) {
 }
 
 func (h *hasher) sum() []byte { return h.h.Sum(nil) }
-
-// Prune removes all but the newest backups of a directory, and then the objects
-// that no backup names any more. It returns what went. Objects stay if a backup
-// that is left cannot be read (Damaged): nobody knows which it needs.
-func (t *Target) Prune(ctx context.Context, keep int) (backups, objects int64, err error) {
-	if keep < 1 {
-		return 0, 0, fault.New(fault.Invalid, "At least one backup has to be kept.")
-	}
-	names, err := t.whole()
-	if err != nil {
-		return 0, 0, err
-	}
-	dir := filepath.Join(t.dir, backupsDir)
-	for _, name := range names[:max(0, len(names)-keep)] {
-		// Not whole any more from the first step on.
-		old := filepath.Join(dir, name+partial)
-		if err := errors.Join(os.Rename(filepath.Join(dir, name), old), os.RemoveAll(old), syncDir(dir)); err != nil {
-			return backups, 0, targetError(t.dir, err)
-		}
-		backups++
-	}
-	needed := map[blob.Key]bool{}
-	for _, name := range names[max(0, len(names)-keep):] {
-		b, err := t.open(name)
-		if err != nil {
-			return backups, 0, err
-		}
-		list, err := b.objects()
-		if err != nil {
-			return backups, 0, err
-		}
-		for _, o := range list {
-			needed[blob.Key(o.Key)] = true
-		}
-	}
-	err = t.pool.List(ctx, "", func(i blob.Info) error {
-		if needed[i.Key] {
-			return nil
-		}
-		objects++
-		return t.pool.Delete(ctx, i.Key)
-	})
-	return backups, objects, err
-}

@@ -73,11 +73,11 @@ func (o *Opened) loadTables(ctx context.Context, l meta.Loader, p Progress) erro
 	return o.checkMark(heads)
 }
 
-// ErasedSince returns the tenants whose erasure the newer backups of the same
-// directory know of and this one does not: after a restore they are there again.
+// ErasedSince returns the tenants whose erasure other backups of the same directory
+// know of and this one does not: after a restore they are there again.
 // Only backups that the same server signed count.
 func (o *Opened) ErasedSince() ([]Erasure, error) {
-	names, err := o.target.whole()
+	s, err := o.target.shelf()
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +86,8 @@ func (o *Opened) ErasedSince() ([]Erasure, error) {
 		known[e.Tenant] = true
 	}
 	list := []Erasure{}
-	for _, name := range names {
-		b, err := o.target.open(name)
-		if err != nil || !slices.Equal(b.PublicKey, o.PublicKey) || !b.MadeAt.After(o.MadeAt) {
+	for _, b := range s.readable {
+		if !slices.Equal(b.PublicKey, o.PublicKey) {
 			continue
 		}
 		for _, e := range b.Erased {

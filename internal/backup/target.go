@@ -179,7 +179,7 @@ func (t *Target) Close() error {
 	return errors.Join(errs...)
 }
 
-// names lists the backups, whole or not, from old to new.
+// names lists the backups, whole or not, as the clock had it when they were begun.
 func (t *Target) names() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(t.dir, backupsDir))
 	if err != nil {
@@ -195,7 +195,7 @@ func (t *Target) names() ([]string, error) {
 	return list, nil
 }
 
-// whole lists the backups that were finished, from old to new.
+// whole lists the backups that were finished.
 func (t *Target) whole() ([]string, error) {
 	names, err := t.names()
 	return slices.DeleteFunc(names, func(n string) bool { return strings.HasSuffix(n, partial) }), err
@@ -225,7 +225,12 @@ func Open(path string, c Config) (*Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := t.open(id)
+	var b *Backup
+	if id == "" {
+		b, err = t.newest()
+	} else {
+		b, err = t.open(id)
+	}
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -238,10 +243,6 @@ func (t *Target) open(id string) (*Backup, error) {
 		return nil, err
 	}
 	switch {
-	case id == "" && len(list) == 0:
-		return nil, fault.New(fault.NotFound, "There is no finished backup in %s.", t.dir)
-	case id == "":
-		id = list[len(list)-1]
 	case strings.HasSuffix(id, partial):
 		return nil, fault.New(fault.Conflict, "The backup %s was never finished; it is no backup.", strings.TrimSuffix(id, partial))
 	case !slices.Contains(list, id):
@@ -279,29 +280,6 @@ func readSmall(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxManifest))
-}
-
-// List returns the manifests of a directory's finished backups, from new to old.
-// One that cannot be read is an error of its own kind in place of the manifest.
-func List(dir string, c Config) (list []Manifest, problems []error, err error) {
-	t, err := openForReading(dir, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = t.Close() }()
-	names, err := t.whole()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range slices.Backward(names) {
-		b, err := t.open(name)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		list = append(list, b.Manifest)
-	}
-	return list, problems, nil
 }
 
 // written is a file that is durable but for its name.
