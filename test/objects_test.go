@@ -37,7 +37,17 @@ func TestObjectsInS3(t *testing.T) {
 	}
 	for _, command := range []string{"serve", "fsck"} {
 		s.Refused(6, []string{command, "--data", s.Data}, "The objects of this data are at "+url, "--objects")
+		s.Refused(6, []string{command, "--data", s.Data, "--objects", g.URL()}, "The objects of this data are at "+url, "--objects")
+	}
+	note := filepath.Join(s.Data, "objects.url")
+	if err := os.Rename(note, note+"-"); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"serve", "fsck"} {
 		s.Refused(3, []string{command, "--data", s.Data, "--objects", g.URL()}, "There are no objects of Tributary at s3://")
+	}
+	if err := os.Rename(note+"-", note); err != nil {
+		t.Fatal(err)
 	}
 	other := inS3(t, url)
 	password := other.File("password", servertest.Password)
@@ -67,7 +77,7 @@ func TestObjectsInS3(t *testing.T) {
 	}
 	elsewhere.Run("", elsewhere.Place("restore", "--from", backups)...)
 	onDisk.Run("", onDisk.Place("restore", "--from", backups)...)
-	here.Refused(5, here.Place("restore", "--from", backups), "There are objects at "+url+" already")
+	here.Refused(5, here.Place("restore", "--from", backups), "belong to another installation")
 	for _, whole := range []*server{elsewhere, onDisk, s} {
 		whole.Sound()
 	}

@@ -83,6 +83,7 @@ type Config struct {
 	existing bool                 // what is not there is refused, and nothing is made
 	beside   bool                 // a server may have the data open
 	loading  bool                 // what a restore makes, and is not whole yet
+	restore  string               // the restore's id, with loading
 }
 
 func (c *Config) defaults() error {
@@ -157,7 +158,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	if s.ring, err = keys.NewRing(keys.Config{KEK: kek, Store: s.control, Clock: c.Clock, Secrets: secrets}); err != nil {
 		return nil, fmt.Errorf("make key ring: %w", err)
 	}
-	if s.blobs, err = c.openObjectsOf(ctx, s.db, installation(secrets.PublicKey())); err != nil {
+	if s.blobs, err = c.openObjectsOf(ctx, s.db); err != nil {
 		return nil, err
 	}
 	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/backup"
 	"tributary/internal/blob/disk"
+	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/keys/file"
 	"tributary/internal/meta"
@@ -59,7 +61,7 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (Ma
 		return made, err
 	}
 	defer func() { _ = t.Close() }()
-	blobs, err := c.openObjects(ctx, "", true)
+	blobs, err := c.openObjectsBeside(ctx)
 	if err != nil {
 		return made, err
 	}
@@ -215,9 +217,11 @@ func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r R
 	if r.ErasedSince, err = opened.ErasedSince(); err != nil {
 		return r, err
 	}
-	if err := vacate(ctx, c); err != nil {
+	mark, err := vacate(ctx, &c)
+	if err != nil {
 		return r, err
 	}
+	defer func() { _ = mark.Close() }()
 	c.loading, c.existing = true, true
 	if err := c.fill(ctx, opened, p); err != nil {
 		return r, errors.Join(err, c.unfill(context.WithoutCancel(ctx)))
@@ -234,34 +238,108 @@ func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r R
 	return r, nil
 }
 
-// vacate makes a data directory for a restore, with its mark, and takes away what
-// an earlier one left. Only the key file may be there.
-func vacate(ctx context.Context, c Config) error {
+// vacate makes a data directory for a restore, and takes away what an earlier one
+// left. Only the key file may be there. The mark that it returns is locked, for as
+// long as the restore goes on; c gets the restore's id, which is the mark's content.
+func vacate(ctx context.Context, c *Config) (mark *os.File, err error) {
 	if err := makeDir(c.Data); err != nil {
-		return err
+		return nil, err
 	}
-	if unfinished, err := restoreUnfinished(ctx, c); err != nil || unfinished {
-		return errors.Join(err, c.clearData(ctx))
+	mark, err = lockMark(c.mark(), 0)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if fresh {
+		if err := c.vacant(); err != nil {
+			return nil, err
+		}
+		mark, err = lockMark(c.mark(), os.O_CREATE|os.O_EXCL)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.takeOver(ctx, mark, fresh); err != nil {
+		return nil, errors.Join(err, mark.Close())
+	}
+	return mark, nil
+}
+
+// takeOver begins a restore whose mark is locked.
+func (c *Config) takeOver(ctx context.Context, mark *os.File, fresh bool) error {
+	if fresh {
+		if err := c.vacant(); err != nil { // another one was between the look and the mark
+			return errors.Join(err, c.unmark())
+		}
+	} else {
+		if unfinished, err := restoreUnfinished(ctx, *c); err != nil {
+			return err
+		} else if !unfinished {
+			return errFull(c.Data, "a restore that is whole")
+		}
+		id, err := io.ReadAll(io.LimitReader(mark, 100))
+		if err != nil {
+			return fmt.Errorf("read the mark of a restore: %w", err)
+		}
+		if id := string(id); clock.ValidID("own", id) {
+			c.restore = id
+		}
+		if err := c.clearData(ctx); err != nil {
+			return err
+		}
+	}
+	if c.restore == "" {
+		c.restore = c.newOwner()
+		_, err := mark.WriteAt([]byte(c.restore), 0)
+		if err := errors.Join(err, mark.Truncate(int64(len(c.restore))), mark.Sync(), syncDir(c.Data)); err != nil {
+			return fmt.Errorf("mark the restore: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c Config) mark() string { return filepath.Join(c.Data, unfinishedFile) }
+
+// lockMark opens the mark of a restore and locks it, until it is closed.
+func lockMark(path string, flags int) (*os.File, error) {
+	busy := fault.New(fault.Conflict, "Another restore goes to %s. Wait for it, or name another data directory.", filepath.Dir(path))
+	f, err := os.OpenFile(path, flags|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, busy
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mark the restore: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = busy
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	locked, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(locked, now) { // it ended just now
+		return nil, errors.Join(busy, f.Close())
+	}
+	return f, nil
+}
+
+// vacant refuses a data directory with something in it.
+func (c Config) vacant() error {
 	entries, err := os.ReadDir(c.Data)
 	if err != nil {
 		return fmt.Errorf("look into data directory: %w", err)
 	}
 	for _, e := range entries {
 		path := filepath.Join(c.Data, e.Name())
-		if !samePath(path, filepath.Dir(c.KeyFile)) && !samePath(path, c.KeyFile) && e.Name() != "lost+found" {
-			return fault.New(fault.Conflict, "There is something in %s already (%s), and a restore goes to an empty place only. Name another data directory.", c.Data, e.Name())
+		if !samePath(path, filepath.Dir(c.KeyFile)) && !samePath(path, c.KeyFile) && e.Name() != "lost+found" && e.Name() != unfinishedFile {
+			return errFull(c.Data, e.Name())
 		}
 	}
-	mark := filepath.Join(c.Data, unfinishedFile)
-	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		err = errors.Join(f.Sync(), f.Close(), syncDir(c.Data))
-	}
-	if err != nil {
-		return fmt.Errorf("mark the restore: %w", err)
-	}
 	return nil
+}
+
+func errFull(dir, what string) error {
+	return fault.New(fault.Conflict, "There is something in %s already (%s), and a restore goes to an empty place only. Name another data directory.", dir, what)
 }
 
 func samePath(a, b string) bool {
@@ -284,7 +362,7 @@ func (c Config) clearData(ctx context.Context) error {
 }
 
 func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progress) error {
-	blobs, err := c.openEmptyObjects(ctx, installation(opened.PublicKey))
+	blobs, err := c.openEmptyObjects(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -53,10 +52,6 @@ func openSecrets(ctx context.Context, c Config, db *meta.DB) (keys.KEK, keys.Sec
 	}
 	return kek, secrets, err
 }
-
-// installation is what an object store in S3 knows this installation by; a restored
-// one is the same.
-func installation(publicKey []byte) string { return hex.EncodeToString(publicKey) }
 
 // openKey opens the key file, with words for the one who named it.
 func openKey(c Config, load func(string, clock.Clock) (*file.KEK, error)) (*file.KEK, error) {

@@ -5,11 +5,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"tributary/client"
+	"tributary/internal/blob/s3/s3test"
 	"tributary/internal/clock"
 	"tributary/internal/exchange/parse"
 	"tributary/internal/policy"
@@ -25,6 +27,12 @@ func TestMain(m *testing.M) {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},
 	)
+	for _, e := range s3test.Env() {
+		name, value, _ := strings.Cut(e, "=")
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 

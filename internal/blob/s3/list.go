@@ -110,12 +110,20 @@ func (s *Store) Sweep(ctx context.Context, olderThan time.Duration) (int, error)
 	return removed, s.failure(ctx, "sweep probes", err)
 }
 
-// Clear removes every object, what is unfinished, and last the owner's name.
+// Clear removes every object, what is unfinished, and last the owner's name. It is
+// Conflict if that is not the store's any more.
 func (s *Store) Clear(ctx context.Context) error {
+	whose, err := s.read(ctx, s.place.Prefix+owner)
+	if err != nil {
+		return err
+	}
+	if string(whose) != s.owner {
+		return errAnothers(s.place)
+	}
 	if _, err := s.Sweep(ctx, 0); err != nil {
 		return err
 	}
-	err := s.each(ctx, s.place.Prefix+objects, func(o minio.ObjectInfo) error { return s.remove(ctx, o.Key) })
+	err = s.each(ctx, s.place.Prefix+objects, func(o minio.ObjectInfo) error { return s.remove(ctx, o.Key) })
 	if err == nil {
 		err = s.remove(ctx, s.place.Prefix+owner)
 	}

@@ -7,6 +7,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -46,13 +47,15 @@ const (
 type Config struct {
 	// URL is s3://BUCKET/PREFIX?endpoint=URL&region=NAME; see Parse.
 	URL string
-	// Owner is the installation that the objects belong to. The store of another
-	// one is refused. Empty, for who only reads or clears: it may be anybody's.
+	// Owner is the id of the installation that the objects belong to. The store of
+	// another one is refused. Required.
 	Owner string
 	// Existing makes New refuse a store that nobody has used yet.
 	Existing bool
-	Clock    clock.Clock
-	Log      *slog.Logger
+	// Reading is Existing for who reads or clears only: New writes nothing.
+	Reading bool
+	Clock   clock.Clock
+	Log     *slog.Logger
 }
 
 // Store is a blob.Store in a bucket, below a prefix that one process has to itself.
@@ -60,6 +63,7 @@ type Store struct {
 	client    *minio.Core
 	transport http.RoundTripper
 	place     Place
+	owner     string
 	clock     clock.Clock
 
 	// unconditional is set where the service overwrites objects whatever it is
@@ -101,20 +105,18 @@ func connect(c Config, by func(http.RoundTripper) http.RoundTripper) (*Store, er
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The object store %s cannot be reached by this address.", place)
 	}
-	return &Store{client: client, transport: transport, place: place, clock: c.Clock, seed: maphash.MakeSeed()}, nil
+	return &Store{client: client, transport: transport, place: place, owner: c.Owner, clock: c.Clock, seed: maphash.MakeSeed()}, nil
 }
 
 func (s *Store) prepare(ctx context.Context, c Config) error {
 	if err := s.lookAtBucket(ctx); err != nil {
 		return err
 	}
-	if c.Owner != "" || c.Existing {
-		if err := s.claim(ctx, c); err != nil {
-			return err
-		}
-	}
 	if c.Owner == "" {
-		return nil
+		return errors.New("a store has an owner")
+	}
+	if err := s.claim(ctx, c); err != nil || c.Reading {
+		return err
 	}
 	ok, err := s.refusesToOverwrite(ctx)
 	if err != nil {
@@ -149,14 +151,19 @@ func (s *Store) lookAtBucket(ctx context.Context) error {
 	return nil
 }
 
-// claim makes the store this installation's, or sees that it is.
+// claim makes the store this installation's, or sees that it is. Objects that
+// nobody owns are nobody's to take.
 func (s *Store) claim(ctx context.Context, c Config) error {
 	name := s.place.Prefix + owner
 	whose, err := s.read(ctx, name)
 	switch {
-	case fault.Is(err, fault.NotFound) && c.Existing:
+	case fault.Is(err, fault.NotFound) && (c.Existing || c.Reading):
 		return fault.New(fault.NotFound, "There are no objects of Tributary at %s. Is it the right place? Nothing was made.", s.place)
 	case fault.Is(err, fault.NotFound):
+		full := fault.New(fault.Conflict, "There are objects at %s already, and nothing says whose. Name another prefix.", s.place)
+		if err := s.each(ctx, s.place.Prefix+objects, func(minio.ObjectInfo) error { return full }); err != nil {
+			return s.unusable("look for objects", err)
+		}
 		if err := s.put(ctx, name, []byte(c.Owner), s.clock.ID("own"), true); err != nil {
 			return s.unusable("write the owner's name", err)
 		}
@@ -166,10 +173,14 @@ func (s *Store) claim(ctx context.Context, c Config) error {
 	case err != nil:
 		return err
 	}
-	if c.Owner != "" && string(whose) != c.Owner {
-		return fault.New(fault.Conflict, "The objects at %s belong to another installation. Name another prefix for this one.", s.place)
+	if string(whose) != c.Owner {
+		return errAnothers(s.place)
 	}
 	return nil
+}
+
+func errAnothers(p Place) error {
+	return fault.New(fault.Conflict, "The objects at %s belong to another installation, or to another copy of this one. Name another prefix.", p)
 }
 
 // refusesToOverwrite tries whether a conditional write is refused where it must
