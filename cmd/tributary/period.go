@@ -88,7 +88,10 @@ func (p *periodReopenCmd) Run(ctx context.Context, out *output, c *client.Client
 	if err != nil {
 		return err
 	}
-	return out.answer(func() { out.reopening(made) })
+	return out.answer(func() {
+		out.reopening(made)
+		out.note("Where an analysis was released for this period, a schedule does not release it again if too few organisations have sent something new: the difference would show what they sent. A run by hand does.")
+	})
 }
 
 func (o *output) reopening(r client.Reopening) {

@@ -268,7 +268,19 @@ func (x *execution) release(ctx context.Context, a answer) error {
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	err = x.job.Finish(ctx, func(tx *meta.DB) error { return x.commit(ctx, tx, o, m, results, body, a.totals) })
+	withheld := ""
+	err = x.job.Finish(ctx, func(tx *meta.DB) (err error) {
+		if withheld, err = x.near(ctx, tx); err != nil {
+			return err
+		}
+		if withheld != "" {
+			return x.conclude(ctx, tx, x.run, RunWithheld, withheld)
+		}
+		return x.commit(ctx, tx, o, m, results, body, a.totals)
+	})
+	if err == nil && withheld != "" {
+		x.discard(ctx, results)
+	}
 	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
 		x.discard(ctx, results)
 		if done, err := x.alreadyReleased(ctx); done || err != nil {

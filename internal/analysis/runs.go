@@ -18,7 +18,7 @@ import (
 // RunState is where a run is in its life:
 //
 //	queued -> running -> succeeded
-//	                 \-> withheld   (the gate refused every cell)
+//	                 \-> withheld   (the gate refused every cell, or it is too near to another release)
 //	                 \-> skipped    (no quorum)
 //	                 \-> failed
 //	queued or running -> cancelled
