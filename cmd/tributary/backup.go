@@ -107,12 +107,12 @@ func (c *backupListCmd) Run(out *output) error {
 	rows := make([][]string, 0, len(list))
 	for _, m := range list {
 		items = append(items, describe(m, ""))
-		rows = append(rows, []string{m.ID, when(m.MadeAt), m.Version, m.Engine, number(m.Control.Rows), number(m.Objects.Count), size(m.Objects.Bytes), m.KEK})
+		rows = append(rows, []string{m.ID, when(m.MadeAt), m.Version, m.Engine, number(m.Control.Rows), number(m.Objects.Count), number(int64(len(m.Objects.Missing))), size(m.Objects.Bytes), m.KEK})
 	}
 	if out.json {
 		err = out.JSON(map[string]any{"items": items})
 	} else {
-		out.table([]string{"ID", "MADE", "VERSION", "DATABASE", "ROWS", "OBJECTS", "SIZE", "KEY"}, rows)
+		out.table([]string{"ID", "MADE", "VERSION", "DATABASE", "ROWS", "OBJECTS", "MISSING", "SIZE", "KEY"}, rows)
 	}
 	for _, p := range problems {
 		out.note("%s", message(p))

@@ -175,12 +175,8 @@ func RotateKeys(ctx context.Context, c Config, retire bool, progress func(done, 
 // the file before only.
 func RetireKeys(ctx context.Context, c Config) (gone []string, err error) {
 	err = withExisting(ctx, c, func(s *stores) error {
-		due, err := s.control.RotationDue(ctx)
-		if err != nil {
+		if err := s.control.Retirable(ctx); err != nil {
 			return err
-		}
-		if due {
-			return fault.New(fault.Conflict, "A rotation of the keys is not finished, and the keys before are still needed. Run: tributary keys rotate")
 		}
 		gone, err = s.retire(ctx, c)
 		return err

@@ -232,6 +232,11 @@ func TestWhatTheSourceHasLostIsNamed(t *testing.T) {
 	if !slices.Equal(made.Objects.Missing, []string{string(blobKey(1))}) || made.Objects.Count != 2 {
 		t.Errorf("got %+v, want object 1 named as missing", made.Objects)
 	}
+	for _, key := range []bool{false, true} {
+		if problems := w.verify(t.Context(), made.Path, key); len(problems) != 1 || !strings.Contains(problems[0], string(blobKey(1))) {
+			t.Errorf("verify: got %q, want object 1 named", problems)
+		}
+	}
 }
 
 // files lists the files of a directory of backups.

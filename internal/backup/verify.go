@@ -76,13 +76,17 @@ func (b *Backup) Unlock(ctx context.Context, kek keys.KEK) (*Opened, error) {
 	return &Opened{b, key}, nil
 }
 
-// Verify reads every byte of a backup and reports what is wrong, a sentence each.
+// Verify reads every byte of a backup and reports what is wrong, a sentence each,
+// and which objects were missing already when it was made.
 // The error is for when it could not look.
 func (b *Backup) Verify(ctx context.Context, p Progress, report func(problem string)) error {
 	if err := b.verifyControl(); fault.Is(err, fault.Damaged) {
 		report(fault.Message(err))
 	} else if err != nil {
 		return err
+	}
+	for _, k := range b.Objects.Missing {
+		report(fmt.Sprintf("The backup %s has not the object %s: the server had lost it before. An older backup may have it.", b.ID, k))
 	}
 	list, err := b.objects()
 	if fault.Is(err, fault.Damaged) {

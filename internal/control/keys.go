@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tributary/internal/audit"
@@ -59,8 +60,8 @@ type Rotation struct {
 	Resumed   bool  // an earlier process began it
 }
 
-// RotationDue reports whether something is not wrapped with the key that wraps
-// now, or a rotation was begun and not ended: then that goes on before another.
+// RotationDue reports whether something that opens is not wrapped with the key that
+// wraps now, or a rotation was begun and not ended: then that goes on before another.
 func (c *Control) RotationDue(ctx context.Context) (bool, error) {
 	var open int64
 	if err := c.DB.QueryRow(ctx, `SELECT count(*) FROM key_rotations WHERE finished_at IS NULL`).Scan(&open); err != nil {
@@ -70,20 +71,51 @@ func (c *Control) RotationDue(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	due := false
-	bad, err := c.eachWrapped(ctx, func(wrappedKey, int64) (bool, error) {
+	_, err := c.eachWrapped(ctx, func(wrappedKey, int64) (bool, error) {
 		due = true
 		return false, nil
 	})
-	if err != nil || due || len(bad) > 0 { // Rewrap says what is bad
-		return true, err
+	if err != nil || due {
+		return due, err
 	}
 	again, err := c.staleSecrets(ctx, c.DB)
 	return again != nil, err
 }
 
+// Retirable says why the keys before may still be needed: Conflict if a rotation is
+// due, Damaged if tenants' keys do not open, since they may be under any of them.
+func (c *Control) Retirable(ctx context.Context) error {
+	due, err := c.RotationDue(ctx)
+	if err != nil {
+		return err
+	}
+	if due {
+		return fault.New(fault.Conflict, "A rotation of the keys is not finished, and the keys before are still needed. Run: tributary keys rotate")
+	}
+	bad, err := c.eachWrapped(ctx, func(wrappedKey, int64) (bool, error) { return false, nil })
+	if err != nil || len(bad) == 0 {
+		return err
+	}
+	return fault.Wrap(fault.Damaged, errors.Join(bad...), "%d tenants' keys do not open, and may be under a key before: %s. Restore them from a backup first.", len(bad), sentences(bad))
+}
+
+// sentences is the first of some errors, for a person.
+func sentences(list []error) string {
+	const most = 10
+	var words []string
+	for _, err := range list[:min(len(list), most)] {
+		words = append(words, strings.TrimSuffix(err.Error(), "."))
+	}
+	if len(list) > most {
+		words = append(words, "…")
+	}
+	return strings.Join(words, "; ")
+}
+
 // Rewrap wraps every key anew that is not under the key that wraps now, and ends
-// the rotation. It can be cut off anywhere and run again. A key that does not open
-// stays as it is, and the rotation is not ended. No server may be running.
+// the rotation. It can be cut off anywhere and run again. Keys that do not open stay
+// as they are: the others are wrapped, the rotation ends, and the error (Damaged)
+// names them. No server may be running.
 func (c *Control) Rewrap(ctx context.Context, progress func(done, total int64)) (Rotation, error) {
 	r, err := c.beginRotation(ctx)
 	if err != nil {
@@ -99,10 +131,10 @@ func (c *Control) Rewrap(ctx context.Context, progress func(done, total int64)) 
 	if err != nil {
 		return r, err
 	}
-	if len(bad) > 0 {
-		return r, fault.Wrap(fault.Damaged, errors.Join(bad...), "%d tenants' keys could not be wrapped anew, and stay under the key before. It must stay in the key file; \"tributary fsck\" names the keys.", len(bad))
+	if err := c.endRotation(ctx, &r, len(bad)); err != nil || len(bad) == 0 {
+		return r, err
 	}
-	return r, c.endRotation(ctx, &r)
+	return r, fault.Wrap(fault.Damaged, errors.Join(bad...), "Everything else is under %s now, but %d tenants' keys could not be wrapped anew: %s. The keys before must stay in the key file.", r.KEK, len(bad), sentences(bad))
 }
 
 func (c *Control) beginRotation(ctx context.Context) (Rotation, error) {
@@ -203,8 +235,9 @@ func (c *Control) staleSecrets(ctx context.Context, db *meta.DB) ([]byte, error)
 	return c.ring.RewrapSecrets(ctx, wrapped)
 }
 
-// endRotation wraps the server's secrets anew, last of all, and ends the rotation.
-func (c *Control) endRotation(ctx context.Context, r *Rotation) error {
+// endRotation wraps the server's secrets anew, last of all, and ends the rotation,
+// also if it had to leave keys that do not open.
+func (c *Control) endRotation(ctx context.Context, r *Rotation, left int) error {
 	secrets := int64(0)
 	err := c.DB.Transact(ctx, func(tx *meta.DB) error {
 		secrets = 0
@@ -225,7 +258,7 @@ func (c *Control) endRotation(ctx context.Context, r *Rotation) error {
 			return fmt.Errorf("end rotation: %w", err)
 		}
 		return c.Audit.Append(ctx, tx, audit.Entry{Actor: "tributary", Verb: "keys.rotate", Subject: r.ID, Outcome: "ok",
-			Details: map[string]any{"kek": r.KEK, "rewrapped": r.Rewrapped + secrets}})
+			Details: map[string]any{"kek": r.KEK, "rewrapped": r.Rewrapped + secrets, "left": left}})
 	})
 	if err == nil {
 		r.Rewrapped += secrets

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"tributary/internal/clock"
@@ -120,8 +121,8 @@ func TestARotationGoesOnWhereItWasCutOff(t *testing.T) {
 	})
 }
 
-// A key that somebody changed is not wrapped anew, and the rotation says so and
-// does not end.
+// A key that somebody changed is not wrapped anew, and the rotation says so. It keeps
+// neither the others from a new key nor the rotation after it from beginning.
 func TestARotationLeavesWhatIsDamaged(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
@@ -143,11 +144,26 @@ func TestARotationLeavesWhatIsDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		w = w.rotated(t, path)
-		if _, err := w.Rewrap(t.Context(), func(int64, int64) {}); !fault.Is(err, fault.Damaged) {
-			t.Errorf("got %v, want damaged", err)
-		}
-		if due, err := w.RotationDue(t.Context()); err != nil || !due {
-			t.Errorf("afterwards: got due=%t, %v, want it due", due, err)
+		for n := range 2 {
+			if n > 0 {
+				w = w.rotated(t, path)
+			}
+			if due, err := w.RotationDue(t.Context()); err != nil || !due {
+				t.Errorf("with a new key: got due=%t, %v, want it due", due, err)
+			}
+			if err := w.Retirable(t.Context()); !fault.Is(err, fault.Conflict) {
+				t.Errorf("retire with a new key: got %v, want conflict", err)
+			}
+			r, err := w.Rewrap(t.Context(), func(int64, int64) {})
+			if !fault.Is(err, fault.Damaged) || !strings.Contains(fault.Message(err), string(a.ID)) || r.Rewrapped != 4 {
+				t.Errorf("got %+v, %v, want 4 keys, and that of %s damaged", r, err, a.ID)
+			}
+			if due, err := w.RotationDue(t.Context()); err != nil || due {
+				t.Errorf("afterwards: got due=%t, %v, want none", due, err)
+			}
+			if err := w.Retirable(t.Context()); !fault.Is(err, fault.Damaged) {
+				t.Errorf("retire: got %v, want damaged", err)
+			}
 		}
 		if _, err := w.ring.Encrypt(t.Context(), b.ID, keys.Vault, nil, nil); err != nil {
 			t.Errorf("the other tenant's key: %v", err)

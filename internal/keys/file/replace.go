@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"tributary/internal/clock"
@@ -25,6 +26,9 @@ func add(path string, c clock.Clock, sys system) (*KEK, error) {
 	path = filepath.Clean(path)
 	entries, err := read(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := sweep(filepath.Dir(path), sys); err != nil {
 		return nil, err
 	}
 	if len(entries) >= maxKeys {
@@ -46,11 +50,43 @@ func retire(path string, c clock.Clock, sys system) (gone []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sweep(filepath.Dir(path), sys); err != nil {
+		return nil, err
+	}
 	if gone = ids(entries[1:]); len(gone) == 0 {
 		return nil, nil
 	}
 	_, err = replace(path, entries[:1], c, sys)
 	return gone, err
+}
+
+// temporary is the form of the names that a key file has before its own.
+var temporary = regexp.MustCompile(`^\.new_[0-9a-hjkmnp-tv-z]{26}$`)
+
+// sweep removes what a process left that was killed while it made or replaced a key
+// file: it has keys, which may be retired by now. Nobody may be making one there.
+func sweep(dir string, sys system) error {
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return denied(err, "look for unfinished key files", dir)
+	}
+	gone := false
+	for _, e := range left {
+		if !e.Type().IsRegular() || !temporary.MatchString(e.Name()) {
+			continue
+		}
+		if err := sys.remove(filepath.Join(dir, e.Name())); err != nil {
+			return denied(err, "remove unfinished key file", dir)
+		}
+		gone = true
+	}
+	if !gone {
+		return nil
+	}
+	if err := syncDir(dir, sys); err != nil {
+		return fmt.Errorf("sync directory of key file: %w", err)
+	}
+	return nil
 }
 
 // Old returns the ids of the keys that Retire would take out.

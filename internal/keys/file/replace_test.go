@@ -2,6 +2,8 @@ package file
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -163,4 +165,41 @@ func TestAnExportComesBack(t *testing.T) {
 	}
 	_, err = Decrypt(sealed, []byte("nonsense"))
 	wantKind(t, "no identity", err, fault.Invalid)
+}
+
+// What a process left that was killed before it named the new file has keys, and
+// goes with the next that changes the file.
+func TestUnfinishedKeyFilesGo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "kek")
+	if _, err := Open(path, clock.Clock{}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string) string {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(dir, name)
+	}
+	others := []string{put(".new_thing"), put("new_00000000000000000000000000"), put("old")}
+	for what, change := range map[string]func() error{
+		"add":            func() error { _, err := Add(path, clock.Clock{}); return err },
+		"retire":         func() error { _, err := Retire(path, clock.Clock{}); return err },
+		"retire of none": func() error { _, err := Retire(path, clock.Clock{}); return err },
+	} {
+		left := put(clock.Clock{}.ID(".new"))
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want what was left gone", what, err)
+		}
+	}
+	for _, other := range others {
+		if _, err := os.Lstat(other); err != nil {
+			t.Errorf("somebody else's file: %v", err)
+		}
+	}
 }
