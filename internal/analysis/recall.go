@@ -29,13 +29,13 @@ func (a *Analyses) UnscopedRecall(ctx context.Context, by, id, reason string) (R
 		case r.RecalledAt != nil:
 			return fault.New(fault.Conflict, "The release of run %q was recalled already.", id)
 		}
-		n, err := a.Exchange.UnscopedRecallRelease(ctx, tx, by, r.Release, reason)
-		if err != nil {
-			return err
-		}
 		if _, err := tx.Exec(ctx, `UPDATE releases SET recalled_at = $1, recalled_by = $2, recall_reason = $3 WHERE id = $4`,
 			meta.Micros(a.Clock.Now()), by, reason, r.Release); err != nil {
 			return fmt.Errorf("recall release %s: %w", r.Release, err)
+		}
+		n, err := a.Exchange.UnscopedRecallRelease(ctx, tx, by, r.Release, reason)
+		if err != nil {
+			return err
 		}
 		if err := a.note(ctx, tx, id, "warning", "release recalled; results taken back: %d. %s", n, reason); err != nil {
 			return err

@@ -138,6 +138,46 @@ func TestARecalledReleaseIsNotHandedOut(t *testing.T) {
 	})
 }
 
+// Keys of one recipient that cannot be used keep nobody else's result open.
+func TestARecallNeedsNotEveryRecipientsKeys(t *testing.T) {
+	t.Parallel()
+	for _, purpose := range []string{"pool", "vault"} {
+		t.Run(purpose, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b *bench) {
+				ctx := t.Context()
+				r := b.released(t, "")
+				one, two := b.result(t, 0), b.result(t, 1)
+				id := b.tenants[0].ID
+				var mac []byte
+				check(t, b.DB.For(id).QueryRow(ctx, `SELECT mac FROM tenant_keys WHERE tenant = $1 AND purpose = $2`, string(id), purpose).Scan(&mac))
+				set := func(mac []byte) {
+					t.Helper()
+					_, err := b.DB.For(id).Exec(ctx, `UPDATE tenant_keys SET mac = $1 WHERE tenant = $2 AND purpose = $3`, mac, string(id), purpose)
+					check(t, err)
+					b.Keys.Forget(id)
+				}
+				set([]byte("changed"))
+				if _, err := b.UnscopedRecall(ctx, "usr_admin", r.ID, "the wrong month"); err != nil {
+					t.Fatalf("recall: %v", err)
+				}
+				if err := b.open(t, 1, two.ID); !fault.Is(err, fault.Conflict) || b.entries(t, "result.recall", string(b.tenants[1].ID), two.ID) != 1 {
+					t.Errorf("the other's: %v, want it recalled, and in its chain", err)
+				}
+				set(mac)
+				if x := b.result(t, 0); x.State() != exchange.Recalled || x.RecallReason != "the wrong month" {
+					t.Errorf("that whose keys could not be used: %s because of %q", x.State(), x.RecallReason)
+				}
+				// A row of a result that says otherwise does not open it.
+				b.tamper(t, `UPDATE results SET recalled_at = NULL WHERE id = $1`, one.ID)
+				if err := b.open(t, 0, one.ID); !fault.Is(err, fault.Conflict) {
+					t.Errorf("open it: %v, want a conflict", err)
+				}
+			})
+		})
+	}
+}
+
 func TestResultsGoWhenTheirTimeIsOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

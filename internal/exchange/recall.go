@@ -50,7 +50,11 @@ func (x *Exchange) UnscopedRecall(ctx context.Context, by, id, reason string) (R
 		if r.RecalledAt != nil {
 			return fault.New(fault.Conflict, "The result %q was recalled already.", id)
 		}
-		if err := x.recall(ctx, tx, by, r, reason); err != nil {
+		sealed, err := x.sealReason(ctx, r, reason)
+		if err != nil {
+			return err
+		}
+		if err := x.recall(ctx, tx, by, r, reason, sealed); err != nil {
 			return err
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: "result.recall", Subject: id, Outcome: "ok", Details: map[string]any{"tenant": string(r.Tenant), "run": r.Run}})
@@ -62,7 +66,9 @@ func (x *Exchange) UnscopedRecall(ctx context.Context, by, id, reason string) (R
 }
 
 // UnscopedRecallRelease takes back, when tx commits, every result of a release that
-// was not yet, and returns how many.
+// was not yet, and returns how many. Recipients whose keys cannot be used are no
+// reason to go on handing out the others': their results are taken back too, and read
+// the reason from the release, but have no entry in their chain and no notice.
 func (x *Exchange) UnscopedRecallRelease(ctx context.Context, tx *meta.DB, by, release, reason string) (int64, error) {
 	rows, err := tx.Unscoped().Query(ctx, `SELECT id, tenant, analysis, date FROM results WHERE release_id = $1 AND recalled_at IS NULL ORDER BY tenant`, release)
 	if err != nil {
@@ -74,7 +80,14 @@ func (x *Exchange) UnscopedRecallRelease(ctx context.Context, tx *meta.DB, by, r
 		if err := rows.Scan(&r.ID, &r.Tenant, &r.Analysis, &r.Date); err != nil {
 			return n, fmt.Errorf("list results of %s: %w", release, err)
 		}
-		if err := x.recall(ctx, tx, by, r, reason); err != nil {
+		sealed, err := x.sealReason(ctx, r, reason)
+		if err != nil {
+			x.Log.ErrorContext(ctx, "a recalled result's tenant is not told: its keys cannot be used", "result", r.ID, "tenant.id", string(r.Tenant), "error", err)
+			err = x.takeBack(ctx, tx, by, r, nil)
+		} else {
+			err = x.recall(ctx, tx, by, r, reason, sealed)
+		}
+		if err != nil {
 			return n, err
 		}
 		n++
@@ -92,18 +105,37 @@ func (x *Exchange) UnscopedRecalled(ctx context.Context, release string) (all, r
 	return all, recalled, nil
 }
 
-// recall marks one result, says so in its recipient's chain, and tells its people.
-func (x *Exchange) recall(ctx context.Context, tx *meta.DB, by string, r Result, reason string) error {
+// sealReason seals the reason of a recall for its recipient; nil if the keys are gone,
+// since its erasure is under way. It is an error if the recipient cannot be told.
+func (x *Exchange) sealReason(ctx context.Context, r Result, reason string) ([]byte, error) {
 	sealed, err := x.Keys.Encrypt(ctx, r.Tenant, keys.Pool, []byte(reason), recallContext(r.ID))
-	if err != nil && !fault.Is(err, fault.NotFound) { // the keys are gone: its erasure is under way
-		return fmt.Errorf("seal reason: %w", err)
+	if err == nil {
+		_, err = x.Keys.Encrypt(ctx, r.Tenant, keys.Vault, nil, recallContext(r.ID)) // as its chain will
 	}
-	if _, err := tx.For(r.Tenant).Exec(ctx, `UPDATE results SET recalled_at = $1, recalled_by = $2, recall_reason = $3 WHERE id = $4 AND tenant = $5`,
-		meta.Micros(x.Clock.Now()), by, sealed, r.ID, string(r.Tenant)); err != nil {
-		return fmt.Errorf("recall %s: %w", r.ID, err)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("seal reason: %w", err)
+	}
+	return sealed, nil
+}
+
+// recall takes one result back, says so in its recipient's chain, and tells its people.
+func (x *Exchange) recall(ctx context.Context, tx *meta.DB, by string, r Result, reason string, sealed []byte) error {
+	if err := x.takeBack(ctx, tx, by, r, sealed); err != nil {
+		return err
 	}
 	if err := x.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: by, Verb: "result.recall", Subject: r.ID, Outcome: "ok", Details: map[string]any{"reason": reason}}); err != nil || sealed == nil {
 		return err
 	}
 	return x.notice(ctx, tx, notify.Notice{Kind: notify.ResultRecalled, Tenant: r.Tenant, Subject: r.ID, Analysis: r.Analysis, Date: r.Date, Detail: reason})
+}
+
+func (x *Exchange) takeBack(ctx context.Context, tx *meta.DB, by string, r Result, sealed []byte) error {
+	if _, err := tx.For(r.Tenant).Exec(ctx, `UPDATE results SET recalled_at = $1, recalled_by = $2, recall_reason = $3 WHERE id = $4 AND tenant = $5`,
+		meta.Micros(x.Clock.Now()), by, sealed, r.ID, string(r.Tenant)); err != nil {
+		return fmt.Errorf("recall %s: %w", r.ID, err)
+	}
+	return nil
 }

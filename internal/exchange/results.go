@@ -131,7 +131,7 @@ func resultContext(id string) []byte { return []byte("result name " + id) }
 const resultQuery = `
 	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
 		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0),
-		r.deletes_at, r.deleted_at, r.recalled_at, r.recall_reason
+		r.deletes_at, r.deleted_at, COALESCE(r.recalled_at, l.recalled_at), r.recall_reason, l.recall_reason
 	FROM results r JOIN releases l ON l.id = r.release_id `
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
@@ -140,7 +140,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	var marked, created int64
 	var downloaded, deletes, deleted, recalled sql.NullInt64
 	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size,
-		&deletes, &deleted, &recalled, &reason); err != nil {
+		&deletes, &deleted, &recalled, &reason, &r.RecallReason); err != nil {
 		return r, err
 	}
 	r.Marked, r.CreatedAt, r.DownloadedAt = marked != 0, meta.Time(created), meta.Moment(downloaded)
