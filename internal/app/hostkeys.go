@@ -26,8 +26,11 @@ func (s *stores) hostKeys(ctx context.Context, c Config) ([]ssh.Signer, error) {
 	var sealed []byte
 	err := s.db.QueryRow(ctx, `SELECT value FROM settings WHERE name = $1`, hostKeysSetting).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		// A scalar of zeros or above the curve's order is as likely as a guessed key.
-		if sealed, err = s.ring.EncryptOwn(c.Clock.Bytes(64), []byte(hostKeysSetting)); err != nil {
+		seeds := c.Clock.Bytes(64)
+		for !scalar(seeds[32:]) {
+			seeds = c.Clock.Bytes(64)
+		}
+		if sealed, err = s.ring.EncryptOwn(seeds, []byte(hostKeysSetting)); err != nil {
 			return nil, fmt.Errorf("seal host keys: %w", err)
 		}
 		if _, err := s.db.Exec(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2)`, hostKeysSetting, sealed); err != nil {
@@ -48,15 +51,21 @@ func (s *stores) hostKeys(ctx context.Context, c Config) ([]ssh.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make host key: %w", err)
 	}
-	scalar, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seeds[32:])
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seeds[32:])
 	if err != nil {
 		return nil, fmt.Errorf("make host key: %w", err)
 	}
-	second, err := ssh.NewSignerFromSigner(scalar)
+	second, err := ssh.NewSignerFromSigner(private)
 	if err != nil {
 		return nil, fmt.Errorf("make host key: %w", err)
 	}
 	return []ssh.Signer{first, second}, nil
+}
+
+// scalar reports whether bytes are a private key of P-256: of 2^32, one is not.
+func scalar(b []byte) bool {
+	_, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), b)
+	return err == nil
 }
 
 // HostKeys are the SFTP server's.

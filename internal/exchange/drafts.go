@@ -46,6 +46,16 @@ func (x *Exchange) Draft(ctx context.Context, scope tenant.Scope, u Upload) (*Dr
 	if err != nil {
 		return nil, err
 	}
+	if u.ID != "" { // it has a week again
+		n, err := x.DB.For(scope.Tenant()).Exec(ctx, `UPDATE uploads SET changed_at = $1 WHERE id = $2 AND tenant = $3 AND submission = ''`, meta.Micros(x.Clock.Now()), u.ID, string(scope.Tenant()))
+		if err == nil && n == 0 {
+			err = noUpload(u.ID)
+		}
+		if err != nil {
+			release()
+			return nil, err
+		}
+	}
 	return &Draft{x: x, ctx: ctx, scope: scope, upload: u, limit: limit, release: release}, nil
 }
 
@@ -172,8 +182,8 @@ func (d *Draft) keep(ctx context.Context) (Upload, error) {
 }
 
 // Submit ends the draft and submits the file as Exchange.Submit does. If it is refused
-// as it is (empty, too large, other than its checksum) nothing of it is kept;
-// any other error leaves the upload, if there was one, to be submitted again.
+// as it is (empty, too large, other than its checksum) what arrived since the draft
+// began is gone; what was there before stays.
 func (d *Draft) Submit(ctx context.Context, n NewSubmission) (Submission, error) {
 	defer d.Drop()
 	x := d.x

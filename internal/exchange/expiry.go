@@ -16,6 +16,11 @@ import (
 
 // DropUpload ends an upload; what arrived of it is gone.
 func (x *Exchange) DropUpload(ctx context.Context, scope tenant.Scope, id string) error {
+	return x.dropUpload(ctx, scope, id, 0)
+}
+
+// dropUpload drops an upload; unless changed is 0, only if it was last changed then.
+func (x *Exchange) dropUpload(ctx context.Context, scope tenant.Scope, id string, changed int64) error {
 	return x.DB.Transact(ctx, func(tx *meta.DB) error {
 		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
 			return err
@@ -24,7 +29,8 @@ func (x *Exchange) DropUpload(ctx context.Context, scope tenant.Scope, id string
 			return err
 		}
 		var became string
-		err := tx.For(scope.Tenant()).QueryRow(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2 RETURNING submission`, id, string(scope.Tenant())).Scan(&became)
+		err := tx.For(scope.Tenant()).QueryRow(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2 AND (CAST($3 AS BIGINT) = 0 OR changed_at = $3) RETURNING submission`,
+			id, string(scope.Tenant()), changed).Scan(&became)
 		if errors.Is(err, sql.ErrNoRows) {
 			return noUpload(id)
 		}
@@ -86,7 +92,7 @@ func (x *Exchange) expireUpload(ctx context.Context, i idle) error {
 	scope, err := x.Policy.WorkScope(policy.Work{Template: policy.Expiry, Tenant: i.owner, Actor: i.id, For: time.Hour,
 		Permissions: []tenant.Permission{{Verb: tenant.Write, Resource: tenant.VaultInput}, {Verb: tenant.Write, Resource: tenant.Submissions}}})
 	if err == nil {
-		err = x.DropUpload(ctx, scope, i.id)
+		err = x.dropUpload(ctx, scope, i.id, i.changed) // unless somebody has gone on with it meanwhile
 	}
 	if err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) { // a suspended tenant's stay until it is active
 		return fmt.Errorf("remove idle upload %s: %w", i.id, err)

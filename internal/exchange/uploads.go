@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"tributary/internal/fault"
@@ -205,8 +206,20 @@ func (x *Exchange) closeUpload(ctx context.Context, tx *meta.DB, scope tenant.Sc
 			return err
 		}
 	}
+	if u.Channel == SFTP { // an upload of the same name would hide the submission
+		if err := x.dropNamesakes(ctx, tx, scope, u.ID, u.Folder, u.Name); err != nil {
+			return err
+		}
+	}
 	if u.ID == "" {
 		return nil
+	}
+	now, err := x.partsOf(ctx, tx, u.Tenant, u.ID)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(now, u.parts) {
+		return fault.New(fault.Conflict, "More of the file arrived while it was being submitted. Submit it again.")
 	}
 	if err := x.dropParts(ctx, tx, scope, u.ID, adopted); err != nil {
 		return err
@@ -222,8 +235,26 @@ func (x *Exchange) closeUpload(ctx context.Context, tx *meta.DB, scope tenant.Sc
 	return err
 }
 
-// dropParts removes an upload's parts, but one that is something else now. Parts that
-// came since the upload was read go too.
+// dropNamesakes ends the uploads over SFTP, but one, that have a name in a folder.
+func (x *Exchange) dropNamesakes(ctx context.Context, tx *meta.DB, scope tenant.Scope, but string, f Folder, name string) error {
+	owner := scope.Tenant()
+	ids, err := texts(ctx, tx.For(owner), `SELECT id FROM uploads WHERE tenant = $1 AND channel = 'sftp' AND dataset = $2 AND date = $3 AND name_key = $4 AND id <> $5 AND submission = ''`,
+		string(owner), f.Dataset, f.Date, x.nameKey(owner, name), but)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := x.dropParts(ctx, tx, scope, id, ""); err != nil {
+			return err
+		}
+		if _, err := tx.For(owner).Exec(ctx, `DELETE FROM uploads WHERE id = $1 AND tenant = $2`, id, string(owner)); err != nil {
+			return fmt.Errorf("end upload %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// dropParts removes an upload's parts, but one that is something else now.
 func (x *Exchange) dropParts(ctx context.Context, tx *meta.DB, scope tenant.Scope, id, but string) error {
 	owner := scope.Tenant()
 	parts, err := x.partsOf(ctx, tx, owner, id)
@@ -259,7 +290,7 @@ func (x *Exchange) partsOf(ctx context.Context, db *meta.DB, owner tenant.ID, id
 	return list, rows.Err()
 }
 
-// RenameUpload gives an upload another place.
+// RenameUpload gives an upload another place; one that is there ends.
 func (x *Exchange) RenameUpload(ctx context.Context, scope tenant.Scope, id string, to Folder, name string) error {
 	if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
 		return err
@@ -272,13 +303,18 @@ func (x *Exchange) RenameUpload(ctx context.Context, scope tenant.Scope, id stri
 	if err != nil {
 		return fmt.Errorf("seal name of %s: %w", id, err)
 	}
-	n, err := x.DB.For(owner).Exec(ctx, `UPDATE uploads SET dataset = $1, date = $2, name = $3, name_key = $4 WHERE id = $5 AND tenant = $6 AND submission = ''`,
-		to.Dataset, to.Date, sealed, x.nameKey(owner, name), id, string(owner))
-	if err == nil && n == 0 {
-		return noUpload(id)
-	}
-	if err != nil {
-		return fmt.Errorf("rename upload %s: %w", id, err)
-	}
-	return nil
+	return x.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := x.dropNamesakes(ctx, tx, scope, id, to, name); err != nil {
+			return err
+		}
+		n, err := tx.For(owner).Exec(ctx, `UPDATE uploads SET dataset = $1, date = $2, name = $3, name_key = $4 WHERE id = $5 AND tenant = $6 AND submission = ''`,
+			to.Dataset, to.Date, sealed, x.nameKey(owner, name), id, string(owner))
+		if err == nil && n == 0 {
+			return noUpload(id)
+		}
+		if err != nil {
+			return fmt.Errorf("rename upload %s: %w", id, err)
+		}
+		return nil
+	})
 }

@@ -488,6 +488,7 @@ CREATE TABLE submissions (
 CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
 CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
 CREATE INDEX submissions_kept ON submissions (dataset, received_at) WHERE deleted_at IS NULL;
+CREATE INDEX submissions_name ON submissions (tenant, name_key);
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
 CREATE INDEX submissions_received ON submissions (received_at);
 CREATE INDEX submissions_root ON submissions (tenant, root, received_at);

@@ -104,7 +104,7 @@ func TestOpenSSH(t *testing.T) {
 	}
 	_ = s.raw.Close()
 	s = w.connect(w.a)
-	w.until("what arrived", func() bool { i, err := s.Stat("/input/" + name); return err == nil && i.Size() == 300_000 })
+	w.until("what arrived", func() bool { i, err := s.Stat("/input/" + name); return err == nil && i.Size() == 299_999 })
 	if err := os.WriteFile(filepath.Join(dir, name), whole, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkg/sftp"
+
 	"tributary/client"
 	"tributary/test/servertest"
 )
@@ -28,6 +30,7 @@ func TestWhatArrivedIsKept(t *testing.T) {
 		}
 		waits := func(s *session, size int) {
 			t.Helper()
+			size-- // the last byte is left for the client to send, so that it closes the file
 			w.until("what arrived", func() bool { i, err := s.Stat(name); return err == nil && i.Size() == int64(size) })
 			if _, err := s.Open(name); err == nil {
 				t.Error("a part of a file can be read as if it were the file")
@@ -41,7 +44,7 @@ func TestWhatArrivedIsKept(t *testing.T) {
 		_ = s.raw.Close() // the network
 		s = w.connect(w.a)
 		waits(s, third)
-		part(s, third, 2*third, os.O_WRONLY)
+		part(s, third-1, 2*third, os.O_WRONLY)
 		_ = s.conn.Close() // the client
 		s = w.connect(w.a)
 		waits(s, 2*third)
@@ -54,7 +57,7 @@ func TestWhatArrivedIsKept(t *testing.T) {
 			t.Errorf("what is said of a part: got %s", got)
 		}
 		f := servertest.Must(s.OpenFile(name, os.O_WRONLY))(t)
-		if _, err := f.WriteAt([]byte(text[2*third:]), int64(2*third)); err != nil {
+		if _, err := f.WriteAt([]byte(text[2*third-1:]), int64(2*third-1)); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Close(); err != nil {
@@ -205,4 +208,90 @@ func TestOrder(t *testing.T) {
 	if _, err := s.Stat(other); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file with a hole is there: %v", err)
 	}
+}
+
+// TestGoingOnInOtherWays: clients that append, that begin anew without saying so, that
+// sent everything but the end of the file, that want a name for themselves.
+func TestGoingOnInOtherWays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	s := w.connect(w.a)
+	head, rest := servertest.Values(1, date, "a,b,1"), "20260901,000001,c,d,2\n"
+	big := head + strings.Repeat("20260901,000001,same,same,1\n", 20_000)
+	name := func(n int) string {
+		return "/input/" + servertest.Dataset + "/" + date + "/" + string(rune('a'+n)) + ".csv"
+	}
+	end := func(f *sftp.File, err error) {
+		t.Helper()
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut := func(path, text string) *session {
+		t.Helper()
+		s := w.connect(w.a)
+		f := servertest.Must(s.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC))(t)
+		if _, err := f.WriteAt([]byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.raw.Close()
+		s = w.connect(w.a)
+		w.until("what arrived", func() bool { i, err := s.Stat(path); return err == nil && i.Size() == int64(len(text)-1) })
+		return s
+	}
+	whole := func(path, want string) {
+		t.Helper()
+		w.verdict(s, path)
+		if got := s.get(t, path); got != want {
+			t.Errorf("%s: got back %d bytes, want %d, the same", path, len(got), len(want))
+		}
+		if _, err := s.Stat(path + ".waiting.json"); err == nil {
+			t.Errorf("%s: an upload hides the submission", path)
+		}
+	}
+
+	if err := s.put(name(0), head); err != nil { // appended to, with offsets from 0
+		t.Fatal(err)
+	}
+	w.verdict(s, name(0))
+	f := servertest.Must(s.OpenFile(name(0), os.O_WRONLY|os.O_APPEND))(t)
+	_, err := f.Write([]byte(rest))
+	end(f, err)
+	w.until("the second revision", func() bool { return s.get(t, name(0)) == head+rest })
+
+	s = cut(name(1), big[:400_000]) // begun anew without O_TRUNC, by many pieces at a time
+	f = servertest.Must(s.OpenFile(name(1), os.O_WRONLY))(t)
+	_, err = f.ReadFrom(strings.NewReader(big))
+	end(f, err)
+	whole(name(1), big)
+
+	s = cut(name(2), big) // everything but the close
+	f = servertest.Must(s.OpenFile(name(2), os.O_WRONLY))(t)
+	_, err = f.WriteAt([]byte(big[len(big)-1:]), int64(len(big)-1))
+	end(f, err)
+	whole(name(2), big)
+
+	s = cut(name(3), big[:400_000]) // sent again by somebody who did not wait
+	if err := s.put(name(3), head); err != nil {
+		t.Fatal(err)
+	}
+	whole(name(3), head)
+
+	f = servertest.Must(s.OpenFile(name(4), os.O_WRONLY|os.O_CREATE|os.O_TRUNC))(t)
+	if _, err := f.Write([]byte(head)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.connect(w.a).OpenFile(name(4), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_TRUNC); err == nil {
+		t.Error("a name for oneself was given twice")
+	}
+	if err := s.Rename(name(4), name(5)); err == nil {
+		t.Error("a file was renamed while it was written")
+	}
+	end(f, nil)
+	whole(name(4), head)
+	w.Stop()
+	w.Sound()
 }

@@ -13,29 +13,52 @@ import (
 	"tributary/internal/fault"
 )
 
-// maxAhead bounds what is held of a file because what belongs before it has not
-// arrived: clients send pieces in order, and the server's workers take them as it comes.
-const maxAhead = 4 << 20
+// Clients send pieces in order, and the server's workers take them as it comes: this
+// bounds what is held of a file because what belongs before it has not been taken yet.
+const (
+	maxAhead  = 4 << 20
+	maxPieces = 1024
+	// certain is how many pieces tell where the first belongs: more than the workers
+	// can confuse.
+	certain = 32
+)
+
+var (
+	errOrder = refuse(sftp.ErrSSHFxFailure, "files are written from front to back; send the file again")
+	errHole  = refuse(sftp.ErrSSHFxFailure, "a piece in the middle of the file did not arrive; send the file again")
+)
 
 // incoming is a file that is written. When the client closes it, it is submitted if
 // its folder and name say what it is for, and otherwise kept as an upload until it
-// is renamed; when the connection ends before, what arrived is kept, so that the client
-// can go on.
+// is renamed. When the connection ends before, what arrived is kept but for its last
+// byte, so that programs that go on with what is shorter than theirs do so, and close it.
 type incoming struct {
 	session *session
 	place   place
-	time    *time.Time // from a client that sets it before it closes the file
+	closed  func() // no handle any more
 
-	mu     sync.Mutex
-	draft  *exchange.Draft
-	base   exchange.Entry // what is there and is added to; zero: nothing
-	next   int64
-	ahead  map[int64][]byte
-	held   int
-	broken error // why the file is refused
-	cut    bool  // the connection ended before the file was closed
-	ended  bool
-	closed func() // no handle any more
+	mu       sync.Mutex
+	time     *time.Time // of the sender's file, from a client that says so before it closes this one
+	draft    *exchange.Draft
+	base     exchange.Entry // what is there, to be gone on with or replaced; zero: nothing
+	appends  bool           // offsets count from the end of base
+	open     bool           // it is not known yet whether base is gone on with
+	shift    int64          // what is added to offsets
+	replaces string         // the upload that this begins anew
+	next     int64
+	last     []byte // of what arrived, not sealed yet: one byte or none
+	ahead    map[int64][]byte
+	held     int
+	broken   error // why the file is refused
+	cut      bool  // the connection ended before the file was closed
+	ended    bool
+}
+
+// on says what is there already; a client may go on with it, or begin anew.
+func (f *incoming) on(base exchange.Entry, appends bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.base, f.appends, f.open = base, appends, base.Size > 0
 }
 
 // WriteAt implements io.WriterAt. Files are written from front to back.
@@ -53,25 +76,66 @@ func (f *incoming) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *incoming) take(p []byte, off int64) error {
-	if off == 0 && f.next > 0 && f.next == f.base.Size && f.draft == nil {
-		f.base, f.next = exchange.Entry{}, 0 // it is not gone on with but written anew
-	}
+	off += f.shift
 	switch {
-	case off < f.next:
-		return refuse(sftp.ErrSSHFxFailure, "files are written from front to back; send the file again")
-	case off > f.next:
-		if err := f.begin(); err != nil { // which counts what is sent at once
-			return err
-		}
-		if f.held += len(p); f.held > maxAhead {
-			return refuse(sftp.ErrSSHFxFailure, "a piece in the middle of the file did not arrive; send the file again")
-		}
-		if f.ahead == nil {
-			f.ahead = map[int64][]byte{}
-		}
-		f.ahead[off] = append([]byte(nil), p...)
+	case len(p) == 0:
+		return nil
+	case !f.open && off == f.next:
+		return f.drain(p)
+	case !f.open && off < f.next:
+		return errOrder
+	}
+	if err := f.begin(); err != nil { // which counts what is sent at once
+		return err
+	}
+	if f.ahead == nil {
+		f.ahead = map[int64][]byte{}
+	}
+	f.held += len(p) - len(f.ahead[off])
+	if f.ahead[off] = append([]byte(nil), p...); f.held > maxAhead || len(f.ahead) > maxPieces {
+		return errHole
+	}
+	if f.open && (off == 0 || len(f.ahead) >= certain || f.held > maxAhead/4) {
+		return f.settle()
+	}
+	return nil
+}
+
+// settle decides by the first piece whether what is there is gone on with. A client
+// that appends counts from the file's end or, as some do, from its beginning.
+func (f *incoming) settle() error {
+	if !f.open || len(f.ahead) == 0 {
 		return nil
 	}
+	first := int64(-1)
+	for off := range f.ahead {
+		if first < 0 || off < first {
+			first = off
+		}
+	}
+	switch {
+	case first == 0 && f.appends:
+		moved := map[int64][]byte{}
+		for off, p := range f.ahead {
+			moved[off+f.base.Size] = p
+		}
+		f.ahead, f.shift, f.next = moved, f.base.Size, f.base.Size
+	case first == 0:
+		f.replaces, f.base = f.base.Upload, exchange.Entry{}
+	case first == f.base.Size:
+		f.next = f.base.Size
+	default:
+		return errOrder
+	}
+	f.open = false
+	p := f.ahead[f.next]
+	delete(f.ahead, f.next)
+	f.held -= len(p)
+	return f.drain(p)
+}
+
+// drain writes a piece and what has arrived of what follows.
+func (f *incoming) drain(p []byte) error {
 	for {
 		if err := f.write(p); err != nil {
 			return err
@@ -87,23 +151,43 @@ func (f *incoming) take(p []byte, off int64) error {
 	}
 }
 
-// write seals what comes next, after what is there already.
+// write seals what comes next, but for the last byte.
 func (f *incoming) write(p []byte) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	_, err := f.draft.Write(p)
+	if err := f.seal(); err != nil {
+		return err
+	}
+	f.last = append(f.last[:0], p[len(p)-1])
+	_, err := f.draft.Write(p[:len(p)-1])
 	return err
 }
 
-// begin begins the draft, at the first byte: until then nothing has changed.
+// seal seals the byte that was held back.
+func (f *incoming) seal() error {
+	if len(f.last) == 0 {
+		return nil
+	}
+	_, err := f.draft.Write(f.last)
+	f.last = f.last[:0]
+	return err
+}
+
+// begin begins the draft, at the first byte.
 func (f *incoming) begin() error {
-	if f.draft != nil {
+	if f.draft != nil || f.open {
 		return nil
 	}
 	s := f.session
 	u := exchange.Upload{Channel: exchange.SFTP, Folder: f.place.folder(), Name: f.place.name, Length: -1, FileTime: f.time}
 	var err error
+	if f.replaces != "" {
+		if err = s.server.Exchange.DropUpload(s.ctx, s.scope, f.replaces); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		f.replaces = ""
+	}
 	if f.base.Upload != "" {
 		if u, err = s.server.Exchange.Upload(s.ctx, s.scope, f.base.Upload); err != nil {
 			return err
@@ -141,9 +225,13 @@ func (f *incoming) Close() error {
 		return s.answer(f.broken)
 	}
 	f.ended = true
-	s.server.opened.remove(f)
+	// Whoever opens the file next finds what became of it here.
+	defer s.server.opened.remove(f)
 	// What arrived is kept even if the connection is gone.
 	ctx := context.WithoutCancel(s.ctx)
+	if f.broken == nil {
+		f.broken = f.settle()
+	}
 	switch {
 	case f.broken != nil:
 		f.drop()
@@ -152,31 +240,50 @@ func (f *incoming) Close() error {
 		return f.keep(ctx)
 	case len(f.ahead) > 0:
 		f.drop()
-		return refuse(sftp.ErrSSHFxFailure, "pieces in the middle of the file did not arrive; send the file again")
+		return errHole
 	}
+	return s.answer(f.finish(ctx))
+}
+
+// finish submits the file if it is ready, and otherwise keeps it.
+func (f *incoming) finish(ctx context.Context) error {
+	s := f.session
 	to, err := s.server.Exchange.Recognise(ctx, f.place.folder(), f.place.name)
-	if err != nil && !fault.Is(err, fault.Invalid) {
-		f.drop()
-		return s.answer(err)
-	}
 	ready := err == nil
-	if f.draft == nil && ready && f.base != (exchange.Entry{}) {
-		return nil // opened and closed
+	if err != nil && !fault.Is(err, fault.Invalid) {
+		return errors.Join(err, f.keep(ctx))
+	}
+	if f.draft == nil && f.base != (exchange.Entry{}) { // opened and closed
+		if !ready || f.base.Upload == "" {
+			return nil
+		}
+		u, err := s.server.Exchange.Upload(ctx, s.scope, f.base.Upload)
+		if err != nil {
+			return err
+		}
+		sub, err := s.server.Exchange.SubmitUpload(ctx, s.scope, u, submission(to, f.place, u.Size))
+		if err == nil {
+			s.submitted(ctx, sub)
+		}
+		return err
 	}
 	if err := f.begin(); err != nil {
 		f.drop()
-		return s.answer(err)
+		return err
+	}
+	if err := f.seal(); err != nil {
+		f.drop()
+		return err
 	}
 	if !ready {
 		_, err = f.draft.Keep(ctx)
-		return s.answer(err)
+		return err
 	}
 	sub, err := f.draft.Submit(ctx, submission(to, f.place, -1))
-	if err != nil {
-		return s.answer(err)
+	if err == nil {
+		s.submitted(ctx, sub)
 	}
-	s.submitted(ctx, sub)
-	return nil
+	return err
 }
 
 func submission(to exchange.Folder, p place, size int64) exchange.NewSubmission {
@@ -207,6 +314,9 @@ func (f *incoming) drop() {
 func (f *incoming) size() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.open {
+		return f.base.Size
+	}
 	return f.next
 }
 
@@ -219,7 +329,7 @@ func (f *incoming) yield(ctx context.Context, keep bool) {
 		return
 	}
 	f.ended = true
-	if keep && f.broken == nil {
+	if keep && f.broken == nil && f.settle() == nil {
 		_ = f.keep(ctx) // it was said in the log
 	} else {
 		f.drop()

@@ -10,28 +10,44 @@ import (
 	"tributary/internal/tenant"
 )
 
-// slots counts what there may be only so many of.
-type slots chan struct{}
-
-func newSlots(n int) slots { return make(chan struct{}, n) }
-
-func (s slots) take() bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s slots) give() { <-s }
-
 // opened is the files that are being written, by tenant and place: one handle each.
 type opened struct {
 	mu      sync.Mutex
 	files   map[openedKey]*incoming
 	none    chan struct{} // closed when the last goes; nil unless somebody waits
 	handles map[tenant.ID]int
+	entered map[openedKey]*entrance
+}
+
+// entrance lets in one at a time who opens or renames a file.
+type entrance struct {
+	mu sync.Mutex
+	n  int
+}
+
+// enter waits until nobody else opens or renames a file; leave ends it. Who enters two
+// enters them in the order of their names.
+func (o *opened) enter(k openedKey) (leave func()) {
+	o.mu.Lock()
+	e := o.entered[k]
+	if e == nil {
+		if o.entered == nil {
+			o.entered = map[openedKey]*entrance{}
+		}
+		e = &entrance{}
+		o.entered[k] = e
+	}
+	e.n++
+	o.mu.Unlock()
+	e.mu.Lock()
+	return func() {
+		e.mu.Unlock()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if e.n--; e.n == 0 {
+			delete(o.entered, k)
+		}
+	}
 }
 
 // handle counts what a tenant has open, or says that it is too much.

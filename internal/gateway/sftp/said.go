@@ -74,9 +74,12 @@ func (s *session) resultsOf(analysis string) ([]exchange.Result, error) {
 		}
 		page.After = next
 	}
+	if len(all) == 0 { // no such analysis
+		return nil, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.results == nil {
+	if s.results == nil || len(s.results) >= 4 {
 		s.results = map[string]listing{}
 	}
 	s.results[analysis] = listing{now, all}

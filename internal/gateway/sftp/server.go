@@ -51,7 +51,9 @@ type Server struct {
 	conns    map[*connection]struct{}
 	greeting map[string]int    // connections that nobody has signed in on yet, by address, and "" for all
 	signed   map[tenant.ID]int // connections of a tenant
+	seated   map[tenant.ID]int // and its sessions
 	stopping bool
+	stop     chan struct{} // closed when stopping begins
 	running  sync.WaitGroup
 }
 
@@ -73,8 +75,14 @@ const (
 	// idle is how long a connection may say nothing; clients that keep it alive send
 	// something more often.
 	idle = 15 * time.Minute
-	// mostSessions bounds the SFTP sessions of one connection.
-	mostSessions = 10
+	// mostSessions bounds the SFTP sessions of one tenant: of one the answers may wait
+	// in memory until the client takes them.
+	mostSessions = 32
+	// oldest is how old a connection may be that a file is begun on. The scope of one
+	// ends after twelve hours, and what is still arriving then is lost.
+	oldest = 8 * time.Hour
+	// parting is how long a stopping server waits for its last answers to be sent.
+	parting = 300 * time.Millisecond
 	// watching is how often a session looks whether its credential is still good.
 	watching = 500 * time.Millisecond
 	// stall is how long a client may take none of what it asked for.
@@ -83,7 +91,7 @@ const (
 
 // New makes a server.
 func New(cfg Config) (*Server, error) {
-	s := &Server{Config: cfg, conns: map[*connection]struct{}{}, greeting: map[string]int{}, signed: map[tenant.ID]int{}}
+	s := &Server{Config: cfg, conns: map[*connection]struct{}{}, greeting: map[string]int{}, signed: map[tenant.ID]int{}, seated: map[tenant.ID]int{}, stop: make(chan struct{})}
 	var err error
 	count := func(name, what string) (c metric.Int64Counter) {
 		if err == nil {
@@ -101,11 +109,20 @@ func New(cfg Config) (*Server, error) {
 
 // Serve takes connections until the listener is closed.
 func (s *Server) Serve(l net.Listener) error {
+	wait := time.Duration(0)
 	for {
 		raw, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return err
 		}
+		if err != nil { // such as too many open files; others are served meanwhile
+			s.Log.Error("cannot take connections", "error", err)
+			if wait = min(max(2*wait, 10*time.Millisecond), time.Second); !s.pause(wait) {
+				return err
+			}
+			continue
+		}
+		wait = 0
 		peer, err := netip.ParseAddrPort(raw.RemoteAddr().String())
 		c := &connection{Conn: raw, addr: peer.Addr().Unmap()}
 		if err != nil || !s.admit(c) {
@@ -116,6 +133,18 @@ func (s *Server) Serve(l net.Listener) error {
 			defer s.running.Done()
 			s.serve(c)
 		}()
+	}
+}
+
+// pause waits, unless the server stops meanwhile.
+func (s *Server) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.stop:
+		return false
 	}
 }
 
@@ -146,19 +175,42 @@ func (s *Server) admit(c *connection) bool {
 // settle counts a connection on which somebody has signed in, or says that the tenant
 // has too many.
 func (s *Server) settle(id tenant.ID) (leave func(), ok bool) {
+	return s.count(s.signed, id, mostConnections)
+}
+
+// sitting counts a session likewise.
+func (s *Server) sitting(id tenant.ID) (leave func(), ok bool) {
+	return s.count(s.seated, id, mostSessions)
+}
+
+func (s *Server) count(of map[tenant.ID]int, id tenant.ID, most int) (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.signed[id] >= mostConnections {
+	if of[id] >= most {
 		return nil, false
 	}
-	s.signed[id]++
-	return func() {
+	of[id]++
+	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.signed[id]--; s.signed[id] == 0 {
-			delete(s.signed, id)
+		if of[id]--; of[id] == 0 {
+			delete(of, id)
 		}
-	}, true
+	}), true
+}
+
+// taken is a channel that ends if its client does not take what it asked for: the
+// connection may well be alive then.
+type taken struct {
+	ssh.Channel
+	end func()
+}
+
+// Write implements io.Writer.
+func (t *taken) Write(p []byte) (int, error) {
+	late := time.AfterFunc(stall, t.end)
+	defer late.Stop()
+	return t.Channel.Write(p)
 }
 
 // Shutdown lets files that are being written arrive until ctx ends, and closes all
@@ -166,9 +218,16 @@ func (s *Server) settle(id tenant.ID) (leave func(), ok bool) {
 // listener is closed before.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	s.stopping = true
+	if !s.stopping {
+		s.stopping = true
+		close(s.stop)
+	}
 	s.mu.Unlock()
 	err := s.opened.wait(ctx)
+	select { // so that the last answers are out
+	case <-time.After(parting):
+	case <-ctx.Done():
+	}
 	s.mu.Lock()
 	for c := range s.conns {
 		c.close()
@@ -330,8 +389,9 @@ func (s *Server) serve(c *connection) {
 	defer log.InfoContext(ctx, "disconnected")
 	go ssh.DiscardRequests(requests) // keep-alives are answered, forwarding is not
 	go s.watch(ctx, scope, func() { _ = conn.Close() })
-	s.sessions(ctx, channels, func(ctx context.Context) *session {
-		return &session{server: s, ctx: ctx, scope: scope, who: who, log: log, end: func() { _ = conn.Close() }}
+	began := s.Clock.Now()
+	s.sessions(ctx, who.Tenant, channels, func(ctx context.Context) *session {
+		return &session{server: s, ctx: ctx, scope: scope, who: who, began: began, log: log, end: func() { _ = conn.Close() }}
 	})
 }
 
@@ -354,32 +414,33 @@ func (s *Server) watch(ctx context.Context, scope tenant.Scope, end func()) {
 }
 
 // sessions serves the connection's channels until it ends.
-func (s *Server) sessions(ctx context.Context, channels <-chan ssh.NewChannel, begin func(context.Context) *session) {
+func (s *Server) sessions(ctx context.Context, id tenant.ID, channels <-chan ssh.NewChannel, begin func(context.Context) *session) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	free := newSlots(mostSessions)
 	for ch := range channels {
 		if ch.ChannelType() != "session" {
 			_ = ch.Reject(ssh.UnknownChannelType, "only SFTP is served here") // the peer is gone otherwise
 			continue
 		}
-		if !free.take() {
-			_ = ch.Reject(ssh.ResourceShortage, "too many sessions on this connection")
+		leave, ok := s.sitting(id)
+		if !ok {
+			_ = ch.Reject(ssh.ResourceShortage, "too many sessions are open")
 			continue
 		}
 		channel, requests, err := ch.Accept()
 		if err != nil {
-			free.give()
+			leave()
 			continue
 		}
 		running.Go(func() {
-			defer free.give()
+			defer leave()
 			defer func() { _ = channel.Close() }() // the client may have closed it
 			if !subsystem(ctx, requests) {
 				return
 			}
 			session := begin(ctx)
-			server := sftp.NewRequestServer(channel, session.handlers(), sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(256<<10))
+			// Without the library's allocator, which gives back nothing while a session lasts.
+			server := sftp.NewRequestServer(&taken{channel, session.end}, session.handlers())
 			err := server.Serve()
 			if err != nil && !errors.Is(err, io.EOF) && ctx.Err() == nil {
 				session.log.DebugContext(ctx, "session ended", "error", err)

@@ -2,11 +2,13 @@ package sftp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ type session struct {
 	ctx    context.Context //nolint:containedctx // the library's requests are ended by their own contexts, and this is the connection's
 	scope  tenant.Scope
 	who    policy.Principal
+	began  time.Time // of the connection
 	log    *slog.Logger
 	end    func() // closes the connection
 
@@ -118,33 +121,40 @@ func (s *session) Filewrite(r *sftp.Request) (_ io.WriterAt, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.write(r.Filepath, r.Pflags())
+	f, err := s.write(r.Filepath, r.Pflags(), closed)
 	if err != nil {
 		closed()
 		return nil, s.answer(err)
 	}
-	f.closed = closed
 	return f, nil
 }
 
-func (s *session) write(path string, flags sftp.FileOpenFlags) (*incoming, error) {
+func (s *session) write(path string, flags sftp.FileOpenFlags, closed func()) (*incoming, error) {
 	p, err := s.target(path)
 	if err != nil {
 		return nil, err
 	}
-	x := s.server.Exchange
-	if !p.folder().Root() {
-		if _, err := x.Dataset(s.ctx, p.dataset, 0); err != nil {
+	x, owner := s.server.Exchange, s.scope.Tenant()
+	if err := s.scope.Check(s.ctx, tenant.Write, tenant.Submissions); err != nil {
+		return nil, err
+	}
+	if s.server.Clock.Now().Sub(s.began) > oldest {
+		return nil, refuse(sftp.ErrSSHFxFailure, "the connection is too old to begin a file; connect again")
+	}
+	defer s.server.opened.enter(openedKey{owner, p})()
+	if flags.Excl {
+		_, err := x.FileNamed(s.ctx, s.scope, p.folder(), p.name)
+		if err == nil || s.server.opened.find(owner, p) != nil {
+			return nil, refuse(sftp.ErrSSHFxFailure, "there is a file of this name already")
+		}
+		if !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}
 	}
-	f := &incoming{session: s, place: p}
+	f := &incoming{session: s, place: p, closed: closed}
 	s.server.opened.add(context.WithoutCancel(s.ctx), f, !flags.Trunc)
 	there, err := x.FileNamed(s.ctx, s.scope, p.folder(), p.name)
-	switch {
-	case err == nil && flags.Excl:
-		err = refuse(sftp.ErrSSHFxFailure, "there is a file of this name already")
-	case fault.Is(err, fault.NotFound) && flags.Creat:
+	if fault.Is(err, fault.NotFound) && flags.Creat {
 		err = nil
 	}
 	if err == nil && there.Upload != "" && flags.Trunc {
@@ -155,7 +165,7 @@ func (s *session) write(path string, flags sftp.FileOpenFlags) (*incoming, error
 		return nil, err
 	}
 	if !flags.Trunc {
-		f.base, f.next = there, there.Size
+		f.on(there, flags.Append)
 	}
 	return f, nil
 }
@@ -176,7 +186,20 @@ func (s *session) target(path string) (place, error) {
 	case of != "":
 		return p, errReserved
 	}
-	return p, nil
+	dataset := p.dataset
+	if p.folder().Root() {
+		dataset = p.name
+	}
+	_, err := s.server.Exchange.Dataset(s.ctx, dataset, 0)
+	if p.folder().Root() {
+		if err == nil {
+			return p, refuse(sftp.ErrSSHFxFailure, "that is the folder of a dataset; put the file into a folder of a date in it")
+		}
+		if fault.Is(err, fault.NotFound) {
+			err = nil
+		}
+	}
+	return p, err
 }
 
 // submitted is told of each file that was submitted.
@@ -257,9 +280,16 @@ func (s *session) rename(from, to string, replace bool) error {
 	if source.store != input || source.name == "" || of != "" {
 		return refuse(sftp.ErrSSHFxPermissionDenied, "it cannot be renamed")
 	}
-	x := s.server.Exchange
-	if s.server.opened.find(s.scope.Tenant(), source) != nil {
-		return refuse(sftp.ErrSSHFxFailure, "the file is still being written")
+	x, owner := s.server.Exchange, s.scope.Tenant()
+	both := []openedKey{{owner, source}, {owner, target}}
+	slices.SortFunc(both, func(a, b openedKey) int {
+		return cmp.Or(cmp.Compare(a.place.dataset, b.place.dataset), cmp.Compare(a.place.date, b.place.date), cmp.Compare(a.place.name, b.place.name))
+	})
+	for _, k := range slices.Compact(both) {
+		defer s.server.opened.enter(k)()
+		if s.server.opened.find(owner, k.place) != nil {
+			return refuse(sftp.ErrSSHFxFailure, "the file is still being written")
+		}
 	}
 	e, err := x.FileNamed(s.ctx, s.scope, source.folder(), source.name)
 	if err != nil {
@@ -273,11 +303,8 @@ func (s *session) rename(from, to string, replace bool) error {
 		return err
 	}
 	if there.Upload != "" && there.Upload != e.Upload {
-		if !replace {
+		if !replace { // what is there goes with the rename, not before
 			return refuse(sftp.ErrSSHFxFailure, "there is a file of this name already")
-		}
-		if err := x.DropUpload(s.ctx, s.scope, there.Upload); err != nil {
-			return err
 		}
 	}
 	folder, err := x.Recognise(s.ctx, target.folder(), target.name)
@@ -291,6 +318,7 @@ func (s *session) rename(from, to string, replace bool) error {
 	if err != nil {
 		return err
 	}
+	u.Folder, u.Name = target.folder(), target.name
 	sub, err := x.SubmitUpload(s.ctx, s.scope, u, submission(folder, target, u.Size))
 	if err == nil {
 		s.submitted(s.ctx, sub)

@@ -21,6 +21,9 @@ const (
 	output = "output"
 )
 
+// maxPath bounds a path, in bytes.
+const maxPath = 4096
+
 // place is what a path names. There is one parser of paths, and what it makes is
 // never a path again: files are found by folder and name in the database.
 //
@@ -42,6 +45,9 @@ func places(path string) []place {
 	path = strings.Trim(path, "/")
 	if path == "" {
 		return []place{{}}
+	}
+	if len(path) > maxPath {
+		return nil
 	}
 	parts := strings.Split(path, "/")
 	for _, p := range parts {

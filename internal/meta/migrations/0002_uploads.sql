@@ -34,3 +34,4 @@ ALTER TABLE submissions ADD COLUMN name_key BYTEA;                 -- as in uplo
 ALTER TABLE submissions ADD COLUMN file_time BIGINT;               -- as in uploads
 CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
 CREATE INDEX submissions_root ON submissions (tenant, root, received_at);
+CREATE INDEX submissions_name ON submissions (tenant, name_key);

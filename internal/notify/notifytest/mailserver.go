@@ -25,6 +25,7 @@ type MailServer struct {
 	tls    *tls.Config
 	answer func(command, argument string) string
 
+	asking   sync.Mutex
 	mu       sync.Mutex
 	taken    []Taken
 	sessions int
@@ -62,6 +63,13 @@ func New(t *testing.T, host string, config *tls.Config, answer func(command, arg
 	return s
 }
 
+// ask asks what to answer; answers are given one at a time.
+func (s *MailServer) ask(command, argument string) string {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	return s.answer(command, argument)
+}
+
 // Mails returns what was taken so far.
 func (s *MailServer) Mails() []Taken {
 	s.mu.Lock()
@@ -93,7 +101,7 @@ func (s *MailServer) serve(conn net.Conn) {
 		command, argument, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 		command = strings.ToUpper(command)
 		if s.answer != nil {
-			if reply := s.answer(command, argument); reply != "" {
+			if reply := s.ask(command, argument); reply != "" {
 				if reply == "hang up" {
 					return
 				}
@@ -161,7 +169,7 @@ func (s *MailServer) take(in *bufio.Reader, m *Taken) bool {
 	s.mu.Lock()
 	s.taken = append(s.taken, *m)
 	s.mu.Unlock()
-	return s.answer == nil || s.answer(".", "") != "hang up"
+	return s.answer == nil || s.ask(".", "") != "hang up"
 }
 
 // Subject is the message's, decoded.
