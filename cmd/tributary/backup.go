@@ -75,13 +75,21 @@ func (c *backupCreateCmd) Run(ctx context.Context, out *output) error {
 	if out.json {
 		err = out.JSON(struct {
 			backupJSON
-			Copied      int64 `json:"copied"`
-			CopiedBytes int64 `json:"copied_bytes"`
-		}{describe(made.Manifest, made.Path), made.Copied, made.CopiedBytes})
+			Copied      int64    `json:"copied"`
+			CopiedBytes int64    `json:"copied_bytes"`
+			Differs     []string `json:"differs"`
+		}{describe(made.Manifest, made.Path), made.Copied, made.CopiedBytes, made.Differs})
 	} else {
 		out.fields("id", made.ID, "path", made.Path, "made_at", when(made.MadeAt), "audit log up to entry", number(made.Mark.Audit.Seq),
 			"rows", number(made.Control.Rows), "objects", number(made.Objects.Count), "size", size(made.Objects.Bytes+made.Control.Size),
 			"copied now", fmt.Sprintf("%d objects, %s", made.Copied, size(made.CopiedBytes)))
+	}
+	for _, k := range made.Differs {
+		out.note("not as it was backed up before, which stays: %s", k)
+	}
+	if err == nil && len(made.Objects.Missing) == 0 && len(made.Differs) > 0 {
+		err = &exit{code: exitFailed, says: fmt.Sprintf("The backup is whole, but %d objects of the data directory are not as they were backed up before.", len(made.Differs)),
+			hint: "tributary fsck --deep finds out what is wrong with them."}
 	}
 	if err == nil && len(made.Objects.Missing) > 0 {
 		for _, k := range made.Objects.Missing {

@@ -39,6 +39,7 @@ type Made struct {
 	Path        string
 	Copied      int64 // objects that the directory did not have
 	CopiedBytes int64
+	Differs     []string // objects of which the source has other bytes than the backups before: those stay
 }
 
 // Create makes a backup of the database as it is at one moment and of the objects
@@ -48,12 +49,12 @@ func (t *Target) Create(ctx context.Context, s Source) (Made, error) {
 	if s.Progress == nil {
 		s.Progress = func(string, int64, int64) {}
 	}
-	m := &maker{target: t, Source: s, known: map[string]object{}}
+	m := &maker{target: t, Source: s, known: map[string]object{}, differs: []string{}}
 	if err := m.make(ctx); err != nil {
 		_ = os.RemoveAll(m.dir()) // else the next one does
 		return Made{}, targetError(t.dir, err)
 	}
-	return Made{m.manifest, filepath.Join(t.dir, backupsDir, m.manifest.ID), m.copied, m.copiedBytes}, nil
+	return Made{m.manifest, filepath.Join(t.dir, backupsDir, m.manifest.ID), m.copied, m.copiedBytes, m.differs}, nil
 }
 
 // maker makes one backup.
@@ -63,10 +64,14 @@ type maker struct {
 	manifest Manifest
 	secrets  keys.Secrets
 	heads    []head
-	others   []*Backup         // that the directory has, from old to new
-	objects  []string          // keys that rows name
-	known    map[string]object // what the backup before has of the pool
+	others   []*Backup // that the directory has, from old to new
+	objects  []string  // keys that rows name
 
+	unread []*Backup         // those of others whose lists were not read yet
+	known  map[string]object // what the lists say that were
+	claims map[object]bool   // what any list says, also of a backup that cannot be read; nil: not read yet
+
+	differs             []string
 	copied, copiedBytes int64
 }
 
@@ -86,7 +91,7 @@ func (m *maker) make(ctx context.Context) error {
 	_, random, _ := strings.Cut(m.Clock.ID("x"), "_")
 	m.manifest = Manifest{Format: format, ID: strings.Replace(now.Format("20060102t150405.000000z"), ".", "-", 1) + "-" + random, Version: m.Version, KEK: m.KEK.Name(),
 		Streams: []Stream{}, Erased: []Erasure{}, Objects: Objects{Missing: []string{}}}
-	if err := m.readKnown(); err != nil {
+	if err := m.survey(); err != nil {
 		return err
 	}
 	if err := os.Mkdir(m.dir(), 0o700); err != nil {
@@ -101,27 +106,17 @@ func (m *maker) make(ctx context.Context) error {
 	return m.finish()
 }
 
-// readKnown reads what the newest backup says of the pool.
-func (m *maker) readKnown() error {
+// survey looks at what the directory has.
+func (m *maker) survey() error {
 	s, err := m.target.shelf()
 	if err != nil {
 		return err
 	}
-	m.others = s.readable
+	m.others, m.unread = s.readable, s.readable
 	for _, b := range s.readable {
 		m.manifest.Number = max(m.manifest.Number, b.Number)
 	}
 	m.manifest.Number++
-	for _, b := range slices.Backward(s.readable) {
-		list, err := b.objects()
-		if err != nil {
-			continue // copied again rather than trusted
-		}
-		for _, o := range list {
-			m.known[o.Key] = o
-		}
-		return nil
-	}
 	return nil
 }
 
@@ -275,50 +270,11 @@ func (m *maker) copyObjects(ctx context.Context) error {
 		m.Progress("objects", int64(len(m.objects)), int64(len(m.objects)))
 		return buffered.Flush()
 	})
+	if err == nil && o.Count == 0 && len(o.Missing) > 0 {
+		return fault.New(fault.Conflict, "The object store has none of the %d objects that the control database names, so it is another one, or empty. No backup was made. Say with --objects where they are.", len(o.Missing))
+	}
 	o.File = File{objectsFile, file.size, file.sum}
 	return err
-}
-
-// keep makes sure that the pool has an object. One that the backup before has, of
-// the same size, is there; one that a backup which was cut off has left is compared.
-func (m *maker) keep(ctx context.Context, k blob.Key) (object, error) {
-	pool := m.target.pool
-	there, err := pool.Open(ctx, k)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return object{}, err
-	}
-	if err == nil {
-		size := there.Size()
-		if known, ok := m.known[string(k)]; ok && known.Size == size {
-			return known, there.Close()
-		}
-		sum := newHasher(io.Discard)
-		_, err := io.Copy(sum, io.NewSectionReader(there, 0, size))
-		if err = errors.Join(err, there.Close()); err != nil {
-			return object{}, err
-		}
-		from, err := m.Blobs.Open(ctx, k)
-		if err != nil {
-			return object{}, err
-		}
-		want := newHasher(io.Discard)
-		_, err = io.Copy(want, io.NewSectionReader(from, 0, from.Size()))
-		if err = errors.Join(err, from.Close()); err != nil {
-			return object{}, err
-		}
-		if string(sum.sum()) == string(want.sum()) {
-			return object{string(k), size, hex.EncodeToString(sum.sum())}, nil
-		}
-		if err := pool.Delete(ctx, k); err != nil { // what is there is damaged
-			return object{}, err
-		}
-	}
-	got, err := copyObject(ctx, m.Blobs, pool, k)
-	if err == nil {
-		m.copied++
-		m.copiedBytes += got.Size
-	}
-	return got, err
 }
 
 // copyObject copies an object from one store to another, durably.
@@ -362,8 +318,15 @@ func (m *maker) finish() error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{sigFile: m.secrets.Sign(signedText(raw)), manifestFile: raw} {
-		if _, err := writeFile(filepath.Join(m.dir(), name), func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+	if len(raw) > maxManifest {
+		return fault.New(fault.Conflict, "The manifest of the backup would have %d bytes, and one of more than %d is not read again. No backup was made: %d objects are missing, see tributary fsck.",
+			len(raw), maxManifest, len(m.manifest.Objects.Missing))
+	}
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{sigFile, m.secrets.Sign(signedText(raw))}, {manifestFile, raw}} {
+		if _, err := writeFile(filepath.Join(m.dir(), f.name), func(w io.Writer) error { _, err := w.Write(f.content); return err }); err != nil {
 			return err
 		}
 	}
@@ -371,10 +334,14 @@ func (m *maker) finish() error {
 		return err
 	}
 	backups := filepath.Join(m.target.dir, backupsDir)
-	if err := os.Rename(m.dir(), filepath.Join(backups, m.manifest.ID)); err != nil {
+	final := filepath.Join(backups, m.manifest.ID)
+	if err := os.Rename(m.dir(), final); err != nil {
 		return err
 	}
-	return syncDir(backups)
+	if err := m.target.syncDir(backups); err != nil {
+		return errors.Join(err, os.Rename(final, m.dir())) // what may go in a power cut is no backup
+	}
+	return nil
 }
 
 // hasher hashes and counts what goes through it.

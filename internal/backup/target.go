@@ -64,6 +64,8 @@ type Target struct {
 	dir  string
 	pool Pool
 	lock *os.File // nil: opened for reading
+
+	syncDir func(dir string) error // the last step of a backup; tests let it fail
 }
 
 // OpenTarget opens a directory to make backups in, and makes it if it is not
@@ -97,7 +99,7 @@ func OpenTarget(dir string, c Config) (*Target, error) {
 		_ = lock.Close()
 		return nil, fault.Wrap(fault.Conflict, err, "Another backup is being made in %s, or backups are removed there. Wait for it.", dir)
 	}
-	t := &Target{dir: dir, lock: lock}
+	t := &Target{dir: dir, lock: lock, syncDir: syncDir}
 	if err := t.prepare(c); err != nil {
 		return nil, errors.Join(targetError(dir, err), t.Close())
 	}

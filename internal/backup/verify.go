@@ -132,19 +132,14 @@ func (b *Backup) verifyControl() error {
 }
 
 func (b *Backup) verifyObject(ctx context.Context, o object) error {
-	src, err := b.target.pool.Open(ctx, blob.Key(o.Key))
+	got, err := digest(ctx, b.target.pool, blob.Key(o.Key))
 	if fault.Is(err, fault.NotFound) {
 		return damaged(b.ID, "the object %s is missing", o.Key)
 	}
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	h := newHasher(io.Discard)
-	if _, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(src, 0, src.Size())}); err != nil {
-		return err
-	}
-	return b.compare(o, object{o.Key, h.size, hex.EncodeToString(h.sum())})
+	return b.compare(o, got)
 }
 
 func (b *Backup) compare(want, got object) error {
