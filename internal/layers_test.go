@@ -115,6 +115,7 @@ var allowed = []exception{
 	{"gateway/api/deadlines.go", "time.Now", "a connection's deadline is in the kernel's time"},
 	{"gateway/api/exchange.go", "time.Now", "a connection's deadline is in the kernel's time"},
 	{"gateway/sftp/server.go", "time.Now", "a connection's deadline is in the kernel's time"},
+	{"notify/smtp.go", "time.Now", "a connection's deadline is in the kernel's time"},
 	{"meta/postgres.go", "time.Now", "bounds a wait for other programs' transactions to end"},
 	{"meta/transact.go", "rand.N", "spreads the retries of refused transactions; nothing that is kept depends on it"},
 	{"query/duckdb/duckdb.go", "time.Now", "measures itself in a child that no test's clock reaches"},

@@ -81,6 +81,8 @@ func trouble(step string, err error, mine bool) error {
 	return &mailError{words: "The mail server could not be reached, or stopped answering (" + step + ").", broken: true}
 }
 
+const quitTimeout = 2 * time.Second
+
 // smtpSession is an open connection to the mail server.
 type smtpSession struct {
 	client *smtp.Client
@@ -201,10 +203,13 @@ func (s *smtpSession) transmit(from string, message []byte, to string) error {
 	return nil
 }
 
+// close says goodbye. A mail server that has taken its mails need not answer that, so
+// it is waited for shortly, whatever the context, which may be over.
 func (s *smtpSession) close() {
 	if s == nil {
 		return
 	}
+	_ = s.conn.SetDeadline(time.Now().Add(quitTimeout)) // one that is closed fails in Quit
 	if s.client.Quit() != nil {
 		_ = s.client.Close() // it ended badly already
 	}

@@ -126,3 +126,30 @@ func TestAMailServerThatIsDownIsLetAlone(t *testing.T) {
 		t.Errorf("it was asked %d times, want once", got)
 	}
 }
+
+// A mail server that keeps silent at the end ends neither the round nor those after it.
+func TestAMailServerThatDoesNotSayGoodbyeHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, each1(t))
+	silent := make(chan struct{})
+	server := notifytest.New(t, "127.0.0.1", nil, func(command, _ string) string {
+		if command == "QUIT" {
+			<-silent
+		}
+		return ""
+	})
+	defer close(silent)
+	w.mailTo(server)
+	a, _, _ := w.tenant("acme")
+	w.add(rejected(a))
+	ended := make(chan error)
+	go func() { ended <- w.SendDue(t.Context()) }()
+	select {
+	case err := <-ended:
+		if got := states(w.outbox(a)); err != nil || got != "map[sent:2]" {
+			t.Errorf("got %s, %v, want both sent", got, err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the round goes on after 30 s")
+	}
+}
