@@ -603,7 +603,7 @@ CREATE TABLE webhook_deliveries (
     tenant     TEXT NOT NULL,
     webhook    TEXT NOT NULL REFERENCES webhooks (id),
     kind       TEXT NOT NULL,
-    payload    BYTEA NOT NULL,             -- JSON, ids only
+    payload    BYTEA NOT NULL,             -- sealed: JSON, ids only
     state      TEXT NOT NULL,              -- waiting, delivered, failed
     attempts   BIGINT NOT NULL DEFAULT 0,
     next_at    BIGINT NOT NULL,

@@ -101,6 +101,9 @@ func (n *Notices) addDelivery(ctx context.Context, tx *meta.DB, w Webhook, x Not
 	if len(payload) > mostPayload {
 		return d, fmt.Errorf("notify: a message of %d bytes to %s", len(payload), w.ID)
 	}
+	if payload, err = n.seal(ctx, d.Tenant, payload, d.row()); err != nil {
+		return d, fmt.Errorf("seal a message to %s: %w", w.ID, err)
+	}
 	if _, err := rowsOf(tx, w.Tenant).Exec(ctx, `
 		INSERT INTO webhook_deliveries (id, tenant, webhook, kind, payload, state, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
 		d.ID, string(d.Tenant), d.Webhook, string(d.Kind), payload, string(Waiting), meta.Micros(now)); err != nil {
@@ -109,10 +112,14 @@ func (n *Notices) addDelivery(ctx context.Context, tx *meta.DB, w Webhook, x Not
 	return d, nil
 }
 
+// row is what a message is sealed for: itself, to one webhook. So whoever writes the
+// database has the server sign nothing else, and nothing with another's secret.
+func (d Delivery) row() string { return d.ID + " " + d.Webhook }
+
 // dueDelivery is a delivery that is due, with what is needed to send it.
 type dueDelivery struct {
 	Delivery
-	payload []byte
+	payload []byte // sealed
 	next    int64
 }
 
@@ -191,16 +198,16 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 		var a attempt
 		switch {
 		case unopened != nil:
-			a = attempt{words: "The webhook could not be opened.", final: true}
+			a = attempt{words: "The webhook could not be opened.", final: true, ours: true}
 		case w.State != HookActive:
-			a = attempt{words: "The webhook was disabled.", final: true}
+			a = attempt{words: "The webhook was disabled.", final: true, ours: true}
 		default:
 			a = n.post(ctx, w, d)
 		}
 		if err := n.settle(ctx, w, d, a); err != nil {
 			return err
 		}
-		if !a.ok() && unopened == nil && w.State == HookActive {
+		if !a.ok() && !a.ours {
 			return nil
 		}
 	}
@@ -216,6 +223,7 @@ type attempt struct {
 	words  string // why it failed; empty: it did not
 	final  bool   // another attempt would come to the same
 	gone   bool   // the receiver wants nothing more
+	ours   bool   // why it failed says nothing about the webhook
 }
 
 func (a attempt) ok() bool { return a.words == "" }
@@ -223,9 +231,14 @@ func (a attempt) ok() bool { return a.words == "" }
 // post sends a message. Why a receiver was not reached is told in words that say
 // nothing about the network that this server is in.
 func (n *Notices) post(ctx context.Context, w Webhook, d dueDelivery) attempt {
+	text, err := n.open(ctx, w.Tenant, d.payload, d.row())
+	if err != nil {
+		n.Log.ErrorContext(ctx, "a message to a webhook cannot be opened", "delivery", d.ID, "tenant.id", string(d.Tenant), "error", err)
+		return attempt{words: "The message could not be opened.", final: gone(err) || fault.Is(err, fault.Damaged), ours: true}
+	}
 	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(d.payload))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(text))
 	if err != nil {
 		return attempt{words: "The webhook's URL is not usable.", final: true}
 	}
@@ -234,7 +247,7 @@ func (n *Notices) post(ctx context.Context, w Webhook, d dueDelivery) attempt {
 	r.Header.Set("User-Agent", "Tributary-Webhooks/1")
 	r.Header.Set("Webhook-Id", d.ID)
 	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	r.Header.Set("Webhook-Signature", sign(w.keys(now), d.ID, now, d.payload))
+	r.Header.Set("Webhook-Signature", sign(w.keys(now), d.ID, now, text))
 	answer, err := n.Client.Do(r)
 	if answer != nil {
 		defer answer.Body.Close() // nothing of it is read
@@ -287,6 +300,9 @@ func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attemp
 		if err != nil || last == 0 { // somebody else has made another attempt since, and that one counts
 			return err
 		}
+		if a.ours {
+			return nil
+		}
 		return n.judge(ctx, tx, w, a, now)
 	})
 	if err != nil {
@@ -298,9 +314,6 @@ func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attemp
 // judge keeps since when a webhook has been failing, and disables one that has been
 // for too long. Its owner's admins are told.
 func (n *Notices) judge(ctx context.Context, tx *meta.DB, sent Webhook, a attempt, now time.Time) error {
-	if sent.State != HookActive || sent.ID == "" {
-		return nil
-	}
 	w, err := n.webhook(ctx, tx, sent.Tenant, sent.ID)
 	if gone(err) { // deleted meanwhile
 		return nil

@@ -28,24 +28,26 @@ func (n *Notices) EraseTenant(ctx context.Context, id tenant.ID) (method string,
 	return "rows of webhooks, deliveries, mails and their switches deleted and the database compacted", count, err
 }
 
-// UnscopedVerify opens every webhook and every mail that waits. An error means that
+// UnscopedVerify opens every webhook, every message to one, and every mail that waits. An error means that
 // it could not look.
 func (n *Notices) UnscopedVerify(ctx context.Context, report func(table string, id tenant.ID, row, problem string)) error {
 	type sealed struct {
 		row   string
 		owner tenant.ID
 		body  []byte
+		id    string // what it is sealed for
 	}
 	for table, query := range map[string]string{
-		"webhooks":     `SELECT id, tenant, config FROM webhooks ORDER BY id`,
-		"notice_mails": `SELECT id, tenant, body FROM notice_mails WHERE state = 'waiting' ORDER BY id`,
+		"webhooks":           `SELECT id, tenant, config, id FROM webhooks ORDER BY id`,
+		"webhook_deliveries": `SELECT id, tenant, payload, id || ' ' || webhook FROM webhook_deliveries ORDER BY id`,
+		"notice_mails":       `SELECT id, tenant, body, id FROM notice_mails WHERE state = 'waiting' ORDER BY id`,
 	} {
-		list, err := collect(ctx, n.DB.Unscoped(), func(r scanner) (s sealed, err error) { return s, r.Scan(&s.row, &s.owner, &s.body) }, query)
+		list, err := collect(ctx, n.DB.Unscoped(), func(r scanner) (s sealed, err error) { return s, r.Scan(&s.row, &s.owner, &s.body, &s.id) }, query)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", table, err)
 		}
 		for _, s := range list {
-			if _, err := n.open(ctx, s.owner, s.body, s.row); err != nil && !gone(err) {
+			if _, err := n.open(ctx, s.owner, s.body, s.id); err != nil && !gone(err) {
 				report(table, s.owner, s.row, err.Error())
 			}
 		}
