@@ -41,6 +41,7 @@ var pauses = [...]time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minu
 
 const (
 	webhookTimeout = 15 * time.Second
+	hookTime       = webhookTimeout     // in a round, after which no message to the same webhook begins
 	brokenFor      = 5 * 24 * time.Hour // without any success, and a webhook is disabled
 	hooksAtOnce    = 16                 // that are sent to at the same time
 	hooksInRound   = 200                // that one round looks at
@@ -139,7 +140,7 @@ func scanDelivery(row scanner, more ...any) (d Delivery, err error) {
 
 // DeliverDue sends what is due to webhooks. It is a round. Webhooks are sent to side
 // by side, so that one that does not answer keeps up few others, and messages to one
-// in turn: after one that fails the rest wait for the next round.
+// in turn: after one that fails, or hookTime, the rest wait for the next round.
 func (n *Notices) DeliverDue(ctx context.Context) error {
 	due, err := collect(ctx, n.DB.Unscoped(), func(r scanner) (d dueDelivery, err error) {
 		d.Delivery, err = scanDelivery(r, &d.payload)
@@ -176,15 +177,16 @@ func (n *Notices) DeliverDue(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// deliverTo sends messages to one webhook until one fails.
+// deliverTo sends messages to one webhook until one fails or its time is over.
 func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 	owner, id := list[0].Tenant, list[0].Webhook
 	w, unopened := n.webhook(ctx, n.DB, owner, id)
 	if unopened != nil && !gone(unopened) && !fault.Is(unopened, fault.Damaged) {
 		return unopened
 	}
+	end := n.Clock.Now().Add(hookTime)
 	for _, d := range list {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || !n.Clock.Now().Before(end) {
 			break // the next round, or the next server, takes it up
 		}
 		taken, err := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,

@@ -495,3 +495,39 @@ func TestErasureLeavesNothingOfATenants(t *testing.T) {
 		}
 	})
 }
+
+// slow is a client whose every receiver takes some time to answer.
+type slow struct {
+	notify.Client
+	takes func()
+}
+
+func (s slow) Do(r *http.Request) (*http.Response, error) {
+	s.takes()
+	return s.Client.Do(r)
+}
+
+// One that takes its time over each message has little of a round's.
+func TestASlowWebhookHasLittleOfARound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, each1(t))
+	a, admin, _ := w.tenant("acme")
+	r := w.newReceiver()
+	w.cfg.Client = slow{w.cfg.Client, func() { w.pass(8 * time.Second) }}
+	w.restart()
+	hook, _ := w.hook(admin)
+	for range 5 {
+		w.add(rejected(a))
+	}
+	for _, want := range []int{2, 4, 5} {
+		w.round(w.DeliverDue)
+		if got := len(r.taken()); got != want {
+			t.Errorf("%d messages were sent, want %d", got, want)
+		}
+	}
+	for _, d := range w.sent(admin, hook.ID) {
+		if d.State != notify.Delivered || d.Attempts != 1 {
+			t.Errorf("got %+v, want it delivered at once", d)
+		}
+	}
+}
