@@ -2,6 +2,7 @@ package period
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,16 +18,18 @@ const (
 )
 
 // TellDue tells the people of tenants whose file is due within a day, or was due and
-// is not there. Each is told of a period once. It is a round.
+// is not there. Each is told of a period once, and whom that fails for keeps it from
+// nobody else. It is a round.
 func (c *Calendar) TellDue(ctx context.Context) error {
 	if c.Notices == nil {
 		return nil
 	}
+	var failed []error
 	page := meta.Page{Limit: 500}
 	for {
 		list, next, err := c.list(ctx, Filter{}, page)
 		if err != nil {
-			return fmt.Errorf("look who is due: %w", err)
+			return errors.Join(append(failed, fmt.Errorf("look who is due: %w", err))...)
 		}
 		for _, s := range list {
 			kind := s.tells(c.Clock.Now())
@@ -35,11 +38,11 @@ func (c *Calendar) TellDue(ctx context.Context) error {
 			}
 			x := notify.Notice{Kind: kind, Tenant: s.Tenant, Dataset: s.Dataset, Date: s.Date, Detail: s.DueAt.UTC().Format("2006-01-02 15:04") + " UTC"}
 			if err := c.DB.Transact(ctx, func(tx *meta.DB) error { return c.Notices.AddOnce(ctx, tx, x) }); err != nil {
-				return fmt.Errorf("tell who is due: %w", err)
+				failed = append(failed, fmt.Errorf("tell %s that %s of %s is due: %w", s.Tenant, s.Dataset, s.Date, err))
 			}
 		}
 		if next == "" {
-			return nil
+			return errors.Join(failed...)
 		}
 		page.After = next
 	}

@@ -1,6 +1,9 @@
 package period_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/period"
+	"tributary/internal/tenant"
 )
 
 // Each tenant is told once that a file is due tomorrow, and once that it is overdue,
@@ -51,5 +55,50 @@ func TestEachIsToldOnceOfWhatIsDue(t *testing.T) {
 				t.Errorf("%s: told %v, want %d that it is due and %d that it is overdue", c.now, count, c.dues, c.overdue)
 			}
 		}
+	})
+}
+
+// lost are people of whom a tenant's cannot be found.
+type lost struct {
+	admins
+	of tenant.ID
+}
+
+func (l lost) UnscopedPeople(ctx context.Context, tx *meta.DB, id tenant.ID) ([]notify.Person, error) {
+	if id == l.of {
+		return nil, errors.New("the people are lost")
+	}
+	return l.admins.UnscopedPeople(ctx, tx, id)
+}
+
+// A tenant that cannot be told keeps nothing from the others, and is told when it can be.
+func TestATenantThatCannotBeToldKeepsNothingFromOthers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.now = at("2026-02-01T00:00:00Z")
+		b.dataset(t, "sales", monthly)
+		b.analysis(t, "means", "sales")
+		b.join(t, 3)
+		b.decide(t, "means", analysis.Accepted, 0, 1, 2)
+		b.now = due.Add(-time.Hour)
+		bad := b.tenants[1].ID
+		b.Notices.SetPeople(lost{of: bad})
+		if err := b.TellDue(t.Context()); err == nil || !strings.Contains(err.Error(), string(bad)) {
+			t.Errorf("got %v, want an error that names %s", err, bad)
+		}
+		told := func(want ...int) {
+			t.Helper()
+			for _, n := range want {
+				list, _, err := b.Notices.UnscopedOutbox(t.Context(), &b.tenants[n].ID, notify.MailFilter{}, meta.Page{})
+				check(t, err)
+				if len(list) != 1 {
+					t.Errorf("tenant %d has %d mails, want 1", n, len(list))
+				}
+			}
+		}
+		told(0, 2)
+		b.Notices.SetPeople(admins{})
+		check(t, b.TellDue(t.Context()))
+		told(0, 1, 2)
 	})
 }
