@@ -121,6 +121,33 @@ func TestParquetOfOtherPrograms(t *testing.T) {
 	}
 }
 
+// A day out of range is not taken for another by multiplying it.
+func TestINT96OutOfRange(t *testing.T) {
+	t.Parallel()
+	d := dataset(t, "dataset: x\nformats: [parquet]\ncolumns: [{name: at, type: timestamp}]\n")
+	type row struct {
+		At deprecated.Int96 `parquet:"at"`
+	}
+	const day = 2_440_588
+	for _, x := range []deprecated.Int96{
+		{0, 0, 2_992_386_031}, {0, 0, 1<<32 - 1}, {0, 0, 0}, {0, 0, day + 2_932_897},
+		{0, 1 << 31, day}, {4_294_966_296, 1<<32 - 1, day}, {0x914F_0000, 0x4E94, day}, // more than a day's nanoseconds
+	} {
+		var b bytes.Buffer
+		w := parquet.NewGenericWriter[row](&b)
+		if _, err := w.Write([]row{{At: x}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		v, _ := run(t, d, Facts{}, b.String())
+		if got := told(v); v.Accepted || !strings.Contains(got, "at range: ") {
+			t.Errorf("%v: got %q, want it out of range", x, got)
+		}
+	}
+}
+
 func TestParquetColumns(t *testing.T) {
 	t.Parallel()
 	d := dataset(t, "dataset: x\nformats: [parquet]\ncolumns: [{name: a, type: text}, {name: b, type: integer}]\nlimits: {columns: 3, rows: 5, field: 10, bytes: 10kB}\n")

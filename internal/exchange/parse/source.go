@@ -191,7 +191,10 @@ func (s source) put(p *parser, v *vector, x parquet.Value) flaw {
 		return v.moment(x.Int64(), s.unit)
 	case fromInt96:
 		day, nanos := split96(x.Int96())
-		if nanos%1000 != 0 {
+		switch {
+		case day != int64(contract.Date(day)) || !contract.Date(day).Valid(), nanos < 0 || nanos >= 1000*microsADay:
+			return v.without(outOfRange) // before it is multiplied
+		case nanos%1000 != 0:
 			return v.without(tooPrecise)
 		}
 		return v.moment(day*microsADay+nanos/1000, time.Microsecond)
