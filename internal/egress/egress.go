@@ -1,7 +1,7 @@
 // Package egress is the one way out: the dialer, and the HTTP client over it, for
 // addresses that somebody else has a say in, such as webhooks, authorities and what
-// they point to. It reaches public addresses only, judged after their names were
-// resolved, and follows no redirects. What the operator alone names and may have on this host
+// they point to. It reaches public addresses of other hosts only, judged after their
+// names were resolved, and follows no redirects. What the operator alone names and may have on this host
 // (the PostgreSQL server, the OTLP collector) is dialled by its own library.
 package egress
 
@@ -36,7 +36,7 @@ const (
 // wherever they are; nothing that anybody else says may be in it.
 func Dialer(operators ...string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	free := &net.Dialer{Timeout: dial}
-	judged := &net.Dialer{Timeout: dial, Control: judge}
+	judged := &net.Dialer{Timeout: dial, Control: judge(net.InterfaceAddrs)}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if slices.ContainsFunc(operators, func(o string) bool { return strings.EqualFold(o, address) }) {
 			return free.DialContext(ctx, network, address)
@@ -77,17 +77,30 @@ func transport(operators ...string) *http.Transport {
 	}
 }
 
-// judge refuses a connection before it is made. It is given the address, whatever
-// the name was when somebody else looked.
-func judge(network, address string, _ syscall.RawConn) error {
-	peer, err := netip.ParseAddrPort(address)
-	if err != nil || network != "tcp4" && network != "tcp6" {
-		return fmt.Errorf("egress to %s %q: %w", network, address, fault.New(fault.Denied, "Only TCP to an address goes out."))
+// judge makes what refuses a connection before it is made: to an address that is not
+// public, or that this host has itself, whose ports may trust it. It is given the
+// address, whatever the name was when somebody else looked.
+func judge(own func() ([]net.Addr, error)) func(network, address string, _ syscall.RawConn) error {
+	return func(network, address string, _ syscall.RawConn) error {
+		peer, err := netip.ParseAddrPort(address)
+		if err != nil || network != "tcp4" && network != "tcp6" {
+			return fmt.Errorf("egress to %s %q: %w", network, address, fault.New(fault.Denied, "Only TCP to an address goes out."))
+		}
+		to := peer.Addr().Unmap()
+		if !Public(to) {
+			return fault.New(fault.Denied, "The address %s is not a public one, and nothing goes there.", to)
+		}
+		list, err := own()
+		if err != nil {
+			return fmt.Errorf("list this host's addresses: %w", err)
+		}
+		for _, a := range list {
+			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(to.AsSlice()) {
+				return fault.New(fault.Denied, "The address %s is this server's own, and nothing goes there.", to)
+			}
+		}
+		return nil
 	}
-	if !Public(peer.Addr()) {
-		return fault.New(fault.Denied, "The address %s is not a public one, and nothing goes there.", peer.Addr())
-	}
-	return nil
 }
 
 // special are the networks that are not the internet's, by the registries of

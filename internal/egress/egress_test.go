@@ -38,6 +38,31 @@ func TestPublic(t *testing.T) {
 	}
 }
 
+// TestOwnAddressesAreNotReached has a host with public addresses, whose ports may
+// be open to itself only.
+func TestOwnAddressesAreNotReached(t *testing.T) {
+	t.Parallel()
+	here := judge(func() ([]net.Addr, error) {
+		return []net.Addr{&net.IPNet{IP: net.ParseIP("9.8.7.6"), Mask: net.CIDRMask(24, 32)}, &net.IPNet{IP: net.ParseIP("2606:4700::1"), Mask: net.CIDRMask(64, 128)}}, nil
+	})
+	for address, denied := range map[string]bool{
+		"9.8.7.6:443": true, "[::ffff:9.8.7.6]:443": true, "[2606:4700::1]:1": true,
+		"9.8.7.5:443": false, "[2606:4700::2]:443": false,
+	} {
+		network := "tcp4"
+		if strings.HasPrefix(address, "[") {
+			network = "tcp6"
+		}
+		if err := here(network, address, nil); fault.Is(err, fault.Denied) != denied {
+			t.Errorf("%s: got %v, denied should be %v", address, err, denied)
+		}
+	}
+	blind := judge(func() ([]net.Addr, error) { return nil, errors.New("no addresses") })
+	if err := blind("tcp4", "9.8.7.5:443", nil); err == nil {
+		t.Error("a host that cannot tell its addresses: got a connection")
+	}
+}
+
 // house is a server on loopback that counts who connects.
 func house(t *testing.T, h http.Handler) (host string, knocks *atomic.Int64) {
 	t.Helper()
