@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -198,7 +199,8 @@ func restoreUnfinished(ctx context.Context, c Config) (bool, error) {
 
 // Restore puts a backup into a data directory and a database that are empty, or in
 // which an earlier Restore was cut off, brings it to this version, and checks all of
-// it. When it fails it leaves nothing. The key file must be there already.
+// it. When it fails it leaves nothing, unless all was there and just that could not be
+// recorded. The key file must be there already.
 func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r Restored, err error) {
 	if err := c.defaults(); err != nil {
 		return r, err
@@ -227,7 +229,11 @@ func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r R
 	defer func() { _ = mark.Close() }()
 	c.loading, c.existing = true, true
 	if err := c.fill(ctx, opened, p); err != nil {
-		return r, errors.Join(err, c.unfill(context.WithoutCancel(ctx)))
+		_, undone := c.unload(context.WithoutCancel(ctx)) // if it is whole it is another's, and not in our directory
+		if undone == nil {
+			undone = c.unfill(context.WithoutCancel(ctx))
+		}
+		return r, errors.Join(err, undone)
 	}
 	if p != nil {
 		p("checks", 0, 0)
@@ -236,7 +242,7 @@ func Restore(ctx context.Context, c Config, from string, p backup.Progress) (r R
 		r.Database, err = c.settle(ctx, r)
 	}
 	if err != nil {
-		return r, errors.Join(err, c.unfill(context.WithoutCancel(ctx)))
+		return r, c.undo(context.WithoutCancel(ctx), err)
 	}
 	return r, nil
 }
@@ -373,12 +379,31 @@ func (c Config) fill(ctx context.Context, opened *backup.Opened, p backup.Progre
 	return opened.Restore(ctx, backup.Place{Database: meta.Config{URL: c.Database, Log: c.Log}, Blobs: blobs, Progress: p})
 }
 
-// unfill takes a failed restore away. What it cannot take away keeps its mark.
+func (c Config) unload(ctx context.Context) (whole bool, err error) {
+	return meta.Unload(ctx, meta.Config{URL: c.Database, Log: c.Log})
+}
+
+// unfill takes a failed restore away, once its database is unloaded. What it cannot
+// take away keeps its mark.
 func (c Config) unfill(ctx context.Context) error {
-	if err := errors.Join(meta.Unload(ctx, meta.Config{URL: c.Database, Log: c.Log}), c.clearData(ctx)); err != nil {
+	if err := c.clearData(ctx); err != nil {
 		return err
 	}
 	return c.unmark()
+}
+
+// undo takes away a restore that failed at cause when the database was filled. One
+// that is whole by then stays, with its mark, which goes when it is opened next.
+func (c Config) undo(ctx context.Context, cause error) error {
+	whole, err := c.unload(ctx)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	if whole {
+		return fault.Wrap(fault.KindOf(cause), cause, "All is restored to %s, but its mark could not be taken away: %s. Remove the file %s yourself; fsck says whether all is well.",
+			c.Data, strings.TrimSuffix(fault.Message(cause), "."), c.mark())
+	}
+	return errors.Join(cause, c.unfill(ctx))
 }
 
 func (c Config) unmark() error {

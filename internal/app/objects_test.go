@@ -1,8 +1,11 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"tributary/internal/blob/blobtest"
@@ -183,4 +186,40 @@ func TestOneRestoreAtATime(t *testing.T) {
 	if found, err := Fsck(t.Context(), to, true); err != nil || len(found) > 0 {
 		t.Errorf("fsck: got %v, %v, want nothing", found, err)
 	}
+}
+
+// A restore that fails when all is there deletes nothing.
+func TestARestoreThatIsWholeStays(t *testing.T) {
+	t.Parallel()
+	metatest.EachURL(t, func(t *testing.T, database string) {
+		from := initialised(t, "")
+		target := filepath.Join(t.TempDir(), "backups")
+		must(Backup(t.Context(), from, target, nil))(t)
+		to := elsewhere(t, from, database)
+		mark := filepath.Join(to.Data, unfinishedFile)
+		_, err := Restore(t.Context(), to, target, func(step string, _, _ int64) {
+			if step != "checks" {
+				return
+			}
+			// A mark that cannot be taken away.
+			if err := errors.Join(os.Remove(mark), os.MkdirAll(filepath.Join(mark, "x"), 0o700)); err != nil {
+				t.Error(err)
+			}
+		})
+		if err == nil || !strings.Contains(fault.Message(err), "All is restored") {
+			t.Errorf("restore: got %v, want it said that all is there", err)
+		}
+		if left := names(t, to.Data); !slices.Contains(left, filepath.Join(to.Data, "objects")) || !slices.Contains(left, mark) {
+			t.Errorf("after it: got %v, want the objects and the mark", left)
+		}
+		if err := errors.Join(os.RemoveAll(mark), os.WriteFile(mark, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := Fsck(t.Context(), to, true); err != nil || len(found) > 0 {
+			t.Errorf("fsck: got %v, %v, want nothing", found, err)
+		}
+		if _, err := os.Stat(mark); !os.IsNotExist(err) {
+			t.Errorf("the mark: got %v, want it gone", err)
+		}
+	})
 }

@@ -103,7 +103,7 @@ func TestAnImageMovesBetweenDatabases(t *testing.T) {
 			if problems, err := metatest.Open(t, to).Verify(t.Context()); err != nil || len(problems) > 0 {
 				t.Errorf("verify: got %v, %v, want nothing wrong", problems, err)
 			}
-			if err := meta.Unload(t.Context(), meta.Config{URL: to}); err == nil {
+			if _, err := meta.Unload(t.Context(), meta.Config{URL: to}); err == nil {
 				t.Error("unload of a whole database that is open: got nil, want conflict")
 			}
 		})
@@ -153,13 +153,19 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		if err := meta.Load(t.Context(), meta.Config{URL: url}, 1_000_000, nil); !fault.Is(err, fault.Conflict) {
 			t.Errorf("a newer schema: got %v, want conflict", err)
 		}
-		if err := meta.Unload(t.Context(), meta.Config{URL: url}); err != nil {
-			t.Fatal(err)
+		if whole, err := meta.Unload(t.Context(), meta.Config{URL: url}); err != nil || whole {
+			t.Fatalf("unload: got whole %t, %v, want it taken away", whole, err)
 		}
 		if err := meta.ReadImage(t.Context(), meta.Config{URL: url}, func(*meta.Image) error { return nil }); !fault.Is(err, fault.NotFound) {
 			t.Errorf("image of what was taken away: got %v, want not-found", err)
 		}
-		metatest.Open(t, url) // it is as good as new
+		db := metatest.Open(t, url) // it is as good as new
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if whole, err := meta.Unload(t.Context(), meta.Config{URL: url}); err != nil || !whole {
+			t.Errorf("unload of what is whole: got whole %t, %v, want it left", whole, err)
+		}
 	})
 }
 

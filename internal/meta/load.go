@@ -68,8 +68,9 @@ func (db *DB) Loaded(ctx context.Context) error {
 	return nil
 }
 
-// Unload takes away what Load made and was not Loaded; anything else it leaves.
-func Unload(ctx context.Context, c Config) error {
+// Unload takes away what Load made and was not Loaded. Anything else it leaves, and
+// reports that it is whole.
+func Unload(ctx context.Context, c Config) (whole bool, err error) {
 	scheme, rest, _ := strings.Cut(c.URL, ":")
 	switch scheme {
 	case "sqlite":
@@ -77,7 +78,7 @@ func Unload(ctx context.Context, c Config) error {
 	case "postgres", "postgresql":
 		return unloadPostgres(ctx, c)
 	}
-	return errScheme()
+	return false, errScheme()
 }
 
 func errTaken(where string) error {
@@ -158,23 +159,23 @@ func removeSQLite(path string) error {
 	return nil
 }
 
-func unloadSQLite(ctx context.Context, c Config, path string) error {
+func unloadSQLite(ctx context.Context, c Config, path string) (whole bool, err error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	db, err := lockSQLite(ctx, c, path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = db.close() }()
 	err = db.vacate(ctx)
 	if fault.Is(err, fault.Conflict) {
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return db.classify(ctx, err)
+		return false, db.classify(ctx, err)
 	}
-	return removeSQLite(db.path) // also one that has no table yet
+	return false, removeSQLite(db.path) // also one that has no table yet
 }
 
 func loadSQLite(ctx context.Context, c Config, path string, schema int64, fill func(Loader) error) (err error) {
@@ -281,17 +282,17 @@ func (db *postgresDB) vacate(ctx context.Context, schema string) error {
 	return err
 }
 
-func unloadPostgres(ctx context.Context, c Config) (err error) {
+func unloadPostgres(ctx context.Context, c Config) (whole bool, err error) {
 	defer func() { err = classifyPostgres(ctx, err) }()
 	db, schema, err := lockPostgres(ctx, c)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { _ = db.close() }()
 	if err = db.vacate(ctx, schema); fault.Is(err, fault.Conflict) {
-		return nil
+		return true, nil
 	}
-	return err
+	return false, err
 }
 
 func loadPostgres(ctx context.Context, c Config, schema int64, fill func(Loader) error) (err error) {
