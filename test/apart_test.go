@@ -114,7 +114,7 @@ func TestRoutesRefuseStaleCredentials(t *testing.T) {
 			if got.status != c.status {
 				t.Errorf("%s %s with %s: got %d %s, want %d", op.method, op.path, name, got.status, got.body, c.status)
 			}
-			if want := "The credential is not valid: it may have expired or been revoked."; c.known && c.status == http.StatusUnauthorized && !strings.Contains(got.body, want) {
+			if want := "The credential is not valid: it may have expired or been revoked."; c.known && c.status == http.StatusUnauthorized && op.method != http.MethodHead && !strings.Contains(got.body, want) {
 				t.Errorf("%s %s with %s: got %s, want it to say %q", op.method, op.path, name, got.body, want)
 			}
 		}
