@@ -167,7 +167,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks})
 	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
-	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: holdOf(c.Data).removing})
+	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
 	return s, nil
 }

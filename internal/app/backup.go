@@ -53,7 +53,7 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (Ma
 	if err := backup.Apart(target, c.Data, c.KeyFile, holds); err != nil {
 		return made, err
 	}
-	done, err := holdOf(c.Data).keep(ctx, holdPatience)
+	done, err := c.hold().keep(ctx, holdPatience)
 	if err != nil {
 		return made, err
 	}

@@ -134,7 +134,7 @@ func TestAFailedRestoreLeavesNothing(t *testing.T) {
 // removal under way.
 func TestABackupHoldsRemovals(t *testing.T) {
 	t.Parallel()
-	h := holdOf(t.TempDir())
+	h := Config{Data: t.TempDir()}.hold()
 	done := must(h.keep(t.Context(), 0))(t)
 	if _, err := h.removing(); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("removing: got %v, want unavailable", err)
@@ -157,6 +157,29 @@ func TestABackupHoldsRemovals(t *testing.T) {
 	if err := <-kept; err != nil {
 		t.Errorf("backup after it: got %v, want nil", err)
 	}
+}
+
+// A backup that hangs keeps removals waiting, and an operator is told.
+func TestABackupThatHangsIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must(Init(t.Context(), w.cfg, "admin@example.com", "a long enough password"))(t)
+	w.start()
+	warned := func(when string, want bool) {
+		t.Helper()
+		if got := slices.ContainsFunc(w.warnings(t.Context()), func(s string) bool { return strings.Contains(s, "a backup goes on since") }); got != want {
+			t.Errorf("%s: got a warning: %t, want %t", when, got, want)
+		}
+	}
+	warned("no backup", false)
+	done := must(w.cfg.hold().keep(t.Context(), 0))(t)
+	warned("at once", false)
+	w.late.Store(int64(7 * time.Hour))
+	warned("after hours", true)
+	done()
+	warned("when it has ended", false)
+	must(w.cfg.hold().keep(t.Context(), 0))(t)()
+	warned("after the next", false)
 }
 
 func TestErasuresSinceABackupAreNamed(t *testing.T) {

@@ -39,6 +39,9 @@ func (a *App) raiseAlarms(ctx context.Context) error {
 // warnings are what an operator should see to while the server works.
 func (a *App) warnings(ctx context.Context) []string {
 	list := a.stores.warnings(ctx)
+	if held := a.cfg.hold().warning(); held != "" {
+		list = append(list, held)
+	}
 	waiting, err := a.stores.jobs.UnscopedWaiting(ctx)
 	if err != nil { // for Ready to find
 		return list
