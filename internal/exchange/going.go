@@ -71,19 +71,24 @@ func (x *Exchange) goingFiles(ctx context.Context, h *holds, d Dataset, until ti
 	}
 	g.Days = int64(d.Contract.Retention.Days)
 	rows, err := x.DB.Unscoped().Query(ctx, `
-		SELECT tenant, count(*), MIN(received_at) FROM submissions
+		SELECT tenant, date, count(*), MIN(received_at) FROM submissions
 		WHERE dataset = $1 AND deleted_at IS NULL AND received_at <= $2 AND object <> '' AND state NOT IN ('received', 'validating')
-		GROUP BY tenant ORDER BY tenant`, d.Name, meta.Micros(latest))
+		GROUP BY tenant, date ORDER BY tenant, date`, d.Name, meta.Micros(latest))
 	if err != nil {
 		return g, fmt.Errorf("count files of %s: %w", d.Name, err)
 	}
 	for rows.Next() {
 		var id tenant.ID
+		var date string
 		var n, first int64
-		if err := rows.Scan(&id, &n, &first); err != nil {
+		if err := rows.Scan(&id, &date, &n, &first); err != nil {
 			return g, fmt.Errorf("count files of %s: %w", d.Name, err)
 		}
-		if err := g.add(n, d.goes(meta.Time(first)), h.file(ctx, id, d.Name)); err != nil {
+		at := d.goes(meta.Time(first), date)
+		if at.After(until) {
+			continue
+		}
+		if err := g.add(n, at, h.file(ctx, id, d.Name)); err != nil {
 			return g, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/internal/audit"
+	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
@@ -19,7 +20,7 @@ const (
 	// delete, so that a mistake can be seen and taken back.
 	bethink = day
 	// retentionBatch is how many things are looked up at a time, and retentionRound how
-	// many one round looks at; the next goes on.
+	// many one round deletes; the next goes on.
 	retentionBatch = 500
 	retentionRound = 20_000
 )
@@ -41,20 +42,23 @@ func gone(what, id string, at *time.Time, by string) error {
 	return fault.New(fault.NotFound, "The bytes of %s %q were deleted on %s.", what, id, at.UTC().Format(time.DateOnly))
 }
 
-// goes is when a file of the dataset goes that was received at a time; nil: it stays.
-func (d Dataset) goes(received time.Time) *time.Time {
+// goes is when a file of the dataset goes that was received at a time for a date; nil:
+// it stays. What may still count in a run stays until a day after its cut-off.
+func (d Dataset) goes(received time.Time, date string) *time.Time {
 	if d.Contract.Retention == nil {
 		return nil
 	}
-	at := received.Add(time.Duration(d.Contract.Retention.Days) * day)
-	if first := d.CreatedAt.Add(bethink); at.Before(first) {
-		at = first
+	at := later(received.Add(time.Duration(d.Contract.Retention.Days)*day), d.CreatedAt.Add(bethink))
+	if business, err := contract.ParseDate(date); err == nil {
+		if cutOff, ok := d.Contract.CutOff(business); ok {
+			at = later(at, cutOff.Add(day))
+		}
 	}
 	return &at
 }
 
-// goneBy is the latest time of receipt of a file that goes by a moment; false: none
-// does.
+// goneBy is the latest time of receipt of files that go by a moment, unless goes says
+// later for their date; false: none does.
 func (d Dataset) goneBy(moment time.Time) (time.Time, bool) {
 	if d.Contract.Retention == nil || moment.Before(d.CreatedAt.Add(bethink)) {
 		return time.Time{}, false
@@ -87,7 +91,7 @@ func (x *Exchange) foresee(ctx context.Context, list ...*Submission) error {
 			return err
 		}
 		if s.Held = err != nil; !s.Held {
-			s.DeletesAt = d.goes(s.ReceivedAt)
+			s.DeletesAt = d.goes(s.ReceivedAt, s.Date)
 		}
 	}
 	return nil
@@ -178,7 +182,7 @@ func (h *holds) once(id, of string, find func() error) error {
 type due struct {
 	id     string
 	tenant tenant.ID
-	of     string // the dataset, or the run
+	of     string // the date, or the run
 	at     int64  // what the list is in order of
 }
 
@@ -203,6 +207,9 @@ func (x *Exchange) DeleteDue(ctx context.Context) error {
 			}
 			list := func(after due) ([]due, error) { return x.dueFiles(ctx, d.Name, latest, after) }
 			one := func(f due) error {
+				if d.goes(meta.Time(f.at), f.of).After(now) {
+					return errStays
+				}
 				if err := h.file(ctx, f.tenant, d.Name); err != nil {
 					return err
 				}
@@ -229,8 +236,12 @@ func (x *Exchange) DeleteDue(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// expire goes through what is due, some at a time, until left is used up. What is
-// held is passed over, and one that fails keeps no other back.
+// errStays says of something due that it is still needed.
+var errStays = fault.New(fault.Conflict, "It is still needed.")
+
+// expire goes through what is due, some at a time, until left is used up, by what is
+// deleted. What is held is passed over, however much it is, and one that fails keeps
+// no other back.
 func (x *Exchange) expire(ctx context.Context, left *int, list func(after due) ([]due, error), one func(due) error) error {
 	var failed []error
 	var after due
@@ -244,13 +255,15 @@ func (x *Exchange) expire(ctx context.Context, left *int, list func(after due) (
 				return err
 			}
 			switch err := one(d); {
-			case err == nil, fault.Is(err, fault.Conflict), fault.Is(err, fault.NotFound): // deleted, held, or being erased
+			case err == nil:
+				*left--
+			case fault.Is(err, fault.Conflict), fault.Is(err, fault.NotFound): // held, needed, or being erased
 			case len(failed) < 10:
 				failed = append(failed, fmt.Errorf("%s of %s: %w", d.id, d.tenant, err))
 			}
 			after = d
 		}
-		if *left -= len(found); len(found) < retentionBatch {
+		if len(found) < retentionBatch {
 			break
 		}
 	}
@@ -274,7 +287,7 @@ func scanDue(rows *meta.Rows, err error) ([]due, error) {
 
 func (x *Exchange) dueFiles(ctx context.Context, dataset string, latest time.Time, after due) ([]due, error) {
 	return scanDue(x.DB.Unscoped().Query(ctx, `
-		SELECT id, tenant, dataset, received_at FROM submissions
+		SELECT id, tenant, date, received_at FROM submissions
 		WHERE dataset = $1 AND deleted_at IS NULL AND received_at <= $2 AND object <> '' AND state NOT IN ('received', 'validating')
 		AND (received_at > $3 OR (received_at = $3 AND id > $4)) ORDER BY received_at, id LIMIT $5`,
 		dataset, meta.Micros(latest), after.at, after.id, int64(retentionBatch)))
@@ -298,14 +311,12 @@ func (x *Exchange) expireFile(ctx context.Context, f due) error {
 		if err := x.Tenants.UnscopedHeld(ctx, tx, s.Tenant, s.Dataset); err != nil {
 			return err
 		}
-		var needed int64
-		if err := tx.For(s.Tenant).QueryRow(ctx, `
-			SELECT count(*) FROM run_inputs i JOIN runs r ON r.id = i.run
-			WHERE i.submission = $1 AND i.tenant = $2 AND r.state IN ('queued', 'running')`, s.ID, string(s.Tenant)).Scan(&needed); err != nil {
+		var needed int64 // also by a run that has not taken its snapshot yet
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM runs WHERE date = $1 AND state IN ('queued', 'running')`, s.Date).Scan(&needed); err != nil {
 			return fmt.Errorf("look for runs: %w", err)
 		}
 		if needed > 0 {
-			return nil // the next round finds them ended
+			return errStays // the next round finds them ended
 		}
 		objects := []tenant.Resource{tenant.VaultInput.One(s.object)}
 		if s.accepted != "" {

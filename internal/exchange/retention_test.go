@@ -199,6 +199,78 @@ func TestWhatIsStillNeededStays(t *testing.T) {
 	})
 }
 
+// A file stays until the period that it is for has closed, and for a run of its date
+// that has not taken its snapshot yet.
+func TestAFileStaysUntilItsPeriodHasClosed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		closes := time.Date(2022, 10, 5, 12, 0, 0, 0, time.UTC)
+		b.stop(time.Date(2022, 9, 1, 0, 0, 0, 0, time.UTC))
+		b.apply(t, dataset+"cadence: monthly\ndue: {after_days: 5, at: '12:00', zone: UTC}\nretention: {days: 3}\n")
+		s := b.send(t, 0, body("000001", "x,1"))
+		_, err := b.DB.Unscoped().Exec(ctx, `UPDATE submissions SET state = 'accepted'`) // no job runs by this clock
+		check(t, err)
+		b.stop(time.Date(2022, 10, 1, 0, 0, 0, 0, time.UTC))
+		if going, err := b.UnscopedGoing(ctx, 1); err != nil || len(going) != 0 {
+			t.Errorf("going: %+v, %v, want nothing", going, err)
+		}
+		deleted := func() bool {
+			t.Helper()
+			check(t, b.DeleteDue(ctx))
+			found, err := b.UnscopedSubmission(ctx, s.ID)
+			check(t, err)
+			if found.DeletedAt == nil && (found.DeletesAt == nil || !found.DeletesAt.Equal(closes.Add(day))) {
+				t.Errorf("goes at %v, want a day after %v", found.DeletesAt, closes)
+			}
+			return found.DeletedAt != nil
+		}
+		b.stop(closes.Add(day - time.Second))
+		if deleted() {
+			t.Fatal("it went before the cut-off")
+		}
+		for _, q := range []string{
+			`INSERT INTO analyses (id, version, created_at, created_by) VALUES ('a', 1, 0, 'x')`,
+			`INSERT INTO runs (id, analysis, version, date, state, job, started_by, created_at) VALUES ('run_1', 'a', 1, '2022-09-23', 'queued', '', 'x', 0)`,
+		} {
+			_, err := b.DB.Unscoped().Exec(ctx, q)
+			check(t, err)
+		}
+		b.stop(closes.Add(day))
+		if deleted() {
+			t.Fatal("a file was pulled away from a run that waits")
+		}
+		_, err = b.DB.Unscoped().Exec(ctx, `UPDATE runs SET state = 'skipped'`)
+		check(t, err)
+		if !deleted() {
+			t.Error("it stayed after the run")
+		}
+	})
+}
+
+// However much one tenant has that is held, the others' files go.
+func TestAHoldIsNoReasonToKeepTheOthers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx := t.Context()
+		b.apply(t, keeping)
+		other := b.send(t, 1, body("000002", "x,1"))
+		b.turn(t, b.idle(t))
+		_, err := b.control.UnscopedSetHold(ctx, "usr_admin", "tenant-1", "", "a case")
+		check(t, err)
+		_, err = b.DB.Unscoped().Exec(ctx, `
+			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, accepted_object, commitment, job, received_at, submitted_by)
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20001)
+			SELECT 'sub_' || i, $1, dataset, 1, date, i, 'accepted', name, channel, 1, 'obj', 'obj', commitment, '', 1, 'x' FROM n CROSS JOIN submissions WHERE id = $2`,
+			string(b.tenants[0].ID), other.ID)
+		check(t, err)
+		b.pass(t, 30*day)
+		if s, err := b.UnscopedSubmission(ctx, other.ID); err != nil || s.DeletedAt == nil {
+			t.Errorf("the other's: %+v, %v, want it deleted", s, err)
+		}
+	})
+}
+
 // A key that is gone belongs to a tenant that is being erased: the round passes over
 // what is left of it, and does the rest.
 func TestAnErasureUnderWayIsNotInTheWay(t *testing.T) {

@@ -338,6 +338,7 @@ CREATE TABLE runs (
 , through BIGINT);
 CREATE INDEX runs_analysis ON runs (analysis, date);
 CREATE INDEX runs_created ON runs (created_at);
+CREATE INDEX runs_date ON runs (date, state);
 
 CREATE TABLE saga_steps (
     saga   TEXT NOT NULL REFERENCES sagas (id),
@@ -402,7 +403,7 @@ CREATE TABLE schedules (
     modified_at    BIGINT NOT NULL,
     modified_by    TEXT NOT NULL,
     times_modified BIGINT NOT NULL DEFAULT 0
-);
+, counts_from BIGINT);
 CREATE INDEX schedules_next ON schedules (state, next_at);
 
 CREATE TABLE sessions (
