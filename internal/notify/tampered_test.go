@@ -1,12 +1,51 @@
 package notify_test
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
 
 	"tributary/internal/notify"
 )
+
+// What is kept of a webhook is sealed, and does not open in another's row.
+func TestATamperedWebhookIsNamedAndHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		a, admin, _ := w.tenant("acme")
+		r := w.newReceiver()
+		good, secret := w.hook(admin)
+		bad, _ := w.hook(admin)
+		var config []byte
+		db := w.cfg.DB.Unscoped()
+		if err := db.QueryRow(ctx, `SELECT config FROM webhooks WHERE id = $1`, good.ID).Scan(&config); err != nil {
+			t.Fatal(err)
+		}
+		key := must(base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_")))(t)
+		for _, plain := range []string{hookURL, "example.com", string(key), strings.TrimPrefix(secret, "whsec_")} {
+			if strings.Contains(string(config), plain) {
+				t.Errorf("the row has %q in plain", plain)
+			}
+		}
+		if n, err := db.Exec(ctx, `UPDATE webhooks SET config = $1 WHERE id = $2`, config, bad.ID); err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		w.add(rejected(a))
+		w.round(w.DeliverDue)
+		if got := len(r.taken()); got != 1 {
+			t.Errorf("%d messages, want one to the good webhook", got)
+		}
+		var problems []string
+		if err := w.UnscopedVerify(ctx, func(table string, _ tenantID, row, _ string) { problems = append(problems, table+" "+row) }); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"webhooks " + bad.ID}; !slices.Equal(problems, want) {
+			t.Errorf("verify: got %q, want %q", problems, want)
+		}
+	})
+}
 
 // Whoever writes the database has nothing signed that the server did not say, and
 // nothing with another webhook's secret.
