@@ -123,7 +123,7 @@ func TestWithdrawnWhileItIsValidated(t *testing.T) {
 			"withdraw": func(id string) (exchange.Submission, error) { return b.Withdraw(t.Context(), b.scope(t, 0), id) },
 			"delete":   func(id string) (exchange.Submission, error) { return b.Delete(t.Context(), b.scope(t, 0), id) },
 		} {
-			s := b.send(t, 0, many("000001", 50_000))
+			s := b.send(t, 0, many("000001", 300_000))
 			other := b.send(t, 1, body("000002", "x,1"))
 			b.caught(t, func(int) {
 				b.want(t, 0, s.ID, exchange.Validating)
@@ -155,10 +155,10 @@ func TestWithdrawnWhileItIsValidated(t *testing.T) {
 //nolint:paralleltest // it looks for its children, see oneByOne
 func TestAChildThatCrashesIsTriedAgain(t *testing.T) {
 	oneByOne(t, func(t *testing.T, b *bench) {
-		s := b.send(t, 0, many("000001", 20_000))
+		s := b.send(t, 0, many("000001", 300_000))
 		b.caught(t, func(pid int) { check(t, unix.Kill(pid, unix.SIGSEGV)) })
-		if got := b.want(t, 0, s.ID, exchange.Accepted); *got.Rows != 20_000 {
-			t.Errorf("%d rows, want 20000", *got.Rows)
+		if got := b.want(t, 0, s.ID, exchange.Accepted); *got.Rows != 300_000 {
+			t.Errorf("%d rows, want 300000", *got.Rows)
 		}
 		if j := b.jobOf(t, s); j.State != job.Succeeded || j.Attempts != 2 {
 			t.Errorf("job %s after %d attempts, want it to have succeeded at the second", j.State, j.Attempts)
@@ -214,7 +214,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 			t.Error("nobody in particular was erased")
 		}
 		// It goes while one of its files is being validated and another waits.
-		b.send(t, 0, many("000001", 50_000))
+		b.send(t, 0, many("000001", 300_000))
 		b.caught(t, func(int) {
 			b.send(t, 0, body("000001", "x,1"))
 			_, count, err := b.EraseTenant(t.Context(), b.tenants[0].ID)
