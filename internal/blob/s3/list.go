@@ -96,11 +96,15 @@ func (s *Store) Check(ctx context.Context) error {
 func (s *Store) Sweep(ctx context.Context, olderThan time.Duration) (int, error) {
 	before := s.clock.Now().Add(-olderThan)
 	old := func(begun time.Time) bool { return olderThan == 0 || begun.Before(before) }
-	removed, err := s.sweepUploads(ctx, old)
-	if err != nil {
-		return removed, s.failure(ctx, "sweep unfinished uploads", err)
+	removed := 0
+	for _, below := range []string{objects, probes} { // not all of the prefix: others may be nested in it
+		n, err := s.sweepUploads(ctx, s.place.Prefix+below, old)
+		removed += n
+		if err != nil {
+			return removed, s.failure(ctx, "sweep unfinished uploads", err)
+		}
 	}
-	err = s.each(ctx, s.place.Prefix+probes, func(o minio.ObjectInfo) error {
+	err := s.each(ctx, s.place.Prefix+probes, func(o minio.ObjectInfo) error {
 		if !old(o.LastModified) {
 			return nil
 		}
@@ -130,19 +134,19 @@ func (s *Store) Clear(ctx context.Context) error {
 	return s.failure(ctx, "clear the object store", err)
 }
 
-func (s *Store) sweepUploads(ctx context.Context, old func(time.Time) bool) (removed int, err error) {
+func (s *Store) sweepUploads(ctx context.Context, prefix string, old func(time.Time) bool) (removed int, err error) {
 	type upload struct{ name, id string }
 	var left []upload
 	keyMarker, idMarker := "", ""
 	for {
 		call, cancel := context.WithTimeout(ctx, callTime)
-		page, err := s.client.ListMultipartUploads(call, s.place.Bucket, s.place.Prefix, keyMarker, idMarker, "", 1000)
+		page, err := s.client.ListMultipartUploads(call, s.place.Bucket, prefix, keyMarker, idMarker, "", 1000)
 		cancel()
 		if err != nil {
 			return 0, err
 		}
 		for _, u := range page.Uploads {
-			if strings.HasPrefix(u.Key, s.place.Prefix) && old(u.Initiated) {
+			if strings.HasPrefix(u.Key, prefix) && old(u.Initiated) {
 				left = append(left, upload{u.Key, u.UploadID})
 			}
 		}

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
+	"net/http"
 	"sync"
 
 	"github.com/minio/minio-go/v7"
@@ -81,17 +80,34 @@ func (o *object) first(ctx context.Context) error {
 	}
 	defer body.Close()
 	o.etag, o.size = info.ETag, info.Size
-	if text := header.Get("Content-Range"); text != "" {
-		_, total, _ := strings.Cut(text, "/")
-		if o.size, err = strconv.ParseInt(total, 10, 64); err != nil || o.size < 0 {
-			return fmt.Errorf("%s: the service answers with the range %q", doing, text)
+	if header.Get("Content-Range") != "" {
+		first, size, err := contentRange(header)
+		if err != nil || first != 0 {
+			return o.store.failure(ctx, doing, errRange(header))
 		}
+		o.size = size
 	}
 	o.window = make([]byte, min(o.size, firstWindow))
 	if n, err := io.ReadFull(body, o.window); err != nil {
 		o.window = o.window[:n] // the rest is asked for again
 	}
 	return nil
+}
+
+// contentRange reads what of an object an answer has: where it begins, and the
+// object's size.
+func contentRange(h http.Header) (first, size int64, err error) {
+	var last int64
+	text := h.Get("Content-Range")
+	n, err := fmt.Sscanf(text, "bytes %d-%d/%d", &first, &last, &size)
+	if err != nil || n != 3 || first < 0 || last < first || last >= size {
+		return 0, 0, errRange(h)
+	}
+	return first, size, nil
+}
+
+func errRange(h http.Header) error {
+	return fmt.Errorf("the service answers with the range %q", h.Get("Content-Range"))
 }
 
 // Size implements blob.Object.
@@ -183,7 +199,7 @@ func (o *object) ask(p []byte, off int64) (int, error) {
 	if err := errors.Join(options.SetRange(off, off+int64(len(p))-1), options.SetMatchETag(o.etag)); err != nil {
 		return 0, err
 	}
-	body, _, _, err := o.store.client.GetObject(ctx, o.store.place.Bucket, o.store.name(o.key), options)
+	body, _, header, err := o.store.client.GetObject(ctx, o.store.place.Bucket, o.store.name(o.key), options)
 	if isTaken(err) {
 		return 0, fault.Wrap(fault.Damaged, err, "The stored object %s is another one than when it was opened.", o.key)
 	}
@@ -191,6 +207,14 @@ func (o *object) ask(p []byte, off int64) (int, error) {
 		return 0, o.store.failure(o.ctx, doing, err)
 	}
 	defer body.Close()
+	// An answer without a range is the whole object, from its start.
+	first, size := int64(0), o.size
+	if header.Get("Content-Range") != "" {
+		first, size, err = contentRange(header)
+	}
+	if err != nil || first != off || size != o.size {
+		return 0, o.store.failure(o.ctx, doing, errRange(header))
+	}
 	n, err := io.ReadFull(body, p)
 	return n, o.store.failure(o.ctx, doing, err)
 }

@@ -45,6 +45,11 @@ func Parse(text string) (Place, error) {
 	if !bucketForm.MatchString(p.Bucket) || !prefixForm.MatchString(p.Prefix) || len(p.Prefix) > 256 {
 		return Place{}, fault.New(fault.Invalid, "The object store's bucket or prefix has not the form of one, %s.", urlForm)
 	}
+	for part := range strings.SplitSeq(p.Prefix, "/") {
+		if part+"/" == objects || part+"/" == probes || part == owner {
+			return Place{}, fault.New(fault.Invalid, "The object store's prefix may not have %q in it: that is a name inside of a store, and this one could be inside another.", part)
+		}
+	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil || u.Fragment != "" {
 		return Place{}, fault.New(fault.Invalid, "The object store's URL cannot be read behind its question mark, %s.", urlForm)

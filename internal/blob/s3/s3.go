@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -95,8 +96,12 @@ func connect(c Config, by func(http.RoundTripper) http.RoundTripper) (*Store, er
 		return nil, err
 	}
 	transport := by(egress.Transport(place.hostPort()))
+	creds, err := findCredentials()
+	if err != nil {
+		return nil, err
+	}
 	client, err := minio.NewCore(place.Host, &minio.Options{
-		Creds:      credentials.NewChainCredentials([]credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}),
+		Creds:      creds,
 		Secure:     place.TLS,
 		Region:     place.Region,
 		Transport:  transport,
@@ -106,6 +111,25 @@ func connect(c Config, by func(http.RoundTripper) http.RoundTripper) (*Store, er
 		return nil, fault.Wrap(fault.Invalid, err, "The object store %s cannot be reached by this address.", place)
 	}
 	return &Store{client: client, transport: transport, place: place, owner: c.Owner, clock: c.Clock, seed: maphash.MakeSeed()}, nil
+}
+
+// findCredentials takes them from the environment, or from the file that it names
+// and no other. Without any, requests would go out unsigned.
+func findCredentials() (*credentials.Credentials, error) {
+	var from credentials.Provider = &credentials.EnvAWS{}
+	file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
+	if os.Getenv("AWS_ACCESS_KEY_ID") == "" && file != "" {
+		from = &credentials.FileAWSCredentials{Filename: file}
+	}
+	creds := credentials.New(from)
+	value, err := creds.GetWithContext(nil)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "The credentials for the object store cannot be read from the file %s, which AWS_SHARED_CREDENTIALS_FILE names.", file)
+	}
+	if value.AccessKeyID == "" || value.SecretAccessKey == "" {
+		return nil, fault.New(fault.Invalid, "There are no credentials for the object store. They come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the file that AWS_SHARED_CREDENTIALS_FILE names.")
+	}
+	return creds, nil
 }
 
 func (s *Store) prepare(ctx context.Context, c Config) error {
@@ -146,7 +170,9 @@ func (s *Store) lookAtBucket(ctx context.Context) error {
 	case err != nil:
 		return s.unusable("look at the bucket's versioning", err)
 	case versions.Enabled():
-		return fault.New(fault.Invalid, "The bucket %q keeps versions, so what is erased would stay in it. Switch its versioning off, or name another bucket.", s.place.Bucket)
+		return fault.New(fault.Invalid, "The bucket %q keeps versions, so what is erased would stay in it. Name another bucket.", s.place.Bucket)
+	case versions.Suspended():
+		return fault.New(fault.Invalid, "The bucket %q kept versions once: versioning is suspended, and those from before stay. Name a bucket that never did.", s.place.Bucket)
 	}
 	return nil
 }

@@ -256,13 +256,15 @@ func TestSweepRemovesWhatWasCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := newStore(t, g.URL())
+	around := newStore(t, "s3://"+s3test.Bucket+"?endpoint=http://"+g.Address)
 	sweep := func(s *Store, olderThan time.Duration, want int) {
 		t.Helper()
 		if n, err := s.Sweep(t.Context(), olderThan); err != nil || n != want {
 			t.Errorf("sweep of what is older than %v: got %d, %v, want %d", olderThan, n, err, want)
 		}
 	}
-	sweep(other, 0, 0) // another's
+	sweep(other, 0, 0)  // another's
+	sweep(around, 0, 0) // one nested in it
 	sweep(s, time.Hour, 0)
 	now = now.Add(2 * time.Hour)
 	sweep(s, time.Hour, 2)
@@ -360,7 +362,7 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 	if err := s.client.SuspendVersioning(t.Context(), s3test.Bucket); err != nil {
 		t.Fatal(err)
 	}
-	newStore(t, g.URL())
+	refused(g.URL(), fault.Invalid, "kept versions once")
 	refused("s3://bucket/x?endpoint=http://127.0.0.1:1", fault.Unavailable, "does not answer")
 }
 
@@ -380,7 +382,23 @@ func TestWrongCredentialsAreSaid(t *testing.T) {
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	home := filepath.Join(t.TempDir(), ".aws")
+	if err := errors.Join(os.Mkdir(home, 0o700), os.Rename(file, filepath.Join(home, "credentials"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", filepath.Dir(home))
+	none := func(what, words string) {
+		t.Helper()
+		_, err := New(t.Context(), Config{URL: g.URL(), Owner: "me"})
+		wantKind(t, what, err, fault.Invalid)
+		if got := fault.Message(err); !strings.Contains(got, words) {
+			t.Errorf("%s: got %q, want words like %q", what, got, words)
+		}
+	}
+	none("a file that nobody named", "There are no credentials")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
+	none("a file that is not there", "cannot be read from the file")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(home, "credentials"))
 	newStore(t, g.URL())
 }
 
@@ -403,11 +421,50 @@ func TestParse(t *testing.T) {
 		"s3://bucket?region=X/../", "s3://bucket?region=x#y", "s3://bucket?endpoint=http://s3.example.com", "s3://bucket?endpoint=http://10.0.0.1:9000",
 		"s3://bucket?endpoint=http://localhost.example.com", "s3://bucket?endpoint=ftp://localhost", "s3://bucket?endpoint=https://a:b@s3.example.com",
 		"s3://bucket?endpoint=https://s3.example.com/path", "s3://bucket?endpoint=s3.example.com", "s3://bucket?region=x;y", "s3://bucket?%zz",
+		"s3://bucket/objects?region=x", "s3://bucket/a/probe/b?region=x", "s3://bucket/owner/?region=x",
 	} {
 		_, err := Parse(text)
 		wantKind(t, text, err, fault.Invalid)
 		if message := fault.Message(err); strings.Contains(message, "secret@") {
 			t.Errorf("%s: got %q, want no secrets", text, message)
 		}
+	}
+}
+
+// TestAnotherRangeIsNotTaken has the service answer with other bytes than it was
+// asked for.
+func TestAnotherRangeIsNotTaken(t *testing.T) {
+	t.Parallel()
+	s, w := wired(t, s3test.Start(t).URL())
+	content := make([]byte, 2*firstWindow)
+	for i := range content {
+		content[i] = byte(i / 1000)
+	}
+	if err := blobtest.Put(t.Context(), s, "a/b", content); err != nil {
+		t.Fatal(err)
+	}
+	o, err := s.Open(t.Context(), "a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	for _, answer := range []string{"bytes 0-999/524288", "bytes 400000-400999/600000", "400000", ""} {
+		w.change = func(_ *http.Request, res *http.Response, err error) (*http.Response, error) {
+			if err == nil {
+				res.Header.Del("Content-Range")
+				if answer != "" {
+					res.Header.Set("Content-Range", answer)
+				}
+			}
+			return res, err
+		}
+		if n, err := o.ReadAt(make([]byte, 1000), 400_000); !fault.Is(err, fault.Unavailable) || n > 0 {
+			t.Errorf("an answer of %q: got %d bytes, %v, want unavailable", answer, n, err)
+		}
+	}
+	w.change = nil
+	p := make([]byte, 1000)
+	if _, err := o.ReadAt(p, 400_000); err != nil || !bytes.Equal(p, content[400_000:401_000]) {
+		t.Errorf("the right answer: %v", err)
 	}
 }
