@@ -97,8 +97,11 @@ func (b *bench) blobs(t *testing.T) (before, after int) {
 		return n
 	}
 	before = count()
-	cfg.Clock.NowFunc = func() time.Time { return time.Now().Add(2 * time.Hour) } // old enough to be nobody's
+	ahead := 2 * time.Hour // old enough to be nobody's
+	cfg.Clock.NowFunc = func() time.Time { return time.Now().Add(ahead) }
 	late := vault.New(cfg)
+	check(t, late.SweepDue(t.Context()))
+	ahead *= 2
 	check(t, late.SweepDue(t.Context()))
 	check(t, late.RemoveDue(t.Context()))
 	check(t, late.UnscopedVerify(t.Context(), true, func(f vault.Finding) { t.Errorf("finding: %+v", f) }))

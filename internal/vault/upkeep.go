@@ -65,16 +65,28 @@ func (v *Vault) garbage(ctx context.Context) ([]blob.Key, error) {
 	return list, rows.Err()
 }
 
-// SweepDue removes bytes that a crash left without a row.
+// SweepDue removes bytes that a crash left without a row: those of which an earlier
+// call, orphanAge ago or more, found no row either. What the store says of their age
+// does not count: S3 may give the moment at which an upload was begun.
 func (v *Vault) SweepDue(ctx context.Context) error {
-	before := v.Clock.Now().Add(-orphanAge)
+	v.sweeping.Lock()
+	defer v.sweeping.Unlock()
+	now := v.Clock.Now()
 	known, err := v.blobKeys(ctx)
 	if err != nil {
 		return err
 	}
 	var orphans []blob.Key
+	rowless := map[blob.Key]time.Time{}
 	err = v.Blobs.List(ctx, "", func(i blob.Info) error {
-		if _, ok := known[i.Key]; !ok && i.Modified.Before(before) {
+		if _, ok := known[i.Key]; ok {
+			return nil
+		}
+		since, ok := v.rowless[i.Key]
+		if !ok {
+			since = now
+		}
+		if rowless[i.Key] = since; now.Sub(since) >= orphanAge {
 			orphans = append(orphans, i.Key)
 		}
 		return nil
@@ -82,6 +94,7 @@ func (v *Vault) SweepDue(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list objects: %w", err)
 	}
+	v.rowless = rowless
 	for _, k := range orphans {
 		v.Log.InfoContext(ctx, "bytes without a row removed", "blob", string(k))
 		if err := v.Blobs.Delete(ctx, k); err != nil && !fault.Is(err, fault.NotFound) {

@@ -52,6 +52,31 @@ func TestSweepTakesOldBytesWithoutARow(t *testing.T) {
 	})
 }
 
+// A store in S3 may say of an object that it is as old as its upload's beginning, so
+// its row may come after a round that found it old and without one.
+func TestSweepLeavesOldBytesTimeForTheirRow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		w, err := b.Create(t.Context(), b.scope(t, b.a), vault.Input, vault.File)
+		check(t, err)
+		o, err := w.Finish(t.Context())
+		check(t, err)
+		for _, ahead := range []time.Duration{2 * time.Hour, 2*time.Hour + 59*time.Minute} {
+			b.ahead = ahead
+			check(t, b.SweepDue(t.Context()))
+			if len(b.files(t, o.ID)) != 1 {
+				t.Fatalf("%v from now bytes that may still get their row were swept", ahead)
+			}
+		}
+		check(t, b.DB.Transact(t.Context(), func(tx *meta.DB) error { return b.Insert(t.Context(), tx, b.scope(t, b.a), o) }))
+		b.ahead = 9 * time.Hour
+		check(t, b.SweepDue(t.Context()))
+		if _, err := b.get(t, b.scope(t, b.a), o.ID); err != nil {
+			t.Errorf("after its row came: %v", err)
+		}
+	})
+}
+
 func TestRemoval(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tributary/internal/blob"
@@ -83,7 +84,12 @@ type Config struct {
 }
 
 // Vault keeps every tenant's stores.
-type Vault struct{ Config }
+type Vault struct {
+	Config
+
+	sweeping sync.Mutex
+	rowless  map[blob.Key]time.Time // since when SweepDue has found no row of these bytes
+}
 
 // New makes a vault.
 func New(cfg Config) *Vault {
@@ -93,7 +99,7 @@ func New(cfg Config) *Vault {
 	if cfg.Removing == nil {
 		cfg.Removing = func() (func(), error) { return func() {}, nil }
 	}
-	return &Vault{cfg}
+	return &Vault{Config: cfg}
 }
 
 // Writer seals what is written to it. Finish or Abort ends it.
