@@ -27,6 +27,10 @@ type writer struct {
 	err    error // why nothing more can be done; errEnded after Commit and Abort
 }
 
+// largeBuffer is from where on a writer's buffer is that of a whole part, instead of
+// growing beyond it by doubling.
+const largeBuffer = 1 << 20
+
 var errEnded = errors.New("object was committed or aborted")
 
 // writerField is the object's metadata with the writer's id.
@@ -59,6 +63,9 @@ func (w *writer) Write(p []byte) (int, error) {
 			}
 		}
 		more := min(len(p)-n, partSize-len(w.buffer))
+		if len(w.buffer)+more > largeBuffer && cap(w.buffer) < partSize {
+			w.buffer = append(make([]byte, 0, partSize), w.buffer...)
+		}
 		w.buffer = append(w.buffer, p[n:n+more]...)
 		n += more
 	}
