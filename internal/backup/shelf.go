@@ -147,6 +147,5 @@ func (t *Target) Prune(ctx context.Context, keep int) (backups, objects int64, e
 }
 
 func unprunable(id string, err error) error {
-	return fault.Wrap(fault.KindOf(err), err, "Nothing was removed, because nobody knows what one of the backups needs. %s If it cannot be mended, remove the directory %s and prune again.",
-		fault.Message(err), filepath.Join(backupsDir, id))
+	return fault.Wrap(fault.KindOf(err), err, "The backup %s cannot be read, so nobody knows what it needs, and nothing was removed. If it cannot be mended, remove its directory and prune again.", id)
 }

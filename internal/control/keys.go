@@ -96,7 +96,7 @@ func (c *Control) Retirable(ctx context.Context) error {
 	if err != nil || len(bad) == 0 {
 		return err
 	}
-	return fault.Wrap(fault.Damaged, errors.Join(bad...), "%d tenants' keys do not open, and may be under a key before: %s. Restore them from a backup first.", len(bad), sentences(bad))
+	return fault.New(fault.Damaged, "%d tenants' keys do not open, and may be under a key before: %s. Restore them from a backup first.", len(bad), sentences(bad))
 }
 
 // sentences is the first of some errors, for a person.
@@ -134,7 +134,7 @@ func (c *Control) Rewrap(ctx context.Context, progress func(done, total int64)) 
 	if err := c.endRotation(ctx, &r, len(bad)); err != nil || len(bad) == 0 {
 		return r, err
 	}
-	return r, fault.Wrap(fault.Damaged, errors.Join(bad...), "Everything else is under %s now, but %d tenants' keys could not be wrapped anew: %s. The keys before must stay in the key file.", r.KEK, len(bad), sentences(bad))
+	return r, fault.New(fault.Damaged, "Everything else is under %s now, but %d tenants' keys could not be wrapped anew: %s. The keys before must stay in the key file.", r.KEK, len(bad), sentences(bad))
 }
 
 func (c *Control) beginRotation(ctx context.Context) (Rotation, error) {
