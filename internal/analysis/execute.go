@@ -201,7 +201,7 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 	}
 	var accepted []exchange.Input
 	for _, dataset := range x.def.Datasets {
-		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date, x.run.Through)
+		inputs, err := x.Exchange.UnscopedAccepted(ctx, tx, dataset, x.run.Date, x.run.Through, x.run.CreatedAt)
 		if err != nil {
 			return nil, err
 		}
@@ -260,7 +260,7 @@ func (x *execution) awaitVerdicts(ctx context.Context, tx *meta.DB, decisions ma
 	}
 	var pending []tenant.ID
 	for _, dataset := range x.def.Datasets {
-		ids, err := x.Exchange.UnscopedPending(ctx, tx, dataset, x.run.Date, *x.run.Through)
+		ids, err := x.Exchange.UnscopedPending(ctx, tx, dataset, x.run.Date, *x.run.Through, x.run.CreatedAt)
 		if err != nil {
 			return err
 		}

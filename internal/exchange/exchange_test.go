@@ -157,7 +157,7 @@ func TestWithdrawAndDelete(t *testing.T) {
 			t.Errorf("withdraw again: %v", err)
 		}
 		check(t, b.DB.Transact(t.Context(), func(tx *meta.DB) error {
-			list, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, nil)
+			list, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, nil, b.now())
 			if len(list) != 0 {
 				t.Errorf("runs would still read %v", list)
 			}

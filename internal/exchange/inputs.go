@@ -22,14 +22,14 @@ type Input struct {
 // UnscopedAccepted lists the accepted submissions of a dataset for a date, by
 // tenant: what a run may take its snapshot from. Without through it is what
 // stands now. With it, it is what stood of the files received by then, and for a
-// tenant whose period was reopened by the reopening's end if that is later: a
-// correction that came afterwards does not hide the file that was in time. What
+// tenant whose period was reopened by the reopening's end if that is later, or by
+// when the run began, so that no tenant can keep one from what it reads: a correction that came afterwards does not hide the file that was in time. What
 // was withdrawn or deleted since is nobody's input, nor is what it had replaced.
-func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, date string, through *time.Time) ([]Input, error) {
+func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, date string, through *time.Time, begun time.Time) ([]Input, error) {
 	var ends map[tenant.ID]time.Time
 	if through != nil {
 		var err error
-		if ends, err = x.ends(ctx, tx, dataset, date); err != nil {
+		if ends, err = x.ends(ctx, tx, dataset, date, begun); err != nil {
 			return nil, err
 		}
 	}
@@ -62,9 +62,9 @@ func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, d
 }
 
 // UnscopedPending lists the tenants of which a file for a dataset and date has no
-// verdict yet and would count in a run with this cut-off if it is accepted.
-func (x *Exchange) UnscopedPending(ctx context.Context, tx *meta.DB, dataset, date string, through time.Time) ([]tenant.ID, error) {
-	ends, err := x.ends(ctx, tx, dataset, date)
+// verdict yet and would count in a run with this cut-off, begun then, if it is accepted.
+func (x *Exchange) UnscopedPending(ctx context.Context, tx *meta.DB, dataset, date string, through, begun time.Time) ([]tenant.ID, error) {
+	ends, err := x.ends(ctx, tx, dataset, date, begun)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +96,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // ends returns until when the files of those tenants count for whom the period
-// that a date is in was reopened.
-func (x *Exchange) ends(ctx context.Context, tx *meta.DB, dataset, date string) (map[tenant.ID]time.Time, error) {
+// that a date is in was reopened: not longer than to when the run began.
+func (x *Exchange) ends(ctx context.Context, tx *meta.DB, dataset, date string, begun time.Time) (map[tenant.ID]time.Time, error) {
 	p, err := x.period(ctx, tx, dataset, date)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,11 @@ func (x *Exchange) ends(ctx context.Context, tx *meta.DB, dataset, date string) 
 	}
 	ends := map[tenant.ID]time.Time{}
 	for _, r := range list {
-		ends[r.Tenant] = later(r.Until, ends[r.Tenant])
+		end := r.Until
+		if end.After(begun) {
+			end = begun
+		}
+		ends[r.Tenant] = later(end, ends[r.Tenant])
 	}
 	return ends, nil
 }

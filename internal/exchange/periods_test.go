@@ -16,7 +16,7 @@ func (b *bench) inputs(t *testing.T, through *time.Time) string {
 	t.Helper()
 	var ids []string
 	check(t, b.DB.Transact(t.Context(), func(tx *meta.DB) error {
-		list, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, through)
+		list, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, through, b.now())
 		ids = nil
 		for _, i := range list {
 			ids = append(ids, i.Submission)
@@ -99,6 +99,24 @@ func TestAReopenedPeriod(t *testing.T) {
 		r, err := b.UnscopedReopen(t.Context(), "usr_admin", ask)
 		check(t, err)
 		wants("what came between the cut-off and the reopening", late)
+		// A run does not wait for what comes after it began, as long as that is in time.
+		begun := b.now()
+		b.stop(begun.Add(time.Minute))
+		later := b.send(t, 0, body("000001", "x,9")).ID
+		pending := func(begun time.Time) int {
+			t.Helper()
+			ids, err := b.UnscopedPending(t.Context(), b.DB, "tagged-values", date, cutOff, begun)
+			check(t, err)
+			return len(ids)
+		}
+		if got, then := pending(begun), pending(b.now()); got != 0 || then != 1 {
+			t.Errorf("waiting for %d files, want none, and one if it begins after that: %d", got, then)
+		}
+		b.turn(t, b.idle(t))
+		if list, err := b.UnscopedAccepted(t.Context(), b.DB, "tagged-values", date, &cutOff, begun); err != nil || len(list) != 1 || list[0].Submission != late {
+			t.Errorf("a run that began before reads %+v, %v, want %s", list, err, late)
+		}
+		wants("a run that begins after", later)
 		b.stop(ask.Until)
 		last := b.send(t, 0, body("000001", "x,2")).ID
 		b.stop(ask.Until.Add(time.Microsecond))
@@ -142,7 +160,7 @@ func TestAReopenedPeriod(t *testing.T) {
 		_, err = b.DB.Unscoped().Exec(t.Context(), `UPDATE reopenings SET until = until + 1 WHERE id = $1`, r.ID)
 		check(t, err)
 		err = b.DB.Transact(t.Context(), func(tx *meta.DB) error {
-			_, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, &cutOff)
+			_, err := b.UnscopedAccepted(t.Context(), tx, "tagged-values", date, &cutOff, b.now())
 			return err
 		})
 		if !fault.Is(err, fault.Damaged) {

@@ -109,7 +109,7 @@ func TestFilesGoWhenTheirTimeIsOver(t *testing.T) {
 		if s, err := b.UnscopedSubmission(ctx, fresh.ID); err != nil || s.DeletedAt == nil || s.State != exchange.Accepted {
 			t.Errorf("the fresh file after its time: %+v, %v", s, err)
 		}
-		if list, err := b.UnscopedAccepted(ctx, b.DB, "tagged-values", date, nil); err != nil || len(list) != 0 {
+		if list, err := b.UnscopedAccepted(ctx, b.DB, "tagged-values", date, nil, b.now()); err != nil || len(list) != 0 {
 			t.Errorf("runs could read %+v, %v", list, err)
 		}
 	})
