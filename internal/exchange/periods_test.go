@@ -8,6 +8,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/meta/metatest"
 	"tributary/internal/tenant"
 )
 
@@ -288,4 +289,32 @@ func TestTheSameBytesAgain(t *testing.T) {
 			t.Errorf("what was rejected stands for nothing, and yet this is its duplicate: %s", s.DuplicateOf)
 		}
 	})
+}
+
+// The time of a file is taken when it is written down, not before the wait for that.
+func TestAFilesTimeIsThatOfItsRow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, metatest.Open(t, metatest.SQLite(t))) // where one writes at a time
+	b.apply(t, cut)
+	b.stop(cutOff)
+	scope, got, failed := b.scope(t, 0), exchange.Submission{}, make(chan error, 1)
+	check(t, b.DB.Transact(t.Context(), func(tx *meta.DB) error {
+		_, err := tx.Unscoped().Exec(t.Context(), `UPDATE datasets SET id = id`)
+		check(t, err)
+		go func() {
+			var err error
+			got, err = b.Submit(t.Context(), scope, exchange.NewSubmission{Dataset: "tagged-values", Date: date, Name: "in.csv", Channel: "api", Size: -1}, strings.NewReader(body("000001", "x,1")))
+			failed <- err
+		}()
+		for range 100 { // the bytes are there, and the row waits
+			for b.stored(t) == 0 {
+			}
+		}
+		b.stop(cutOff.Add(time.Second))
+		return nil
+	}))
+	check(t, <-failed)
+	if !got.ReceivedAt.Equal(cutOff.Add(time.Second)) || !got.AfterCutOff {
+		t.Errorf("received at %v, after the cut-off: %v", got.ReceivedAt, got.AfterCutOff)
+	}
 }

@@ -220,13 +220,9 @@ type arrival struct {
 
 // record makes the submission exist, with its job, in one transaction.
 func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmission, d Dataset, a arrival) (Submission, error) {
-	now := x.Clock.Now()
 	s := Submission{
 		ID: x.Clock.ID("sub"), Tenant: scope.Tenant(), Dataset: d.Name, DatasetVersion: d.Version, Date: n.Date, State: Received,
-		Name: n.Name, Channel: n.Channel, ReceivedAt: now, SubmittedBy: scope.Actor(),
-	}
-	if err := x.foresee(ctx, &s); err != nil {
-		return s, err
+		Name: n.Name, Channel: n.Channel, SubmittedBy: scope.Actor(),
 	}
 	var err error
 	if s.DuplicateOf, err = x.sameAs(ctx, scope, s, a.sum); err != nil {
@@ -240,6 +236,7 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		if err := scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
 			return err
 		}
+		s.ReceivedAt = x.Clock.Now() // as late as can be: a run at the cut-off must see what came before it
 		if err := tx.For(s.Tenant).QueryRow(ctx, `SELECT COALESCE(MAX(revision), 0) + 1 FROM submissions WHERE tenant = $1 AND dataset = $2 AND date = $3`,
 			string(s.Tenant), s.Dataset, s.Date).Scan(&s.Revision); err != nil {
 			return fmt.Errorf("number submission: %w", err)
@@ -256,7 +253,7 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 			INSERT INTO submissions (id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, object, commitment, job, received_at, submitted_by, duplicate_of, root, name_key)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 			s.ID, string(s.Tenant), s.Dataset, s.DatasetVersion, s.Date, s.Revision, string(s.State), name, s.Channel, s.Size, s.object,
-			s.Commitment, s.job, meta.Micros(now), s.SubmittedBy, s.DuplicateOf, flag(n.Root), x.nameKey(s.Tenant, n.Name)); err != nil {
+			s.Commitment, s.job, meta.Micros(s.ReceivedAt), s.SubmittedBy, s.DuplicateOf, flag(n.Root), x.nameKey(s.Tenant, n.Name)); err != nil {
 			return fmt.Errorf("insert submission: %w", err)
 		}
 		if a.also != nil {
@@ -283,6 +280,9 @@ func (x *Exchange) record(ctx context.Context, scope tenant.Scope, n NewSubmissi
 		return s, err
 	}
 	x.Jobs.Wake()
+	if err := x.foresee(ctx, &s); err != nil { // it is received all the same
+		x.Log.ErrorContext(ctx, "what a file's time means for it is not told", "submission", s.ID, "error", err)
+	}
 	return s, nil
 }
 
