@@ -93,14 +93,15 @@ func (s *Schedules) of(ctx context.Context, tx *meta.DB, c calendar, p contract.
 }
 
 // closed lists the dates of the periods that have closed and that the schedule has
-// not run yet. A schedule begins with the newest.
+// not run yet: those after the newest that it has, by which it goes on also if the
+// cadence is another now, and after it was resumed. A schedule begins with the newest.
 func (s *Schedules) closed(ctx context.Context, tx *meta.DB, n Schedule, v analysis.Analysis, c calendar, now time.Time) ([]contract.Date, error) {
 	ran, err := s.ran(ctx, tx, n.Name, v.Name)
 	if err != nil {
 		return nil, err
 	}
 	if c.cadence == contract.Irregular {
-		return s.closedDates(ctx, tx, c, ran, now)
+		return s.closedDates(ctx, tx, n, c, ran, now)
 	}
 	newest, ok := c.newest(now)
 	if !ok {
@@ -108,11 +109,11 @@ func (s *Schedules) closed(ctx context.Context, tx *meta.DB, n Schedule, v analy
 	}
 	first := newest
 	if len(ran) > 0 {
-		first = c.cadence.Period(ran[0])
+		first = c.cadence.Period(ran[len(ran)-1])
 	}
 	var dates []contract.Date
 	for p := first; p.Start <= newest.Start; p = c.cadence.Period(p.End + 1) {
-		if slices.ContainsFunc(ran, func(d contract.Date) bool { return p.Start <= d && d <= p.End }) {
+		if n.missed(c.cutOff(p.Start)) || slices.ContainsFunc(ran, func(d contract.Date) bool { return p.Start <= d && d <= p.End }) {
 			continue
 		}
 		list, err := s.of(ctx, tx, c, p)
@@ -124,15 +125,21 @@ func (s *Schedules) closed(ctx context.Context, tx *meta.DB, n Schedule, v analy
 	return dates, nil
 }
 
+// missed reports whether a period that closed at a time did so while the schedule was
+// paused, or before.
+func (s Schedule) missed(cutOff time.Time) bool {
+	return s.countsFrom != nil && !cutOff.After(*s.countsFrom)
+}
+
 // closedDates is closed where each date stands for itself.
-func (s *Schedules) closedDates(ctx context.Context, tx *meta.DB, c calendar, ran []contract.Date, now time.Time) ([]contract.Date, error) {
+func (s *Schedules) closedDates(ctx context.Context, tx *meta.DB, n Schedule, c calendar, ran []contract.Date, now time.Time) ([]contract.Date, error) {
 	sent, err := s.sent(ctx, tx, c, contract.Period{Start: 0, End: contract.DateOf(now.UTC()) + 1})
 	if err != nil {
 		return nil, err
 	}
 	var dates []contract.Date
 	for _, d := range sent {
-		if !c.cutOff(d).After(now) && (len(ran) == 0 || d > ran[0] && !slices.Contains(ran, d)) {
+		if at := c.cutOff(d); !at.After(now) && !n.missed(at) && (len(ran) == 0 || d > ran[0] && !slices.Contains(ran, d)) {
 			dates = append(dates, d)
 		}
 	}

@@ -83,7 +83,7 @@ func (s *Schedules) rest(ctx context.Context, until time.Time) {
 // once fires what is due, and returns when to look again.
 func (s *Schedules) once(ctx context.Context) (time.Time, error) {
 	now := s.Clock.Now()
-	active, err := s.list(ctx, s.DB, `WHERE state = 'active' ORDER BY next_at, id`)
+	active, err := s.active(ctx)
 	if err != nil {
 		return now.Add(again), err
 	}
@@ -109,6 +109,29 @@ func (s *Schedules) once(ctx context.Context) (time.Time, error) {
 		failed = append(failed, err)
 	}
 	return next, errors.Join(failed...)
+}
+
+// active lists the active schedules, without any that cannot be read: it must not keep
+// the others from firing.
+func (s *Schedules) active(ctx context.Context) ([]Schedule, error) {
+	rows, err := s.DB.Query(ctx, `SELECT `+columns+` FROM schedules WHERE state = 'active' ORDER BY next_at, id`)
+	if err != nil {
+		return nil, fmt.Errorf("list schedules: %w", err)
+	}
+	defer rows.Close()
+	var list []Schedule
+	for rows.Next() {
+		found, err := scan(rows)
+		if fault.Is(err, fault.Damaged) {
+			s.Log.ErrorContext(ctx, "a schedule cannot be read and does not fire; delete it and make it again", "schedule", found.Name, "error", err)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list schedules: %w", err)
+		}
+		list = append(list, found)
+	}
+	return list, rows.Err()
 }
 
 // notBefore is when a schedule is to be fired: when it is due, or later if that

@@ -55,6 +55,7 @@ type Schedule struct {
 	TimesModified int64
 
 	reopenedTo time.Time
+	countsFrom *time.Time // a period that closed by then is not made up for
 }
 
 // Upcoming returns the next times at which the schedule fires, in UTC.
@@ -121,17 +122,17 @@ type Change struct {
 	Closed     bool // no offset any more
 }
 
-const columns = `id, analyses, cron, zone, date_offset, state, next_at, last_at, reopened_to, created_at, created_by, modified_at, modified_by, times_modified`
+const columns = `id, analyses, cron, zone, date_offset, state, next_at, last_at, reopened_to, counts_from, created_at, created_by, modified_at, modified_by, times_modified`
 
 func scan(row interface{ Scan(...any) error }) (Schedule, error) {
 	var s Schedule
 	var analyses, expression, zone string
-	var offset, next, last sql.NullInt64
-	if err := row.Scan(&s.Name, &analyses, &expression, &zone, &offset, &s.State, &next, &last, &s.reopenedTo,
+	var offset, next, last, counts sql.NullInt64
+	if err := row.Scan(&s.Name, &analyses, &expression, &zone, &offset, &s.State, &next, &last, &s.reopenedTo, &counts,
 		&s.CreatedAt, &s.CreatedBy, &s.ModifiedAt, &s.ModifiedBy, &s.TimesModified); err != nil {
 		return s, err
 	}
-	s.NextAt, s.LastAt = meta.Moment(next), meta.Moment(last)
+	s.NextAt, s.LastAt, s.countsFrom = meta.Moment(next), meta.Moment(last), meta.Moment(counts)
 	if offset.Valid {
 		s.DateOffset = &offset.Int64
 	}
@@ -339,7 +340,7 @@ func (s *Schedules) Resume(ctx context.Context, by, name string) (Schedule, erro
 		if n.State == Active {
 			return fault.New(fault.Conflict, "The schedule %q is active already.", n.Name)
 		}
-		n.State, n.NextAt = Active, upcoming(*n, now)
+		n.State, n.NextAt, n.countsFrom = Active, upcoming(*n, now), &now
 		return nil
 	})
 }
@@ -357,9 +358,9 @@ func (s *Schedules) change(ctx context.Context, by, name, verb string, how func(
 		}
 		n.ModifiedAt, n.ModifiedBy, n.TimesModified = now, by, n.TimesModified+1
 		if _, err := tx.Exec(ctx, `
-			UPDATE schedules SET analyses = $1, cron = $2, zone = $3, date_offset = $4, state = $5, next_at = $6, modified_at = $7, modified_by = $8, times_modified = $9
-			WHERE id = $10`,
-			kept(n.Analyses), n.Cron, n.Zone, n.DateOffset, string(n.State), n.NextAt, now, by, n.TimesModified, n.Name); err != nil {
+			UPDATE schedules SET analyses = $1, cron = $2, zone = $3, date_offset = $4, state = $5, next_at = $6, counts_from = $7, modified_at = $8, modified_by = $9, times_modified = $10
+			WHERE id = $11`,
+			kept(n.Analyses), n.Cron, n.Zone, n.DateOffset, string(n.State), n.NextAt, n.countsFrom, now, by, n.TimesModified, n.Name); err != nil {
 			return fmt.Errorf("change schedule %s: %w", name, err)
 		}
 		return s.record(ctx, tx, by, verb, n)
@@ -370,12 +371,12 @@ func (s *Schedules) change(ctx context.Context, by, name, verb string, how func(
 	return n, err
 }
 
-// Delete removes a schedule with its history. Runs that it started go on and stay.
+// Delete removes a schedule with its history, also one that cannot be read. Runs that it started go on and stay.
 func (s *Schedules) Delete(ctx context.Context, by, name string) (Schedule, error) {
 	var n Schedule
 	err := s.DB.Transact(ctx, func(tx *meta.DB) error {
 		var err error
-		if n, err = s.find(ctx, tx, name); err != nil {
+		if n, err = s.find(ctx, tx, name); err != nil && !fault.Is(err, fault.Damaged) {
 			return err
 		}
 		for _, q := range []string{`DELETE FROM schedule_runs WHERE schedule = $1`, `DELETE FROM schedule_firings WHERE schedule = $1`, `DELETE FROM schedules WHERE id = $1`} {
