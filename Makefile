@@ -21,7 +21,8 @@ RACE = -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 # Not under the race detector at all: what starts sandboxed children, whose address space is limited to less than the
 # detector reserves, and what links DuckDB, which it cannot see into.
-NO_RACE ?= tributary/internal/sandbox|github.com/duckdb/
+# So do the tests of the built program, which the detector does not see: it would only slow down how they make gigabytes.
+NO_RACE ?= tributary/internal/sandbox|github.com/duckdb/|^tributary/test[./]
 
 # One line for each package that has tests: its test binary and all that goes into it.
 TESTED = $(GO) list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -E '^[^ ]+\.test '
