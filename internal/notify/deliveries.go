@@ -352,30 +352,19 @@ func (n *Notices) judge(ctx context.Context, tx *meta.DB, sent Webhook, a attemp
 	return n.Add(ctx, tx, Notice{Kind: WebhookDisabled, Tenant: w.Tenant, Subject: w.ID, Detail: reason})
 }
 
-// Deliveries lists what was sent to a webhook of the scope's tenant, the newest first.
-func (n *Notices) Deliveries(ctx context.Context, scope tenant.Scope, webhook string, page meta.Page) ([]Delivery, string, error) {
-	if err := scope.Check(ctx, tenant.Read, tenant.Notices.One(webhook)); err != nil {
+// Deliveries lists what was sent to a webhook of an owner's, the newest first.
+func (n *Notices) Deliveries(ctx context.Context, owner Owner, webhook string, page meta.Page) ([]Delivery, string, error) {
+	w, err := n.Webhook(ctx, owner, webhook)
+	if err != nil {
 		return nil, "", err
 	}
-	return n.deliveries(ctx, scope.Tenant(), webhook, page)
-}
-
-// UnscopedDeliveries lists what was sent to a webhook of the provider's.
-func (n *Notices) UnscopedDeliveries(ctx context.Context, webhook string, page meta.Page) ([]Delivery, string, error) {
-	return n.deliveries(ctx, "", webhook, page)
-}
-
-func (n *Notices) deliveries(ctx context.Context, owner tenant.ID, webhook string, page meta.Page) ([]Delivery, string, error) {
 	pos, err := page.Position()
 	if err != nil {
 		return nil, "", err
 	}
-	if _, err := n.webhook(ctx, n.DB, owner, webhook); err != nil {
-		return nil, "", err
-	}
-	list, err := collect(ctx, rowsOf(n.DB, owner), func(r scanner) (Delivery, error) { return scanDelivery(r) }, `SELECT `+deliveryColumns+` FROM webhook_deliveries
+	list, err := collect(ctx, rowsOf(n.DB, w.Tenant), func(r scanner) (Delivery, error) { return scanDelivery(r) }, `SELECT `+deliveryColumns+` FROM webhook_deliveries
 		WHERE webhook = $1 AND tenant = $2 AND (created_at < $3 OR (created_at = $3 AND id < $4)) ORDER BY created_at DESC, id DESC LIMIT $5`,
-		webhook, string(owner), pos.At, pos.ID, int64(page.Size()+1))
+		webhook, string(w.Tenant), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
@@ -383,30 +372,21 @@ func (n *Notices) deliveries(ctx context.Context, owner tenant.ID, webhook strin
 	return list, next, nil
 }
 
-// TestWebhook sends a message of the type webhook.test to a webhook of the scope's
-// tenant, in the next round.
-func (n *Notices) TestWebhook(ctx context.Context, scope tenant.Scope, id string) (Delivery, error) {
-	if err := scope.Check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
-		return Delivery{}, err
+// TestWebhook sends a message of the type webhook.test to a webhook of an owner's, in
+// the next round.
+func (n *Notices) TestWebhook(ctx context.Context, owner Owner, id string) (d Delivery, err error) {
+	if err := owner.check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
+		return d, err
 	}
-	return n.testWebhook(ctx, scope.Actor(), scope.Tenant(), id)
-}
-
-// UnscopedTestWebhook sends a test to a webhook of the provider's.
-func (n *Notices) UnscopedTestWebhook(ctx context.Context, by, id string) (Delivery, error) {
-	return n.testWebhook(ctx, by, "", id)
-}
-
-func (n *Notices) testWebhook(ctx context.Context, by string, owner tenant.ID, id string) (d Delivery, err error) {
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		w, err := n.ready(ctx, tx, owner, id)
+		w, err := n.ready(ctx, tx, owner.id(), id)
 		if err != nil {
 			return err
 		}
-		if d, err = n.addDelivery(ctx, tx, w, Notice{Kind: webhookTest, Tenant: owner, Subject: id}); err != nil {
+		if d, err = n.addDelivery(ctx, tx, w, Notice{Kind: webhookTest, Tenant: w.Tenant, Subject: id}); err != nil {
 			return err
 		}
-		return n.record(ctx, tx, by, "webhook.test", w)
+		return n.record(ctx, tx, owner.actor(), "webhook.test", w)
 	})
 	return d, err
 }
@@ -430,22 +410,14 @@ func (n *Notices) ready(ctx context.Context, tx *meta.DB, owner tenant.ID, id st
 	return w, nil
 }
 
-// Redeliver sends one message of the scope's tenant's again, under the same id.
-func (n *Notices) Redeliver(ctx context.Context, scope tenant.Scope, id string) (Delivery, error) {
-	if err := scope.Check(ctx, tenant.Write, tenant.Notices); err != nil {
-		return Delivery{}, err
+// Redeliver sends one message to a webhook of an owner's again, under the same id.
+func (n *Notices) Redeliver(ctx context.Context, owner Owner, id string) (d Delivery, err error) {
+	if err := owner.check(ctx, tenant.Write, tenant.Notices); err != nil {
+		return d, err
 	}
-	return n.redeliver(ctx, scope.Actor(), scope.Tenant(), id)
-}
-
-// UnscopedRedeliver sends one message to a webhook of the provider's again.
-func (n *Notices) UnscopedRedeliver(ctx context.Context, by, id string) (Delivery, error) {
-	return n.redeliver(ctx, by, "", id)
-}
-
-func (n *Notices) redeliver(ctx context.Context, by string, owner tenant.ID, id string) (d Delivery, err error) {
+	whose := owner.id()
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		d, err = scanDelivery(rowsOf(tx, owner).QueryRow(ctx, `SELECT `+deliveryColumns+` FROM webhook_deliveries WHERE id = $1 AND tenant = $2`, id, string(owner)))
+		d, err = scanDelivery(rowsOf(tx, whose).QueryRow(ctx, `SELECT `+deliveryColumns+` FROM webhook_deliveries WHERE id = $1 AND tenant = $2`, id, string(whose)))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "There is no delivery %q.", id)
 		}
@@ -455,16 +427,16 @@ func (n *Notices) redeliver(ctx context.Context, by string, owner tenant.ID, id 
 		if d.State == Waiting {
 			return fault.New(fault.Conflict, "The message waits already; its next attempt is at %s.", d.NextAt.Format(time.RFC3339))
 		}
-		if _, err := n.ready(ctx, tx, owner, d.Webhook); err != nil {
+		if _, err := n.ready(ctx, tx, whose, d.Webhook); err != nil {
 			return err
 		}
 		now := n.Clock.Now()
 		d.State, d.Attempts, d.NextAt = Waiting, 0, &now
-		if _, err := rowsOf(tx, owner).Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempts = 0, next_at = $2 WHERE id = $3 AND tenant = $4`,
-			string(Waiting), meta.Micros(now), id, string(owner)); err != nil {
+		if _, err := rowsOf(tx, whose).Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempts = 0, next_at = $2 WHERE id = $3 AND tenant = $4`,
+			string(Waiting), meta.Micros(now), id, string(whose)); err != nil {
 			return fmt.Errorf("redeliver %s: %w", id, err)
 		}
-		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: owner, Actor: by, Verb: "webhook.redeliver", Subject: id, Outcome: "ok"})
+		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: whose, Actor: owner.actor(), Verb: "webhook.redeliver", Subject: id, Outcome: "ok"})
 	})
 	return d, err
 }

@@ -57,7 +57,7 @@ func TestNothingIsSentToWhereNobodyOutsideMay(t *testing.T) {
 	taken := 0
 	for _, text := range forbidden {
 		text = strings.ReplaceAll(text, "PORT", port)
-		hook, _, err := w.CreateWebhook(ctx, w.scope(admin), notify.NewWebhook{URL: text})
+		hook, _, err := w.CreateWebhook(ctx, w.owner(admin), notify.NewWebhook{URL: text})
 		if err != nil {
 			wantKind(t, text, err, fault.Invalid)
 			continue
@@ -69,7 +69,7 @@ func TestNothingIsSentToWhereNobodyOutsideMay(t *testing.T) {
 		if d.State != notify.Waiting || d.Status != 0 || strings.Contains(d.Error, "127.") || strings.Contains(d.Error, "::1") {
 			t.Errorf("%s: got %+v", text, d)
 		}
-		if err := w.DeleteWebhook(ctx, w.scope(admin), hook.ID); err != nil {
+		if err := w.DeleteWebhook(ctx, w.owner(admin), hook.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

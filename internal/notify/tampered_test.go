@@ -56,7 +56,7 @@ func TestATamperedMessageIsNotSigned(t *testing.T) {
 		a, admin, _ := w.tenant("acme")
 		r := w.newReceiver()
 		hook, secret := w.hook(admin)
-		other, _, err := w.CreateWebhook(ctx, w.scope(admin), notify.NewWebhook{URL: hookURL, Kinds: []notify.Kind{notify.ResultRecalled}})
+		other, _, err := w.CreateWebhook(ctx, w.owner(admin), notify.NewWebhook{URL: hookURL, Kinds: []notify.Kind{notify.ResultRecalled}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestATamperedMessageIsNotSigned(t *testing.T) {
 			}
 		}
 		for _, id := range []string{hook.ID, other.ID} {
-			if got := must(w.Webhook(ctx, w.scope(admin), id))(t); got.State != notify.HookActive || got.FailingSince != nil {
+			if got := must(w.Webhook(ctx, w.owner(admin), id))(t); got.State != notify.HookActive || got.FailingSince != nil {
 				t.Errorf("the webhook pays for it: %+v", got)
 			}
 		}

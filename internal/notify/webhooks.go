@@ -165,29 +165,19 @@ func (n *Notices) sealWebhook(ctx context.Context, w Webhook) ([]byte, error) {
 	return sealed, nil
 }
 
-// CreateWebhook makes a webhook of the scope's tenant and returns its secret, which
-// is shown this once.
-func (n *Notices) CreateWebhook(ctx context.Context, scope tenant.Scope, w NewWebhook) (Webhook, string, error) {
-	if err := scope.Check(ctx, tenant.Write, tenant.Notices); err != nil {
+// CreateWebhook makes a webhook of an owner's and returns its secret, which is shown
+// this once.
+func (n *Notices) CreateWebhook(ctx context.Context, owner Owner, ask NewWebhook) (Webhook, string, error) {
+	if err := owner.check(ctx, tenant.Write, tenant.Notices); err != nil {
 		return Webhook{}, "", err
 	}
-	return n.createWebhook(ctx, scope.Actor(), scope.Tenant(), w)
-}
-
-// UnscopedCreateWebhook makes a webhook of the provider's. It is told what the
-// provider's people can see of tenants.
-func (n *Notices) UnscopedCreateWebhook(ctx context.Context, by string, w NewWebhook) (Webhook, string, error) {
-	return n.createWebhook(ctx, by, "", w)
-}
-
-func (n *Notices) createWebhook(ctx context.Context, by string, id tenant.ID, ask NewWebhook) (Webhook, string, error) {
 	if err := checkURL(ask.URL); err != nil {
 		return Webhook{}, "", err
 	}
 	if err := checkKinds(ask.Kinds); err != nil {
 		return Webhook{}, "", err
 	}
-	now := n.Clock.Now()
+	now, id, by := n.Clock.Now(), owner.id(), owner.actor()
 	key := n.Clock.Bytes(secretBytes)
 	w := Webhook{ID: n.Clock.ID("whk"), Tenant: id, URL: ask.URL, Kinds: ask.Kinds, State: HookActive, CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by,
 		secrets: []secret{{Key: key}}}
@@ -223,17 +213,12 @@ func (n *Notices) record(ctx context.Context, tx *meta.DB, by, verb string, w We
 		Details: map[string]any{"host": u.Host, "kinds": w.Kinds, "state": w.State}}) // the rest of a URL is often a secret
 }
 
-// Webhook returns a webhook of the scope's tenant.
-func (n *Notices) Webhook(ctx context.Context, scope tenant.Scope, id string) (Webhook, error) {
-	if err := scope.Check(ctx, tenant.Read, tenant.Notices.One(id)); err != nil {
+// Webhook returns a webhook of an owner's.
+func (n *Notices) Webhook(ctx context.Context, owner Owner, id string) (Webhook, error) {
+	if err := owner.check(ctx, tenant.Read, tenant.Notices.One(id)); err != nil {
 		return Webhook{}, err
 	}
-	return n.webhook(ctx, n.DB, scope.Tenant(), id)
-}
-
-// UnscopedWebhook returns a webhook of the provider's.
-func (n *Notices) UnscopedWebhook(ctx context.Context, id string) (Webhook, error) {
-	return n.webhook(ctx, n.DB, "", id)
+	return n.webhook(ctx, n.DB, owner.id(), id)
 }
 
 func (n *Notices) webhook(ctx context.Context, db *meta.DB, owner tenant.ID, id string) (Webhook, error) {
@@ -247,45 +232,28 @@ func (n *Notices) webhook(ctx context.Context, db *meta.DB, owner tenant.ID, id 
 	return w, nil
 }
 
-// Webhooks lists the webhooks of the scope's tenant; they are few.
-func (n *Notices) Webhooks(ctx context.Context, scope tenant.Scope) ([]Webhook, error) {
-	if err := scope.Check(ctx, tenant.Read, tenant.Notices); err != nil {
+// Webhooks lists the webhooks of an owner; they are few.
+func (n *Notices) Webhooks(ctx context.Context, owner Owner) ([]Webhook, error) {
+	if err := owner.check(ctx, tenant.Read, tenant.Notices); err != nil {
 		return nil, err
 	}
-	return n.webhooks(ctx, n.DB, scope.Tenant())
-}
-
-// UnscopedWebhooks lists the provider's.
-func (n *Notices) UnscopedWebhooks(ctx context.Context) ([]Webhook, error) {
-	return n.webhooks(ctx, n.DB, "")
-}
-
-func (n *Notices) webhooks(ctx context.Context, db *meta.DB, owner tenant.ID) ([]Webhook, error) {
-	list, err := collect(ctx, rowsOf(db, owner), n.scanWebhook(ctx), `SELECT `+webhookColumns+` FROM webhooks WHERE tenant = $1 ORDER BY created_at DESC, id DESC`, string(owner))
+	id := owner.id()
+	list, err := collect(ctx, rowsOf(n.DB, id), n.scanWebhook(ctx), `SELECT `+webhookColumns+` FROM webhooks WHERE tenant = $1 ORDER BY created_at DESC, id DESC`, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	return list, nil
 }
 
-// UpdateWebhook changes a webhook of the scope's tenant; it returns the new secret
-// if one was asked for. The one before signs too for a day more.
-func (n *Notices) UpdateWebhook(ctx context.Context, scope tenant.Scope, id string, p WebhookPatch) (Webhook, string, error) {
-	if err := scope.Check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
-		return Webhook{}, "", err
+// UpdateWebhook changes a webhook of an owner's; it returns the new secret if one was
+// asked for. The one before signs too for a day more.
+func (n *Notices) UpdateWebhook(ctx context.Context, owner Owner, id string, p WebhookPatch) (w Webhook, shown string, err error) {
+	if err := owner.check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
+		return w, "", err
 	}
-	return n.updateWebhook(ctx, scope.Actor(), scope.Tenant(), id, p)
-}
-
-// UnscopedUpdateWebhook changes a webhook of the provider's.
-func (n *Notices) UnscopedUpdateWebhook(ctx context.Context, by, id string, p WebhookPatch) (Webhook, string, error) {
-	return n.updateWebhook(ctx, by, "", id, p)
-}
-
-func (n *Notices) updateWebhook(ctx context.Context, by string, owner tenant.ID, id string, p WebhookPatch) (w Webhook, shown string, err error) {
-	key := n.Clock.Bytes(secretBytes)
+	key, by := n.Clock.Bytes(secretBytes), owner.actor()
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		if w, err = n.webhook(ctx, tx, owner, id); err != nil {
+		if w, err = n.webhook(ctx, tx, owner.id(), id); err != nil {
 			return err
 		}
 		if err := w.apply(p); err != nil {
@@ -349,31 +317,21 @@ func (n *Notices) saveWebhook(ctx context.Context, tx *meta.DB, w Webhook) error
 	return nil
 }
 
-// DeleteWebhook removes a webhook of the scope's tenant, with what waits for it.
-func (n *Notices) DeleteWebhook(ctx context.Context, scope tenant.Scope, id string) error {
-	if err := scope.Check(ctx, tenant.Delete, tenant.Notices.One(id)); err != nil {
+// DeleteWebhook removes a webhook of an owner's, with what waits for it.
+func (n *Notices) DeleteWebhook(ctx context.Context, owner Owner, id string) error {
+	if err := owner.check(ctx, tenant.Delete, tenant.Notices.One(id)); err != nil {
 		return err
 	}
-	return n.deleteWebhook(ctx, scope.Actor(), scope.Tenant(), id)
-}
-
-// UnscopedDeleteWebhook removes a webhook of the provider's.
-func (n *Notices) UnscopedDeleteWebhook(ctx context.Context, by, id string) error {
-	return n.deleteWebhook(ctx, by, "", id)
-}
-
-func (n *Notices) deleteWebhook(ctx context.Context, by string, owner tenant.ID, id string) error {
 	return n.DB.Transact(ctx, func(tx *meta.DB) error {
-		w, err := n.webhook(ctx, tx, owner, id)
+		w, err := n.webhook(ctx, tx, owner.id(), id)
 		if err != nil {
 			return err
 		}
-		if _, err := rowsOf(tx, owner).Exec(ctx, `DELETE FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2`, id, string(owner)); err != nil {
-			return fmt.Errorf("delete deliveries of %s: %w", id, err)
+		for _, query := range []string{`DELETE FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2`, `DELETE FROM webhooks WHERE id = $1 AND tenant = $2`} {
+			if _, err := rowsOf(tx, w.Tenant).Exec(ctx, query, id, string(w.Tenant)); err != nil {
+				return fmt.Errorf("delete webhook %s: %w", id, err)
+			}
 		}
-		if _, err := rowsOf(tx, owner).Exec(ctx, `DELETE FROM webhooks WHERE id = $1 AND tenant = $2`, id, string(owner)); err != nil {
-			return fmt.Errorf("delete webhook %s: %w", id, err)
-		}
-		return n.record(ctx, tx, by, "webhook.delete", w)
+		return n.record(ctx, tx, owner.actor(), "webhook.delete", w)
 	})
 }

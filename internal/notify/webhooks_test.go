@@ -122,7 +122,7 @@ func verified(t *testing.T, m received, secret string, now time.Time) map[string
 
 func (w *world) hook(u account.User, kinds ...notify.Kind) (notify.Webhook, string) {
 	w.t.Helper()
-	hook, secret, err := w.CreateWebhook(w.t.Context(), w.scope(u), notify.NewWebhook{URL: hookURL, Kinds: kinds})
+	hook, secret, err := w.CreateWebhook(w.t.Context(), w.owner(u), notify.NewWebhook{URL: hookURL, Kinds: kinds})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (w *world) hook(u account.User, kinds ...notify.Kind) (notify.Webhook, stri
 
 func (w *world) sent(u account.User, hook string) []notify.Delivery {
 	w.t.Helper()
-	list, _, err := w.Deliveries(w.t.Context(), w.scope(u), hook, meta.Page{})
+	list, _, err := w.Deliveries(w.t.Context(), w.owner(u), hook, meta.Page{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -170,19 +170,30 @@ func TestAWebhookIsToldByASignedMessageOfIDs(t *testing.T) {
 		if len(list) != 1 || list[0].State != notify.Delivered || list[0].Status != http.StatusNoContent || list[0].Attempts != 1 || list[0].ID != got[0].header.Get("webhook-id") {
 			t.Errorf("deliveries: %+v", list)
 		}
-		for what, ask := range map[string]func() error{
-			"show":       func() error { _, err := w.Webhook(t.Context(), w.scope(other), hook.ID); return err },
-			"deliveries": func() error { _, _, err := w.Deliveries(t.Context(), w.scope(other), hook.ID, meta.Page{}); return err },
-			"update": func() error {
-				_, _, err := w.UpdateWebhook(t.Context(), w.scope(other), hook.ID, notify.WebhookPatch{RotateSecret: true})
-				return err
-			},
-			"test":           func() error { _, err := w.TestWebhook(t.Context(), w.scope(other), hook.ID); return err },
-			"redeliver":      func() error { _, err := w.Redeliver(t.Context(), w.scope(other), list[0].ID); return err },
-			"delete":         func() error { return w.DeleteWebhook(t.Context(), w.scope(other), hook.ID) },
-			"the provider's": func() error { _, err := w.UnscopedWebhook(t.Context(), hook.ID); return err },
+		for whose, c := range map[string]struct {
+			owner notify.Owner
+			want  fault.Kind
+		}{
+			"another tenant": {w.owner(other), fault.NotFound},
+			"the provider":   {notify.UnscopedProvider(staff), fault.NotFound},
+			"nobody":         {notify.Owner{}, fault.Denied},
 		} {
-			wantKind(t, what+" by another", ask(), fault.NotFound)
+			for what, ask := range map[string]func() error{
+				"show":       func() error { _, err := w.Webhook(t.Context(), c.owner, hook.ID); return err },
+				"deliveries": func() error { _, _, err := w.Deliveries(t.Context(), c.owner, hook.ID, meta.Page{}); return err },
+				"update": func() error {
+					_, _, err := w.UpdateWebhook(t.Context(), c.owner, hook.ID, notify.WebhookPatch{RotateSecret: true})
+					return err
+				},
+				"test":      func() error { _, err := w.TestWebhook(t.Context(), c.owner, hook.ID); return err },
+				"redeliver": func() error { _, err := w.Redeliver(t.Context(), c.owner, list[0].ID); return err },
+				"delete":    func() error { return w.DeleteWebhook(t.Context(), c.owner, hook.ID) },
+			} {
+				wantKind(t, what+" by "+whose, ask(), c.want)
+			}
+		}
+		if _, err := w.Webhooks(t.Context(), notify.Owner{}); !fault.Is(err, fault.Denied) {
+			t.Errorf("nobody lists the provider's webhooks: %v", err)
 		}
 	})
 }
@@ -194,7 +205,7 @@ func TestTheProvidersWebhookIsToldOfWhatItsPeopleSee(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a, admin, _ := w.tenant("acme")
 		r := w.newReceiver()
-		_, secret, err := w.UnscopedCreateWebhook(t.Context(), staff, notify.NewWebhook{URL: hookURL})
+		_, secret, err := w.CreateWebhook(t.Context(), notify.UnscopedProvider(staff), notify.NewWebhook{URL: hookURL})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +231,7 @@ func TestAReplacedSecretSignsForADayMore(t *testing.T) {
 		a, admin, _ := w.tenant("acme")
 		r := w.newReceiver()
 		hook, before := w.hook(admin)
-		changed, after, err := w.UpdateWebhook(t.Context(), w.scope(admin), hook.ID, notify.WebhookPatch{RotateSecret: true})
+		changed, after, err := w.UpdateWebhook(t.Context(), w.owner(admin), hook.ID, notify.WebhookPatch{RotateSecret: true})
 		if err != nil || after == "" || after == before || changed.ID != hook.ID {
 			t.Fatalf("got %q after %q, %v", after, before, err)
 		}
@@ -276,7 +287,7 @@ func TestAMessageIsTriedAgainUnderItsIDUntilItIsGivenUp(t *testing.T) {
 			}
 		}
 		r.answers(http.StatusOK)
-		must(w.Redeliver(t.Context(), w.scope(admin), d.ID))(t)
+		must(w.Redeliver(t.Context(), w.owner(admin), d.ID))(t)
 		w.round(w.DeliverDue)
 		again := r.taken()[8]
 		verified(t, again, secret, w.Now())
@@ -295,13 +306,13 @@ func TestAWebhookThatIsBrokenForLongIsDisabledAndItsAdminsAreTold(t *testing.T) 
 		for status, days := range map[int]int{http.StatusBadGateway: 5, http.StatusGone: 0} {
 			r.answers(status)
 			active := notify.HookActive
-			if _, _, err := w.UpdateWebhook(t.Context(), w.scope(admin), hook.ID, notify.WebhookPatch{State: &active}); err != nil {
+			if _, _, err := w.UpdateWebhook(t.Context(), w.owner(admin), hook.ID, notify.WebhookPatch{State: &active}); err != nil {
 				t.Fatal(err)
 			}
 			for range days {
 				w.add(rejected(a))
 				w.round(w.DeliverDue)
-				if got := must(w.Webhook(t.Context(), w.scope(admin), hook.ID))(t); got.State != notify.HookActive || got.FailingSince == nil {
+				if got := must(w.Webhook(t.Context(), w.owner(admin), hook.ID))(t); got.State != notify.HookActive || got.FailingSince == nil {
 					t.Fatalf("%d: got %+v, want it active and failing", status, got)
 				}
 				w.pass(24 * time.Hour)
@@ -317,7 +328,7 @@ func TestAWebhookThatIsBrokenForLongIsDisabledAndItsAdminsAreTold(t *testing.T) 
 			}
 			before := len(told())
 			w.round(w.DeliverDue)
-			if got := must(w.Webhook(t.Context(), w.scope(admin), hook.ID))(t); got.State != notify.HookDisabled || got.Reason == "" {
+			if got := must(w.Webhook(t.Context(), w.owner(admin), hook.ID))(t); got.State != notify.HookDisabled || got.Reason == "" {
 				t.Errorf("%d: got %+v, want it disabled", status, got)
 			}
 			if got := told(); len(got) != before+1 || got[0].User != admin.ID {
@@ -331,7 +342,7 @@ func TestAWebhookThatIsBrokenForLongIsDisabledAndItsAdminsAreTold(t *testing.T) 
 				t.Errorf("%d: a disabled webhook was sent %d messages", status, got-asked)
 			}
 		}
-		_, err := w.TestWebhook(t.Context(), w.scope(admin), hook.ID)
+		_, err := w.TestWebhook(t.Context(), w.owner(admin), hook.ID)
 		wantKind(t, "test of a disabled webhook", err, fault.Conflict)
 	})
 }
@@ -402,18 +413,18 @@ func TestWebhooksHaveBounds(t *testing.T) {
 		for range 10 {
 			last, _ = w.hook(admin)
 		}
-		_, _, err := w.CreateWebhook(ctx, w.scope(admin), notify.NewWebhook{URL: hookURL})
+		_, _, err := w.CreateWebhook(ctx, w.owner(admin), notify.NewWebhook{URL: hookURL})
 		wantKind(t, "the eleventh", err, fault.Conflict)
-		_, _, err = w.CreateWebhook(ctx, w.scope(user), notify.NewWebhook{URL: hookURL})
+		_, _, err = w.CreateWebhook(ctx, w.owner(user), notify.NewWebhook{URL: hookURL})
 		wantKind(t, "a user's", err, fault.Denied)
-		_, _, err = w.CreateWebhook(ctx, w.scope(admin), notify.NewWebhook{URL: hookURL, Kinds: []notify.Kind{"gossip"}})
+		_, _, err = w.CreateWebhook(ctx, w.owner(admin), notify.NewWebhook{URL: hookURL, Kinds: []notify.Kind{"gossip"}})
 		wantKind(t, "of a kind that is not there", err, fault.Invalid)
-		_, _, err = w.CreateWebhook(ctx, w.scope(admin), notify.NewWebhook{URL: "https://example.com/" + strings.Repeat("x", 2000)})
+		_, _, err = w.CreateWebhook(ctx, w.owner(admin), notify.NewWebhook{URL: "https://example.com/" + strings.Repeat("x", 2000)})
 		wantKind(t, "a long URL", err, fault.Invalid)
 		for range 100 {
-			must(w.TestWebhook(ctx, w.scope(admin), last.ID))(t)
+			must(w.TestWebhook(ctx, w.owner(admin), last.ID))(t)
 		}
-		_, err = w.TestWebhook(ctx, w.scope(admin), last.ID)
+		_, err = w.TestWebhook(ctx, w.owner(admin), last.ID)
 		wantKind(t, "one more test", err, fault.Throttled)
 		r := w.newReceiver()
 		w.round(w.DeliverDue)

@@ -99,6 +99,15 @@ func (s *server) setNoticeSwitch(ctx context.Context, c *call, i *noticeChange) 
 	return &out[client.NoticeSwitch]{switchWord(x)}, nil
 }
 
+// owner is whose webhooks are meant: the caller's tenant's, or the provider's.
+func (c *call) owner(ctx context.Context) (notify.Owner, error) {
+	if c.staff() {
+		return notify.UnscopedProvider(c.by()), nil
+	}
+	scope, err := c.scope(ctx)
+	return notify.Of(scope), err
+}
+
 func webhookWord(w notify.Webhook) client.Webhook {
 	word := client.Webhook{ID: w.ID, Tenant: string(w.Tenant), URL: w.URL, Kinds: []string{}, State: string(w.State), Reason: w.Reason, FailingSince: w.FailingSince,
 		Made: client.Made{CreatedAt: w.CreatedAt, CreatedBy: w.CreatedBy, ModifiedAt: w.ModifiedAt, ModifiedBy: w.ModifiedBy, TimesModified: w.TimesModified}}
@@ -116,20 +125,8 @@ func kindsOf(texts []string) []notify.Kind {
 	return list
 }
 
-func (s *server) createWebhook(ctx context.Context, c *call, i *in[client.NewWebhook]) (*out[client.Webhook], error) {
-	n := notify.NewWebhook{URL: i.Body.URL, Kinds: kindsOf(i.Body.Kinds)}
-	var w notify.Webhook
-	var secret string
-	var err error
-	if c.staff() {
-		w, secret, err = s.Notices.UnscopedCreateWebhook(ctx, c.by(), n)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		w, secret, err = s.Notices.CreateWebhook(ctx, scope, n)
-	}
+// shown is a webhook with its secret, when there is a new one.
+func shown(w notify.Webhook, secret string, err error) (*out[client.Webhook], error) {
 	if err != nil {
 		return nil, err
 	}
@@ -138,18 +135,20 @@ func (s *server) createWebhook(ctx context.Context, c *call, i *in[client.NewWeb
 	return &out[client.Webhook]{word}, nil
 }
 
-func (s *server) webhooks(ctx context.Context, c *call, _ *struct{}) (*list[client.Webhook], error) {
-	var found []notify.Webhook
-	var err error
-	if c.staff() {
-		found, err = s.Notices.UnscopedWebhooks(ctx)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		found, err = s.Notices.Webhooks(ctx, scope)
+func (s *server) createWebhook(ctx context.Context, c *call, i *in[client.NewWebhook]) (*out[client.Webhook], error) {
+	owner, err := c.owner(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return shown(s.Notices.CreateWebhook(ctx, owner, notify.NewWebhook{URL: i.Body.URL, Kinds: kindsOf(i.Body.Kinds)}))
+}
+
+func (s *server) webhooks(ctx context.Context, c *call, _ *struct{}) (*list[client.Webhook], error) {
+	owner, err := c.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Notices.Webhooks(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -157,21 +156,12 @@ func (s *server) webhooks(ctx context.Context, c *call, _ *struct{}) (*list[clie
 }
 
 func (s *server) webhook(ctx context.Context, c *call, i *ByID) (*out[client.Webhook], error) {
-	var w notify.Webhook
-	var err error
-	if c.staff() {
-		w, err = s.Notices.UnscopedWebhook(ctx, i.ID)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		w, err = s.Notices.Webhook(ctx, scope, i.ID)
-	}
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Webhook]{webhookWord(w)}, nil
+	w, err := s.Notices.Webhook(ctx, owner, i.ID)
+	return answerWith(w, err, webhookWord)
 }
 
 type webhookChange struct {
@@ -180,40 +170,24 @@ type webhookChange struct {
 }
 
 func (s *server) updateWebhook(ctx context.Context, c *call, i *webhookChange) (*out[client.Webhook], error) {
+	owner, err := c.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p := notify.WebhookPatch{URL: i.Body.URL, State: (*notify.WebhookState)(i.Body.State), RotateSecret: i.Body.RotateSecret}
 	if i.Body.Kinds != nil {
 		kinds := kindsOf(*i.Body.Kinds)
 		p.Kinds = &kinds
 	}
-	var w notify.Webhook
-	var secret string
-	var err error
-	if c.staff() {
-		w, secret, err = s.Notices.UnscopedUpdateWebhook(ctx, c.by(), i.ID, p)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		w, secret, err = s.Notices.UpdateWebhook(ctx, scope, i.ID, p)
-	}
-	if err != nil {
-		return nil, err
-	}
-	word := webhookWord(w)
-	word.Secret = secret
-	return &out[client.Webhook]{word}, nil
+	return shown(s.Notices.UpdateWebhook(ctx, owner, i.ID, p))
 }
 
 func (s *server) deleteWebhook(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
-	if c.staff() {
-		return nil, s.Notices.UnscopedDeleteWebhook(ctx, c.by(), i.ID)
-	}
-	scope, err := c.scope(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Notices.DeleteWebhook(ctx, scope, i.ID)
+	return nil, s.Notices.DeleteWebhook(ctx, owner, i.ID)
 }
 
 func deliveryWord(d notify.Delivery) client.Delivery {
@@ -222,21 +196,12 @@ func deliveryWord(d notify.Delivery) client.Delivery {
 }
 
 func (s *server) testWebhook(ctx context.Context, c *call, i *ByID) (*out[client.Delivery], error) {
-	var d notify.Delivery
-	var err error
-	if c.staff() {
-		d, err = s.Notices.UnscopedTestWebhook(ctx, c.by(), i.ID)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		d, err = s.Notices.TestWebhook(ctx, scope, i.ID)
-	}
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Delivery]{deliveryWord(d)}, nil
+	d, err := s.Notices.TestWebhook(ctx, owner, i.ID)
+	return answerWith(d, err, deliveryWord)
 }
 
 type deliveryList struct {
@@ -245,18 +210,11 @@ type deliveryList struct {
 }
 
 func (s *server) deliveries(ctx context.Context, c *call, i *deliveryList) (*list[client.Delivery], error) {
-	var found []notify.Delivery
-	var next string
-	var err error
-	if c.staff() {
-		found, next, err = s.Notices.UnscopedDeliveries(ctx, i.ID, i.meta())
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		found, next, err = s.Notices.Deliveries(ctx, scope, i.ID, i.meta())
+	owner, err := c.owner(ctx)
+	if err != nil {
+		return nil, err
 	}
+	found, next, err := s.Notices.Deliveries(ctx, owner, i.ID, i.meta())
 	if err != nil {
 		return nil, err
 	}
@@ -264,19 +222,10 @@ func (s *server) deliveries(ctx context.Context, c *call, i *deliveryList) (*lis
 }
 
 func (s *server) redeliver(ctx context.Context, c *call, i *ByID) (*out[client.Delivery], error) {
-	var d notify.Delivery
-	var err error
-	if c.staff() {
-		d, err = s.Notices.UnscopedRedeliver(ctx, c.by(), i.ID)
-	} else {
-		scope, scopeErr := c.scope(ctx)
-		if scopeErr != nil {
-			return nil, scopeErr
-		}
-		d, err = s.Notices.Redeliver(ctx, scope, i.ID)
-	}
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Delivery]{deliveryWord(d)}, nil
+	d, err := s.Notices.Redeliver(ctx, owner, i.ID)
+	return answerWith(d, err, deliveryWord)
 }
