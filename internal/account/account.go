@@ -49,6 +49,8 @@ type Accounts struct {
 	waiting chan struct{} // a place for each that waits
 	params  *argon2id.Params
 
+	refusals refusals // of SSH keys
+
 	mu     sync.Mutex
 	knocks map[string]time.Time // when an attempt at what is locked was recorded last
 }

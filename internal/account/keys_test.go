@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"fmt"
 	"math/big"
 	"net/netip"
 	"strings"
@@ -14,9 +15,11 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"tributary/internal/audit"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 func line(t *testing.T, public any) string {
@@ -126,6 +129,57 @@ func TestSSHKeysSignIn(t *testing.T) {
 		if _, err := w.UnscopedAddSSHKey(ctx, staff, u.ID, n); !fault.Is(err, fault.Conflict) {
 			t.Errorf("the provider adds one: got %v, want a conflict", err)
 		}
+	})
+}
+
+// TestRefusedSSHKeysAreWritten, and no more of them than a log can bear.
+func TestRefusedSSHKeysAreWritten(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		ten, u, scope := w.owned(t, "acme")
+		other := w.member(t, w.tenant(t, "beta").ID, "b@beta.example", policy.TenantUser)
+		refuse := func(login string, n int, address string) {
+			t.Helper()
+			addr := netip.MustParseAddr(address)
+			for range n {
+				if err := w.KeysRefused(ctx, login, []string{"SHA256:x"}, addr); err != nil {
+					t.Fatal(err)
+				}
+				addr = addr.Next()
+			}
+		}
+		written := func(what string, id tenant.ID, subject string, want int) {
+			t.Helper()
+			n := 0
+			for _, e := range w.entries(t, id, "session.create") {
+				if e.Outcome == "refused" && e.Subject == subject {
+					n++
+				}
+			}
+			if n != want {
+				t.Errorf("%s: got %d entries, want %d", what, n, want)
+			}
+		}
+		refuse(strings.ToUpper(u.Login()), 50, "198.51.100.1") // each from another address
+		written("of an account", ten.ID, u.ID, refusedBurst)
+		refuse("acme.nobody", 50, "198.51.100.100")
+		refuse("nobody", 50, "198.51.100.150")
+		written("of nobody's", "", "", refusedBurst)
+		w.hands.pass(refusedEvery)
+		refuse(u.Login(), 2, "203.0.113.1")
+		written("a minute later", ten.ID, u.ID, refusedBurst+1)
+		list, _, err := w.Audit.Entries(ctx, scope, audit.Filter{Verb: "session.create", Subject: u.ID}, meta.Page{})
+		if err != nil || len(list) == 0 || fmt.Sprint(list[0].Details) != "map[address:203.0.113.1 agent:SFTP keys:[SHA256:x] unrecorded_before:45]" {
+			t.Errorf("the newest: got %+v, %v, want how many were not written before", list, err)
+		}
+		w.hands.pass(time.Hour)
+		for range refusedBurst + 2 { // one address, whoever it says it is
+			refuse(u.Login(), 1, home.String())
+			refuse(other.Login(), 1, home.String())
+		}
+		written("of one address", ten.ID, u.ID, refusedBurst+1+3)
+		written("of one address, another account", other.Tenant, other.ID, 2)
 	})
 }
 

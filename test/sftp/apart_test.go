@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +124,27 @@ func TestSignIn(t *testing.T) {
 	if got := w.connect(other).names(t, "/input"); slices.Contains(got, "x.tmp") {
 		t.Errorf("with A's key as B: sees %q", got)
 	}
+	if err := dial(w.a.user.SFTPLogin, w.b.signer); err == nil {
+		t.Error("another's key was let in")
+	}
+	var refused []client.AuditEntry
+	w.until("the refusal in the audit log", func() bool { refused = w.refusals(w.a, w.a.user.ID); return len(refused) > 0 })
+	if got := fmt.Sprint(refused[0].Details["keys"]); len(refused) != 1 || !strings.Contains(got, ssh.FingerprintSHA256(w.b.signer.PublicKey())) {
+		t.Errorf("refused sign-ins: got %+v, want the one with another's key", refused)
+	}
+	if err := dial(w.a.user.SFTPLogin, w.b.signer, w.a.signer); err != nil {
+		t.Errorf("the right key after a wrong one: %v", err)
+	}
+	if err := dial("nobody", w.a.signer); err == nil {
+		t.Error("nobody was let in")
+	}
+	w.until("the refusal in the provider's audit log", func() bool {
+		list := servertest.Must(w.As(w.Token).AuditEntries(ctx, client.AuditFilter{Provider: true, Verb: "session.create"}))(t).Items
+		return len(list) > 0 && list[0].Outcome == "refused" && list[0].Subject == ""
+	})
+	if got := w.refusals(w.a, w.a.user.ID); len(got) != 1 {
+		t.Errorf("a sign-in with the second key is among the refused: %+v", got)
+	}
 	for _, user := range []string{"", "root", w.a.Slug, w.a.user.SFTPLogin + "x", strings.ToUpper(w.a.user.SFTPLogin), w.a.user.Email, w.a.user.SFTPLogin + "\x00", "../" + w.a.user.SFTPLogin,
 		w.a.Slug + "/" + w.a.user.SFTPLogin, w.a.user.ID, "admin@example.com", w.b.Slug + "." + strings.SplitN(w.a.user.SFTPLogin, ".", 2)[1]} {
 		if user == w.b.user.SFTPLogin {
@@ -130,12 +153,6 @@ func TestSignIn(t *testing.T) {
 		if err := dial(user, w.a.signer); err == nil {
 			t.Errorf("%q was let in", user)
 		}
-	}
-	if err := dial(w.a.user.SFTPLogin, w.b.signer); err == nil {
-		t.Error("another's key was let in")
-	}
-	if err := dial(w.a.user.SFTPLogin, w.b.signer, w.a.signer); err != nil {
-		t.Errorf("the right key after a wrong one: %v", err)
 	}
 	c := w.config(w.a)
 	c.Auth = []ssh.AuthMethod{ssh.Password(servertest.Password)}
@@ -207,12 +224,56 @@ func TestPasswordsOnlyIfEnabled(t *testing.T) {
 	if _, err := ssh.Dial("tcp", w.place().Address, c); err == nil {
 		t.Error("a wrong password was let in")
 	}
+	if got := w.refusals(w.b, w.b.user.ID); len(got) != 1 {
+		t.Errorf("the wrong password is in the audit log %d times, want once", len(got))
+	}
 	c.Auth = []ssh.AuthMethod{ssh.Password(password)}
 	conn, err := ssh.Dial("tcp", w.place().Address, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+
+	// A connection that ends as the password is taken leaves no session behind either.
+	for range 5 {
+		var d net.Dialer
+		raw := servertest.Must(d.DialContext(t.Context(), "tcp", w.place().Address))(t)
+		gone := &parting{Conn: raw}
+		c.Auth = []ssh.AuthMethod{ssh.PasswordCallback(func() (string, error) { gone.after.Store(true); return password, nil })}
+		if _, _, _, err := ssh.NewClientConn(gone, "", c); err == nil {
+			t.Fatal("signed in over a connection that was closed")
+		}
+	}
+	sessions := func(verb string) int {
+		return len(servertest.Must(w.b.AuditEntries(t.Context(), client.AuditFilter{Verb: verb, Actor: w.b.user.ID}))(t).Items)
+	}
+	w.until("the end of each session", func() bool { return sessions("session.create") == 6 && sessions("session.end") == 6 })
+}
+
+// parting is a connection that is reset after the next it sends.
+type parting struct {
+	net.Conn
+	after atomic.Bool
+}
+
+func (p *parting) Write(b []byte) (int, error) {
+	n, err := p.Conn.Write(b)
+	if p.after.Load() {
+		_ = p.Conn.(*net.TCPConn).SetLinger(0)
+		_ = p.Conn.Close()
+	}
+	return n, err
+}
+
+// refusals lists the refused sign-ins with a subject that a party's audit log has.
+func (w *world) refusals(p person, subject string) (list []client.AuditEntry) {
+	w.T.Helper()
+	for _, e := range servertest.Must(p.AuditEntries(w.T.Context(), client.AuditFilter{Verb: "session.create", Subject: subject}))(w.T).Items {
+		if e.Outcome == "refused" {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // TestManyFiles sends a thousand and lists them.

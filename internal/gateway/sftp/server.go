@@ -269,74 +269,6 @@ func (c *connection) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-var errSignIn = errors.New("not signed in")
-
-// identity is the key under which the callbacks keep who signed in, in the connection's
-// own permissions and nowhere else.
-type identity struct{}
-
-func (s *Server) config(ctx context.Context, addr netip.Addr) *ssh.ServerConfig {
-	c := &ssh.ServerConfig{
-		// Clients choose the first of theirs that is here: AES-GCM is the fastest, and
-		// the others only slow them down.
-		Config:        ssh.Config{Ciphers: []string{ssh.CipherAES128GCM, ssh.CipherAES256GCM}},
-		MaxAuthTries:  6,
-		ServerVersion: "SSH-2.0-Tributary",
-		PublicKeyAuthAlgorithms: []string{ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-			ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512},
-		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			if err := s.Accounts.OfferKey(ctx, c.User(), key, addr); err != nil {
-				return nil, s.unknown(ctx, err)
-			}
-			return &ssh.Permissions{}, nil
-		},
-		VerifiedPublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey, _ *ssh.Permissions, _ string) (*ssh.Permissions, error) {
-			p, err := s.Accounts.AuthenticateKey(ctx, c.User(), key, addr)
-			if err != nil {
-				return nil, s.unknown(ctx, err)
-			}
-			return &ssh.Permissions{ExtraData: map[any]any{identity{}: p}}, nil
-		},
-	}
-	if s.Passwords {
-		c.PasswordCallback = func(c ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-			p, err := s.byPassword(ctx, c.User(), string(password), addr)
-			if err != nil {
-				return nil, s.unknown(ctx, err)
-			}
-			return &ssh.Permissions{ExtraData: map[any]any{identity{}: p}}, nil
-		}
-	}
-	for _, k := range s.HostKeys {
-		c.AddHostKey(k)
-	}
-	return c
-}
-
-// unknown is the same answer to everybody who is not let in.
-func (s *Server) unknown(ctx context.Context, err error) error {
-	switch fault.KindOf(err) {
-	case fault.Unauthenticated, fault.Denied, fault.NotFound, fault.Throttled, fault.Invalid, fault.Conflict:
-	default:
-		s.Log.ErrorContext(ctx, "sign-in failed", "error", err)
-	}
-	s.counted.refused.Add(ctx, 1)
-	return errSignIn
-}
-
-// byPassword signs in with a password, for a session that the connection ends.
-func (s *Server) byPassword(ctx context.Context, login, password string, addr netip.Addr) (policy.Principal, error) {
-	token, _, u, err := s.Accounts.SignIn(ctx, login, password, "", addr, "SFTP")
-	if err != nil {
-		return policy.Principal{}, err
-	}
-	p, _, err := s.Accounts.Authenticate(ctx, token, addr)
-	if err == nil && u.Tenant == "" {
-		err = errors.Join(fault.New(fault.Denied, "Only tenants' people have files here."), s.Accounts.EndSession(ctx, p, p.Credential))
-	}
-	return p, err
-}
-
 func (s *Server) serve(c *connection) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -350,8 +282,11 @@ func (s *Server) serve(c *connection) {
 	if err := c.SetDeadline(time.Now().Add(handshake)); err != nil {
 		return
 	}
-	conn, channels, requests, err := ssh.NewServerConn(c, s.config(ctx, c.addr))
+	tried := &attempts{addr: c.addr, keys: map[string][]string{}}
+	defer s.endSessions(context.WithoutCancel(ctx), tried)
+	conn, channels, requests, err := ssh.NewServerConn(c, s.config(ctx, tried))
 	if err != nil {
+		s.record(ctx, tried, "")
 		s.Log.DebugContext(ctx, "no SSH connection", "address", c.addr.String(), "error", err)
 		return
 	}
@@ -362,13 +297,7 @@ func (s *Server) serve(c *connection) {
 	if !ok {
 		return
 	}
-	if who.Kind == policy.Session {
-		defer func() {
-			if err := s.Accounts.EndSession(context.WithoutCancel(ctx), who, who.Credential); err != nil && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
-				s.Log.WarnContext(ctx, "a session goes on until it expires", "session", who.Credential, "error", err)
-			}
-		}()
-	}
+	s.record(ctx, tried, conn.User())
 	log := s.Log.With("tenant.id", string(who.Tenant), "actor", who.Actor(), "address", c.addr.String())
 	leave, ok := s.settle(who.Tenant)
 	if !ok {
