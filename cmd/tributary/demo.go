@@ -104,11 +104,11 @@ Seven commands to try:
   %s run list                                  # and: run show ID, run logs ID, run manifest ID
   %s schedule list                             # when they run by themselves
   TRIBUTARY_TOKEN=%s %s result list   # as tenant %s; then: result get ID -o -
-  sftp -P %s -i %s %s@%s         # as the same: ls /output, put FILE /input/monthly-figures/MONTH
+  sftp -P %s -i %s %s@%s         # as the same: ls /output, put FILE /input/monthly-figures/%s
   %s audit verify --all                        # the log of all that happened, the provider's and every tenant's, chained and signed
 `,
 		world.summary(), server.URL(), demoAdmin, password, token,
 		first.slug, first.login, first.password, first.key,
-		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, port, world.sshKey, first.login, host, binary)
+		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, port, world.sshKey, first.login, host, world.month(0), binary)
 	return nil
 }
