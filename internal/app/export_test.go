@@ -8,8 +8,12 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"tributary/client"
+	"tributary/internal/notify"
+	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 // exported is a tenant's archive, by name.
@@ -73,6 +77,13 @@ func TestExportHasEverythingOfTheTenant(t *testing.T) {
 	const name = "input-2022-09-23-000001-000001.csv"
 	sent := must(acme.Submit(ctx, client.Upload{Dataset: "tagged-values", Date: "2022-09-23", Name: name, Body: bytes.NewReader(example(t, name))}))(t)
 	must(acme.WaitSubmission(ctx, sent.ID))(t)
+	hook := must(acme.CreateWebhook(ctx, client.NewWebhook{URL: "https://acme.example/of-acme"}))(t)
+	must(other.CreateWebhook(ctx, client.NewWebhook{URL: "https://other.example/of-the-other"}))(t)
+	until := w.cfg.Clock.Now().Add(time.Hour)
+	must(admin.ReopenPeriod(ctx, "tagged-values", "2022-09-23", client.NewReopening{Tenant: "acme", Reason: "acme was ill", Until: until}))(t)
+	must(admin.ReopenPeriod(ctx, "tagged-values", "2022-09-23", client.NewReopening{Tenant: "other", Reason: "the other was ill", Until: until}))(t)
+	off := policy.Principal{Kind: policy.Session, User: users[0].ID, Tenant: tenant.ID(users[0].Tenant), Role: policy.TenantUser}
+	must(w.stores.notices.SetSwitch(ctx, off, notify.ResultReady, false))(t)
 	must(admin.OffboardTenant(ctx, "acme", "acme"))(t)
 
 	files := exported(t, acme)
@@ -97,6 +108,15 @@ func TestExportHasEverythingOfTheTenant(t *testing.T) {
 		got[1].DecidedBy != key.ID || got[1].DecidedAt.IsZero() {
 		t.Errorf("acceptances.json: got %+v, want a no to version 1 and a yes to version 2", got)
 	}
+	if got := decoded[[]client.Webhook](t, files["webhooks.json"]); len(got) != 1 || got[0].ID != hook.ID || got[0].URL != hook.URL || got[0].Secret != "" {
+		t.Errorf("webhooks.json: got %+v, want %s without its secret", got, hook.ID)
+	}
+	if got := decoded[[]client.Reopening](t, files["reopenings.json"]); len(got) != 1 || got[0].Reason != "acme was ill" || got[0].TenantSlug != "acme" {
+		t.Errorf("reopenings.json: got %+v, want acme's", got)
+	}
+	if got := string(files["people/notices-off.json"]); !strings.Contains(got, users[0].ID) || !strings.Contains(got, "result.ready") {
+		t.Errorf("people/notices-off.json: got %s, want that of %s", got, users[0].ID)
+	}
 	if got := files["submissions/tagged-values/2022-09-23/"+sent.ID+"/"+name]; !bytes.Equal(got, example(t, name)) {
 		t.Errorf("the submitted file: got %d bytes, want those that were sent", len(got))
 	}
@@ -104,7 +124,8 @@ func TestExportHasEverythingOfTheTenant(t *testing.T) {
 		t.Error("audit: got none")
 	}
 	for file, text := range files {
-		for what, secret := range map[string]string{"its own key": key.Key, "the other's key": otherKey.ID, "the other's user": users[2].ID, "the other's SSH key": sshKeys[2].ID,
+		for what, secret := range map[string]string{"its own key": key.Key, "its webhook's secret": hook.Secret, "the other's webhook": "of-the-other", "the other's reopening": "the other was ill",
+			"the other's key": otherKey.ID, "the other's user": users[2].ID, "the other's SSH key": sshKeys[2].ID,
 			"the other's address": "three@example.com"} {
 			if strings.Contains(string(text), secret) {
 				t.Errorf("%s has %s", file, what)

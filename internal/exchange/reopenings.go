@@ -178,20 +178,37 @@ func (x *Exchange) UnscopedReopenedUntil(ctx context.Context, id tenant.ID, data
 // reasons.
 func (x *Exchange) UnscopedReopenings(ctx context.Context, id tenant.ID, dataset, from, to string) ([]Reopening, error) {
 	list, err := x.UnscopedReopenedUntil(ctx, id, dataset, from, to)
-	if err != nil {
+	if err == nil {
+		err = x.openReasons(ctx, list)
+	}
+	return list, err
+}
+
+// Reopenings lists all reopenings for the scope's tenant, in the order of their ends,
+// with their reasons.
+func (x *Exchange) Reopenings(ctx context.Context, scope tenant.Scope) ([]Reopening, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Submissions); err != nil {
 		return nil, err
 	}
+	list, err := x.reopenings(ctx, x.DB.For(scope.Tenant()), `WHERE tenant = $1`, string(scope.Tenant()))
+	if err == nil {
+		err = x.openReasons(ctx, list)
+	}
+	return list, err
+}
+
+func (x *Exchange) openReasons(ctx context.Context, list []Reopening) error {
 	for i, r := range list {
 		reason, err := x.Keys.Decrypt(ctx, r.Tenant, keys.Pool, r.reason, reasonContext(r.ID))
 		if fault.Is(err, fault.NotFound) { // its keys are destroyed, and its rows will be soon
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open reason of %s: %w", r.ID, err)
+			return fmt.Errorf("open reason of %s: %w", r.ID, err)
 		}
 		list[i].Reason = string(reason)
 	}
-	return list, nil
+	return nil
 }
 
 // UnscopedEndedReopenings lists the reopenings that ended after one moment and not

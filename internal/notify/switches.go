@@ -8,6 +8,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 // Switch says whether a person gets the mails of a kind.
@@ -39,6 +40,25 @@ func (n *Notices) Switches(ctx context.Context, p policy.Principal) ([]Switch, e
 		if r := kinds[k]; k.mailed() && (r.security || r.tells(p.Role) && (p.Tenant != "" && !r.provider || p.Tenant == "" && !r.shared)) {
 			list = append(list, Switch{Kind: k, On: r.security || !is[k], Fixed: r.security})
 		}
+	}
+	return list, nil
+}
+
+// Off is a kind of mails that somebody has turned off.
+type Off struct {
+	User string
+	Kind Kind
+}
+
+// TurnedOff lists which mails the people of the scope's tenant have turned off.
+func (n *Notices) TurnedOff(ctx context.Context, scope tenant.Scope) ([]Off, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Notices); err != nil {
+		return nil, err
+	}
+	list, err := collect(ctx, n.DB.For(scope.Tenant()), func(r scanner) (o Off, err error) { return o, r.Scan(&o.User, &o.Kind) },
+		`SELECT user_id, kind FROM notice_switches WHERE tenant = $1 ORDER BY user_id, kind`, string(scope.Tenant()))
+	if err != nil {
+		return nil, fmt.Errorf("list switches: %w", err)
 	}
 	return list, nil
 }

@@ -14,8 +14,11 @@ import (
 
 	"tributary/client"
 	"tributary/internal/audit"
+	"tributary/internal/control"
 	"tributary/internal/exchange"
+	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/notify"
 	"tributary/internal/tenant"
 )
 
@@ -25,13 +28,16 @@ type exporter struct {
 	ctx   context.Context //nolint:containedctx // lives for one request only
 	scope tenant.Scope
 	tar   *tar.Writer
+
+	profile control.Tenant
 }
 
 // export sends everything of a tenant as one tar archive: its profile, people and
-// keys (no secrets; there are only digests of them), what it accepted and declined,
-// every submission with its verdict and receipts, every result in both forms, and
-// its audit chain. It is written as it is read, so its size does not matter. An
-// archive that is cut short has no end, and tar says so.
+// keys (no secrets; there are only digests of them), holds, webhooks (without their
+// secrets), what it accepted and declined, periods reopened for it, every submission
+// with its verdict and receipts, every result in both forms, and its audit chain. It
+// is written as it is read, so its size does not matter. An archive that is cut short
+// has no end, and tar says so.
 func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
 	scope, err := c.transfer(ctx)
 	if err != nil {
@@ -45,8 +51,8 @@ func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.Stream
 		req, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", "application/x-tar")
 		w.Header().Set("Content-Disposition", `attachment; filename="`+profile.Slug+`-export.tar"`)
-		x := &exporter{server: s, ctx: ctx, scope: scope, tar: tar.NewWriter(w)}
-		err := x.all(profile.Slug)
+		x := &exporter{server: s, ctx: ctx, scope: scope, tar: tar.NewWriter(w), profile: profile}
+		err := x.all()
 		if err == nil {
 			err = x.tar.Close()
 		}
@@ -61,17 +67,13 @@ func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.Stream
 	}}, nil
 }
 
-func (x *exporter) all(slug string) error {
-	profile, err := x.Control.Profile(x.ctx, x.scope)
-	if err != nil {
+func (x *exporter) all() error {
+	if err := x.document("tenant.json", tenantWord(x.profile)); err != nil {
 		return err
 	}
-	if err := x.document("tenant.json", tenantWord(profile)); err != nil {
-		return err
-	}
-	for _, part := range []func() error{x.people, x.keys, x.holds, x.decisions, x.submissions, x.results, x.trail} {
+	for _, part := range []func() error{x.people, x.keys, x.holds, x.notices, x.decisions, x.reopenings, x.submissions, x.results, x.trail} {
 		if err := part(); err != nil {
-			return fmt.Errorf("%s: %w", slug, err)
+			return fmt.Errorf("%s: %w", x.profile.Slug, err)
 		}
 	}
 	return nil
@@ -159,69 +161,144 @@ type decided struct {
 	DecidedBy string    `json:"decided_by"`
 }
 
+// reopenings writes the periods that were reopened for the tenant.
+func (x *exporter) reopenings() error {
+	found, err := x.Exchange.Reopenings(x.ctx, x.scope)
+	if err != nil {
+		return err
+	}
+	words := each(found, "", func(r exchange.Reopening) client.Reopening { return reopeningWord(r, x.profile.Slug) })
+	return x.document("reopenings.json", words.Body.Items)
+}
+
+// notices writes the webhooks, whose secrets are not in their words, and which mails
+// people have turned off.
+func (x *exporter) notices() error {
+	found, err := x.Notices.Webhooks(x.ctx, notify.Of(x.scope))
+	if err != nil {
+		return err
+	}
+	if err := x.document("webhooks.json", each(found, "", webhookWord).Body.Items); err != nil {
+		return err
+	}
+	off, err := x.Notices.TurnedOff(x.ctx, x.scope)
+	if err != nil {
+		return err
+	}
+	words := each(off, "", func(o notify.Off) turnedOff { return turnedOff{o.User, string(o.Kind)} })
+	return x.document("people/notices-off.json", words.Body.Items)
+}
+
+// turnedOff is a kind of mails that a user has turned off.
+type turnedOff struct {
+	User string `json:"user"`
+	Kind string `json:"kind"`
+}
+
 func (x *exporter) submissions() error {
 	return pages(func(p meta.Page) (string, error) {
 		found, next, err := x.Exchange.Submissions(x.ctx, x.scope, exchange.SubmissionFilter{}, p)
-		if err != nil {
-			return "", err
-		}
-		for _, row := range found {
-			sub, err := x.Exchange.Submission(x.ctx, x.scope, row.ID)
-			if err != nil {
-				return "", err
-			}
-			folder := "submissions/" + sub.Dataset + "/" + sub.Date + "/" + sub.ID
-			if err := x.document(folder+"/submission.json", submissionWord(sub)); err != nil {
-				return "", err
-			}
-			receipts, err := x.Analyses.Receipts(x.ctx, x.scope, sub.ID)
-			if err != nil {
-				return "", err
-			}
-			if err := x.document(folder+"/receipts.json", receipts); err != nil {
-				return "", err
-			}
-			if sub.SHA256 == nil { // its bytes were deleted
-				continue
-			}
-			r, _, err := x.Exchange.Content(x.ctx, x.scope, sub.ID)
-			if err != nil {
-				return "", err
-			}
-			if err := x.file(folder+"/"+sub.Name, r); err != nil {
+		for _, sub := range found {
+			if err := x.entries(func() ([]entry, error) { return x.submission(sub.ID) }); err != nil {
 				return "", err
 			}
 		}
-		return next, nil
+		return next, err
 	})
+}
+
+func (x *exporter) submission(id string) ([]entry, error) {
+	sub, err := x.Exchange.Submission(x.ctx, x.scope, id)
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := x.Analyses.Receipts(x.ctx, x.scope, id)
+	if err != nil {
+		return nil, err
+	}
+	folder := "submissions/" + sub.Dataset + "/" + sub.Date + "/" + sub.ID + "/"
+	list := []entry{{folder + "submission.json", submissionWord(sub)}, {folder + "receipts.json", receipts}}
+	if sub.SHA256 == nil { // its bytes were deleted
+		return list, nil
+	}
+	r, _, err := x.Exchange.Content(x.ctx, x.scope, id)
+	if err != nil {
+		return nil, err
+	}
+	return append(list, entry{folder + sub.Name, r}), nil
 }
 
 func (x *exporter) results() error {
 	return pages(func(p meta.Page) (string, error) {
 		found, next, err := x.Exchange.Results(x.ctx, x.scope, exchange.ResultFilter{}, p)
-		if err != nil {
-			return "", err
-		}
 		for _, res := range found {
-			folder := "results/" + res.Analysis + "/" + res.Date + "/" + res.ID
-			if err := x.document(folder+"/result.json", resultWord(res)); err != nil {
+			if err := x.entries(func() ([]entry, error) { return x.result(res.ID) }); err != nil {
 				return "", err
 			}
-			if res.State() != exchange.Available { // recalled, or its bytes were deleted
-				continue
-			}
-			for _, form := range []exchange.Form{exchange.CSV, exchange.Parquet} {
-				r, _, err := x.Exchange.ResultContent(x.ctx, x.scope, res.ID, form)
-				if err != nil {
-					return "", err
-				}
-				if err := x.file(folder+"/"+res.Name+"."+string(form), r); err != nil {
-					return "", err
-				}
-			}
 		}
-		return next, nil
+		return next, err
 	})
+}
+
+func (x *exporter) result(id string) ([]entry, error) {
+	res, err := x.Exchange.Result(x.ctx, x.scope, id)
+	if err != nil {
+		return nil, err
+	}
+	folder := "results/" + res.Analysis + "/" + res.Date + "/" + res.ID + "/"
+	list := []entry{{folder + "result.json", resultWord(res)}}
+	if res.State() != exchange.Available { // recalled, or its bytes were deleted
+		return list, nil
+	}
+	for _, form := range []exchange.Form{exchange.CSV, exchange.Parquet} {
+		r, _, err := x.Exchange.ResultContent(x.ctx, x.scope, id, form)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, entry{folder + res.Name + "." + string(form), r})
+	}
+	return list, nil
+}
+
+// entry is something in the archive: a file, or what is encoded as one.
+type entry struct {
+	name    string
+	content any
+}
+
+// entries writes what belongs to one submission or result. Its bytes may go between
+// its row and their opening: by retention, by its people's hand or by a recall. Then
+// it is opened once more, the row says so, and it is written without them. While the
+// row says that they are there, it is an error that they are not.
+func (x *exporter) entries(open func() ([]entry, error)) error {
+	list, err := open()
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) {
+		closeAll(list)
+		list, err = open()
+	}
+	defer func() { closeAll(list) }()
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if f, ok := e.content.(file); ok {
+			err = x.file(e.name, f)
+		} else {
+			err = x.document(e.name, e.content)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closeAll(list []entry) {
+	for _, e := range list {
+		if f, ok := e.content.(file); ok {
+			f.Close()
+		}
+	}
 }
 
 // trail writes the audit chain twice: to read, and as stored, to verify.
@@ -283,7 +360,6 @@ type file interface {
 // file copies an object into the archive. The name is the tenant's own and was
 // checked to be no path when it was submitted.
 func (x *exporter) file(name string, r file) error {
-	defer r.Close()
 	if err := x.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: r.Size(), ModTime: x.Clock.Now(), Format: tar.FormatPAX}); err != nil {
 		return err
 	}
