@@ -99,7 +99,7 @@ func (a *Analyses) UnscopedApply(ctx context.Context, by string, source []byte) 
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		changed = false
 		v = Analysis{Name: def.Name, Source: string(source), Hash: hash[:], Definition: def, CreatedAt: now, CreatedBy: by}
-		current, err := a.analysis(ctx, tx, def.Name, 0)
+		current, err := a.AnalysisIn(ctx, tx, def.Name, 0)
 		switch {
 		case err == nil && bytes.Equal(current.Hash, v.Hash):
 			v = current
@@ -155,10 +155,11 @@ func columnsOf(d exchange.Dataset) definition.Columns {
 
 // Analysis returns a version of an analysis; version 0 is the current one.
 func (a *Analyses) Analysis(ctx context.Context, name string, version int64) (Analysis, error) {
-	return a.analysis(ctx, a.DB, name, version)
+	return a.AnalysisIn(ctx, a.DB, name, version)
 }
 
-func (a *Analyses) analysis(ctx context.Context, db *meta.DB, name string, version int64) (Analysis, error) {
+// AnalysisIn is Analysis inside a transaction.
+func (a *Analyses) AnalysisIn(ctx context.Context, db *meta.DB, name string, version int64) (Analysis, error) {
 	v := Analysis{Name: name}
 	var created int64
 	err := db.QueryRow(ctx, `
@@ -223,7 +224,6 @@ func (a *Analyses) Analyses(ctx context.Context, page meta.Page) ([]Analysis, st
 	if err != nil {
 		return nil, "", fmt.Errorf("list analyses: %w", err)
 	}
-	defer rows.Close()
 	var list []Analysis
 	for rows.Next() {
 		var v Analysis
@@ -236,9 +236,6 @@ func (a *Analyses) Analyses(ctx context.Context, page meta.Page) ([]Analysis, st
 			return nil, "", err
 		}
 		list = append(list, v)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list analyses: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(v Analysis) meta.Position { return meta.Position{ID: v.Name} })
 	return list, next, nil
@@ -301,7 +298,7 @@ func (a *Analyses) Decide(ctx context.Context, scope tenant.Scope, name string, 
 	}
 	var c Acceptance
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-		v, err := a.analysis(ctx, tx, name, version)
+		v, err := a.AnalysisIn(ctx, tx, name, version)
 		if err != nil {
 			return err
 		}
@@ -362,7 +359,7 @@ func (w *weigher) standing(ctx context.Context, db *meta.DB, decisions []Accepta
 	}
 	widened, known := w.widened[last.Version]
 	if !known {
-		old, err := w.analysis(ctx, db, v.Name, last.Version)
+		old, err := w.AnalysisIn(ctx, db, v.Name, last.Version)
 		if err != nil {
 			return s, err
 		}
@@ -390,7 +387,6 @@ func (a *Analyses) acceptances(ctx context.Context, db *meta.DB, where string, a
 	if err != nil {
 		return nil, fmt.Errorf("list acceptances: %w", err)
 	}
-	defer rows.Close()
 	var list []Acceptance
 	for rows.Next() {
 		c, err := scanAcceptance(a.Keys, rows)
@@ -399,7 +395,7 @@ func (a *Analyses) acceptances(ctx context.Context, db *meta.DB, where string, a
 		}
 		list = append(list, c)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // Stand is a tenant's standing, for lists.

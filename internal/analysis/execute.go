@@ -18,7 +18,6 @@ import (
 
 	"tributary/internal/analysis/definition"
 	"tributary/internal/audit"
-	"tributary/internal/control"
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/job"
@@ -172,17 +171,12 @@ func (x *execution) resume(ctx context.Context, tx *meta.DB) error {
 	if err != nil {
 		return err
 	}
-	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, x.participants)
+	tenants, err := x.takingPart(ctx, tx, x.analysis, byTenant, x.participants)
 	if err != nil {
 		return err
 	}
-	w := x.weigher(x.analysis)
 	for p, id := range x.participants {
-		s, err := w.standing(ctx, tx, byTenant[id])
-		if err != nil {
-			return err
-		}
-		if t := tenants[id]; !s.Covers() || t.State != control.Active || t.Organisation != x.owners[p] {
+		if t, in := tenants[id]; !in || t.Organisation != x.owners[p] {
 			return fault.New(fault.Conflict, "Tenant %s takes no part any more, or under another organisation. Start a new run.", id)
 		}
 	}
@@ -212,19 +206,15 @@ func (x *execution) eligible(ctx context.Context, tx *meta.DB) ([]RunInput, erro
 		ids = append(ids, in.Tenant)
 	}
 	slices.Sort(ids)
-	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, slices.Compact(ids))
+	tenants, err := x.takingPart(ctx, tx, x.analysis, byTenant, slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
 	var list []RunInput
-	w, others := x.weigher(x.analysis), 0
+	others := 0
 	for _, in := range accepted {
-		t := tenants[in.Tenant]
-		s, err := w.standing(ctx, tx, byTenant[in.Tenant])
-		if err != nil {
-			return nil, err
-		}
-		if !s.Covers() || t.State != control.Active {
+		t, takes := tenants[in.Tenant]
+		if !takes {
 			others++
 			continue
 		}
@@ -267,22 +257,12 @@ func (x *execution) awaitVerdicts(ctx context.Context, tx *meta.DB, decisions ma
 		pending = append(pending, ids...)
 	}
 	slices.Sort(pending)
-	tenants, err := x.Control.UnscopedTenantsIn(ctx, tx, slices.Compact(pending))
+	tenants, err := x.takingPart(ctx, tx, x.analysis, decisions, slices.Compact(pending))
 	if err != nil {
 		return err
 	}
-	w, waits := x.weigher(x.analysis), 0
-	for id, t := range tenants {
-		s, err := w.standing(ctx, tx, decisions[id])
-		if err != nil {
-			return err
-		}
-		if s.Covers() && t.State == control.Active {
-			waits++
-		}
-	}
-	if waits > 0 {
-		return fault.New(fault.Unavailable, "Files that came in time are still being validated; participants that this concerns: %d.", waits)
+	if len(tenants) > 0 {
+		return fault.New(fault.Unavailable, "Files that came in time are still being validated; participants that this concerns: %d.", len(tenants))
 	}
 	return nil
 }

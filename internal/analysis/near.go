@@ -58,7 +58,6 @@ func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]string, error) 
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
 	}
-	defer rows.Close()
 	var list []string
 	for rows.Next() {
 		var run string
@@ -67,7 +66,7 @@ func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]string, error) 
 		}
 		list = append(list, run)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // file is one tenant's part in one dataset.

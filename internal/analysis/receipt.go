@@ -42,7 +42,6 @@ func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission 
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", submission, err)
 	}
-	defer rows.Close()
 	list := []Receipt{}
 	for rows.Next() {
 		r := Receipt{Submission: submission, SHA256: s.SHA256, Salt: salt, Commitment: s.Commitment}
@@ -65,7 +64,7 @@ func (a *Analyses) Receipts(ctx context.Context, scope tenant.Scope, submission 
 		r.Signature = a.Keys.Sign(r.Body)
 		list = append(list, r)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // signedManifest decodes a stored manifest, which must be the one that was signed.

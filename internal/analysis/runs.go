@@ -104,7 +104,7 @@ func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string,
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
 		runs = nil
 		for _, name := range names {
-			v, err := a.analysis(ctx, tx, name, 0)
+			v, err := a.AnalysisIn(ctx, tx, name, 0)
 			if err != nil {
 				return err
 			}
@@ -180,7 +180,6 @@ func (a *Analyses) inputs(ctx context.Context, db *meta.DB, run string) ([]RunIn
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot of %s: %w", run, err)
 	}
-	defer rows.Close()
 	var list []RunInput
 	for rows.Next() {
 		var i RunInput
@@ -189,7 +188,7 @@ func (a *Analyses) inputs(ctx context.Context, db *meta.DB, run string) ([]RunIn
 		}
 		list = append(list, i)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // RunFilter narrows a list; empty fields do not.
@@ -211,7 +210,6 @@ func (a *Analyses) UnscopedRuns(ctx context.Context, f RunFilter, page meta.Page
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
-	defer rows.Close()
 	var list []Run
 	for rows.Next() {
 		r, err := scanRun(rows)
@@ -219,9 +217,6 @@ func (a *Analyses) UnscopedRuns(ctx context.Context, f RunFilter, page meta.Page
 			return nil, "", fmt.Errorf("list runs: %w", err)
 		}
 		list = append(list, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(r Run) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
 	return list, next, nil
@@ -289,7 +284,6 @@ func (a *Analyses) UnscopedLog(ctx context.Context, id string, after int64) ([]L
 	if err != nil {
 		return nil, fmt.Errorf("read log of %s: %w", id, err)
 	}
-	defer rows.Close()
 	var list []LogLine
 	for rows.Next() {
 		var l LogLine
@@ -300,7 +294,7 @@ func (a *Analyses) UnscopedLog(ctx context.Context, id string, after int64) ([]L
 		l.At = meta.Time(at)
 		list = append(list, l)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // note appends a line to a run's log.

@@ -42,6 +42,7 @@ func (a *App) warnings(ctx context.Context) []string {
 	if held := a.cfg.hold().warning(); held != "" {
 		list = append(list, held)
 	}
+	list = append(list, a.schedules.Warnings(ctx)...)
 	waiting, err := a.stores.jobs.UnscopedWaiting(ctx)
 	if err != nil { // for Ready to find
 		return list

@@ -371,9 +371,10 @@ CREATE TABLE schedule_firings (
     nominal_at BIGINT NOT NULL,                -- when it was to fire
     cause      TEXT NOT NULL,                  -- cron, or the id of a reopening
     fired_at   BIGINT NOT NULL,
-    note       TEXT NOT NULL,                  -- why there is no run, or what was left out; may be empty
+    note       TEXT NOT NULL, early BIGINT NOT NULL DEFAULT 0,                  -- why there is no run, or what was left out; may be empty
     PRIMARY KEY (schedule, nominal_at, cause)
 );
+CREATE INDEX schedule_firings_fired ON schedule_firings (fired_at);
 
 CREATE TABLE schedule_runs (
     schedule   TEXT NOT NULL REFERENCES schedules (id),
@@ -383,7 +384,7 @@ CREATE TABLE schedule_runs (
     nominal_at BIGINT NOT NULL,                -- of the firing, with cause
     cause      TEXT NOT NULL,
     fired_at   BIGINT NOT NULL,
-    run        TEXT NOT NULL,
+    run        TEXT NOT NULL, early BIGINT NOT NULL DEFAULT 0, covers_from TEXT NOT NULL DEFAULT '', covers_to TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (schedule, analysis, date, reason)
 );
 CREATE INDEX schedule_runs_firing ON schedule_runs (schedule, nominal_at, cause);

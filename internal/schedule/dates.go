@@ -10,6 +10,7 @@ import (
 	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/tenant"
 )
 
 // calendar is when the periods of an analysis close: when the last of its datasets
@@ -18,6 +19,8 @@ type calendar struct {
 	datasets []string            // all of the analysis
 	due      []*contract.Dataset // those with a due time
 	cadence  contract.Cadence    // the shortest of these
+
+	participants map[tenant.ID]bool // whose files count; where runs are started
 }
 
 // cadences lists them from the shortest to the longest. Where each date stands for
@@ -68,11 +71,12 @@ func (c calendar) newest(now time.Time) (contract.Period, bool) {
 	return contract.Period{}, false
 }
 
-// sent lists the dates of a span for which something was accepted.
+// sent lists the dates of a span for which those who take part in the analysis have
+// sent something.
 func (s *Schedules) sent(ctx context.Context, tx *meta.DB, c calendar, span contract.Period) ([]contract.Date, error) {
 	var dates []contract.Date
 	for _, name := range c.datasets {
-		list, err := s.Exchange.UnscopedDates(ctx, tx, name, span.Start, span.End)
+		list, err := s.Exchange.UnscopedDates(ctx, tx, name, span.Start, span.End, c.participants)
 		if err != nil {
 			return nil, err
 		}
@@ -83,46 +87,80 @@ func (s *Schedules) sent(ctx context.Context, tx *meta.DB, c calendar, span cont
 }
 
 // of lists the dates that a period is run for: those for which something was
-// accepted, and if there is nothing its first day, so that what is missing shows.
-func (s *Schedules) of(ctx context.Context, tx *meta.DB, c calendar, p contract.Period) ([]contract.Date, error) {
+// sent and that were not run already, and if there is nothing the first that was
+// not, so that what is missing shows.
+func (s *Schedules) of(ctx context.Context, tx *meta.DB, c calendar, p contract.Period, done covered) ([]contract.Date, error) {
 	dates, err := s.sent(ctx, tx, c, p)
-	if err == nil && len(dates) == 0 {
-		dates = append(dates, p.Start)
+	if err != nil {
+		return nil, err
 	}
-	return dates, err
+	dates = slices.DeleteFunc(dates, done.has)
+	for d := p.Start; len(dates) == 0 && d <= p.End; d++ {
+		if !done.has(d) {
+			dates = append(dates, d)
+		}
+	}
+	return dates, nil
+}
+
+// part is a date that is run, and the dates around it that the run stands for: the
+// parts of a period are all of it.
+type part struct {
+	date   contract.Date
+	covers contract.Period
+}
+
+func parts(p contract.Period, dates []contract.Date) []part {
+	var list []part
+	for i, d := range dates {
+		covers := contract.Period{Start: d, End: p.End}
+		if i == 0 {
+			covers.Start = p.Start
+		}
+		if i+1 < len(dates) {
+			covers.End = dates[i+1] - 1
+		}
+		list = append(list, part{d, covers})
+	}
+	return list
 }
 
 // closed lists the dates of the periods that have closed and that the schedule has
-// not run yet: those after the newest that it has, by which it goes on also if the
-// cadence is another now, and after it was resumed. A schedule begins with the newest.
-func (s *Schedules) closed(ctx context.Context, tx *meta.DB, n Schedule, v analysis.Analysis, c calendar, now time.Time) ([]contract.Date, error) {
-	ran, err := s.ran(ctx, tx, n.Name, v.Name)
+// not run yet: those after the last date that it has, by which it goes on also if
+// the cadence is another now, and after it was resumed. A schedule begins with the
+// newest.
+func (s *Schedules) closed(ctx context.Context, tx *meta.DB, n Schedule, v analysis.Analysis, c calendar, now time.Time) ([]part, error) {
+	var err error
+	if c.participants, err = s.Analyses.UnscopedParticipants(ctx, tx, v); err != nil {
+		return nil, err
+	}
+	done, err := s.ran(ctx, tx, n.Name, v.Name, c, now)
 	if err != nil {
 		return nil, err
 	}
 	if c.cadence == contract.Irregular {
-		return s.closedDates(ctx, tx, n, c, ran, now)
+		return s.closedDates(ctx, tx, n, c, done, now)
 	}
 	newest, ok := c.newest(now)
 	if !ok {
 		return nil, nil
 	}
 	first := newest
-	if len(ran) > 0 {
-		first = c.cadence.Period(ran[len(ran)-1])
+	if len(done) > 0 {
+		first = c.cadence.Period(done.last() + 1)
 	}
-	var dates []contract.Date
+	var list []part
 	for p := first; p.Start <= newest.Start; p = c.cadence.Period(p.End + 1) {
-		if n.missed(c.cutOff(p.Start)) || slices.ContainsFunc(ran, func(d contract.Date) bool { return p.Start <= d && d <= p.End }) {
+		if n.missed(c.cutOff(p.Start)) {
 			continue
 		}
-		list, err := s.of(ctx, tx, c, p)
+		dates, err := s.of(ctx, tx, c, p, done)
 		if err != nil {
 			return nil, err
 		}
-		dates = append(dates, list...)
+		list = append(list, parts(p, dates)...)
 	}
-	return dates, nil
+	return list, nil
 }
 
 // missed reports whether a period that closed at a time did so while the schedule was
@@ -132,42 +170,76 @@ func (s Schedule) missed(cutOff time.Time) bool {
 }
 
 // closedDates is closed where each date stands for itself.
-func (s *Schedules) closedDates(ctx context.Context, tx *meta.DB, n Schedule, c calendar, ran []contract.Date, now time.Time) ([]contract.Date, error) {
-	sent, err := s.sent(ctx, tx, c, contract.Period{Start: 0, End: contract.DateOf(now.UTC()) + 1})
+func (s *Schedules) closedDates(ctx context.Context, tx *meta.DB, n Schedule, c calendar, done covered, now time.Time) ([]part, error) {
+	from := contract.Date(0)
+	if len(done) > 0 {
+		from = done[0].Start
+	}
+	sent, err := s.sent(ctx, tx, c, contract.Period{Start: from, End: contract.DateOf(now.UTC()) + 1})
 	if err != nil {
 		return nil, err
 	}
-	var dates []contract.Date
+	var list []part
 	for _, d := range sent {
-		if at := c.cutOff(d); !at.After(now) && !n.missed(at) && (len(ran) == 0 || d > ran[0] && !slices.Contains(ran, d)) {
-			dates = append(dates, d)
+		if at := c.cutOff(d); !at.After(now) && !n.missed(at) && !done.has(d) {
+			list = append(list, part{d, contract.Period{Start: d, End: d}})
 		}
 	}
-	if len(ran) == 0 && len(dates) > 1 {
-		dates = dates[len(dates)-1:]
+	if len(done) == 0 && len(list) > 1 {
+		list = list[len(list)-1:]
 	}
-	return dates, nil
+	return list, nil
 }
 
-// ran lists the dates that a schedule has run an analysis for since their cut-off,
-// in order.
-func (s *Schedules) ran(ctx context.Context, tx *meta.DB, schedule, name string) ([]contract.Date, error) {
-	rows, err := tx.Query(ctx, `SELECT date FROM schedule_runs WHERE schedule = $1 AND analysis = $2 AND reason = $3 ORDER BY date`, schedule, name, whenClosed)
+// covered is what a schedule has run an analysis for: spans of dates, in order.
+type covered []contract.Period
+
+func (c covered) has(d contract.Date) bool {
+	return slices.ContainsFunc(c, func(p contract.Period) bool { return p.Start <= d && d <= p.End })
+}
+
+func (c covered) last() contract.Date {
+	last := c[0].End
+	for _, p := range c {
+		last = max(last, p.End)
+	}
+	return last
+}
+
+// ran lists the dates that a schedule has run an analysis for since their cut-off.
+// What it did by a clock that was ahead of now does not count: it was before the
+// cut-off.
+func (s *Schedules) ran(ctx context.Context, tx *meta.DB, schedule, name string, c calendar, now time.Time) (covered, error) {
+	rows, err := tx.Query(ctx, `SELECT date, covers_from, covers_to FROM schedule_runs
+		WHERE schedule = $1 AND analysis = $2 AND reason = $3 AND early = 0 AND fired_at <= $4 ORDER BY date`, schedule, name, whenClosed, now)
 	if err != nil {
 		return nil, fmt.Errorf("list what %s has run: %w", schedule, err)
 	}
-	defer rows.Close()
-	var list []contract.Date
+	var list covered
 	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
+		var date, from, to string
+		if err := rows.Scan(&date, &from, &to); err != nil {
 			return nil, fmt.Errorf("list what %s has run: %w", schedule, err)
 		}
-		d, err := contract.ParseDate(text)
+		p, err := span(date, from, to, c)
 		if err != nil {
 			return nil, fmt.Errorf("list what %s has run: %w", schedule, err)
 		}
-		list = append(list, d)
+		list = append(list, p)
 	}
-	return list, rows.Err()
+	return list, nil
+}
+
+// span is what a run of a date stands for.
+func span(date, from, to string, c calendar) (contract.Period, error) {
+	d, err := contract.ParseDate(date)
+	if err != nil || to == "" {
+		return c.cadence.Period(d), err
+	}
+	start, err := contract.ParseDate(from)
+	if err != nil {
+		return contract.Period{}, err
+	}
+	end, err := contract.ParseDate(to)
+	return contract.Period{Start: start, End: end}, err
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"tributary/internal/analysis"
-	"tributary/internal/exchange"
 	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
@@ -111,27 +111,43 @@ func (s *Schedules) once(ctx context.Context) (time.Time, error) {
 	return next, errors.Join(failed...)
 }
 
-// active lists the active schedules, without any that cannot be read: it must not keep
-// the others from firing.
-func (s *Schedules) active(ctx context.Context) ([]Schedule, error) {
-	rows, err := s.DB.Query(ctx, `SELECT `+columns+` FROM schedules WHERE state = 'active' ORDER BY next_at, id`)
+// readable lists schedules by their next times, and what is wrong with those that
+// cannot be read: they must not keep the others from firing.
+func (s *Schedules) readable(ctx context.Context) (list []Schedule, broken []error, err error) {
+	rows, err := s.DB.Query(ctx, `SELECT `+columns+` FROM schedules ORDER BY next_at, id`)
 	if err != nil {
-		return nil, fmt.Errorf("list schedules: %w", err)
+		return nil, nil, fmt.Errorf("list schedules: %w", err)
 	}
-	defer rows.Close()
-	var list []Schedule
 	for rows.Next() {
 		found, err := scan(rows)
-		if fault.Is(err, fault.Damaged) {
-			s.Log.ErrorContext(ctx, "a schedule cannot be read and does not fire; delete it and make it again", "schedule", found.Name, "error", err)
-			continue
-		}
 		if err != nil {
-			return nil, fmt.Errorf("list schedules: %w", err)
+			broken = append(broken, err)
+			continue
 		}
 		list = append(list, found)
 	}
-	return list, rows.Err()
+	return list, broken, nil
+}
+
+// active lists the active schedules, once those are set back that were too early.
+func (s *Schedules) active(ctx context.Context) ([]Schedule, error) {
+	all, broken, err := s.readable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range broken {
+		s.Log.ErrorContext(ctx, "a schedule cannot be read and does not fire", "error", b)
+	}
+	back, err := s.comeBack(ctx, all)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "schedules that were too early are not set back; it is tried again", "error", err)
+	}
+	if back {
+		if all, _, err = s.readable(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(all, func(n Schedule) bool { return n.State != Active }), nil
 }
 
 // notBefore is when a schedule is to be fired: when it is due, or later if that
@@ -251,9 +267,15 @@ func (s *Schedules) fireAt(ctx context.Context, tx *meta.DB, n Schedule, at, now
 }
 
 func (s *Schedules) log(ctx context.Context, tx *meta.DB, n Schedule, at time.Time, cause string, now time.Time, note string) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO schedule_firings (schedule, nominal_at, cause, fired_at, note) VALUES ($1, $2, $3, $4, $5)`,
-		n.Name, at, cause, now, note); err != nil {
+	written, err := tx.Exec(ctx, `
+		INSERT INTO schedule_firings (schedule, nominal_at, cause, fired_at, note) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (schedule, nominal_at, cause) DO UPDATE SET fired_at = excluded.fired_at, note = excluded.note, early = 0 WHERE schedule_firings.early = 1`,
+		n.Name, at, cause, now, note)
+	if err != nil {
 		return fmt.Errorf("record firing of %s: %w", n.Name, err)
+	}
+	if written == 0 {
+		return fmt.Errorf("record firing of %s: it fired for %s already", n.Name, at)
 	}
 	return nil
 }
@@ -273,17 +295,18 @@ func (s *Schedules) runsOf(ctx context.Context, tx *meta.DB, n Schedule, name st
 	if err != nil {
 		return 0, "", err
 	}
-	dates, err := s.closed(ctx, tx, n, v, c, now)
+	list, err := s.closed(ctx, tx, n, v, c, now)
 	if err != nil {
 		return 0, "", err
 	}
-	if len(dates) > maxRuns {
-		note = fmt.Sprintf("%s: %d dates wait for the next time.", name, len(dates)-maxRuns)
-		dates = dates[:maxRuns]
+	if len(list) > maxRuns {
+		note = fmt.Sprintf("%s: %d dates wait for the next time.", name, len(list)-maxRuns)
+		list = list[:maxRuns]
 	}
-	for _, date := range dates {
-		through := c.cutOff(date)
-		if _, err := s.start(ctx, tx, n, v, date, &through, entry{at: at, cause: byCron, reason: whenClosed, now: now}); err != nil {
+	for _, p := range list {
+		through := c.cutOff(p.date)
+		e := entry{at: at, cause: byCron, reason: whenClosed, now: now, from: p.covers.Start.String(), to: p.covers.End.String()}
+		if _, err := s.start(ctx, tx, n, v, p.date, &through, e); err != nil {
 			return started, "", err
 		}
 		started++
@@ -296,11 +319,12 @@ type entry struct {
 	at            time.Time // with cause the firing
 	cause, reason string
 	now           time.Time
+	from, to      string // what of the calendar the run stands for; empty: not asked for
 	run           string // if there is one already
 }
 
 // start queues a run and writes it into the ledger, which refuses a second one of
-// the same date for the same reason.
+// the same date for the same reason, unless the first was early.
 func (s *Schedules) start(ctx context.Context, tx *meta.DB, n Schedule, v analysis.Analysis, date contract.Date, through *time.Time, e entry) (string, error) {
 	if e.run == "" {
 		r, err := s.Analyses.UnscopedStartIn(ctx, tx, "schedule:"+n.Name, v, date.String(), through)
@@ -309,157 +333,17 @@ func (s *Schedules) start(ctx context.Context, tx *meta.DB, n Schedule, v analys
 		}
 		e.run = r.ID
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO schedule_runs (schedule, analysis, date, reason, nominal_at, cause, fired_at, run) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		n.Name, v.Name, date.String(), e.reason, e.at, e.cause, e.now, e.run); err != nil {
+	written, err := tx.Exec(ctx, `
+		INSERT INTO schedule_runs (schedule, analysis, date, reason, nominal_at, cause, fired_at, run, covers_from, covers_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (schedule, analysis, date, reason) DO UPDATE
+		SET nominal_at = excluded.nominal_at, cause = excluded.cause, fired_at = excluded.fired_at, run = excluded.run, covers_from = excluded.covers_from, covers_to = excluded.covers_to, early = 0
+		WHERE schedule_runs.early = 1`,
+		n.Name, v.Name, date.String(), e.reason, e.at, e.cause, e.now, e.run, e.from, e.to)
+	if err != nil {
 		return "", fmt.Errorf("record run of %s for %s: %w", v.Name, date, err)
 	}
+	if written == 0 {
+		return "", fmt.Errorf("record run of %s for %s: it was run for that already", v.Name, date)
+	}
 	return e.run, nil
-}
-
-// lookForReopenings has the schedules run periods once more that were reopened for
-// a tenant, when that has ended.
-func (s *Schedules) lookForReopenings(ctx context.Context, active []Schedule, now time.Time) error {
-	s.mu.Lock()
-	due := !s.look.After(now) || s.look.Sub(now) > lookout // or the clock was set back
-	s.mu.Unlock()
-	if !due || len(active) == 0 {
-		return nil
-	}
-	since := now
-	for _, n := range active {
-		if n.reopenedTo.Before(since) {
-			since = n.reopenedTo
-		}
-	}
-	ended, err := s.Exchange.UnscopedEndedReopenings(ctx, since.Add(-overlap), now)
-	if err != nil {
-		return fmt.Errorf("look for ended reopenings: %w", err)
-	}
-	for _, n := range active {
-		if len(ended) == 0 {
-			break
-		}
-		if err := s.afterReopenings(ctx, n.Name, ended, now); err != nil {
-			return fmt.Errorf("run what was reopened, by schedule %s: %w", n.Name, err)
-		}
-	}
-	s.mu.Lock()
-	s.look = now.Add(lookout)
-	s.mu.Unlock()
-	return nil
-}
-
-// afterReopenings has a schedule run once more what it ran before the reopenings
-// ended.
-func (s *Schedules) afterReopenings(ctx context.Context, name string, ended []exchange.Reopening, now time.Time) error {
-	started := 0
-	err := s.DB.Transact(ctx, func(tx *meta.DB) error {
-		started = 0
-		n, err := s.find(ctx, tx, name)
-		if fault.Is(err, fault.NotFound) || err == nil && n.State != Active {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		runs := map[string]string{} // by analysis and date: several reopenings end with one run
-		to := n.reopenedTo
-		for _, r := range ended {
-			if r.Until.Before(n.reopenedTo.Add(-overlap)) {
-				continue
-			}
-			count, err := s.afterReopening(ctx, tx, n, r, now, runs)
-			if err != nil {
-				return err
-			}
-			started += count
-			if r.Until.After(to) {
-				to = r.Until
-			}
-		}
-		if to.Equal(n.reopenedTo) {
-			return nil
-		}
-		if _, err := tx.Exec(ctx, `UPDATE schedules SET reopened_to = $1 WHERE id = $2`, to, name); err != nil {
-			return fmt.Errorf("remember reopenings: %w", err)
-		}
-		return nil
-	})
-	if err == nil && started > 0 {
-		s.Analyses.Jobs.Wake()
-	}
-	return err
-}
-
-func (s *Schedules) afterReopening(ctx context.Context, tx *meta.DB, n Schedule, r exchange.Reopening, now time.Time, runs map[string]string) (int, error) {
-	var done int64
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM schedule_firings WHERE schedule = $1 AND nominal_at = $2 AND cause = $3`, n.Name, r.Until, r.ID).Scan(&done); err != nil {
-		return 0, fmt.Errorf("look for firing: %w", err)
-	}
-	if done > 0 {
-		return 0, nil
-	}
-	started := 0
-	for _, name := range n.Analyses {
-		v, err := s.Analyses.AnalysisIn(ctx, tx, name, 0)
-		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
-			continue // its firings say so
-		}
-		if err != nil {
-			return 0, err
-		}
-		dates, c, err := s.reopened(ctx, tx, n, v, r)
-		if err != nil {
-			return 0, err
-		}
-		for _, date := range dates {
-			var through *time.Time
-			if at := c.cutOff(date); n.DateOffset == nil && !at.IsZero() {
-				through = &at
-			}
-			key := v.Name + " " + date.String()
-			if runs[key], err = s.start(ctx, tx, n, v, date, through, entry{at: r.Until, cause: r.ID, reason: r.ID, now: now, run: runs[key]}); err != nil {
-				return 0, err
-			}
-			started++
-		}
-	}
-	if started == 0 {
-		return 0, nil
-	}
-	return started, s.log(ctx, tx, n, r.Until, r.ID, now, "")
-}
-
-// reopened lists the dates of a reopened period for which an analysis is to run
-// once more: none if the schedule has not run it before the reopening's end, since
-// its run has then what was sent.
-func (s *Schedules) reopened(ctx context.Context, tx *meta.DB, n Schedule, v analysis.Analysis, r exchange.Reopening) ([]contract.Date, calendar, error) {
-	c, err := s.calendar(ctx, tx, v)
-	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) {
-		return nil, c, nil
-	}
-	if err != nil {
-		return nil, c, err
-	}
-	for _, d := range c.due {
-		if d.Name != r.Dataset {
-			continue
-		}
-		first, err := contract.ParseDate(r.Date)
-		if err != nil {
-			return nil, c, fmt.Errorf("date of reopening %s: %w", r.ID, err)
-		}
-		p := d.Cadence.Period(first)
-		var before int64
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM schedule_runs WHERE schedule = $1 AND analysis = $2 AND date >= $3 AND date <= $4 AND fired_at < $5`,
-			n.Name, v.Name, p.Start.String(), p.End.String(), r.Until).Scan(&before); err != nil {
-			return nil, c, fmt.Errorf("look for earlier runs: %w", err)
-		}
-		if before == 0 {
-			return nil, c, nil
-		}
-		dates, err := s.of(ctx, tx, c, p)
-		return dates, c, err
-	}
-	return nil, c, nil
 }

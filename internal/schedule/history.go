@@ -58,7 +58,7 @@ func (s *Schedules) firings(ctx context.Context, name string, pos meta.Position,
 	if err != nil {
 		return nil, fmt.Errorf("list firings of %s: %w", name, err)
 	}
-	defer rows.Close()
+
 	var list []Firing
 	for rows.Next() {
 		var f Firing
@@ -67,19 +67,19 @@ func (s *Schedules) firings(ctx context.Context, name string, pos meta.Position,
 		}
 		list = append(list, f)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 func (s *Schedules) started(ctx context.Context, name string, f Firing) ([]Started, error) {
 	rows, err := s.DB.Query(ctx, `
 		SELECT l.run, l.analysis, l.date, COALESCE(r.state, ''), COALESCE(r.reason, '')
 		FROM schedule_runs l LEFT JOIN runs r ON r.id = l.run
-		WHERE l.schedule = $1 AND l.nominal_at = $2 AND l.cause = $3 ORDER BY l.analysis, l.date`,
-		name, f.At, f.Cause)
+		WHERE l.schedule = $1 AND l.nominal_at = $2 AND l.cause = $3 AND l.fired_at = $4 ORDER BY l.analysis, l.date`,
+		name, f.At, f.Cause, f.FiredAt)
 	if err != nil {
 		return nil, fmt.Errorf("list runs of %s: %w", name, err)
 	}
-	defer rows.Close()
+
 	var list []Started
 	for rows.Next() {
 		var r Started
@@ -88,5 +88,5 @@ func (s *Schedules) started(ctx context.Context, name string, f Firing) ([]Start
 		}
 		list = append(list, r)
 	}
-	return list, rows.Err()
+	return list, nil
 }

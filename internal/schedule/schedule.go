@@ -8,7 +8,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -124,24 +123,29 @@ type Change struct {
 
 const columns = `id, analyses, cron, zone, date_offset, state, next_at, last_at, reopened_to, counts_from, created_at, created_by, modified_at, modified_by, times_modified`
 
+// scan reads a row. One that is not a schedule is Damaged, and says its name.
 func scan(row interface{ Scan(...any) error }) (Schedule, error) {
 	var s Schedule
 	var analyses, expression, zone string
 	var offset, next, last, counts sql.NullInt64
+	damaged := func(err error) (Schedule, error) {
+		return Schedule{Name: s.Name, Analyses: s.Analyses, State: s.State, CreatedAt: s.CreatedAt, CreatedBy: s.CreatedBy},
+			fault.Wrap(fault.Damaged, err, "The stored schedule %q is damaged, so it does not fire and cannot be changed. Delete it and create it again.", s.Name)
+	}
 	if err := row.Scan(&s.Name, &analyses, &expression, &zone, &offset, &s.State, &next, &last, &s.reopenedTo, &counts,
 		&s.CreatedAt, &s.CreatedBy, &s.ModifiedAt, &s.ModifiedBy, &s.TimesModified); err != nil {
-		return s, err
+		return damaged(err)
 	}
 	s.NextAt, s.LastAt, s.countsFrom = meta.Moment(next), meta.Moment(last), meta.Moment(counts)
 	if offset.Valid {
 		s.DateOffset = &offset.Int64
 	}
 	if err := json.Unmarshal([]byte(analyses), &s.Analyses); err != nil {
-		return s, fault.Wrap(fault.Damaged, err, "The stored schedule %q is damaged.", s.Name)
+		return damaged(err)
 	}
 	var err error
 	if s.Timing, err = ParseTiming(expression, zone); err != nil {
-		return s, fault.Wrap(fault.Damaged, err, "The stored schedule %q is damaged.", s.Name)
+		return damaged(err)
 	}
 	return s, nil
 }
@@ -152,14 +156,14 @@ func (s *Schedules) Schedule(ctx context.Context, name string) (Schedule, error)
 }
 
 func (s *Schedules) find(ctx context.Context, db *meta.DB, name string) (Schedule, error) {
-	found, err := scan(db.QueryRow(ctx, `SELECT `+columns+` FROM schedules WHERE id = $1`, name))
-	if errors.Is(err, sql.ErrNoRows) {
-		return found, fault.New(fault.NotFound, "There is no schedule %q.", name)
-	}
+	rows, err := db.Query(ctx, `SELECT `+columns+` FROM schedules WHERE id = $1`, name)
 	if err != nil {
-		return found, fmt.Errorf("find schedule %s: %w", name, err)
+		return Schedule{}, fmt.Errorf("find schedule %s: %w", name, err)
 	}
-	return found, nil
+	if !rows.Next() {
+		return Schedule{}, fault.New(fault.NotFound, "There is no schedule %q.", name)
+	}
+	return scan(rows)
 }
 
 // Schedules lists schedules by name.
@@ -181,7 +185,6 @@ func (s *Schedules) list(ctx context.Context, db *meta.DB, where string, args ..
 	if err != nil {
 		return nil, fmt.Errorf("list schedules: %w", err)
 	}
-	defer rows.Close()
 	var list []Schedule
 	for rows.Next() {
 		found, err := scan(rows)
@@ -190,7 +193,7 @@ func (s *Schedules) list(ctx context.Context, db *meta.DB, where string, args ..
 		}
 		list = append(list, found)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // Create makes a schedule, which is active at once. Its first time is the next one
@@ -347,10 +350,13 @@ func (s *Schedules) Resume(ctx context.Context, by, name string) (Schedule, erro
 
 func (s *Schedules) change(ctx context.Context, by, name, verb string, how func(tx *meta.DB, n *Schedule, now time.Time) error) (Schedule, error) {
 	var n Schedule
-	now := s.Clock.Now()
 	err := s.DB.Transact(ctx, func(tx *meta.DB) error {
 		var err error
 		if n, err = s.find(ctx, tx, name); err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		if _, err := s.setBack(ctx, tx, &n, now); err != nil {
 			return err
 		}
 		if err := how(tx, &n, now); err != nil {

@@ -87,6 +87,8 @@ type world struct {
 	t     *testing.T
 	hands *hands
 	ctl   *control.Control
+
+	engine *policy.Engine
 }
 
 func each(t *testing.T, f func(t *testing.T, w *world)) {
@@ -127,7 +129,7 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	jobs := job.New(job.Config{DB: db, Clock: c})
 	x := exchange.New(exchange.Config{DB: db, Tenants: ctl, Policy: engine, Audit: log, Jobs: jobs, Keys: ring, Clock: c})
 	a := analysis.New(analysis.Config{DB: db, Exchange: x, Control: ctl, Policy: engine, Audit: log, Jobs: jobs, Keys: ring, Clock: c, Version: "test"})
-	w := &world{t: t, hands: h, ctl: ctl, Schedules: New(Config{DB: db, Analyses: a, Exchange: x, Audit: log, Clock: c})}
+	w := &world{t: t, hands: h, ctl: ctl, engine: engine, Schedules: New(Config{DB: db, Analyses: a, Exchange: x, Audit: log, Clock: c})}
 	w.apply("daily", "cadence: daily\ndue: {after_days: 1, at: '06:00', grace: 6h}\n")
 	w.apply("monthly", "cadence: monthly\ndue: {after_days: 5, at: '12:00'}\n")
 	w.apply("loose", "")
@@ -224,6 +226,17 @@ func (w *world) join(slug string) tenant.ID {
 	made, err := w.ctl.UnscopedOnboard(w.t.Context(), "usr_admin", slug, control.NewTenant{Slug: slug, Name: slug, Organisation: slug, ExternalIDs: []string{slug}, Tier: tenant.Basic})
 	check(w.t, err)
 	return made.ID
+}
+
+// accept has a tenant's admin agree to an analysis.
+func (w *world) accept(id tenant.ID, name string) { w.decide(id, name, analysis.Accepted) }
+
+func (w *world) decide(id tenant.ID, name string, d analysis.Decision) {
+	w.t.Helper()
+	scope, err := w.engine.Scope(w.t.Context(), policy.Principal{Credential: w.Clock.ID("key"), Kind: policy.APIKey, Tenant: id, Role: policy.TenantAdmin, VerifiedAt: w.Clock.Now()})
+	check(w.t, err)
+	_, err = w.Analyses.Decide(w.t.Context(), scope, name, 0, d)
+	check(w.t, err)
 }
 
 // send writes an accepted submission down.
