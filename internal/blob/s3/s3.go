@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +67,8 @@ type Store struct {
 	place     Place
 	owner     string
 	clock     clock.Clock
+	places    chan struct{} // taken by writers that hold a whole part
+	patience  time.Duration // of writers that wait for one
 
 	// unconditional is set where the service overwrites objects whatever it is
 	// asked. Then one commit of a key at a time looks, and writes if there is none.
@@ -110,7 +113,8 @@ func connect(c Config, by func(http.RoundTripper) http.RoundTripper) (*Store, er
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The object store %s cannot be reached by this address.", place)
 	}
-	return &Store{client: client, transport: transport, place: place, owner: c.Owner, clock: c.Clock, seed: maphash.MakeSeed()}, nil
+	return &Store{client: client, transport: transport, place: place, owner: c.Owner, clock: c.Clock, seed: maphash.MakeSeed(),
+		places: make(chan struct{}, places(debug.SetMemoryLimit(-1))), patience: patience}, nil
 }
 
 // findCredentials takes them from the environment, or from the file that it names

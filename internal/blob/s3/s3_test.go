@@ -303,25 +303,6 @@ func TestAbortLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestAWriterHoldsOnePart(t *testing.T) {
-	t.Parallel()
-	s, _ := wired(t, "s3://bucket?endpoint=http://127.0.0.1:1") // which nothing is sent to
-	b, err := s.Create(t.Context(), "a/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := b.(*writer)
-	defer w.Abort()
-	for range partSize / 5000 {
-		if _, err := w.Write(make([]byte, 5000)); err != nil {
-			t.Fatal(err)
-		}
-		if got := cap(w.buffer); got > 2<<20 && got != partSize {
-			t.Fatalf("after %d bytes: got a buffer of %d, want no more than a part", len(w.buffer), got)
-		}
-	}
-}
-
 func TestOneStoreHasOneOwner(t *testing.T) {
 	t.Parallel()
 	url := s3test.Start(t).URL()

@@ -7,10 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
 	"tributary/internal/blob"
+	"tributary/internal/fault"
 )
 
 // writer is an object on its way: what fits into one part is held until Commit
@@ -21,15 +23,28 @@ type writer struct {
 	id     string             // tells this writer's object from another's
 	ctx    context.Context    //nolint:containedctx // io.Writer has none; ends with the writer
 	cancel context.CancelFunc // ends ctx
+	asked  <-chan struct{}    // closed when whoever asked for the writer waits no longer
 	buffer []byte
+	holds  bool   // one of the store's places for a whole part
 	upload string // of the parts; empty: there are none
 	parts  []minio.CompletePart
 	err    error // why nothing more can be done; errEnded after Commit and Abort
 }
 
 // largeBuffer is from where on a writer's buffer is that of a whole part, instead of
-// growing beyond it by doubling.
+// growing beyond it by doubling. It takes one of the store's places.
 const largeBuffer = 1 << 20
+
+// mostPlaces is how many writers hold a whole part at once: 512 MiB.
+const mostPlaces = 64
+
+// patience is how long a writer waits for a place. Then it fails: whoever sends
+// slowly keeps a place, and a request with two writers may wait for its own.
+const patience = 30 * time.Second
+
+// places is how many writers may hold a whole part: mostPlaces, or fewer where the
+// process was told to keep to some memory, of which they take a quarter.
+func places(limit int64) int { return int(max(4, min(mostPlaces, limit/4/partSize))) }
 
 var errEnded = errors.New("object was committed or aborted")
 
@@ -45,7 +60,7 @@ func (s *Store) Create(ctx context.Context, k blob.Key) (blob.Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &writer{store: s, key: k, id: s.clock.ID("new")}
+	w := &writer{store: s, key: k, id: s.clock.ID("new"), asked: ctx.Done()}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return w, nil
 }
@@ -63,13 +78,37 @@ func (w *writer) Write(p []byte) (int, error) {
 			}
 		}
 		more := min(len(p)-n, partSize-len(w.buffer))
-		if len(w.buffer)+more > largeBuffer && cap(w.buffer) < partSize {
+		if len(w.buffer)+more > largeBuffer && !w.holds {
+			if w.err = w.hold(); w.err != nil {
+				return n, w.err
+			}
 			w.buffer = append(make([]byte, 0, partSize), w.buffer...)
 		}
 		w.buffer = append(w.buffer, p[n:n+more]...)
 		n += more
 	}
 	return n, nil
+}
+
+// hold takes a place for a whole part, and waits until there is one.
+func (w *writer) hold() error {
+	select {
+	case w.store.places <- struct{}{}:
+		w.holds = true
+		return nil
+	default:
+	}
+	late := time.NewTimer(w.store.patience)
+	defer late.Stop()
+	select {
+	case w.store.places <- struct{}{}:
+		w.holds = true
+		return nil
+	case <-w.asked:
+		return fmt.Errorf("write object %s: %w", w.key, context.Canceled)
+	case <-late.C:
+		return fault.New(fault.Unavailable, "Too many files are on their way to the object store; send it again later.")
+	}
 }
 
 // send sends the buffer as the next part.
@@ -157,6 +196,9 @@ func (w *writer) Abort() {
 		w.store.abandon(w.ctx, w.store.name(w.key), w.upload) // else Sweep finds it
 	}
 	w.buffer, w.parts = nil, nil
+	if w.holds {
+		<-w.store.places
+	}
 }
 
 // put writes an object at once, unless there is one and it is conditional.
