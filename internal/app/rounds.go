@@ -25,6 +25,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"remove bytes of removed objects", time.Minute, s.vault.RemoveDue},
 		{"remove bytes without a row", 6 * time.Hour, s.vault.SweepDue},
 		{"remove idle uploads", time.Hour, a.exchange.ExpireUploadsDue},
+		{"keep what stands still over SFTP", time.Minute, a.keepStill},
 		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
 		{"tell who is due", time.Hour, a.periods.TellDue},
 		{"send mails", 5 * time.Second, s.notices.SendDue},
@@ -52,4 +53,12 @@ func (a *App) repeat(ctx context.Context, r round) {
 			a.cfg.Log.ErrorContext(ctx, "background round failed", "round", r.name, "error", err)
 		}
 	}
+}
+
+// keepStill is a round of the SFTP server, if there is one.
+func (a *App) keepStill(ctx context.Context) error {
+	if a.files == nil {
+		return nil
+	}
+	return a.files.KeepDue(ctx)
 }

@@ -11,14 +11,17 @@ import (
 	"tributary/internal/vault"
 )
 
-// Draft is a file while it arrives. Keep, Submit or Drop ends it. It is not safe for
-// concurrent use.
+// Draft is a file while it arrives. Keep, Submit or Drop ends it; but if Keep or Submit
+// fails for a reason of ours that passes, Whole says whether all that arrived is still
+// there, to be kept or submitted later. It is not safe for concurrent use.
 type Draft struct {
 	x       *Exchange
 	ctx     context.Context //nolint:containedctx // io.Writer has no context, and each write checks the scope
 	scope   tenant.Scope
 	upload  Upload
 	w       *vault.Writer // of the part that is arriving; nil before its first byte
+	part    *vault.Object // that part once it is durable: no row says yet that it is there
+	lost    error         // why that part could not be made durable
 	limit   int64
 	release func()
 }
@@ -55,6 +58,9 @@ func (x *Exchange) Draft(ctx context.Context, scope tenant.Scope, u Upload) (*Dr
 			release()
 			return nil, err
 		}
+	}
+	if u.Channel == SFTP { // whatever length it had, now there comes more
+		u.Length = -1
 	}
 	return &Draft{x: x, ctx: ctx, scope: scope, upload: u, limit: limit, release: release}, nil
 }
@@ -115,39 +121,76 @@ func (d *Draft) Write(p []byte) (int, error) {
 
 // Drop ends the draft; what arrived since it began is gone.
 func (d *Draft) Drop() {
-	if d.w != nil {
+	if d.w != nil && d.part == nil { // bytes that are durable a round removes, if no row has come of them
 		d.w.Abort()
-		d.w = nil
 	}
-	d.end()
-}
-
-func (d *Draft) end() {
+	d.w, d.part = nil, nil
 	if d.release != nil {
 		d.release()
 		d.release = nil
 	}
 }
 
-// Keep ends the draft and makes what arrived durable, as an upload that can go on.
+// Whole reports whether the draft goes on with all that arrived.
+func (d *Draft) Whole() bool { return d.release != nil && d.lost == nil }
+
+// Passes reports whether an error is nothing of the file's: what had arrived of it is
+// worth keeping.
+func Passes(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable, fault.StorageFull, fault.TimedOut, fault.Cancelled, fault.Damaged, fault.Unauthenticated:
+		return true
+	}
+	return false
+}
+
+// over ends the draft unless it is to be tried again.
+func (d *Draft) over(err error) {
+	if !Passes(err) || d.lost != nil {
+		d.Drop()
+	}
+}
+
+// Keep ends the draft and makes what arrived durable, as an upload that can go on. The
+// scope's time may be over by then.
 func (d *Draft) Keep(ctx context.Context) (Upload, error) {
-	defer d.Drop()
-	return d.keep(ctx)
+	err := d.scope.CheckLately(ctx, tenant.Write, tenant.Submissions)
+	u := d.upload
+	if err == nil {
+		u, err = d.keep(ctx)
+	}
+	if fault.Is(err, fault.Unauthenticated) { // for good
+		d.Drop()
+	}
+	d.over(err)
+	return u, err
+}
+
+// settle makes the part that is arriving durable.
+func (d *Draft) settle(ctx context.Context) error {
+	if d.w == nil || d.part != nil {
+		return d.lost
+	}
+	if err := d.w.Ready(ctx); err != nil {
+		return err
+	}
+	object, err := d.w.Finish(ctx)
+	if err != nil {
+		d.w, d.lost = nil, err
+		return err
+	}
+	d.part = &object
+	return nil
 }
 
 func (d *Draft) keep(ctx context.Context) (Upload, error) {
+	if err := d.settle(ctx); err != nil {
+		return d.upload, err
+	}
 	x, u := d.x, d.upload
-	var object *vault.Object
-	if d.w != nil {
-		w := d.w
-		d.w = nil
-		o, err := w.Finish(ctx)
-		if err != nil {
-			return u, err
-		}
-		object = &o
-		u.parts = append(u.parts[:len(u.parts):len(u.parts)], part{o.ID, o.Size})
-		u.Size += o.Size
+	if d.part != nil {
+		u.parts = append(u.parts[:len(u.parts):len(u.parts)], part{d.part.ID, d.part.Size})
+		u.Size += d.part.Size
 	}
 	u.ChangedAt = x.Clock.Now()
 	known := u.ID != ""
@@ -155,29 +198,29 @@ func (d *Draft) keep(ctx context.Context) (Upload, error) {
 		u.ID, u.Tenant, u.CreatedAt, u.CreatedBy = x.Clock.ID("upl"), d.scope.Tenant(), u.ChangedAt, d.scope.Actor()
 	}
 	err := x.DB.Transact(ctx, func(tx *meta.DB) error {
-		if err := d.scope.Check(ctx, tenant.Write, tenant.Submissions); err != nil {
+		if err := d.scope.CheckLately(ctx, tenant.Write, tenant.Submissions); err != nil {
 			return err
 		}
 		if err := x.setUpload(ctx, tx, u, known); err != nil {
 			return err
 		}
-		if object == nil {
+		if d.part == nil {
 			return nil
 		}
-		if err := x.Vault.Insert(ctx, tx, d.scope, *object); err != nil {
+		if err := x.Vault.Insert(ctx, tx, d.scope, *d.part); err != nil {
 			return err
 		}
 		if err := x.Tenants.Claim(ctx, tx, u.Tenant); err != nil { // what is on its way is the tenant's data already
 			return err
 		}
 		_, err := tx.For(u.Tenant).Exec(ctx, `INSERT INTO upload_parts (upload, tenant, ord, object, size) VALUES ($1, $2, $3, $4, $5)`,
-			u.ID, string(u.Tenant), int64(len(u.parts)-1), object.ID, object.Size)
+			u.ID, string(u.Tenant), int64(len(u.parts)-1), d.part.ID, d.part.Size)
 		return err
 	})
 	if err != nil {
 		return d.upload, fmt.Errorf("keep upload: %w", err)
 	}
-	d.upload = u
+	d.upload, d.w, d.part = u, nil, nil
 	return u, nil
 }
 
@@ -185,7 +228,19 @@ func (d *Draft) keep(ctx context.Context) (Upload, error) {
 // as it is (empty, too large, other than its checksum) what arrived since the draft
 // began is gone; what was there before stays.
 func (d *Draft) Submit(ctx context.Context, n NewSubmission) (Submission, error) {
-	defer d.Drop()
+	s, err := d.submit(ctx, n)
+	if err == nil {
+		d.Drop()
+		return s, nil
+	}
+	if d.upload.Length < 0 { // all of it is here
+		d.upload.Length = d.Size()
+	}
+	d.over(err)
+	return s, err
+}
+
+func (d *Draft) submit(ctx context.Context, n NewSubmission) (Submission, error) {
 	x := d.x
 	ds, err := x.Dataset(ctx, n.Dataset, 0)
 	if err != nil {
@@ -201,22 +256,23 @@ func (d *Draft) Submit(ctx context.Context, n NewSubmission) (Submission, error)
 		return x.submitUpload(ctx, d.scope, d.upload, n, ds)
 	}
 	if d.w == nil {
+		if d.lost != nil {
+			return Submission{}, d.lost
+		}
 		return Submission{}, errEmpty
 	}
-	w := d.w
-	if err := arrived(w, n, ds); err != nil {
+	if err := arrived(d.w, n, ds); err != nil {
 		return Submission{}, err
 	}
-	d.w = nil
-	w.As(vault.File)
-	object, err := w.Finish(ctx)
-	if err != nil {
+	if err := d.settle(ctx); err != nil {
 		return Submission{}, err
 	}
 	return x.record(ctx, d.scope, n, ds, arrival{
-		sum: w.SHA256(),
+		sum: d.w.SHA256(),
 		file: func(ctx context.Context, tx *meta.DB) (vault.Object, error) {
-			return object, x.Vault.Insert(ctx, tx, d.scope, object)
+			whole := *d.part
+			whole.Kind = vault.File
+			return whole, x.Vault.Insert(ctx, tx, d.scope, whole)
 		},
 		also: func(ctx context.Context, tx *meta.DB, s Submission) error {
 			return x.closeUpload(ctx, tx, d.scope, d.upload, s, "")

@@ -56,8 +56,9 @@ type part struct {
 // dropped or submitted meanwhile is NotFound.
 func (x *Exchange) setUpload(ctx context.Context, tx *meta.DB, u Upload, known bool) error {
 	db := tx.For(u.Tenant)
+	length := sql.NullInt64{Int64: u.Length, Valid: u.Length >= 0}
 	if known {
-		n, err := db.Exec(ctx, `UPDATE uploads SET changed_at = $1 WHERE id = $2 AND tenant = $3 AND submission = ''`, meta.Micros(u.ChangedAt), u.ID, string(u.Tenant))
+		n, err := db.Exec(ctx, `UPDATE uploads SET changed_at = $1, length = $2 WHERE id = $3 AND tenant = $4 AND submission = ''`, meta.Micros(u.ChangedAt), length, u.ID, string(u.Tenant))
 		if err == nil && n == 0 {
 			err = noUpload(u.ID)
 		}
@@ -80,7 +81,6 @@ func (x *Exchange) setUpload(ctx context.Context, tx *meta.DB, u Upload, known b
 			return err
 		}
 	}
-	length := sql.NullInt64{Int64: u.Length, Valid: u.Length >= 0}
 	_, err = db.Exec(ctx, `
 		INSERT INTO uploads (id, tenant, channel, dataset, date, name, name_key, length, digest, file_time, created_at, changed_at, created_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,

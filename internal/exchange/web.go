@@ -145,7 +145,22 @@ func (d *Draft) Complete(ctx context.Context) (Upload, error) {
 		return d.keep(ctx)
 	}
 	s, err := d.Submit(ctx, u.submission())
+	if err != nil && d.Whole() { // asking for the upload tries again
+		_, keepErr := d.keep(ctx)
+		return u, errors.Join(err, keepErr)
+	}
 	return d.x.became(ctx, d.scope, u, s, err)
+}
+
+// Rescue ends the draft of a web upload that an error stopped: if it was nothing of the
+// file's, what arrived is kept.
+func (d *Draft) Rescue(ctx context.Context, err error) error {
+	defer d.Drop()
+	if !Passes(err) {
+		return err
+	}
+	_, keepErr := d.keep(ctx)
+	return errors.Join(err, keepErr)
 }
 
 // FinishUpload submits a web upload of which all has arrived, and which was not because

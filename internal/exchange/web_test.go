@@ -3,14 +3,17 @@ package exchange_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"tributary/internal/blob"
+	"tributary/internal/control"
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/tenant"
 )
 
 // begin creates a web upload of A's for a text.
@@ -229,6 +232,77 @@ func TestExpiryGoesPastWhatStays(t *testing.T) {
 		check(t, b.ExpireUploadsDue(t.Context()))
 		if n := b.count(t, "uploads"); n != 1101 {
 			t.Errorf("%d uploads, want the suspended tenant's 1101", n)
+		}
+	})
+}
+
+// away is a database that does not answer some times when a file is to be written down.
+type away struct {
+	*control.Control
+	times int
+}
+
+func (a *away) Claim(ctx context.Context, tx *meta.DB, id tenant.ID) error {
+	if a.times > 0 {
+		a.times--
+		return errors.New("away")
+	}
+	return a.Control.Claim(ctx, tx, id)
+}
+
+// What a fault of ours stops is kept, and goes on when it is over.
+func TestFaultsOfOursKeepWhatArrived(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		ctx, scope, text := t.Context(), b.scope(t, 0), body("000001", "x,1")
+		u := b.begin(t, text)
+		b.Tenants = &away{b.control, 1}
+		if _, err := b.on(t, u.ID, text); !fault.Is(err, fault.Internal) {
+			t.Errorf("submitting: got %v, want the fault", err)
+		}
+		got, err := b.WebUpload(ctx, scope, u.ID)
+		if check(t, err); !got.Arrived() || got.Submission != "" {
+			t.Errorf("after it: got %+v, want all of it, not submitted", got)
+		}
+		got, err = b.FinishUpload(ctx, scope, got)
+		if check(t, err); got.Submission == "" {
+			t.Errorf("once it is over: got %+v, want a submission", got)
+		}
+
+		// What not even keeping succeeds with goes on in its draft.
+		sftp := exchange.Upload{Channel: exchange.SFTP, Folder: folder, Name: "b.csv", Length: -1}
+		n := exchange.NewSubmission{Dataset: folder.Dataset, Date: date, Name: "b.csv", Channel: exchange.SFTP, Size: -1}
+		for _, kept := range []bool{false, true} {
+			b.Tenants = &away{b.control, 2}
+			d := b.draft(t, scope, sftp, text)
+			if _, err := d.Submit(ctx, n); err == nil || !d.Whole() {
+				t.Fatalf("submitting: %v, whole: %v", err, d.Whole())
+			}
+			if _, err := d.Keep(ctx); err == nil || !d.Whole() {
+				t.Fatalf("keeping: %v, whole: %v", err, d.Whole())
+			}
+			if kept {
+				got, err = d.Keep(ctx)
+				if check(t, err); !got.Arrived() || d.Whole() {
+					t.Errorf("kept: got %+v", got)
+				}
+				got, err = b.Upload(ctx, scope, got.ID)
+				check(t, err)
+				_, err = b.SubmitUpload(ctx, scope, got, n)
+				check(t, err)
+				continue
+			}
+			_, err = d.Submit(ctx, n)
+			check(t, err)
+		}
+		// A wrong file ends with its verdict, whatever came before.
+		d := b.draft(t, scope, sftp, text)
+		n.SHA256 = make([]byte, 32)
+		if _, err := d.Submit(ctx, n); !fault.Is(err, fault.Invalid) || d.Whole() {
+			t.Errorf("another checksum: %v, whole: %v", err, d.Whole())
+		}
+		if uploads, _, _ := b.rows(t); uploads != 1 {
+			t.Errorf("%d uploads are left, want the web's", uploads)
 		}
 	})
 }

@@ -141,6 +141,21 @@ func (s *lease) alive(ctx context.Context) error {
 	return s.check()
 }
 
+// lately is asked about what arrived while the scope was alive: for one Life more it
+// may be kept.
+func (s *lease) lately(ctx context.Context) error {
+	err := s.alive(ctx)
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.look().past(s.from, s.life+Life) {
+		return err
+	}
+	return s.standing()
+}
+
 // renew begins another life if this one is over and the credential is good. What
 // was revoked, ended or blocked meanwhile is for check to say.
 func (s *lease) renew(ctx context.Context) error {
@@ -179,6 +194,12 @@ func (s *lease) check() error {
 	if now.past(s.from, s.life) {
 		return fault.New(fault.Unauthenticated, "The permission for this has expired; sign in again.")
 	}
+	return s.standing()
+}
+
+// standing returns nil unless something but time has ended the scope. It is called with
+// mu held.
+func (s *lease) standing() error {
 	if s.whileBlocked {
 		return s.valid(s.credential, s.user)
 	}

@@ -216,8 +216,12 @@ func (e *Engine) mint(t terms) (tenant.Scope, error) {
 	if err != nil {
 		return tenant.Scope{}, err
 	}
+	lately := lease.lately
+	if t.parent != nil { // which answers for itself, and knows no more than whether it is alive
+		lately = nil
+	}
 	return tenant.Mint(tenant.Terms{
-		Tenant: t.tenant, Actor: t.actor, Permissions: t.permissions,
+		Tenant: t.tenant, Actor: t.actor, Permissions: t.permissions, Lately: lately,
 		Alive: func(ctx context.Context) error {
 			if t.parent != nil {
 				if err := t.parent(ctx); err != nil {

@@ -344,6 +344,12 @@ func TestTransfersAreRenewed(t *testing.T) {
 			t.Errorf("the %s after %s: got %v, want it ended", name, LongestTransfer, err)
 		}
 	}
+	if err := s.CheckLately(t.Context(), tenant.Write, tenant.Submissions); err != nil {
+		t.Errorf("keeping what had arrived by then: %v", err)
+	}
+	if err := child.CheckLately(t.Context(), tenant.Read, tenant.Results); err == nil {
+		t.Error("a child goes on after its parent")
+	}
 }
 
 // What ends a transfer: at once what ends every scope, and when its life is over
@@ -384,6 +390,17 @@ func TestTransfersEnd(t *testing.T) {
 		h.pass(time.Microsecond)
 		if err := s.Check(t.Context(), tenant.Read, tenant.Results); fault.KindOf(err) != c.want {
 			t.Errorf("%s, when its life is over: got %v, want %q", name, err, c.want)
+		}
+		// What arrived before may be kept, unless it was ended by somebody.
+		if err := s.CheckLately(t.Context(), tenant.Write, tenant.Submissions); (err == nil) != c.late {
+			t.Errorf("%s, keeping what had arrived: %v", name, err)
+		}
+		if err := s.CheckLately(t.Context(), tenant.Delete, tenant.VaultInput); err == nil {
+			t.Errorf("%s: a scope that is over does more than before", name)
+		}
+		h.pass(Life)
+		if err := s.CheckLately(t.Context(), tenant.Write, tenant.Submissions); err == nil {
+			t.Errorf("%s, keeping what had arrived a life later: it is allowed", name)
 		}
 	}
 

@@ -52,6 +52,9 @@ type Terms struct {
 	// Alive is asked at each operation; an error ends the scope at once. It must
 	// be cheap, since long transfers ask it for every chunk.
 	Alive func(context.Context) error
+	// Lately is asked instead about keeping what arrived while the scope was alive;
+	// nil: Alive is.
+	Lately func(context.Context) error
 }
 
 // Scope is a short-lived capability for one tenant: verbs and resources, while
@@ -82,13 +85,30 @@ func (s Scope) Actor() string {
 // fault is Denied, Unauthenticated when the scope has expired or its credential
 // was revoked, or what the context says.
 func (s Scope) Check(ctx context.Context, v Verb, r Resource) error {
+	if s.terms == nil {
+		return s.check(ctx, v, r, nil)
+	}
+	return s.check(ctx, v, r, s.terms.Alive)
+}
+
+// CheckLately is Check for nothing but making durable what arrived while the scope was
+// alive: for a while it allows it although the scope's time is over, and not if its
+// credential was revoked or its tenant blocked.
+func (s Scope) CheckLately(ctx context.Context, v Verb, r Resource) error {
+	if s.terms == nil || s.terms.Lately == nil {
+		return s.Check(ctx, v, r)
+	}
+	return s.check(ctx, v, r, s.terms.Lately)
+}
+
+func (s Scope) check(ctx context.Context, v Verb, r Resource, alive func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.terms == nil || s.terms.Tenant == "" || s.terms.Alive == nil {
+	if s.terms == nil || s.terms.Tenant == "" || alive == nil {
 		return fault.New(fault.Denied, "This needs a scope for a tenant.")
 	}
-	if err := s.terms.Alive(ctx); err != nil {
+	if err := alive(ctx); err != nil {
 		return err
 	}
 	for _, p := range s.terms.Permissions {

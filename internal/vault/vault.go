@@ -112,6 +112,8 @@ type Writer struct {
 	sealed *keys.Writer
 	hash   hash.Hash
 	count  countingWriter
+	digest []byte // sealed, of all that was written
+	salt   []byte
 }
 
 type countingWriter struct {
@@ -152,13 +154,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := w.sealed.Write(p)
+	w.digest = nil
 	w.hash.Write(p[:n])
 	w.object.Size += int64(n)
 	return n, err
 }
-
-// As changes what kind of object it will be: what is on its way turns out to be whole.
-func (w *Writer) As(k Kind) { w.object.Kind = k }
 
 // SHA256 returns the digest of what was written so far.
 func (w *Writer) SHA256() []byte { return w.hash.Sum(nil) }
@@ -166,25 +166,38 @@ func (w *Writer) SHA256() []byte { return w.hash.Sum(nil) }
 // Size returns how many bytes were written so far.
 func (w *Writer) Size() int64 { return w.object.Size }
 
+// Ready does what of Finish needs the keys. If it cannot, because they are away, nothing
+// is lost: more can be written, and it can be called again.
+func (w *Writer) Ready(ctx context.Context) error {
+	if w.digest != nil {
+		return nil
+	}
+	salt := w.vault.Clock.Bytes(16)
+	digest, err := w.vault.Keys.Encrypt(ctx, w.object.Tenant, keys.Vault, append(w.hash.Sum(nil), salt...), digestContext(w.object.ID))
+	if err != nil {
+		return fmt.Errorf("seal digest of %s: %w", w.object.ID, err)
+	}
+	w.digest, w.salt = digest, salt
+	return nil
+}
+
 // Finish makes the bytes durable: when it returns nil they survive a power cut.
-// The object exists once Insert has committed; until then a round removes it.
+// The object exists once Insert has committed; until then a round removes it. After
+// an error they are gone.
 func (w *Writer) Finish(ctx context.Context) (Object, error) {
+	if err := w.Ready(ctx); err != nil {
+		w.blob.Abort()
+		return Object{}, err
+	}
 	if err := w.sealed.Close(); err != nil {
 		w.blob.Abort()
 		return Object{}, fmt.Errorf("seal object %s: %w", w.object.ID, err)
 	}
-	sum := w.hash.Sum(nil)
-	salt := w.vault.Clock.Bytes(16)
-	digest, err := w.vault.Keys.Encrypt(ctx, w.object.Tenant, keys.Vault, append(sum, salt...), digestContext(w.object.ID))
-	if err != nil {
-		w.blob.Abort()
-		return Object{}, fmt.Errorf("seal digest of %s: %w", w.object.ID, err)
-	}
 	if err := w.blob.Commit(ctx); err != nil {
 		return Object{}, fmt.Errorf("commit object %s: %w", w.object.ID, err)
 	}
-	w.object.digest = digest
-	w.object.Commitment = commitment(salt, sum[:sha256.Size])
+	w.object.digest = w.digest
+	w.object.Commitment = commitment(w.salt, w.hash.Sum(nil))
 	w.object.SealedSize = w.count.n
 	return w.object, nil
 }

@@ -274,6 +274,9 @@ func (u *tusUpload) WriteChunk(ctx context.Context, _ int64, src io.Reader) (int
 		return 0, u.fails(err)
 	}
 	n, err := io.CopyBuffer(struct{ io.Writer }{d}, struct{ io.Reader }{src}, make([]byte, 256<<10))
+	if err != nil && u.body.hash == nil { // the rest of what was to be checked has not come
+		return 0, u.fails(d.Rescue(context.WithoutCancel(ctx), err))
+	}
 	if err == nil {
 		err = u.body.check(before.Length - before.Size)
 	}

@@ -52,6 +52,10 @@ type incoming struct {
 	broken   error // why the file is refused
 	cut      bool  // the connection ended before the file was closed
 	ended    bool
+	waits    time.Time // since when what arrived waits to be kept, though the handle has ended; zero: it does not
+
+	came, seen int64     // how many bytes have come, and had when that was looked at last
+	still      time.Time // since when none have
 }
 
 // on says what is there already; a client may go on with it, or begin anew.
@@ -68,6 +72,7 @@ func (f *incoming) WriteAt(p []byte, off int64) (int, error) {
 	if f.broken != nil {
 		return 0, f.session.answer(f.broken)
 	}
+	f.came += int64(len(p))
 	if err := f.take(p, off); err != nil {
 		f.broken = err
 		return 0, f.session.answer(err)
@@ -221,12 +226,9 @@ func (f *incoming) Close() error {
 	defer f.mu.Unlock()
 	defer f.closed()
 	s := f.session
-	if f.ended { // another handle has taken over
+	if f.ended { // it said why
 		return s.answer(f.broken)
 	}
-	f.ended = true
-	// Whoever opens the file next finds what became of it here.
-	defer s.server.opened.remove(f)
 	// What arrived is kept even if the connection is gone.
 	ctx := context.WithoutCancel(s.ctx)
 	if f.broken == nil {
@@ -234,15 +236,18 @@ func (f *incoming) Close() error {
 	}
 	switch {
 	case f.broken != nil:
-		f.drop()
-		return s.answer(f.broken)
+		return s.answer(f.rescue(ctx, f.broken))
 	case f.cut:
-		return f.keep(ctx)
+		return s.answer(f.keep(ctx))
 	case len(f.ahead) > 0:
-		f.drop()
-		return errHole
+		return s.answer(f.rescue(ctx, errHole))
 	}
-	return s.answer(f.finish(ctx))
+	err := f.finish(ctx)
+	if err != nil {
+		err = f.rescue(ctx, err)
+	}
+	f.end()
+	return s.answer(err)
 }
 
 // finish submits the file if it is ready, and otherwise keeps it.
@@ -251,7 +256,7 @@ func (f *incoming) finish(ctx context.Context) error {
 	to, err := s.server.Exchange.Recognise(ctx, f.place.folder(), f.place.name)
 	ready := err == nil
 	if err != nil && !fault.Is(err, fault.Invalid) {
-		return errors.Join(err, f.keep(ctx))
+		return err
 	}
 	if f.draft == nil && f.base != (exchange.Entry{}) { // opened and closed
 		if !ready || f.base.Upload == "" {
@@ -268,11 +273,9 @@ func (f *incoming) finish(ctx context.Context) error {
 		return err
 	}
 	if err := f.begin(); err != nil {
-		f.drop()
 		return err
 	}
 	if err := f.seal(); err != nil {
-		f.drop()
 		return err
 	}
 	if !ready {
@@ -290,26 +293,6 @@ func submission(to exchange.Folder, p place, size int64) exchange.NewSubmission 
 	return exchange.NewSubmission{Dataset: to.Dataset, Date: to.Date, Name: p.name, Channel: exchange.SFTP, Size: size, Root: p.folder().Root()}
 }
 
-// keep keeps what arrived of a file of which the rest did not.
-func (f *incoming) keep(ctx context.Context) error {
-	if f.draft == nil {
-		return nil
-	}
-	u, err := f.draft.Keep(ctx)
-	if err != nil {
-		f.session.log.Warn("what arrived of a file was not kept", "error", err)
-		return f.session.answer(err)
-	}
-	f.session.log.Info("a transfer broke off; what arrived is kept", "upload", u.ID, "bytes", u.Size)
-	return nil
-}
-
-func (f *incoming) drop() {
-	if f.draft != nil {
-		f.draft.Drop()
-	}
-}
-
 // size is how much has arrived.
 func (f *incoming) size() int64 {
 	f.mu.Lock()
@@ -318,23 +301,6 @@ func (f *incoming) size() int64 {
 		return f.base.Size
 	}
 	return f.next
-}
-
-// yield ends this handle because another is opened for the same file: what arrived
-// is kept for it, unless it begins anew.
-func (f *incoming) yield(ctx context.Context, keep bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ended {
-		return
-	}
-	f.ended = true
-	if keep && f.broken == nil && f.settle() == nil {
-		_ = f.keep(ctx) // it was said in the log
-	} else {
-		f.drop()
-	}
-	f.broken = refuse(sftp.ErrSSHFxFailure, "the file is being written through another handle now")
 }
 
 // setTime notes when the sender's file was changed.

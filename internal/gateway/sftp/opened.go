@@ -3,6 +3,8 @@ package sftp
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/pkg/sftp"
@@ -95,6 +97,13 @@ func (o *opened) find(id tenant.ID, p place) *incoming {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.files[openedKey{id, p}]
+}
+
+// all lists the files that are being written, or wait to be kept.
+func (o *opened) all() []*incoming {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Values(o.files))
 }
 
 func (o *opened) remove(f *incoming) {

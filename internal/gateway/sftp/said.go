@@ -32,6 +32,8 @@ func (s *session) saidOf(e exchange.Entry, p place, name string) ([]byte, time.T
 		text := "The connection ended before all of the file arrived. Go on with it (put -a), or send it again."
 		if why != nil {
 			text = fault.Message(why)
+		} else if u, err := s.server.Exchange.Upload(s.ctx, s.scope, e.Upload); err == nil && u.Arrived() {
+			text = "All of the file arrived, but it could not be submitted. Rename it, to the same name if you like, and it is."
 		}
 		return fmt.Appendf(nil, "{\n  \"upload\": %q,\n  \"bytes\": %d,\n  \"reason\": %q\n}\n", e.Upload, e.Size, text), e.FileTime, nil
 	}

@@ -79,7 +79,7 @@ const (
 	// in memory until the client takes them.
 	mostSessions = 32
 	// oldest is how old a connection may be that a file is begun on. The scope of one
-	// ends after twelve hours, and what is still arriving then is lost.
+	// ends after twelve hours, and what is still arriving then is broken off.
 	oldest = 8 * time.Hour
 	// parting is how long a stopping server waits for its last answers to be sent.
 	parting = 300 * time.Millisecond
@@ -223,6 +223,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		close(s.stop)
 	}
 	s.mu.Unlock()
+	for _, f := range s.opened.all() { // once more, and not for as long as there is no room
+		if !f.retry(ctx) {
+			f.abandon()
+		}
+	}
 	err := s.opened.wait(ctx)
 	select { // so that the last answers are out
 	case <-time.After(parting):

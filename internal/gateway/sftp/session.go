@@ -151,6 +151,9 @@ func (s *session) write(path string, flags sftp.FileOpenFlags, closed func()) (*
 			return nil, err
 		}
 	}
+	if err := s.settled(p); err != nil {
+		return nil, err
+	}
 	f := &incoming{session: s, place: p, closed: closed}
 	s.server.opened.add(context.WithoutCancel(s.ctx), f, !flags.Trunc)
 	there, err := x.FileNamed(s.ctx, s.scope, p.folder(), p.name)
@@ -168,6 +171,14 @@ func (s *session) write(path string, flags sftp.FileOpenFlags, closed func()) (*
 		f.on(there, flags.Append)
 	}
 	return f, nil
+}
+
+// settled sees to it that nothing of a file waits to be kept.
+func (s *session) settled(p place) error {
+	if f := s.server.opened.find(s.scope.Tenant(), p); f != nil && !f.retry(context.WithoutCancel(s.ctx)) {
+		return errWaits
+	}
+	return nil
 }
 
 // target is the place that a path names for something to be written.
@@ -287,6 +298,9 @@ func (s *session) rename(from, to string, replace bool) error {
 	})
 	for _, k := range slices.Compact(both) {
 		defer s.server.opened.enter(k)()
+		if err := s.settled(k.place); err != nil {
+			return err
+		}
 		if s.server.opened.find(owner, k.place) != nil {
 			return refuse(sftp.ErrSSHFxFailure, "the file is still being written")
 		}
