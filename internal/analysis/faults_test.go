@@ -3,8 +3,6 @@ package analysis_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"tributary/internal/job"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
+	"tributary/internal/sandbox/sandboxtest"
 	"tributary/internal/vault"
 )
 
@@ -26,33 +25,6 @@ import (
 func oneByOne(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	metatest.Each(t, func(t *testing.T, db *meta.DB) { f(t, newBench(t, db)) })
-}
-
-// confined returns a child of this process that works behind its walls, 0 if there
-// is none: its memory is limited last but for the filter of system calls.
-func confined(t *testing.T) int {
-	t.Helper()
-	dir, err := os.Open("/proc")
-	check(t, err)
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	check(t, err)
-	for _, name := range names {
-		stat, err := os.ReadFile("/proc/" + name + "/stat")
-		if err != nil {
-			continue // no process, or one that has ended
-		}
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		pid, err := strconv.Atoi(name)
-		if err != nil || fields[0] == "Z" || fields[1] != strconv.Itoa(os.Getpid()) {
-			continue
-		}
-		var limit unix.Rlimit
-		if unix.Prlimit(pid, unix.RLIMIT_AS, nil, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
-			return pid
-		}
-	}
-	return 0
 }
 
 // caught runs the queue until a child works, stops that child, and has something
@@ -65,7 +37,7 @@ func (b *bench) caught(t *testing.T, step func() (done bool)) {
 	b.turn(t, func() bool {
 		switch {
 		case pid == 0:
-			for found := 0; pid == 0; found = confined(t) { // without a pause, since children are quick
+			for found := 0; pid == 0; found = sandboxtest.Child(t) { // without a pause, since children are quick
 				if found != 0 && unix.Kill(found, unix.SIGSTOP) == nil {
 					pid = found
 				} else if idle() {

@@ -1,8 +1,5 @@
 //go:build linux && (amd64 || arm64)
 
-// Package sandboxtest shows that the analytical engine works inside the walls
-// and cannot get out of them. It is apart from the sandbox's own tests because
-// linking the engine takes half a minute.
 package sandboxtest
 
 import (
