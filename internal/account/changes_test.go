@@ -160,7 +160,7 @@ func TestACredentialIsGoodWhenItsUseCannotBeNoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, after := range []time.Duration{noteUse, sessionTurn} {
-			w.hands.pass(after)
+			w.hands.Pass(after)
 			for what, try := range map[string]func(context.Context, *Accounts) error{
 				"the API key": func(ctx context.Context, a *Accounts) error { _, err := a.keyOf(ctx, secret); return err },
 				"the session": func(ctx context.Context, a *Accounts) error {
@@ -252,7 +252,7 @@ func TestASetupLinkCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.tamper(t, `UPDATE setup_links SET expires_at = expires_at + 1000000000000`)
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		_, _, err = w.ClaimSetup(ctx, token, "a@example.com", password)
 		wantKind(t, "a link whose end was moved", err, fault.Unauthenticated)
 	})
@@ -289,7 +289,7 @@ func TestALoginMeansOneAccount(t *testing.T) {
 		if locked != 1 {
 			t.Errorf("attempts at the locked account: got %d in the tenant's chain, want 1 a minute", locked)
 		}
-		w.hands.pass(lockBase)
+		w.hands.Pass(lockBase)
 		if _, _, err := w.signIn(t, u.Email, password); err != nil {
 			t.Fatalf("the email of one account: %v", err)
 		}

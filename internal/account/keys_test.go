@@ -119,7 +119,7 @@ func TestSSHKeysSignIn(t *testing.T) {
 		refused("another user", boss.Login(), key, "192.0.2.7")
 		refused("an email", u.Email, key, "192.0.2.7")
 		refused("another network", u.Login(), key, "198.51.100.1")
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		refused("an expired key", u.Login(), key, "192.0.2.7")
 
 		n.ExpiresAt = nil
@@ -166,14 +166,14 @@ func TestRefusedSSHKeysAreWritten(t *testing.T) {
 		refuse("acme.nobody", 50, "198.51.100.100")
 		refuse("nobody", 50, "198.51.100.150")
 		written("of nobody's", "", "", refusedBurst)
-		w.hands.pass(refusedEvery)
+		w.hands.Pass(refusedEvery)
 		refuse(u.Login(), 2, "203.0.113.1")
 		written("a minute later", ten.ID, u.ID, refusedBurst+1)
 		list, _, err := w.Audit.Entries(ctx, scope, audit.Filter{Verb: "session.create", Subject: u.ID}, meta.Page{})
 		if err != nil || len(list) == 0 || fmt.Sprint(list[0].Details) != "map[address:203.0.113.1 agent:SFTP keys:[SHA256:x] unrecorded_before:45]" {
 			t.Errorf("the newest: got %+v, %v, want how many were not written before", list, err)
 		}
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		for range refusedBurst + 2 { // one address, whoever it says it is
 			refuse(u.Login(), 1, home.String())
 			refuse(other.Login(), 1, home.String())
@@ -199,7 +199,7 @@ func TestAPIKeysExpire(t *testing.T) {
 		if err != nil || !strings.HasSuffix(secret, k.Hint) || len(k.Hint) != 4 {
 			t.Fatalf("got hint %q of %q, %v, want its last characters", k.Hint, secret, err)
 		}
-		w.hands.pass(time.Hour - time.Second)
+		w.hands.Pass(time.Hour - time.Second)
 		if p := w.authenticate(t, secret); p.Role != policy.Auditor || p.Kind != policy.APIKey || p.Credential != k.ID {
 			t.Errorf("got %+v, want the auditor's key", p)
 		}
@@ -207,7 +207,7 @@ func TestAPIKeysExpire(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].UsedAt == nil || !list[0].UsedAt.Equal(w.hands.Now()) {
 			t.Errorf("last use: got %+v, %v, want now", list, err)
 		}
-		w.hands.pass(time.Second)
+		w.hands.Pass(time.Second)
 		w.refused(t, "the expired key", secret)
 		w.refused(t, "another secret", secret[:len(secret)-1])
 	})

@@ -111,13 +111,13 @@ func TestLockout(t *testing.T) {
 		wantKind(t, "the account, locked", try("a@example.com", password, home), fault.Throttled)
 		wantKind(t, "the account, from elsewhere", try("a@example.com", password, away), fault.Throttled)
 		wantKind(t, "another account", try("b@example.com", password, home), "")
-		w.hands.pass(lockBase)
+		w.hands.Pass(lockBase)
 		wantKind(t, "a wrong password after the lock", try("a@example.com", "wrong", home), fault.Unauthenticated)
-		w.hands.pass(lockBase)
+		w.hands.Pass(lockBase)
 		wantKind(t, "the second lock, twice as long", try("a@example.com", password, home), fault.Throttled)
-		w.hands.pass(lockBase)
+		w.hands.Pass(lockBase)
 		wantKind(t, "after the second lock", try("a@example.com", password, home), "")
-		w.hands.pass(24*time.Hour + time.Second)
+		w.hands.Pass(24*time.Hour + time.Second)
 
 		// Many accounts from one network: the address is locked, whoever asks. The
 		// failures are counted as by sign-ins, without their hashes.
@@ -140,22 +140,22 @@ func TestSessionTokensTurn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.hands.pass(sessionTurn - time.Second)
+		w.hands.Pass(sessionTurn - time.Second)
 		if _, renewed, err := w.Authenticate(ctx, first, home); err != nil || renewed != "" {
 			t.Errorf("before its time: got %q, %v, want the token kept", renewed, err)
 		}
-		w.hands.pass(time.Second)
+		w.hands.Pass(time.Second)
 		p, next, err := w.Authenticate(ctx, first, home)
 		if err != nil || next == "" || next == first {
 			t.Fatalf("at its time: got %q, %v, want a new token", next, err)
 		}
-		w.hands.pass(sessionOverlap - time.Second)
+		w.hands.Pass(sessionOverlap - time.Second)
 		if _, renewed, err := w.Authenticate(ctx, first, home); err != nil || renewed != "" {
 			t.Errorf("the old token in the overlap: got %q, %v, want it to be good and not renewed", renewed, err)
 		}
 		w.authenticate(t, next)
 
-		w.hands.pass(time.Second)
+		w.hands.Pass(time.Second)
 		w.refused(t, "the old token after the overlap", first)
 		w.refused(t, "the new token after the old one's reuse", next)
 		wantKind(t, "the live principal", w.Policy.Allow(ctx, p, "tenant:read", policy.Resource{Type: "tenant"}), fault.Unauthenticated)
@@ -179,13 +179,13 @@ func TestSessionsEnd(t *testing.T) {
 			return token, s
 		}
 		idle, _ := open()
-		w.hands.pass(sessionIdle)
+		w.hands.Pass(sessionIdle)
 		w.refused(t, "a session idle for an hour", idle)
 
 		// In use all the time, it ends after twelve hours.
 		token, _ := open()
 		for since := time.Duration(0); since+30*time.Minute < sessionMost; since += 30 * time.Minute {
-			w.hands.pass(30 * time.Minute)
+			w.hands.Pass(30 * time.Minute)
 			_, renewed, err := w.Authenticate(ctx, token, home)
 			if err != nil {
 				t.Fatalf("after %s: %v", since, err)
@@ -194,7 +194,7 @@ func TestSessionsEnd(t *testing.T) {
 				token = renewed
 			}
 		}
-		w.hands.pass(30 * time.Minute)
+		w.hands.Pass(30 * time.Minute)
 		w.refused(t, "a session after twelve hours", token)
 
 		one, s := open()

@@ -125,7 +125,7 @@ func TestASignInFromElsewhereIsTold(t *testing.T) {
 			{"from another address in it", "2001:db8:1:2::2", "test", 0, ""},
 			{"half a year later", "192.0.2.7", "test", 181 * 24 * time.Hour, told},
 		} {
-			w.hands.pass(c.pass)
+			w.hands.Pass(c.pass)
 			if err := w.ForgetDue(ctx); err != nil {
 				t.Fatal(err)
 			}

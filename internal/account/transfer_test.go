@@ -39,7 +39,7 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.hands.pass(signedIn)
+		w.hands.Pass(signedIn)
 		session, key := w.authenticate(t, token), w.authenticate(t, secret)
 		byKey := session
 		byKey.Credential, byKey.Kind = keys[0].ID, policy.SSHKey
@@ -60,11 +60,11 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 			}
 		}
 		for range 4*4 + 2 { // past the session's idle time: its transfer is its use
-			w.hands.pass(policy.Life)
+			w.hands.Pass(policy.Life)
 			check("all are good", nil)
 		}
 		wantKind(t, "a scope for anything else", plain.Check(ctx, tenant.Write, tenant.VaultInput), fault.Unauthenticated)
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		check("the API key has expired", map[policy.Kind]fault.Kind{policy.APIKey: fault.Unauthenticated})
 		delete(scopes, policy.APIKey)
 
@@ -74,13 +74,13 @@ func TestTransfersOutlastTheirScope(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("the SSH key is revoked, in its life", nil)
-		w.hands.pass(policy.Life)
+		w.hands.Pass(policy.Life)
 		check("the SSH key is revoked", map[policy.Kind]fault.Kind{policy.SSHKey: fault.Unauthenticated})
 		delete(scopes, policy.SSHKey)
 
-		w.hands.pass(sessionMost - signedIn - 18*policy.Life - time.Hour - policy.Life - time.Microsecond)
+		w.hands.Pass(sessionMost - signedIn - 18*policy.Life - time.Hour - policy.Life - time.Microsecond)
 		check("a moment before the session's end", nil)
-		w.hands.pass(policy.Life)
+		w.hands.Pass(policy.Life)
 		check("the session's end", map[policy.Kind]fault.Kind{policy.Session: fault.Unauthenticated})
 	})
 }

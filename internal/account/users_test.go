@@ -206,7 +206,7 @@ func TestTheFirstAdminIsMadeOnce(t *testing.T) {
 		claim("a short password", token, "short", fault.Invalid)
 		claim("an earlier link", old, password, fault.Unauthenticated)
 		claim("a wrong token", token+"x", password, fault.Unauthenticated)
-		w.hands.pass(15 * time.Minute)
+		w.hands.Pass(15 * time.Minute)
 		claim("an expired link", token, password, fault.Unauthenticated)
 		if token, _, err = w.SetupLink(ctx); err != nil {
 			t.Fatal(err)

@@ -2,19 +2,17 @@ package account
 
 import (
 	"net/netip"
-	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/argon2id"
 
 	"tributary/internal/audit"
 	"tributary/internal/clock"
+	"tributary/internal/clock/clocktest"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/notify"
@@ -30,28 +28,10 @@ const (
 
 var home = netip.MustParseAddr("192.0.2.7")
 
-// hands are the clock of a test.
-type hands struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hands) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hands) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
-
 // world is accounts with the real parts around them.
 type world struct {
 	*Accounts
-	hands *hands
+	hands *clocktest.Hands
 }
 
 // each runs f in parallel on both databases. Passwords are hashed cheaply.
@@ -65,20 +45,9 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
-	h := &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	h := new(clocktest.Hands)
 	c := clock.Clock{NowFunc: h.Now}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kek, secrets := keystest.New(t, c)
 	engine, err := policy.New(policy.Config{Clock: c})
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -73,13 +73,8 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
 	late := new(atomic.Int64)
 	c := clock.Clock{NowFunc: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }}
-	stored, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	check(t, err)
+	stored, secrets := keystest.New(t, c)
 	kek := &distant{KEK: stored}
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	check(t, err)
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	check(t, err)
 	pol, err := policy.New(policy.Config{Clock: c})
 	check(t, err)
 	ctl := control.New(control.Config{DB: db, Policy: pol, Clock: c})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +13,7 @@ import (
 	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/tenant"
@@ -57,18 +56,7 @@ func newBench(t testing.TB, db *meta.DB) *bench {
 		now = now.Add(time.Second)
 		return now
 	}}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kek, secrets := keystest.New(t, c)
 	kept := &wrapped{keys: map[tenant.ID][]byte{}}
 	ring, err := keys.NewRing(keys.Config{KEK: kek, Store: kept, Clock: c, Secrets: secrets})
 	if err != nil {

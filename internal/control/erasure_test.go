@@ -34,7 +34,7 @@ func TestATenantThatIsKeptWhileAnotherIsErasedStays(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.hands.pass(grace)
+		w.hands.Pass(grace)
 		var erased []tenant.ID
 		w.SetErasers(control.NamedEraser{Store: "watched", Eraser: eraser(func(ctx context.Context, id tenant.ID) error {
 			if erased = append(erased, id); len(erased) > 1 {
@@ -78,7 +78,7 @@ func TestOneErasureThatFailsKeepsNoOtherBack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.hands.pass(grace)
+		w.hands.Pass(grace)
 		broken := fault.New(fault.Unavailable, "The store is away.")
 		seen := 0
 		w.SetErasers(control.NamedEraser{Store: "watched", Eraser: eraser(func(context.Context, tenant.ID) error {
@@ -105,7 +105,7 @@ func TestTheReceiptComesAfterTheDatabaseIsCompacted(t *testing.T) {
 		if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 			t.Fatal(err)
 		}
-		w.hands.pass(grace)
+		w.hands.Pass(grace)
 		busy := fault.New(fault.Unavailable, "The control database is being read.")
 		w.FailAt("compact", busy)
 		if err := w.EraseDue(ctx); !errors.Is(err, busy) {
@@ -164,7 +164,7 @@ func TestErasureLeavesNothingReadableOfATenant(t *testing.T) {
 		if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 			t.Fatal(err)
 		}
-		w.hands.pass(grace)
+		w.hands.Pass(grace)
 		if err := w.EraseDue(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestALegalHoldKeepsATenantFromBeingErased(t *testing.T) {
 		}
 		_, err := w.UnscopedHasten(ctx, one(second), "acme")
 		wantKind(t, "hasten", err, fault.Conflict)
-		w.hands.pass(grace + time.Minute)
+		w.hands.Pass(grace + time.Minute)
 		if err := w.EraseDue(ctx); err != nil {
 			t.Fatal(err)
 		}

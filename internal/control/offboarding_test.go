@@ -124,14 +124,14 @@ func TestOffboardingErasesAfterTheGrace(t *testing.T) {
 			t.Errorf("exported: got %v, %v, want when", l.ExportedAt, err)
 		}
 
-		w.hands.pass(grace - time.Second)
+		w.hands.Pass(grace - time.Second)
 		if err := w.EraseDue(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := w.UnscopedTenant(ctx, "acme"); err != nil || got.State != control.Offboarding {
 			t.Fatalf("before the grace has passed: got %q, %v, want offboarding", got.State, err)
 		}
-		w.hands.pass(time.Second)
+		w.hands.Pass(time.Second)
 		for range 2 {
 			if err := w.EraseDue(ctx); err != nil {
 				t.Fatal(err)
@@ -219,7 +219,7 @@ func TestAnOffboardingIsTakenBack(t *testing.T) {
 		if _, err := w.UnscopedActivate(ctx, admin, "acme"); err != nil {
 			t.Fatal(err)
 		}
-		w.hands.pass(2 * grace)
+		w.hands.Pass(2 * grace)
 		if err := w.EraseDue(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestAStoppedErasureGoesOn(t *testing.T) {
 				if _, err := w.UnscopedOffboard(ctx, one(admin), "acme", "acme"); err != nil {
 					t.Fatal(err)
 				}
-				w.hands.pass(grace)
+				w.hands.Pass(grace)
 				w.FailAt(step, cause)
 				if err := w.EraseDue(ctx); !errors.Is(err, cause) {
 					t.Fatalf("erase: got %v, want %v", err, cause)

@@ -20,7 +20,7 @@ func TestTenantsAreUpdated(t *testing.T) {
 		ctx := t.Context()
 		acme := w.onboard(t, "acme")
 		w.onboard(t, "other-one")
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		name, tier, kind, industry := "Acme AG", tenant.Premium, "POC", "retail"
 		revenue, employees := int64(5_000_000), int64(42)
 		ids, allow := []string{"z", "acme-x"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
@@ -118,7 +118,7 @@ func TestTenantsAreListedInPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i != 1 { // two that were made in the same moment
-				w.hands.pass(time.Second)
+				w.hands.Pass(time.Second)
 			}
 			organisation = got.Organisation
 		}
@@ -192,7 +192,7 @@ func TestATenantIsClaimedOnce(t *testing.T) {
 			return *got.ClaimedAt
 		}
 		first := claim()
-		w.hands.pass(time.Hour)
+		w.hands.Pass(time.Hour)
 		if again := claim(); !again.Equal(first) {
 			t.Errorf("claimed again: got %v, want %v", again, first)
 		}

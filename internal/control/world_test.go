@@ -1,19 +1,17 @@
 package control_test
 
 import (
-	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"tributary/internal/account"
 	"tributary/internal/audit"
 	"tributary/internal/blob/disk"
 	"tributary/internal/clock"
+	"tributary/internal/clock/clocktest"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -26,29 +24,11 @@ const (
 	second = "usr_second"
 )
 
-// hands are the clock of a test.
-type hands struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hands) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hands) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
-
 // world is a control plane with the real parts around it.
 type world struct {
 	*control.Control
 	db       *meta.DB
-	hands    *hands
+	hands    *clocktest.Hands
 	blobs    *disk.Store
 	kek      keys.KEK
 	secrets  keys.Secrets
@@ -69,19 +49,10 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
-	w := &world{db: db, hands: &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	w := &world{db: db, hands: new(clocktest.Hands)}
 	c := clock.Clock{NowFunc: w.hands.Now}
+	w.kek, w.secrets = keystest.New(t, c)
 	var err error
-	if w.kek, err = file.Open(filepath.Join(t.TempDir(), "key"), c); err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := keys.NewSecrets(t.Context(), w.kek, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.secrets, err = keys.OpenSecrets(t.Context(), w.kek, sealed); err != nil {
-		t.Fatal(err)
-	}
 	if w.blobs, err = disk.New(t.TempDir(), c); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"tributary/internal/exchange/parse"
 	"tributary/internal/job"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -58,12 +58,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
 	b := &bench{}
 	c := clock.Clock{NowFunc: b.now}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	check(t, err)
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	check(t, err)
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	check(t, err)
+	kek, secrets := keystest.New(t, c)
 	pol, err := policy.New(policy.Config{Clock: c})
 	check(t, err)
 	ctl := control.New(control.Config{DB: db, Policy: pol, Clock: c})

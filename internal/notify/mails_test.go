@@ -127,7 +127,7 @@ func TestTheOutboxShowsThatAMailExistsAndNothingOfIt(t *testing.T) {
 		if others, _, err := w.Outbox(ctx, w.scope(other), notify.MailFilter{}, meta.Page{}); err != nil || len(others) != 0 {
 			t.Errorf("another's outbox: %+v, %v", others, err)
 		}
-		w.pass(3 * 24 * time.Hour)
+		w.Pass(3 * 24 * time.Hour)
 		w.round(w.SendDue)
 		var sealed int64
 		if err := w.cfg.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM notice_mails WHERE body IS NOT NULL`).Scan(&sealed); err != nil || sealed != 0 {
@@ -136,7 +136,7 @@ func TestTheOutboxShowsThatAMailExistsAndNothingOfIt(t *testing.T) {
 		if got := states(w.outbox("*")); got != "map[failed:2]" {
 			t.Errorf("after three days without a mail server: %s", got)
 		}
-		w.pass(30 * 24 * time.Hour)
+		w.Pass(30 * 24 * time.Hour)
 		w.round(w.ForgetDue)
 		if got := w.outbox("*"); len(got) > 0 {
 			t.Errorf("after 30 days: %v", got)
@@ -163,7 +163,7 @@ func TestAMailIsTriedAgainUnderItsID(t *testing.T) {
 			t.Fatalf("one recipient is refused for now: %s", got)
 		}
 		w.round(w.SendDue)
-		w.pass(2 * time.Minute)
+		w.Pass(2 * time.Minute)
 		refusal = ""
 		w.round(w.SendDue)
 		if got := states(w.outbox(a)); got != "map[sent:2]" {
@@ -200,7 +200,7 @@ func TestAMailWhoseEndIsNotKnownIsSentAgain(t *testing.T) {
 		a, _, user := w.tenant("acme")
 		w.add(notify.Notice{Kind: notify.NewSignIn, Tenant: a, User: user.ID, Subject: "ses_1", Detail: "192.0.2.1, with\r\nBcc: x@example.com\r\n\r\nMozilla"})
 		w.round(w.SendDue)
-		w.pass(2 * time.Minute)
+		w.Pass(2 * time.Minute)
 		w.restart()
 		w.round(w.SendDue)
 		got := server.Mails()
@@ -242,7 +242,7 @@ func TestAMailThatWasTakenUpAndNotSentIsSentByTheNextServer(t *testing.T) {
 		if got := server.Mails(); len(got) > 0 {
 			t.Errorf("it was sent while another had it: %v", got)
 		}
-		w.pass(2 * time.Minute)
+		w.Pass(2 * time.Minute)
 		w.round(w.SendDue)
 		if got := server.Mails(); len(got) != 1 || !strings.HasPrefix(got[0].Header.Get("Message-Id"), "<"+w.outbox(a)[0].ID+"@") {
 			t.Errorf("got %v, want the mail under its id", got)
@@ -279,7 +279,7 @@ func TestNobodyIsFloodedButForSecurity(t *testing.T) {
 		if r, s := count(); r != 30 || s != 40 {
 			t.Errorf("got %d mails of rejections and %d of sign-ins, want 30 and 40", r, s)
 		}
-		w.pass(time.Hour)
+		w.Pass(time.Hour)
 		w.add(rejected(a))
 		if r, _ := count(); r != 31 {
 			t.Errorf("an hour later: got %d, want 31", r)

@@ -240,7 +240,7 @@ func TestAReplacedSecretSignsForADayMore(t *testing.T) {
 		m := r.taken()[0]
 		verified(t, m, before, w.Now())
 		verified(t, m, after, w.Now())
-		w.pass(24 * time.Hour)
+		w.Pass(24 * time.Hour)
 		w.add(rejected(a))
 		w.round(w.DeliverDue)
 		m = r.taken()[1]
@@ -269,7 +269,7 @@ func TestAMessageIsTriedAgainUnderItsIDUntilItIsGivenUp(t *testing.T) {
 			if d.Status != 500 || d.Error != "The answer was 500." || !d.NextAt.After(w.Now()) {
 				t.Fatalf("got %+v", d)
 			}
-			w.pass(d.NextAt.Sub(w.Now()))
+			w.Pass(d.NextAt.Sub(w.Now()))
 		}
 		if got := len(r.taken()); got != 8 {
 			t.Errorf("tried %d times, want 8", got)
@@ -315,7 +315,7 @@ func TestAWebhookThatIsBrokenForLongIsDisabledAndItsAdminsAreTold(t *testing.T) 
 				if got := must(w.Webhook(t.Context(), w.owner(admin), hook.ID))(t); got.State != notify.HookActive || got.FailingSince == nil {
 					t.Fatalf("%d: got %+v, want it active and failing", status, got)
 				}
-				w.pass(24 * time.Hour)
+				w.Pass(24 * time.Hour)
 			}
 			w.add(notify.Notice{Kind: notify.SubmissionAccepted, Tenant: a, Subject: "sub_2"})
 			told := func() (list []notify.Mail) {
@@ -335,7 +335,7 @@ func TestAWebhookThatIsBrokenForLongIsDisabledAndItsAdminsAreTold(t *testing.T) 
 				t.Errorf("%d: after %d mails %+v; want one more to the admin", status, before, got)
 			}
 			asked := len(r.taken())
-			w.pass(48 * time.Hour)
+			w.Pass(48 * time.Hour)
 			w.add(rejected(a))
 			w.round(w.DeliverDue)
 			if got := len(r.taken()); got != asked {
@@ -372,7 +372,7 @@ func TestAMessageThatWasTakenUpIsSentByTheNextServer(t *testing.T) {
 		if got := len(r.taken()); got != 1 {
 			t.Errorf("sent %d times while another has it, want once", got)
 		}
-		w.pass(30 * time.Second)
+		w.Pass(30 * time.Second)
 		r.mu.Lock()
 		hold := r.hold
 		r.hold = nil
@@ -486,7 +486,7 @@ func TestASlowWebhookHasLittleOfARound(t *testing.T) {
 	w := newWorld(t, each1(t))
 	a, admin, _ := w.tenant("acme")
 	r := w.newReceiver()
-	w.cfg.Client = slow{w.cfg.Client, func() { w.pass(8 * time.Second) }}
+	w.cfg.Client = slow{w.cfg.Client, func() { w.Pass(8 * time.Second) }}
 	w.restart()
 	hook, _ := w.hook(admin)
 	for range 5 {

@@ -6,18 +6,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"tributary/internal/account"
 	"tributary/internal/audit"
 	"tributary/internal/clock"
+	"tributary/internal/clock/clocktest"
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/notify"
@@ -27,24 +26,6 @@ import (
 )
 
 const staff = "usr_staff"
-
-// hands are the clock of a test.
-type hands struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hands) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hands) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
 
 // record is what several goroutines write, for a test to read.
 type record struct {
@@ -67,7 +48,7 @@ func (r *record) String() string {
 // world is notices with the real parts around them.
 type world struct {
 	*notify.Notices
-	*hands
+	*clocktest.Hands
 	t        *testing.T
 	cfg      notify.Config
 	accounts *account.Accounts
@@ -96,10 +77,9 @@ func each1(t *testing.T) *meta.DB {
 
 func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
-	w := &world{t: t, hands: &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	w := &world{t: t, Hands: new(clocktest.Hands)}
 	c := clock.Clock{NowFunc: w.Now}
-	kek := must(file.Open(filepath.Join(t.TempDir(), "key"), c))(t)
-	secrets := must(keys.OpenSecrets(t.Context(), kek, must(keys.NewSecrets(t.Context(), kek, c))(t)))(t)
+	kek, secrets := keystest.New(t, c)
 	w.policy = must(policy.New(policy.Config{Clock: c}))(t)
 	w.control = control.New(control.Config{DB: db, Policy: w.policy, Clock: c})
 	ring := must(keys.NewRing(keys.Config{KEK: kek, Store: w.control, Clock: c, Secrets: secrets}))(t)

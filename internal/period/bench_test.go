@@ -3,7 +3,6 @@ package period_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/job"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/notify"
@@ -38,14 +37,10 @@ func newBench(tb testing.TB, db *meta.DB) *bench {
 	tb.Helper()
 	b := &bench{now: at("2026-03-10T12:00:00Z")}
 	c := clock.Clock{NowFunc: func() time.Time { return b.now }}
-	kek, err := file.Open(filepath.Join(tb.TempDir(), "key"), c)
+	kek, secrets := keystest.New(tb, c)
+	engine, err := policy.New(policy.Config{Clock: c})
 	check(tb, err)
-	sealed, err := keys.NewSecrets(tb.Context(), kek, c)
-	check(tb, err)
-	secrets, err := keys.OpenSecrets(tb.Context(), kek, sealed)
-	check(tb, err)
-	b.policy, err = policy.New(policy.Config{Clock: c})
-	check(tb, err)
+	b.policy = engine
 	ctl := control.New(control.Config{DB: db, Policy: b.policy, Clock: c})
 	ring, err := keys.NewRing(keys.Config{KEK: kek, Store: ctl, Clock: c, Secrets: secrets})
 	check(tb, err)

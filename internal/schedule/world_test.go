@@ -3,7 +3,6 @@ package schedule
 import (
 	"crypto/rand"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/job"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -112,12 +111,7 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
 	h := &hands{now: moment(t, begin)}
 	c := clock.Clock{NowFunc: h.Now, Rand: h}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	check(t, err)
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	check(t, err)
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	check(t, err)
+	kek, secrets := keystest.New(t, c)
 	engine, err := policy.New(policy.Config{Clock: c})
 	check(t, err)
 	ctl := control.New(control.Config{DB: db, Policy: engine, Clock: c})

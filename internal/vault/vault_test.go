@@ -19,7 +19,7 @@ import (
 	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
-	"tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -55,12 +55,7 @@ func newBench(t *testing.T, db *meta.DB) *bench {
 	t.Helper()
 	b := &bench{dir: filepath.Join(t.TempDir(), "objects")}
 	c := clock.Clock{NowFunc: func() time.Time { return time.Now().Add(b.ahead) }}
-	kek, err := file.Open(filepath.Join(t.TempDir(), "key"), c)
-	check(t, err)
-	sealed, err := keys.NewSecrets(t.Context(), kek, c)
-	check(t, err)
-	secrets, err := keys.OpenSecrets(t.Context(), kek, sealed)
-	check(t, err)
+	kek, secrets := keystest.New(t, c)
 	kept := &wrapped{keys: map[tenant.ID][]byte{}}
 	ring, err := keys.NewRing(keys.Config{KEK: kek, Store: kept, Clock: c, Secrets: secrets})
 	check(t, err)

@@ -108,7 +108,7 @@ func (w *world) sentAndGot(t *testing.T, v *vault.Vault, scope tenant.Scope) (su
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.hands.pass((keptDays + 1) * 24 * time.Hour)
+	w.hands.Pass((keptDays + 1) * 24 * time.Hour)
 	return sub.ID, res.ID
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,37 +15,20 @@ import (
 	"tributary/internal/account"
 	"tributary/internal/audit"
 	"tributary/internal/clock"
+	"tributary/internal/clock/clocktest"
 	"tributary/internal/control"
 	"tributary/internal/keys"
-	keyfile "tributary/internal/keys/file"
+	"tributary/internal/keys/keystest"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
 
-// hands are the clock of a test.
-type hands struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hands) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hands) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
-
 // world is the API with people and tenants behind it, and no exchange.
 type world struct {
 	*server
-	hands  *hands
+	hands  *clocktest.Hands
 	log    *audit.Log
 	probes int   // how often readiness was found out
 	ready  error // what is found then
@@ -66,20 +48,9 @@ func onBoth(t *testing.T, f func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, db *meta.DB) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{hands: &hands{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	w := &world{hands: new(clocktest.Hands)}
 	c := clock.Clock{NowFunc: w.hands.Now}
-	kek, err := keyfile.Open(filepath.Join(t.TempDir(), "key"), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := keys.NewSecrets(ctx, kek, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets, err := keys.OpenSecrets(ctx, kek, sealed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kek, secrets := keystest.New(t, c)
 	engine, err := policy.New(policy.Config{Clock: c})
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +193,7 @@ func TestKnockingFillsNoDisk(t *testing.T) {
 		if len(found) != strangerBurst || found[0].Actor != "anonymous" || !bytes.Contains(found[0].Details, []byte("2001:db8:")) {
 			t.Fatalf("entries: got %d, the first %+v, want %d by anonymous with an address", len(found), found[0], strangerBurst)
 		}
-		w.hands.pass(strangerEvery)
+		w.hands.Pass(strangerEvery)
 		knock(2)
 		found = w.entries(t, "")
 		if last := found[len(found)-1]; len(found) != strangerBurst+1 || !bytes.Contains(last.Details, []byte(`"unrecorded_before":60`)) {
@@ -283,7 +254,7 @@ func TestWhatWasBegunGoesOnWithoutItsClient(t *testing.T) {
 			if again.Code != http.StatusConflict || time.Now().After(deadline) {
 				break
 			}
-			w.hands.pass(time.Second) // it is still being answered, and asking has its rate
+			w.hands.Pass(time.Second) // it is still being answered, and asking has its rate
 		}
 		if body, _ := io.ReadAll(again.Body); again.Code != http.StatusOK || !strings.Contains(string(body), "done") || done != 1 {
 			t.Errorf("the same request again: got %d %s after being done %d times, want the first one's answer", again.Code, body, done)
@@ -324,7 +295,7 @@ func TestReadinessIsFoundOutOnceASecond(t *testing.T) {
 			t.Errorf("probes in one second: got %d, want 1", w.probes)
 		}
 		w.ready = context.DeadlineExceeded
-		w.hands.pass(time.Second)
+		w.hands.Pass(time.Second)
 		wantStatus(t, "a second later", w.ask(http.MethodGet, "/readyz", from, "", "", ""), http.StatusServiceUnavailable)
 		if w.probes != 2 {
 			t.Errorf("probes a second later: got %d, want 2", w.probes)

@@ -369,69 +369,22 @@ func TestFirstStartFailsCleanly(t *testing.T) {
 	t.Parallel()
 	for fail := 0; ; fail++ {
 		path := filepath.Join(t.TempDir(), "a", "keys", "kek")
-		calls, failed := 0, ""
-		broken := func(what string) error {
-			calls++
-			if calls-1 == fail {
-				failed = what
-				return syscall.EIO
-			}
-			return nil
-		}
-		actual := linux()
-		sys := actual
-		sys.mkdir = func(dir string) error {
-			if err := broken("mkdir"); err != nil {
-				return err
-			}
-			return actual.mkdir(dir)
-		}
-		sys.create = func(path string) (*os.File, error) {
-			if err := broken("create"); err != nil {
-				return nil, err
-			}
-			return actual.create(path)
-		}
-		sys.write = func(f *os.File, p []byte) (int, error) {
-			if err := broken("write"); err != nil {
-				n, _ := actual.write(f, p[:len(p)/2])
-				return n, err
-			}
-			return actual.write(f, p)
-		}
-		sys.sync = func(f *os.File) error {
-			if err := broken("sync"); err != nil {
-				return err
-			}
-			return actual.sync(f)
-		}
-		sys.link = func(old, path string) error {
-			if err := broken("link"); err != nil {
-				return err
-			}
-			return actual.link(old, path)
-		}
-		sys.syncDir = func(d *os.File) error {
-			if err := broken("sync of a directory"); err != nil {
-				return err
-			}
-			return actual.syncDir(d)
-		}
+		failed, sys := broken(fail)
 		k, err := open(path, clock.Clock{}, sys)
-		if failed == "" {
+		if *failed == "" {
 			if err != nil || fail < 9 {
 				t.Errorf("got %v and %d points of failure, want at least 9", err, fail)
 			}
 			return
 		}
 		if k != nil || err == nil {
-			t.Errorf("call %d, %s, fails: got a key, want an error", fail, failed)
+			t.Errorf("call %d, %s, fails: got a key, want an error", fail, *failed)
 		}
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".new*")); len(left) > 0 {
-			t.Errorf("call %d, %s, fails: got %v left over", fail, failed, left)
+			t.Errorf("call %d, %s, fails: got %v left over", fail, *failed, left)
 		}
 		if _, err := Open(path, clock.Clock{}); err != nil {
-			t.Errorf("start after call %d, %s, failed: %v", fail, failed, err)
+			t.Errorf("start after call %d, %s, failed: %v", fail, *failed, err)
 		}
 	}
 }

@@ -17,6 +17,65 @@ import (
 	"tributary/internal/fault"
 )
 
+// broken is a system of which one call fails, counted from 0, and says which that
+// was; "" as long as it was none.
+func broken(fail int) (failed *string, sys system) {
+	calls, failed := 0, new(string)
+	try := func(what string) error {
+		if calls++; calls-1 != fail {
+			return nil
+		}
+		*failed = what
+		return syscall.EIO
+	}
+	actual := linux()
+	sys = actual
+	sys.mkdir = func(dir string) error {
+		if err := try("mkdir"); err != nil {
+			return err
+		}
+		return actual.mkdir(dir)
+	}
+	sys.create = func(path string) (*os.File, error) {
+		if err := try("create"); err != nil {
+			return nil, err
+		}
+		return actual.create(path)
+	}
+	sys.write = func(f *os.File, p []byte) (int, error) {
+		if err := try("write"); err != nil {
+			n, _ := actual.write(f, p[:len(p)/2])
+			return n, err
+		}
+		return actual.write(f, p)
+	}
+	sys.sync = func(f *os.File) error {
+		if err := try("sync"); err != nil {
+			return err
+		}
+		return actual.sync(f)
+	}
+	sys.link = func(old, path string) error {
+		if err := try("link"); err != nil {
+			return err
+		}
+		return actual.link(old, path)
+	}
+	sys.rename = func(from, to string) error {
+		if err := try("rename"); err != nil {
+			return err
+		}
+		return actual.rename(from, to)
+	}
+	sys.syncDir = func(d *os.File) error {
+		if err := try("sync of a directory"); err != nil {
+			return err
+		}
+		return actual.syncDir(d)
+	}
+	return failed, sys
+}
+
 // A key file that is replaced, wherever that fails, is the one before or the new
 // one, whole, and what either key wrapped opens until the old one is retired.
 func TestReplacingFailsCleanly(t *testing.T) {
@@ -31,63 +90,22 @@ func TestReplacingFailsCleanly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls, failed := 0, ""
-		broken := func(what string) error {
-			calls++
-			if calls-1 == fail {
-				failed = what
-				return syscall.EIO
-			}
-			return nil
-		}
-		actual := linux()
-		sys := actual
-		sys.create = func(path string) (*os.File, error) {
-			if err := broken("create"); err != nil {
-				return nil, err
-			}
-			return actual.create(path)
-		}
-		sys.write = func(f *os.File, p []byte) (int, error) {
-			if err := broken("write"); err != nil {
-				n, _ := actual.write(f, p[:len(p)/2])
-				return n, err
-			}
-			return actual.write(f, p)
-		}
-		sys.sync = func(f *os.File) error {
-			if err := broken("sync"); err != nil {
-				return err
-			}
-			return actual.sync(f)
-		}
-		sys.rename = func(from, to string) error {
-			if err := broken("rename"); err != nil {
-				return err
-			}
-			return actual.rename(from, to)
-		}
-		sys.syncDir = func(d *os.File) error {
-			if err := broken("sync of the directory"); err != nil {
-				return err
-			}
-			return actual.syncDir(d)
-		}
+		failed, sys := broken(fail)
 		_, err = add(path, clock.Clock{}, sys)
-		if (err == nil) != (failed == "") {
-			t.Errorf("call %d, %q, fails: got %v", fail, failed, err)
+		if (err == nil) != (*failed == "") {
+			t.Errorf("call %d, %q, fails: got %v", fail, *failed, err)
 		}
 		now, err := Load(path, clock.Clock{})
 		if err != nil {
-			t.Fatalf("call %d, %q, failed: %v", fail, failed, err)
+			t.Fatalf("call %d, %q, failed: %v", fail, *failed, err)
 		}
 		if plain, err := now.Unwrap(t.Context(), wrapped, nil); err != nil || string(plain) != "secret" {
-			t.Errorf("call %d, %q, failed: got %q, %v, want what the old key wrapped", fail, failed, plain, err)
+			t.Errorf("call %d, %q, failed: got %q, %v, want what the old key wrapped", fail, *failed, plain, err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".new*")); len(left) > 0 {
-			t.Errorf("call %d, %q, failed: got %v left over", fail, failed, left)
+			t.Errorf("call %d, %q, failed: got %v left over", fail, *failed, left)
 		}
-		if failed != "" {
+		if *failed != "" {
 			continue
 		}
 		if fail < 6 || now.Current(wrapped) || now.Name() == old.Name() {
