@@ -34,8 +34,12 @@ SLOW = ^tributary/(test|bench)(/|$$)
 help: ## list what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
+.PHONY: ui
+ui: ## build the portals, which go into the binary
+	@scripts/ui
+
 .PHONY: build
-build: ## build bin/tributary, static
+build: ui ## build bin/tributary, static, with the portals
 	@scripts/build $(BIN) $(VERSION)
 
 .PHONY: demo

@@ -253,6 +253,8 @@ type SignIn struct {
 	Password string `json:"password" minLength:"1" maxLength:"1000"`
 	// NewPassword replaces a password that the provider set, at the first sign-in.
 	NewPassword string `json:"new_password,omitempty" maxLength:"1000"`
+	// Cookie is for pages: the token goes into a cookie that their scripts cannot read.
+	Cookie bool `json:"cookie,omitempty" doc:"Keep the token in the browser's cookie instead of answering it"`
 }
 
 // Session is a signed-in user. Token is its secret, shown once and at rotation.

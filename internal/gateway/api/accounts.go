@@ -58,6 +58,10 @@ func (s *server) signIn(ctx context.Context, c *call, i *in[client.SignIn]) (*ou
 		return nil, err
 	}
 	w := sessionWord(session, policy.Principal{Credential: session.ID})
+	if i.Body.Cookie {
+		c.setCookie(token)
+		return &out[client.Session]{w}, nil
+	}
 	w.Token = token
 	return &out[client.Session]{w}, nil
 }
@@ -76,6 +80,9 @@ func (s *server) endSession(ctx context.Context, c *call, i *ByID) (*struct{}, e
 			return nil, fault.New(fault.Conflict, "The credential is an API key, which does not sign out; revoke it instead.")
 		}
 		i.ID = c.principal.Credential
+	}
+	if c.cookie && i.ID == c.principal.Credential {
+		c.setCookie("")
 	}
 	return nil, s.Accounts.EndSession(ctx, c.principal, i.ID)
 }

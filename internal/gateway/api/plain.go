@@ -12,6 +12,7 @@ import (
 
 	"tributary/internal/fault"
 	"tributary/internal/policy"
+	"tributary/web"
 )
 
 // plainRoutes are those that are not the JSON API: health, metrics, and the
@@ -22,7 +23,11 @@ func (s *server) plainRoutes() error {
 	if err != nil {
 		return err
 	}
-	page, err := s.docsPage()
+	docs, err := s.docsPage()
+	if err != nil {
+		return err
+	}
+	portal, err := newPortal(web.Files())
 	if err != nil {
 		return err
 	}
@@ -35,12 +40,15 @@ func (s *server) plainRoutes() error {
 	s.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(page))
+		_, _ = w.Write([]byte(docs))
 	})
 	if s.Metrics != nil {
 		s.mux.HandleFunc("GET /metrics", s.metrics)
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if portal.serve(w, r) {
+			return
+		}
 		if allowed := s.methods(r.URL.Path); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			p := problemOf(fault.New(fault.Invalid, "%s does not work here; these do: %s.", r.Method, strings.Join(allowed, ", ")), noteOf(r.Context()).id)

@@ -65,6 +65,8 @@ type call struct {
 	server    *server
 	principal policy.Principal
 	request   *http.Request
+	response  http.ResponseWriter
+	cookie    bool // the credential came in the browser's cookie
 }
 
 type callKey struct{}
@@ -148,7 +150,7 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
 	req, w := humago.Unwrap(hc)
 	ctx := hc.Context()
-	c := &call{server: s, request: req}
+	c := &call{server: s, request: req, response: w}
 	if err := s.limits.address(ctx, w, addressOf(ctx), r.audience == public); err != nil {
 		s.counted.refused.Add(ctx, 1)
 		s.refuse(w, req, err)
@@ -172,8 +174,11 @@ func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
 
 // authenticate finds who asks and whether they may. A refusal is in the audit log.
 func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *call, r route) error {
-	token, ok := strings.CutPrefix(c.request.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	if token == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tributary"`)
 		return fault.New(fault.Unauthenticated, "This needs a credential: send Authorization: Bearer with an API key or a session's token.")
 	}
@@ -181,11 +186,17 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tributary", error="invalid_token"`)
+			if c.cookie {
+				c.setCookie("")
+			}
 			s.limits.badCredential(addressOf(ctx))
 		}
 		return s.denied(ctx, c, r, p, err)
 	}
-	if renewed != "" {
+	switch {
+	case renewed != "" && c.cookie:
+		c.setCookie(renewed)
+	case renewed != "":
 		w.Header().Set("Tributary-Session", renewed)
 	}
 	c.principal = p

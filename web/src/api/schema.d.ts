@@ -1,0 +1,2135 @@
+// Written from the API's routes; see internal/gateway/api/typescript_test.go.
+
+export interface components {
+  schemas: {
+    APIKey: {
+      "created_at": string;
+      "created_by": string;
+      "expires_at"?: string;
+      /** The secret's last characters */
+      "hint": string;
+      "id": string;
+      "ip_allow": Array<string> | null;
+      /** The secret; only in the answer that makes it */
+      "key"?: string;
+      "name": string;
+      "provider_made": boolean;
+      "revoked_at"?: string;
+      "role": string;
+      "tenant"?: string;
+      "used_at"?: string;
+    };
+    Acceptance: {
+      "analysis": string;
+      /** Whether it is a yes that covers the current version */
+      "covers": boolean;
+      "decided_at": string;
+      "decided_by": string;
+      "decision": string;
+      "tenant": string;
+      "tenant_slug": string;
+      "version": number;
+    };
+    Analysis: {
+      "changed"?: boolean;
+      "created_at": string;
+      "created_by": string;
+      "datasets": Array<string> | null;
+      /** The version that the decision was made for, and still covers this one */
+      "decided_for"?: number;
+      /** For a tenant: accepted, declined, or open */
+      "decision"?: "accepted" | "declined" | "open";
+      "description"?: string;
+      "hash": string;
+      "id": string;
+      /** How many organisations have accepted, and how many of them are verified */
+      "organisations"?: components["schemas"]["Counted"];
+      "source"?: string;
+      "title"?: string;
+      "version": number;
+      /** What this version widens beyond the one accepted */
+      "widened"?: Array<string> | null;
+      /** The definition in plain words: what is used, who gets what, which rules */
+      "words": Array<string> | null;
+    };
+    AuditEntry: {
+      "actor": string;
+      "at": string;
+      /** The details are not what was written */
+      "damaged"?: boolean;
+      "details"?: Record<string, unknown>;
+      "outcome": string;
+      /** There are details that this reader cannot open, or nobody since the tenant was erased */
+      "sealed"?: boolean;
+      "seq": number;
+      "subject": string;
+      "tenant"?: string;
+      "verb": string;
+    };
+    AuditKey: {
+      "algorithm": string;
+      "id": string;
+      "public_key": string;
+    };
+    AuditRecord: {
+      "actor": string;
+      /** Microseconds since 1970 */
+      "at": number;
+      /** As sealed */
+      "details": string;
+      "hash": string;
+      "outcome": string;
+      "prev": string;
+      "seq": number;
+      "subject": string;
+      "tenant": string;
+      "verb": string;
+    };
+    Checkpoint: {
+      "at": string;
+      /** What is signed */
+      "body": string;
+      /** SHA-256 of the body */
+      "hash": string;
+      /** How many chains it is about */
+      "heads": number;
+      "key": string;
+      /** The reader's own chain, if the checkpoint is about it */
+      "own"?: components["schemas"]["Inclusion"];
+      "prev": string;
+      "root": string;
+      "seq": number;
+      "signature": string;
+    };
+    Column: {
+      "name": string;
+      "required": boolean;
+      "role"?: string;
+      "scale"?: number;
+      "type": string;
+      "unit"?: string;
+    };
+    Counted: {
+      "accepted": number;
+      "verified": number;
+    };
+    Dataset: {
+      "cadence": string;
+      /** In the answer to applying: whether this made a version */
+      "changed"?: boolean;
+      "columns": Array<components["schemas"]["Column"]> | null;
+      "created_at": string;
+      "created_by": string;
+      "description"?: string;
+      /** SHA-256 of the contract, in hexadecimal */
+      "hash": string;
+      "id": string;
+      /** For how many days from its receipt a file is kept; absent: as long as its tenant */
+      "retention_days"?: number;
+      /** The YAML as applied */
+      "source"?: string;
+      "title"?: string;
+      "version": number;
+    };
+    Decision: {
+      "version"?: number;
+    };
+    Delivery: {
+      "attempts": number;
+      "created_at": string;
+      /** Why the last attempt failed */
+      "error"?: string;
+      /** The header webhook-id, the same at each attempt */
+      "id": string;
+      "kind": string;
+      /** When it is tried next */
+      "next_at"?: string;
+      "state": "waiting" | "delivered" | "failed";
+      /** HTTP status of the last answer; absent if there was none */
+      "status"?: number;
+      "tried_at"?: string;
+      "webhook": string;
+    };
+    EndReopening: {
+      /** Id or slug */
+      "tenant": string;
+    };
+    ErasureLine: {
+      "count": number;
+      "method": string;
+      "store": string;
+    };
+    FileError: {
+      "code": string;
+      "column"?: string;
+      "message": string;
+      "row"?: number;
+    };
+    Firing: {
+      /** When it was to fire */
+      "at": string;
+      /** cron, or the id of a reopening */
+      "cause": string;
+      "fired_at": string;
+      "id": string;
+      /** Why there is no run, or what was left out */
+      "note"?: string;
+      "runs": Array<components["schemas"]["StartedRun"]> | null;
+    };
+    Going: {
+      "analysis"?: string;
+      /** That go */
+      "count": number;
+      "dataset"?: string;
+      /** That files are kept; a result says by itself when it goes */
+      "days"?: number;
+      /** When the first of them goes */
+      "first"?: string;
+      /** That would go, but for a legal hold */
+      "held": number;
+    };
+    Hold: {
+      /** Only what the tenant has of it, and results made from that; absent: everything of the tenant */
+      "dataset"?: string;
+      "id": string;
+      "reason": string;
+      "released_at"?: string;
+      "released_by"?: string;
+      "set_at": string;
+      "set_by": string;
+      "tenant": string;
+    };
+    HostKey: {
+      /** As SHA256:… */
+      "fingerprint": string;
+      /** The part of a line of known_hosts that follows the host's name */
+      "public_key": string;
+      /** As ssh-ed25519 */
+      "type": string;
+    };
+    Inclusion: {
+      "hash": string;
+      "path": Array<components["schemas"]["Step"]> | null;
+      "seq": number;
+      "tenant": string;
+    };
+    ListAPIKey: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["APIKey"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListAcceptance: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Acceptance"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListAnalysis: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Analysis"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListAuditEntry: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["AuditEntry"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListAuditKey: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["AuditKey"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListAuditRecord: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["AuditRecord"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListCheckpoint: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Checkpoint"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListDataset: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Dataset"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListDelivery: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Delivery"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListFiring: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Firing"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListGoing: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Going"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListHold: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Hold"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListLogLine: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["LogLine"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListMail: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Mail"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListNoticeSwitch: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["NoticeSwitch"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListOrganisation: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Organisation"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListPeriod: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Period"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListReceipt: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Receipt"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListResult: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Result"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListRun: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Run"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListSSHKey: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["SSHKey"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListSchedule: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Schedule"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListSession: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Session"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListSubmission: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Submission"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListTenant: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Tenant"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListUser: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["User"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListWebUpload: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["WebUpload"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListWebhook: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Webhook"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    LogLine: {
+      "at": string;
+      "level": string;
+      "message": string;
+      "seq": number;
+    };
+    Mail: {
+      "attempts": number;
+      "created_at": string;
+      /** Why the last attempt failed */
+      "error"?: string;
+      "id": string;
+      "kind": string;
+      /** When it was sent, or given up */
+      "settled_at"?: string;
+      /** sent: the next mail server took it */
+      "state": "waiting" | "sent" | "failed";
+      /** Absent: the provider's */
+      "tenant"?: string;
+      /** The id of who it is to */
+      "user": string;
+    };
+    Me: {
+      "credential": string;
+      "email"?: string;
+      /** The user's or API key's id */
+      "id": string;
+      "kind": "session" | "api-key";
+      "role": string;
+      "tenant"?: string;
+      "tenant_slug"?: string;
+    };
+    NewAPIKey: {
+      "expires_at"?: string;
+      "ip_allow"?: Array<string> | null;
+      "name"?: string;
+      "role": "system_admin" | "auditor" | "analyst" | "tenant_admin" | "tenant_user";
+      /** Id or slug; for the provider's credentials only */
+      "tenant"?: string;
+    };
+    NewHold: {
+      /** Only what the tenant has of it, and results made from that */
+      "dataset"?: string;
+      /** Why; the tenant reads it */
+      "reason": string;
+      /** Id or slug */
+      "tenant": string;
+    };
+    NewOffboarding: {
+      /** The tenant's slug, typed once more */
+      "confirm": string;
+    };
+    NewOrganisation: {
+      "name": string;
+    };
+    NewReopening: {
+      /** Which the tenant reads too */
+      "reason": string;
+      /** Id or slug */
+      "tenant": string;
+      "until": string;
+    };
+    NewRuns: {
+      "analyses": Array<string> | null;
+      "date": string;
+    };
+    NewSSHKey: {
+      "expires_at"?: string;
+      "ip_allow"?: Array<string> | null;
+      "name": string;
+      /** A line of authorized_keys: ed25519, ecdsa, or rsa of at least 3072 bits */
+      "public_key": string;
+    };
+    NewSchedule: {
+      "analyses": Array<string> | null;
+      /** Five fields (minute, hour, day of the month, month, day of the week), or @hourly, @daily, @weekly, @monthly, @yearly */
+      "cron": string;
+      /** The business date is the day of the firing in the zone, less so many days. Absent: each period whose cut-off has passed and that the schedule has not run yet */
+      "date_offset_days"?: number;
+      /** Its name: 1 to 63 lower-case letters, digits, - and _ */
+      "id": string;
+      /** IANA name of the time zone; UTC if absent */
+      "zone"?: string;
+    };
+    NewTenant: {
+      "employees"?: number;
+      /** How the provider's own data names it */
+      "external_ids"?: Array<string> | null;
+      "industry"?: string;
+      /** CIDR prefixes that may use this tenant's credentials; empty allows all */
+      "ip_allow"?: Array<string> | null;
+      "name": string;
+      /** An organisation's id or name; a new name makes an organisation */
+      "organisation": string;
+      "revenue"?: number;
+      /** 3 to 40 lower-case letters, digits and hyphens, starting with a letter */
+      "slug": string;
+      "tier"?: "basic" | "standard" | "premium" | "platinum";
+      "type"?: "PRODUCTION" | "POC" | "TESTING";
+    };
+    NewUser: {
+      "email": string;
+      /** The part after the dot in SLUG.USER; made from the email if absent */
+      "login"?: string;
+      "name"?: string;
+      "password"?: string;
+      "role": "system_admin" | "auditor" | "analyst" | "tenant_admin" | "tenant_user";
+      /** A line of authorized_keys */
+      "ssh_public_key"?: string;
+      /** Id or slug; for the provider's credentials only */
+      "tenant"?: string;
+    };
+    NewWebhook: {
+      /** What it is to be told of; empty: everything */
+      "kinds"?: Array<string> | null;
+      /** https://HOST/…, on the public internet */
+      "url": string;
+    };
+    NextTime: {
+      "at": string;
+      /** The same as clocks in the zone show it */
+      "local": string;
+    };
+    NoticeChange: {
+      "on": boolean;
+    };
+    NoticeSwitch: {
+      /** About the account's security: it cannot be turned off */
+      "fixed": boolean;
+      /** The kind */
+      "id": string;
+      "on": boolean;
+    };
+    Offboarding: {
+      /** Until then it can be taken back, and the tenant can export */
+      "erase_after": string;
+      "exported_at"?: string;
+      "finished_at"?: string;
+      "hastened_by"?: string;
+      /** Why the erasure waits: a legal hold */
+      "held"?: string;
+      "receipt"?: Array<components["schemas"]["ErasureLine"]> | null;
+      "requested_at": string;
+      "requested_by": string;
+      "signed"?: components["schemas"]["SignedStatement"];
+      "tenant": string;
+    };
+    Organisation: {
+      "created_at": string;
+      "created_by": string;
+      "evidence"?: string;
+      "id": string;
+      "modified_at": string;
+      "modified_by": string;
+      "name": string;
+      "times_modified": number;
+      "verified": boolean;
+      "verified_at"?: string;
+      "verified_by"?: string;
+    };
+    PasswordChange: {
+      "current"?: string;
+      "new": string;
+    };
+    Period: {
+      /** Until when files count in scheduled runs */
+      "cut_off_at"?: string;
+      "dataset": string;
+      /** The period's first day, which is its name */
+      "date": string;
+      "due_at"?: string;
+      /** Its last day */
+      "end": string;
+      /** Such as 2024-02 or 2024-W09 */
+      "label": string;
+      "received_at"?: string;
+      /** Until when this tenant's count, if that is later */
+      "reopened_until"?: string;
+      /** due: not there yet. overdue: nor when it was due. missing: nor at the cut-off. late: accepted, and came after it was due */
+      "state": "due" | "received" | "validating" | "rejected" | "accepted" | "late" | "overdue" | "missing";
+      /** The one that stands, is being validated, or was rejected */
+      "submission"?: string;
+      "tenant": string;
+      "tenant_slug": string;
+    };
+    PeriodSummary: {
+      "cut_off_at"?: string;
+      "dataset": string;
+      /** The period's first day, which is its name */
+      "date": string;
+      "due_at"?: string;
+      /** Its last day */
+      "end": string;
+      "label": string;
+      /** By their ends; to a tenant its own */
+      "reopenings": Array<components["schemas"]["Reopening"]> | null;
+      /** How many are in which state; a tenant counts itself alone */
+      "tenants": Record<string, number>;
+    };
+    Problem: {
+      "detail": string;
+      "errors"?: Array<components["schemas"]["ProblemError"]> | null;
+      "instance"?: string;
+      "status": number;
+      "title": string;
+      "type": string;
+    };
+    ProblemError: {
+      "location"?: string;
+      "message": string;
+    };
+    Reason: {
+      "reason"?: string;
+    };
+    Recall: {
+      /** Why; every recipient reads it */
+      "reason": string;
+    };
+    Receipt: {
+      "analysis": string;
+      "commitment": string;
+      "date": string;
+      /** SHA-256 of the run's signed manifest */
+      "manifest": string;
+      /** That took part in the run */
+      "organisations": number;
+      /** Of them, those verified by the provider, with evidence */
+      "organisations_verified": number;
+      "release": string;
+      "run": string;
+      /** commitment = SHA-256(salt | sha256), so the manifest's entry can be checked */
+      "salt": string;
+      /** Of the file as sent */
+      "sha256": string;
+      "signed": components["schemas"]["SignedStatement"];
+      "submission": string;
+      "version": number;
+    };
+    Reopening: {
+      /** If it was closed early */
+      "closed_at"?: string;
+      "closed_by"?: string;
+      "created_at": string;
+      "created_by": string;
+      "dataset": string;
+      "date": string;
+      "id": string;
+      "reason"?: string;
+      "tenant": string;
+      "tenant_slug"?: string;
+      "until": string;
+    };
+    Result: {
+      "analysis": string;
+      "created_at": string;
+      "date": string;
+      /** When its bytes were deleted */
+      "deleted_at"?: string;
+      /** When its bytes are deleted */
+      "deletes_at"?: string;
+      "downloaded_at"?: string;
+      /** A legal hold keeps its bytes longer */
+      "held"?: boolean;
+      "id": string;
+      /** The marking in words */
+      "mark"?: string;
+      /** Made with fewer than three organisations required: participants may compute each other's values */
+      "marked": boolean;
+      "name": string;
+      /** That took part in the run */
+      "organisations": number;
+      /** Of them, those verified by the provider, with evidence */
+      "organisations_verified": number;
+      "recall_reason"?: string;
+      /** Since when it is not handed out any more */
+      "recalled_at"?: string;
+      "release": string;
+      "rows": number;
+      "run": string;
+      "state": "available" | "recalled" | "deleted";
+      /** How many cells of this recipient were hidden */
+      "suppressed": number;
+      "tenant": string;
+      "tenant_slug"?: string;
+    };
+    Run: {
+      "analysis": string;
+      "created_at": string;
+      "date": string;
+      "done"?: number;
+      "finished_at"?: string;
+      "id": string;
+      /** In a single run: its snapshot */
+      "inputs"?: Array<components["schemas"]["RunInput"]> | null;
+      "participants": number;
+      "reason"?: string;
+      "recall_reason"?: string;
+      /** In a single run: of them, those that were recalled */
+      "recalled"?: number;
+      /** Since when the release's results are not handed out */
+      "recalled_at"?: string;
+      "release"?: string;
+      /** In a single run: that its release has */
+      "results"?: number;
+      /** What it is doing */
+      "stage"?: string;
+      "started_at"?: string;
+      "started_by": string;
+      "state": "queued" | "running" | "succeeded" | "withheld" | "skipped" | "failed" | "cancelled";
+      /** The cut-off: only files received by then count, and for a tenant whose period was reopened those until its end. Absent: all that is accepted */
+      "through"?: string;
+      "total"?: number;
+      "version": number;
+    };
+    RunInput: {
+      "commitment": string;
+      "dataset": string;
+      "submission": string;
+      "tenant": string;
+      "tenant_slug"?: string;
+    };
+    SFTP: {
+      /** HOST:PORT that it listens on; empty: there is none */
+      "address": string;
+      "host_keys": Array<components["schemas"]["HostKey"]> | null;
+    };
+    SSHKey: {
+      "created_at": string;
+      "created_by": string;
+      "expires_at"?: string;
+      "fingerprint": string;
+      "id": string;
+      "ip_allow": Array<string> | null;
+      "name": string;
+      "provider_made": boolean;
+      "public_key": string;
+      "revoked_at"?: string;
+      "used_at"?: string;
+      "user": string;
+    };
+    Saga: {
+      "created_at": string;
+      "error"?: string;
+      "finished_at"?: string;
+      "id": string;
+      "kind": string;
+      "state": string;
+      "steps": Array<components["schemas"]["SagaStep"]> | null;
+    };
+    SagaStep: {
+      "at": string;
+      "detail"?: string;
+      "state": string;
+      "step": string;
+    };
+    Schedule: {
+      "analyses": Array<string> | null;
+      "created_at": string;
+      "created_by": string;
+      "cron": string;
+      "date_offset_days"?: number;
+      /** closed: each period whose cut-off has passed and that was not run yet */
+      "dates": "closed" | "offset";
+      "id": string;
+      /** The last time that was dealt with: none up to it fires again */
+      "last_at"?: string;
+      "modified_at": string;
+      "modified_by": string;
+      /** The next five times; none while it is paused */
+      "next": Array<components["schemas"]["NextTime"]> | null;
+      "state": "active" | "paused";
+      "times_modified": number;
+      "zone": string;
+    };
+    ScheduleChange: {
+      "analyses"?: Array<string> | null;
+      /** Run the periods that have closed, in place of a date offset */
+      "closed"?: boolean;
+      "cron"?: string;
+      "date_offset_days"?: number;
+      "zone"?: string;
+    };
+    Session: {
+      "address": string;
+      "agent": string;
+      "created_at": string;
+      "current": boolean;
+      /** When it ends in any case */
+      "ends_at": string;
+      /** When it ends if it is not used */
+      "expires_at": string;
+      "id": string;
+      "token"?: string;
+      "used_at": string;
+      "user": string;
+    };
+    Setup: {
+      "email": string;
+      "password": string;
+      "token": string;
+    };
+    SignIn: {
+      /** Keep the token in the browser's cookie instead of answering it */
+      "cookie"?: boolean;
+      /** SLUG.USER, or an email */
+      "login": string;
+      "new_password"?: string;
+      "password": string;
+    };
+    SignedStatement: {
+      /** The statement: canonical JSON, base64 */
+      "body": string;
+      "key": string;
+      "signature": string;
+    };
+    StartedRun: {
+      "analysis": string;
+      "date": string;
+      "id": string;
+      "reason"?: string;
+      "state"?: string;
+    };
+    Step: {
+      /** The sibling's */
+      "hash": string;
+      /** The sibling stands to the left */
+      "left": boolean;
+    };
+    Submission: {
+      /** Received after the cut-off, and the period was not reopened: scheduled runs for it leave the file out */
+      "after_cut_off": boolean;
+      "channel": string;
+      "closed_at"?: string;
+      "columns"?: number;
+      /** SHA-256(salt | SHA-256 of the file); manifests name the file by it */
+      "commitment": string;
+      /** Until when files count in scheduled runs for its period */
+      "cut_off_at"?: string;
+      "dataset": string;
+      "dataset_version": number;
+      "date": string;
+      /** When its bytes were deleted */
+      "deleted_at"?: string;
+      /** By whom */
+      "deleted_for"?: "tenant" | "retention";
+      /** When its bytes are deleted, as the dataset's retention says now */
+      "deletes_at"?: string;
+      /** When it was due, if its contract says so */
+      "due_at"?: string;
+      /** The submission before it, which has the same bytes */
+      "duplicate_of"?: string;
+      "error_count"?: number;
+      /** A legal hold keeps its bytes */
+      "held"?: boolean;
+      "id": string;
+      /** Received after the dataset's due time for its date */
+      "late": boolean;
+      "name": string;
+      /** What lateness, repetition or a withdrawal mean for it, in words */
+      "notes"?: Array<string> | null;
+      /** The first 100, for the tenant's own people */
+      "problems"?: Array<components["schemas"]["FileError"]> | null;
+      "received_at": string;
+      "revision": number;
+      "rows"?: number;
+      /** For the tenant's own people */
+      "sha256"?: string;
+      "size": number;
+      "state": "received" | "validating" | "accepted" | "rejected" | "superseded" | "withdrawn";
+      "submitted_by": string;
+      "tenant": string;
+      "tenant_slug"?: string;
+      "validated_at"?: string;
+    };
+    Tenant: {
+      /** Since when only the tenant's own admins make its credentials */
+      "claimed_at"?: string;
+      "created_at": string;
+      "created_by": string;
+      "employees"?: number;
+      "external_ids": Array<string> | null;
+      "id": string;
+      "industry"?: string;
+      "ip_allow": Array<string> | null;
+      "modified_at": string;
+      "modified_by": string;
+      "name": string;
+      /** The organisation's id */
+      "organisation": string;
+      "organisation_name": string;
+      /** A year, in whole units of the provider's currency */
+      "revenue"?: number;
+      "slug": string;
+      "state": string;
+      "state_reason"?: string;
+      "tier": string;
+      "times_modified": number;
+      "type": string;
+    };
+    TenantChange: {
+      "employees"?: number;
+      "external_ids"?: Array<string>;
+      "industry"?: string;
+      "ip_allow"?: Array<string>;
+      "name"?: string;
+      "revenue"?: number;
+      "tier"?: "basic" | "standard" | "premium" | "platinum";
+      "type"?: "PRODUCTION" | "POC" | "TESTING";
+    };
+    Token: {
+      "token": string;
+    };
+    User: {
+      "created_at": string;
+      "created_by": string;
+      "email": string;
+      "has_password": boolean;
+      "id": string;
+      /** What to sign in with: SLUG.USER, or the email for the provider's people */
+      "login": string;
+      "modified_at": string;
+      "modified_by": string;
+      "name"?: string;
+      /** Made by the provider for a tenant; ends when a tenant admin first signs in */
+      "provider_made": boolean;
+      "role": string;
+      "sftp_login"?: string;
+      "signed_in_at"?: string;
+      "state": string;
+      /** The tenant's id; absent for the provider's people */
+      "tenant"?: string;
+      "times_modified": number;
+    };
+    UserChange: {
+      "name"?: string;
+      "role"?: "system_admin" | "auditor" | "analyst" | "tenant_admin" | "tenant_user";
+      "state"?: "active" | "disabled";
+    };
+    Verification: {
+      /** What was checked, and how */
+      "evidence": string;
+    };
+    WebUpload: {
+      "created_at": string;
+      "created_by": string;
+      "dataset": string;
+      "date": string;
+      /** When it ends if nobody goes on with it */
+      "expires_at": string;
+      "id": string;
+      /** How many the file has */
+      "length": number;
+      "name": string;
+      /** How many bytes are safe */
+      "offset": number;
+      /** What the sender said that the whole file hashes to */
+      "sha256"?: string;
+      /** The submission that it became */
+      "submission"?: string;
+    };
+    Webhook: {
+      "created_at": string;
+      "created_by": string;
+      /** Nothing could be delivered since */
+      "failing_since"?: string;
+      "id": string;
+      /** What it is told of; empty: everything */
+      "kinds": Array<string> | null;
+      "modified_at": string;
+      "modified_by": string;
+      /** Why it is disabled */
+      "reason"?: string;
+      /** Where it was just made or replaced, and only then */
+      "secret"?: string;
+      "state": "active" | "disabled";
+      /** Absent: the provider's */
+      "tenant"?: string;
+      "times_modified": number;
+      "url": string;
+    };
+    WebhookChange: {
+      "kinds"?: Array<string>;
+      /** Make a new secret; the one before signs too for 24 hours */
+      "rotate_secret"?: boolean;
+      "state"?: "active" | "disabled";
+      "url"?: string;
+    };
+  };
+}
+
+export interface paths {
+  "/api/v1/analyses": {
+    /** List analyses by name, with one's own decision */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAnalysis"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Apply a definition; a changed one makes a version */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/yaml": Blob; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Analysis"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/analyses/{id}": {
+    /** Show a version of an analysis, also in plain words */
+    get: {
+      parameters: {
+        query?: { "version"?: number; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Analysis"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/analyses/{id}/accept": {
+    /** Accept a version: a standing grant to use one's accepted submissions */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Decision"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Acceptance"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/analyses/{id}/acceptances": {
+    /** What each tenant has decided */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAcceptance"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/analyses/{id}/decline": {
+    /** Decline a version, or take a yes back */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Decision"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Acceptance"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/api-keys": {
+    /** List the API keys of one's tenant, or of the tenant named */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAPIKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make an API key; its secret is shown once */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewAPIKey"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["APIKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/api-keys/{id}": {
+    /** Revoke an API key, and the keys made with it, at once */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/audit": {
+    /** Audit entries, the newest first: one's own with details, or all tenants' without */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "provider"?: boolean; "actor"?: string; "verb"?: string; "subject"?: string; "from"?: string; "to"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAuditEntry"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/audit/checkpoints": {
+    /** Signed checkpoints, the newest first, with the proof for one's own chain */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListCheckpoint"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/audit/keys": {
+    /** The public keys that checkpoints and statements are signed with */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAuditKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/audit/raw": {
+    /** A chain's records as stored, from after a number, for verification */
+    get: {
+      parameters: {
+        query?: { "after"?: number; "limit"?: number; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListAuditRecord"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/datasets": {
+    /** List datasets by name */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListDataset"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Apply a dataset's contract; a changed one makes a version */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/yaml": Blob; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Dataset"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/datasets/{id}": {
+    /** Show a version of a dataset */
+    get: {
+      parameters: {
+        query?: { "version"?: number; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Dataset"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/holds": {
+    /** List legal holds, the newest first: one's own, or all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "ended"?: boolean; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListHold"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Set a legal hold: nothing that it covers is deleted until it is released */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewHold"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Hold"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/holds/{id}/release": {
+    /** End a legal hold */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Hold"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me": {
+    /** Who the credential is */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Me"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/notices": {
+    /** Which mails one gets */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListNoticeSwitch"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/notices/{id}": {
+    /** Turn the mails of a kind to oneself on or off */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NoticeChange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["NoticeSwitch"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/password": {
+    /** Change one's own password */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PasswordChange"]; } };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/organisations": {
+    /** List organisations by name */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListOrganisation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make an organisation */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewOrganisation"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Organisation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/organisations/{id}": {
+    /** Show an organisation by id or name */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Organisation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/organisations/{id}/verify": {
+    /** Record that an organisation was verified, and how */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Verification"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Organisation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/outbox": {
+    /** Mails to the people of one's tenant, or to all: that they exist, and nothing in them */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "state"?: "waiting" | "sent" | "failed"; "kind"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListMail"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/periods": {
+    /** List how tenants stand in the periods of datasets: oneself, or all */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "from"?: string; "state"?: "due" | "received" | "validating" | "rejected" | "accepted" | "late" | "overdue" | "missing"; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListPeriod"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/periods/{id}/{date}": {
+    /** Show a dataset's period: when it is due, who stands how, reopenings */
+    get: {
+      parameters: {
+        path: { "id": string; "date": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["PeriodSummary"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/periods/{id}/{date}/close": {
+    /** End a tenant's reopening of a period now */
+    post: {
+      parameters: {
+        path: { "id": string; "date": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["EndReopening"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Reopening"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/periods/{id}/{date}/reopen": {
+    /** Let one tenant's files for a period count until a time after the cut-off */
+    post: {
+      parameters: {
+        path: { "id": string; "date": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewReopening"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Reopening"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/results": {
+    /** List results, the newest first: one's own, or as metadata all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "analysis"?: string; "date"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListResult"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/results/{id}": {
+    /** Show a result */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Result"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/results/{id}/content": {
+    /** A result as CSV or Parquet */
+    get: {
+      parameters: {
+        query?: { "format"?: "csv" | "parquet"; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/results/{id}/recall": {
+    /** Take a result back: its recipient reads why, and can open it no more */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Recall"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Result"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/retention": {
+    /** What retention deletes until some days from now, by dataset and analysis */
+    get: {
+      parameters: {
+        query?: { "days"?: number; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListGoing"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs": {
+    /** List runs, the newest first */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "analysis"?: string; "date"?: string; "state"?: "queued" | "running" | "succeeded" | "withheld" | "skipped" | "failed" | "cancelled"; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListRun"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Run analyses for a business date */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewRuns"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["ListRun"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}": {
+    /** Show a run, its snapshot and progress */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/cancel": {
+    /** Cancel a run */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/log": {
+    /** A run's log, from after a line */
+    get: {
+      parameters: {
+        query?: { "after"?: number; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListLogLine"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/manifest": {
+    /** The signed manifest of a run's release */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["SignedStatement"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/recall": {
+    /** Take back every result of a run's release */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Recall"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/retry": {
+    /** Queue a run's analysis and date once more */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedules": {
+    /** List schedules by name, with their next times */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSchedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Have analyses run by the clock */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewSchedule"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedules/{id}": {
+    /** Show a schedule and its next five times */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Change a schedule */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ScheduleChange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Delete a schedule with its history; its runs stay */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedules/{id}/firings": {
+    /** What a schedule did, the newest first: the runs that it started, or why none */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListFiring"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedules/{id}/pause": {
+    /** Keep a schedule from firing */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedules/{id}/resume": {
+    /** Let a paused schedule fire again, from its next time on */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Schedule"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sessions": {
+    /** List one's own sessions */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSession"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Sign in with a password */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["SignIn"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Session"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sessions/{id}": {
+    /** Sign out: a session of one's own, or current */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/setup": {
+    /** Make the first system admin with a setup link's token */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Setup"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Token"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sftp": {
+    /** Where the SFTP server is, and its host keys */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["SFTP"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/ssh-keys/{id}": {
+    /** Revoke an SSH key, at once */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/submissions": {
+    /** List submissions, the newest first: one's own, or as metadata all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "state"?: "received" | "validating" | "accepted" | "rejected" | "superseded" | "withdrawn"; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSubmission"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Send a file for a dataset and a business date */
+    post: {
+      parameters: {
+        query: { "dataset": string; "date": string; "name": string; };
+        header?: { "Tributary-Channel"?: "api" | "cli"; "Content-Digest"?: string; };
+      };
+      requestBody?: { content: { "application/octet-stream": Blob; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Submission"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/submissions/{id}": {
+    /** Show a submission and what is wrong with it */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Submission"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Delete a submission's bytes, and withdraw it */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Submission"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/submissions/{id}/content": {
+    /** The file as it was sent */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/submissions/{id}/receipts": {
+    /** Signed proof of how a submission was used */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListReceipt"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/submissions/{id}/withdraw": {
+    /** Take a submission back: no later run reads it */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Submission"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenant": {
+    /** One's own tenant */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenant/export": {
+    /** Everything of one's own tenant, as a tar archive */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants": {
+    /** List tenants, the newest first */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "state"?: "onboarding" | "active" | "suspended" | "offboarding" | "erased"; "organisation"?: string; "search"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListTenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Onboard a tenant */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewTenant"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}": {
+    /** Show a tenant by id or slug */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Change a tenant */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["TenantChange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/activate": {
+    /** Let a suspended tenant be used again */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/offboard": {
+    /** Begin a tenant's end: a grace of 30 days, then erasure */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewOffboarding"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Offboarding"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Take an offboarding back; the tenant is then suspended */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/offboard/hasten": {
+    /** Shorten the grace to nothing; takes a second system admin */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Offboarding"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/onboarding": {
+    /** The recorded steps of a tenant's onboarding */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Saga"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/receipt": {
+    /** A tenant's offboarding, with the signed receipt once it is erased */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Offboarding"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/tenants/{id}/suspend": {
+    /** Block a tenant's use, at once */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Reason"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Tenant"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/uploads": {
+    /** List resumable uploads, the newest first: those on their way, and those submitted in the last week */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "dataset"?: string; "date"?: string; "name"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListWebUpload"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Begin a resumable upload (tus), with or without its first bytes */
+    post: {
+      parameters: {
+        header?: { "Tus-Resumable"?: string; "Upload-Length"?: string; "Upload-Metadata"?: string; "Upload-Checksum"?: string; };
+      };
+      requestBody?: { content: { "application/offset+octet-stream": Blob; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["WebUpload"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/uploads/{id}": {
+    /** Show a resumable upload */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["WebUpload"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Send the next bytes of an upload (tus); the last ones submit the file */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+        header?: { "Tus-Resumable"?: string; "Upload-Offset"?: string; "Upload-Checksum"?: string; };
+      };
+      requestBody?: { content: { "application/offset+octet-stream": Blob; } };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** End an upload (tus); what arrived of it is gone */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+        header?: { "Tus-Resumable"?: string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users": {
+    /** List the users of one's tenant, or of the tenant named */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListUser"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make a user */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewUser"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["User"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users/{id}": {
+    /** Show a user */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["User"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Change a user's name, role or state */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["UserChange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["User"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users/{id}/password": {
+    /** Set a user's password */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PasswordChange"]; } };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users/{id}/ssh-keys": {
+    /** List a user's SSH keys */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSSHKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Add an SSH key to a user */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewSSHKey"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["SSHKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/webhook-deliveries/{id}/redeliver": {
+    /** Send a message again, under the same id */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Delivery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/webhooks": {
+    /** List the webhooks of one's tenant, or of the provider */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListWebhook"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make a webhook; its secret is shown once */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewWebhook"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Webhook"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/webhooks/{id}": {
+    /** Show a webhook */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Webhook"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Change a webhook's URL, kinds or state, or replace its secret */
+    patch: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["WebhookChange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Webhook"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Remove a webhook, and what waits for it */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/webhooks/{id}/deliveries": {
+    /** What was sent to a webhook, the newest first */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListDelivery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/webhooks/{id}/test": {
+    /** Send a message of the type webhook.test */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Delivery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+}

@@ -1,0 +1,54 @@
+import { QueryClient, queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { api, call, Problem, type Schemas } from "../api/client";
+
+export type Me = Schemas["Me"];
+
+/** Everything that was fetched. What the API refused is not asked for again by itself; a server that was away is. */
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      retry: (times, error) => error instanceof Problem && (error.status === 0 || error.status >= 502) && times < 3,
+    },
+  },
+});
+
+/** Who is signed in; null: nobody. */
+export const me = queryOptions({
+  queryKey: ["me"],
+  staleTime: 60_000,
+  queryFn: async ({ signal }): Promise<Me | null> => {
+    try {
+      return await call(api.GET("/api/v1/me", { signal }));
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+});
+
+/** Who is signed in, on a page that only somebody who is sees. */
+export function useMe(): Me {
+  const { data } = useSuspenseQuery(me);
+  if (!data) throw new Problem(401, "unauthenticated", "");
+  return data;
+}
+
+/** The start page of somebody: the tenants' portal, or the provider's. */
+export function homeOf(who: Me): "/app" | "/admin" {
+  return who.tenant ? "/app" : "/admin";
+}
+
+/** Whether somebody may do what only admins do. */
+export function isAdmin(who: Me): boolean {
+  return who.role === "tenant_admin" || who.role === "system_admin";
+}
+
+/** Ends the session, and forgets everything that was fetched in it. */
+export async function signOut(): Promise<void> {
+  await call(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: "current" } } })).catch((error) => {
+    if (!(error instanceof Problem && error.status === 401)) throw error;
+  });
+  queries.clear();
+  location.assign("/login");
+}

@@ -1,0 +1,62 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { api, call, Problem } from "../../api/client";
+import { homeOf, me, queries } from "../../app/session";
+import { strings } from "../../strings";
+import { Button } from "../../ui/Button";
+import { TextField } from "../../ui/Field";
+import { ProblemBox } from "../../ui/states";
+import { Front } from "./Front";
+
+const t = strings.login;
+
+export function Login() {
+  const { next } = useSearch({ from: "/login" });
+  const navigate = useNavigate();
+  const [login, setLogin] = useState("");
+  const [password, setPassword] = useState("");
+  const [replacement, setReplacement] = useState("");
+  const [replace, setReplace] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      await call(api.POST("/api/v1/sessions", { body: { login, password, cookie: true, ...(replace && { new_password: replacement }) } }));
+      queries.clear();
+      const who = await queries.fetchQuery(me);
+      await navigate({ to: next ?? (who ? homeOf(who) : "/login") });
+    } catch (e) {
+      if (e instanceof Problem && e.type === "conflict") setReplace(true);
+      else setError(e);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Front title={t.title}>
+      <form className="stack" onSubmit={submit}>
+        <TextField label={t.login} hint={t.loginHint} value={login} onChange={setLogin} autoComplete="username" autoFocus required />
+        <TextField label={t.password} type="password" value={password} onChange={setPassword} autoComplete="current-password" required />
+        {replace && (
+          <TextField
+            label={t.next}
+            hint={t.nextHint}
+            type="password"
+            value={replacement}
+            onChange={setReplacement}
+            autoComplete="new-password"
+            minLength={12}
+            required
+          />
+        )}
+        <ProblemBox of={error} />
+        <Button type="submit" kind="primary" busy={busy}>
+          {t.submit}
+        </Button>
+      </form>
+    </Front>
+  );
+}

@@ -1,0 +1,86 @@
+import { Dialog as Base } from "@base-ui/react/dialog";
+import { X } from "lucide-react";
+import { type FormEvent, type ReactNode, useState } from "react";
+import { strings } from "../strings";
+import { Button, IconButton } from "./Button";
+import style from "./Dialog.module.css";
+import { TextField } from "./Field";
+import { ProblemBox } from "./states";
+
+type Props = {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  children: ReactNode /** At the side of the page instead of over its middle. */;
+  drawer?: boolean;
+};
+
+/** A dialog over the page. Escape, its cross and a press outside close it. */
+export function Dialog({ open, onClose, title, children, drawer }: Props) {
+  return (
+    <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
+      <Base.Portal>
+        <Base.Backdrop className={style.shade} />
+        <Base.Popup className={drawer ? style.drawer : style.dialog}>
+          <header className={style.head}>
+            <Base.Title>{title}</Base.Title>
+            <IconButton label={strings.ui.close} icon={<X size={18} />} onClick={onClose} />
+          </header>
+          <div className={style.body}>{children}</div>
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+type ConfirmProps = {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  /** What it does, and what it leaves. */
+  children: ReactNode;
+  verb: string;
+  /** To be typed before it can be pressed, for what cannot be taken back. */
+  typed?: string;
+  act: () => Promise<unknown>;
+};
+
+/** Asks before something is done, does it, and shows what went wrong. */
+export function Confirm({ open, onClose, title, children, verb, typed, act }: ConfirmProps) {
+  const [text, setText] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const close = () => {
+    setText("");
+    setError(undefined);
+    onClose();
+  };
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      await act();
+      close();
+    } catch (e) {
+      setError(e);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog open={open} onClose={close} title={title}>
+      <form className="stack" onSubmit={submit}>
+        <div>{children}</div>
+        {typed && <TextField label={strings.ui.confirm.type(typed)} value={text} onChange={setText} autoComplete="off" />}
+        <ProblemBox of={error} />
+        <div className={style.foot}>
+          <Button onClick={close}>{strings.ui.cancel}</Button>
+          <Button type="submit" kind={typed ? "danger" : "primary"} busy={busy} disabled={typed !== undefined && text !== typed}>
+            {verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

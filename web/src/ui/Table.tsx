@@ -1,0 +1,396 @@
+import { ArrowDown, ArrowUp, ChevronLeft, ChevronRight, Columns3, Filter as FilterIcon, Search, X } from "lucide-react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { strings } from "../strings";
+import { Button, IconButton } from "./Button";
+import { Checkbox, Select, TextField } from "./Field";
+import type { Filter, ListState, Operator } from "./list";
+import { Popover } from "./Popover";
+import { usePreference } from "./preferences";
+import { ProblemBox, Skeleton } from "./states";
+import style from "./Table.module.css";
+
+const t = strings.ui.table;
+
+export type Column<T> = {
+  /** As the API names it, for sorting and filtering. */
+  id: string;
+  title: string;
+  cell: (row: T) => ReactNode;
+  sort?: boolean;
+  /** How it can be filtered: by words of one's own, or one of these values. */
+  filter?: "text" | { value: string; label: string }[];
+  /** Not shown until it is chosen. */
+  hidden?: boolean;
+  /** For numbers. */
+  end?: boolean;
+};
+
+type Props<T> = {
+  /** What the list is of: the key under which its look is remembered, and its name for screen readers. */
+  name: string;
+  title: string;
+  columns: Column<T>[];
+  query: { data: { items: T[] | null; next?: string } | undefined; error: unknown; isFetching: boolean; refetch: () => unknown };
+  state: ListState;
+  change: (change: Partial<ListState>) => void;
+  id: (row: T) => string;
+  /** What Enter and a press on a row do; a cell should hold the link too. */
+  open?: (row: T) => void;
+  /** Shown instead where there is nothing and no filter. */
+  empty: ReactNode;
+  /** Without the field that searches in all columns. */
+  noSearch?: boolean;
+  /** Beside the filters. */
+  tools?: ReactNode;
+};
+
+/** A list that the server filters, sorts and pages. Which columns and how many rows is remembered for the user. */
+export function DataTable<T>({ name, title, columns, query, state, change, id, open, empty, noSearch, tools }: Props<T>) {
+  const [hidden, setHidden] = usePreference<string[]>(
+    `columns.${name}`,
+    columns.filter((c) => c.hidden).map((c) => c.id),
+  );
+  const shown = columns.filter((c) => !hidden.includes(c.id));
+  const rows = query.data?.items ?? [];
+  const filtered = state.search !== "" || state.filters.length > 0;
+  if (query.data && rows.length === 0 && !filtered && !state.after) return <>{empty}</>;
+  return (
+    <div className={style.list}>
+      <div className={style.tools}>
+        {!noSearch && <SearchField value={state.search} onChange={(search) => change({ search })} />}
+        <Filters columns={columns} filters={state.filters} change={(filters) => change({ filters })} />
+        {tools}
+        <span className={style.grow} />
+        <ColumnChoice columns={columns} hidden={hidden} change={setHidden} />
+      </div>
+      {query.error ? <ProblemBox of={query.error} again={() => query.refetch()} /> : null}
+      {query.data === undefined ? (
+        query.error ? null : (
+          <Skeleton lines={8} />
+        )
+      ) : (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+        <section className={style.scroll} aria-label={title} tabIndex={0}>
+          <table className={style.table} aria-busy={query.isFetching}>
+            <caption className="visually-hidden">{title}</caption>
+            <thead>
+              <tr>
+                {shown.map((c) => (
+                  <Head key={c.id} column={c} sort={state.sort} change={(sort) => change({ sort })} />
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <Row key={id(row)} open={open && (() => open(row))}>
+                  {shown.map((c) => (
+                    <td key={c.id} className={c.end ? style.end : undefined}>
+                      {c.cell(row)}
+                    </td>
+                  ))}
+                </Row>
+              ))}
+            </tbody>
+          </table>
+          {rows.length === 0 && <p className={style.none}>{t.none}</p>}
+        </section>
+      )}
+      <Pager name={name} state={state} change={change} next={query.data?.next} />
+    </div>
+  );
+}
+
+function Head<T>({ column, sort, change }: { column: Column<T>; sort: string; change: (sort: string) => void }) {
+  const up = sort === column.id;
+  const down = sort === `-${column.id}`;
+  const className = column.end ? style.end : undefined;
+  if (!column.sort) {
+    return (
+      <th scope="col" className={className}>
+        {column.title}
+      </th>
+    );
+  }
+  return (
+    <th scope="col" className={className} aria-sort={up ? "ascending" : down ? "descending" : "none"}>
+      <button
+        type="button"
+        className={style.sort}
+        onClick={() => change(down ? column.id : `-${column.id}`)}
+        title={t.sortBy(column.title)}
+      >
+        {column.title}
+        {up && <ArrowUp size={14} aria-hidden />}
+        {down && <ArrowDown size={14} aria-hidden />}
+      </button>
+    </th>
+  );
+}
+
+// A row can be opened with the pointer anywhere, and by keyboard: J and K or the arrows move, Enter opens.
+function Row({ open, children }: { open: (() => void) | undefined; children: ReactNode }) {
+  if (!open) return <tr>{children}</tr>;
+  const key = (event: KeyboardEvent<HTMLTableRowElement>) => {
+    if (event.target !== event.currentTarget) return;
+    const sibling = {
+      j: "nextElementSibling",
+      ArrowDown: "nextElementSibling",
+      k: "previousElementSibling",
+      ArrowUp: "previousElementSibling",
+    }[event.key] as "nextElementSibling" | "previousElementSibling" | undefined;
+    if (event.key === "Enter") open();
+    else if (sibling) (event.currentTarget[sibling] as HTMLElement | null)?.focus();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <tr
+      tabIndex={-1}
+      data-row
+      className={style.openable}
+      onKeyDown={key}
+      onClick={(event) => {
+        if (!(event.target as HTMLElement).closest("a, button, input, label") && !getSelection()?.toString()) open();
+      }}
+    >
+      {children}
+    </tr>
+  );
+}
+
+/** Searches when one has stopped typing for a moment. */
+function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  const last = useRef(value);
+  useEffect(() => {
+    if (value !== last.current) {
+      last.current = value;
+      setTyped(value);
+    }
+  }, [value]);
+  useEffect(() => {
+    if (typed === last.current) return;
+    const timer = setTimeout(() => {
+      last.current = typed;
+      onChange(typed);
+    }, 250);
+    return () => clearTimeout(timer);
+  }, [typed, onChange]);
+  return (
+    <label className={style.search}>
+      <Search size={16} aria-hidden />
+      <span className="visually-hidden">{t.search}</span>
+      <input type="search" data-filter placeholder={t.search} value={typed} onChange={(e) => setTyped(e.target.value)} />
+    </label>
+  );
+}
+
+function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filters: Filter[]; change: (filters: Filter[]) => void }) {
+  const able = columns.filter((c) => c.filter);
+  const [column, setColumn] = useState(able[0]?.id ?? "");
+  const [operator, setOperator] = useState<Operator>("is");
+  const [value, setValue] = useState("");
+  const [open, setOpen] = useState(false);
+  if (able.length === 0) return null;
+  const chosen = able.find((c) => c.id === column) ?? able[0];
+  const values = Array.isArray(chosen?.filter) ? chosen.filter : undefined;
+  const current = values && !values.some((v) => v.value === value) ? (values[0]?.value ?? "") : value;
+  const operators: Operator[] = values ? ["is", "not"] : ["contains", "is", "not"];
+  const by = operators.includes(operator) ? operator : (operators[0] ?? "is");
+  const title = (id: string) => columns.find((c) => c.id === id)?.title ?? id;
+  const label = (f: Filter) => {
+    const choices = columns.find((c) => c.id === f.column)?.filter;
+    return (Array.isArray(choices) && choices.find((v) => v.value === f.value)?.label) || f.value;
+  };
+  return (
+    <>
+      <Popover
+        open={open}
+        onOpenChange={setOpen}
+        label={t.addFilter}
+        face={
+          <>
+            <FilterIcon size={16} aria-hidden /> {t.filter}
+          </>
+        }
+      >
+        <form
+          className="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (!chosen || current === "") return;
+            change([...filters, { column: chosen.id, operator: by, value: current }]);
+            setValue("");
+            setOpen(false);
+          }}
+        >
+          <Select
+            label={t.column}
+            value={chosen?.id ?? ""}
+            onChange={setColumn}
+            options={able.map((c) => ({ value: c.id, label: c.title }))}
+          />
+          <Select
+            label={t.operator}
+            value={by}
+            onChange={(o) => setOperator(o as Operator)}
+            options={operators.map((o) => ({ value: o, label: t[o] }))}
+          />
+          {values ? (
+            <Select label={t.value} value={current} onChange={setValue} options={values} />
+          ) : (
+            <TextField label={t.value} value={value} onChange={setValue} />
+          )}
+          <Button type="submit" kind="primary" disabled={current === ""}>
+            {t.apply}
+          </Button>
+        </form>
+      </Popover>
+      {filters.map((f, i) => (
+        <span key={`${f.column}${f.operator}${f.value}`} className={style.chip}>
+          <bdi>
+            {title(f.column)} {t[f.operator]} <strong>{label(f)}</strong>
+          </bdi>
+          <IconButton
+            label={t.removeFilter(title(f.column))}
+            icon={<X size={14} />}
+            onClick={() => change(filters.filter((_, at) => at !== i))}
+          />
+        </span>
+      ))}
+      {filters.length > 1 && (
+        <Button kind="quiet" onClick={() => change([])}>
+          {t.clear}
+        </Button>
+      )}
+    </>
+  );
+}
+
+function ColumnChoice<T>({ columns, hidden, change }: { columns: Column<T>[]; hidden: string[]; change: (hidden: string[]) => void }) {
+  return (
+    <Popover label={t.columns} face={<Columns3 size={16} aria-hidden />}>
+      <div className="stack">
+        <p className="secondary">{t.columnsHint}</p>
+        {columns.map((c) => (
+          <Checkbox
+            key={c.id}
+            label={c.title}
+            checked={!hidden.includes(c.id)}
+            disabled={!hidden.includes(c.id) && hidden.length >= columns.length - 1}
+            onChange={(on) => change(on ? hidden.filter((h) => h !== c.id) : [...hidden, c.id])}
+          />
+        ))}
+      </div>
+    </Popover>
+  );
+}
+
+const sizes = [25, 50, 100, 250, 500];
+
+/** How many rows a page of a list has, as the user chose. */
+export function usePageSize(name: string, state: ListState): number {
+  const [size] = usePreference(`rows.${name}`, 50);
+  return state.limit ?? size;
+}
+
+function Pager({
+  name,
+  state,
+  change,
+  next,
+}: {
+  name: string;
+  state: ListState;
+  change: (change: Partial<ListState>) => void;
+  next: string | undefined;
+}) {
+  const [size, setSize] = usePreference(`rows.${name}`, 50);
+  const [before, setBefore] = useState<string[]>([]); // the cursors of the pages before this one
+  const id = useId();
+  useEffect(() => {
+    if (!state.after) setBefore([]);
+  }, [state.after]);
+  if (!next && !state.after && (state.limit ?? size) === 50) return null;
+  return (
+    <div className={style.pager}>
+      <label htmlFor={id}>{t.rows}</label>
+      <select
+        id={id}
+        value={state.limit ?? size}
+        onChange={(e) => {
+          setSize(Number(e.target.value));
+          change({ limit: undefined });
+        }}
+      >
+        {sizes.map((s) => (
+          <option key={s}>{s}</option>
+        ))}
+      </select>
+      <span className={style.grow} />
+      <IconButton
+        label={t.previous}
+        icon={<ChevronLeft size={16} />}
+        disabled={!state.after}
+        onClick={() => {
+          change({ after: before.at(-1) ?? "" });
+          setBefore(before.slice(0, -1));
+        }}
+      />
+      {(before.length > 0 || !state.after) && <span className="num">{t.page(before.length + 1)}</span>}
+      <IconButton
+        label={t.next}
+        icon={<ChevronRight size={16} />}
+        disabled={!next}
+        onClick={() => {
+          setBefore([...before, state.after]);
+          change({ after: next ?? "" });
+        }}
+      />
+    </div>
+  );
+}
+
+/** A table of what is at hand whole, without filters and pages. */
+export function PlainTable<T>({
+  title,
+  columns,
+  rows,
+  id,
+  open,
+}: {
+  title: string;
+  columns: Column<T>[];
+  rows: T[];
+  id: (row: T, at: number) => string;
+  open?: (row: T) => void;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+    <section className={style.scroll} aria-label={title} tabIndex={0}>
+      <table className={style.table}>
+        <caption className="visually-hidden">{title}</caption>
+        <thead>
+          <tr>
+            {columns.map((c) => (
+              <th key={c.id} scope="col" className={c.end ? style.end : undefined}>
+                {c.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, at) => (
+            <Row key={id(row, at)} open={open && (() => open(row))}>
+              {columns.map((c) => (
+                <td key={c.id} className={c.end ? style.end : undefined}>
+                  {c.cell(row)}
+                </td>
+              ))}
+            </Row>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
