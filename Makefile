@@ -55,12 +55,13 @@ compilers:
 	@scripts/deps build
 
 .PHONY: lint
-lint: $(TOOLS)/staticcheck $(TOOLS)/golangci-lint ## format, vet, staticcheck, golangci-lint, generated files fresh
-	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files; exit 1; fi
+lint: ui $(TOOLS)/staticcheck $(TOOLS)/golangci-lint ## format, vet, staticcheck, golangci-lint, generated files fresh
+	@files=$$(git ls-files "*.go" | xargs gofmt -l); if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files; exit 1; fi
 	$(GO) vet ./...
 	$(TOOLS)/staticcheck ./...
 	$(TOOLS)/golangci-lint run
 	@scripts/check-generated
+	cd web && npm run --silent check && npm test --silent
 
 .PHONY: check
 check: lint ## lint, layers and fast tests: under a minute once everything is built

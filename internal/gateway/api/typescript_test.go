@@ -111,7 +111,7 @@ func tsType(s *huma.Schema, indent string) string {
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
 		return fmt.Sprintf("components[%q][%q]", "schemas", name)
 	}
-	out := ""
+	var out string
 	switch {
 	case len(s.Enum) > 0:
 		words := make([]string, len(s.Enum))

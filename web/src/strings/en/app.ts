@@ -8,7 +8,7 @@ export const app = {
   account: "Account",
   signOut: "Sign out",
   help: "Keyboard shortcuts",
-  zone: (zone: string) => `Times are in ${zone}; hold the pointer over one for UTC.`,
+  zone: (zone: string) => (zone === "UTC" ? "Times are in UTC." : `Times are in ${zone}; hold the pointer over one for UTC.`),
   notFound: { title: "There is no such page", text: "The address may be mistyped, or what was here is gone.", home: "Go to the start" },
   crashed: {
     title: "This page broke",

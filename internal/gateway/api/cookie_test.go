@@ -1,0 +1,89 @@
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/internal/account"
+	"tributary/internal/meta"
+)
+
+// browse sends a request as a browser does: with its cookies, and from a page of a site.
+func (w *world) browse(method, path, site, body string, cookies []*http.Cookie) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.RemoteAddr = from
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sec-Fetch-Site", site)
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	rec := httptest.NewRecorder()
+	w.handler().ServeHTTP(rec, r)
+	return rec
+}
+
+// signIn signs in the way the portal does.
+func (w *world) cookies(t *testing.T) []*http.Cookie {
+	t.Helper()
+	rec := w.browse(http.MethodPost, "/api/v1/sessions", "same-origin", `{"login":"admin@example.com","password":"a long enough password","cookie":true}`, nil)
+	wantStatus(t, "sign in", rec, http.StatusCreated)
+	found := rec.Result().Cookies()
+	if len(found) != 1 || !found[0].HttpOnly || found[0].SameSite != http.SameSiteStrictMode || found[0].Path != "/" || !strings.HasPrefix(found[0].Value, "trs_") {
+		t.Fatalf("cookies: got %+v, want one with the token, out of reach of scripts and other sites", found)
+	}
+	if strings.Contains(rec.Body.String(), found[0].Value) {
+		t.Error("the answer has the token, want it in the cookie only")
+	}
+	return found
+}
+
+func TestAPageSignsInByCookie(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		kept := w.cookies(t)
+		wantStatus(t, "with the cookie", w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", kept), http.StatusOK)
+		w.hands.Pass(20 * time.Minute) // the token turns
+		rec := w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", kept)
+		renewed := rec.Result().Cookies()
+		if len(renewed) != 1 || renewed[0].Value == kept[0].Value || rec.Header().Get("Tributary-Session") != "" {
+			t.Fatalf("later: got cookies %v and header %q, want the new token in the cookie only", renewed, rec.Header().Get("Tributary-Session"))
+		}
+		gone := w.browse(http.MethodDelete, "/api/v1/sessions/current", "same-origin", "", renewed)
+		wantStatus(t, "sign out", gone, http.StatusNoContent)
+		if left := gone.Result().Cookies(); len(left) != 1 || left[0].MaxAge >= 0 {
+			t.Errorf("after signing out: got %v, want the cookie taken away", left)
+		}
+		wantStatus(t, "after it", w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", renewed), http.StatusUnauthorized)
+	})
+}
+
+func TestAnotherSitesPageCannotUseTheCookie(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		kept := w.cookies(t)
+		body := `{"email":"eve@example.com","role":"system_admin"}`
+		for _, site := range []string{"cross-site", "same-site"} {
+			wantStatus(t, site, w.browse(http.MethodPost, "/api/v1/users", site, body, kept), http.StatusForbidden)
+		}
+		users, _, err := w.Accounts.UnscopedUsers(t.Context(), "", meta.Page{Limit: 100})
+		if err != nil || len(users) != 1 {
+			t.Errorf("users: got %d (%v), want the admin alone", len(users), err)
+		}
+		wantStatus(t, "the portal's own page", w.browse(http.MethodPost, "/api/v1/users", "same-origin", body, kept), http.StatusCreated)
+	})
+}
+
+func TestOnlyASessionsTokenWorksAsACookie(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		_, key, err := w.Accounts.UnscopedCreateAPIKey(t.Context(), "usr_admin", "", account.NewAPIKey{Role: "system_admin"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie := []*http.Cookie{{Name: "tributary", Value: key}}
+		wantStatus(t, "an API key as a cookie", w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", cookie), http.StatusUnauthorized)
+	})
+}
