@@ -25,9 +25,9 @@ import (
 type sender struct {
 	*client.Client
 	w      *world
+	token  string // of the provider's admin
 	user   client.User
 	signer ssh.Signer
-	sent   int64 // how far the clock was ahead when it connected
 }
 
 const sendersFolder = "/input/values/2026-09-01/"
@@ -44,7 +44,7 @@ func newSender(t *testing.T) *sender {
 	c, _ := w.party(admin, "acme", "000001")
 	line, private := sshPair(t)
 	u := must(c.CreateUser(t.Context(), client.NewUser{Email: "ann@example.com", Role: "tenant_user", SSHPublicKey: line}))(t)
-	return &sender{Client: c, w: w, user: u, signer: must(ssh.ParsePrivateKey([]byte(private)))(t)}
+	return &sender{Client: c, w: w, token: token, user: u, signer: must(ssh.ParsePrivateKey([]byte(private)))(t)}
 }
 
 // connect signs in.
@@ -52,7 +52,7 @@ func (s *sender) connect() *sftp.Client {
 	t := s.w.t
 	t.Helper()
 	conn := must(ssh.Dial("tcp", s.w.SFTP(), &ssh.ClientConfig{User: s.user.SFTPLogin, Auth: []ssh.AuthMethod{ssh.PublicKeys(s.signer)},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey()}))(t) //nolint:gosec // the server of this test
+		HostKeyCallback: ssh.InsecureIgnoreHostKey()}))(t)
 	t.Cleanup(func() { _ = conn.Close() })
 	return must(sftp.NewClient(conn))(t)
 }
@@ -186,7 +186,8 @@ func TestWhatArrivedIsKeptWhenTheTimeIsOver(t *testing.T) {
 			conn = s.connect()
 			var i os.FileInfo
 			for end := time.Now().Add(10 * time.Second); ; {
-				if i, err = conn.Stat(sendersFolder + "half.csv"); errors.Is(err, fs.ErrNotExist) || err == nil && i.Size() == 3 || time.Now().After(end) {
+				_, said := conn.Stat(sendersFolder + "half.csv.waiting.json") // once it is kept
+				if i, err = conn.Stat(sendersFolder + "half.csv"); errors.Is(err, fs.ErrNotExist) || said == nil || time.Now().After(end) {
 					break
 				}
 			}
@@ -204,6 +205,47 @@ func TestWhatArrivedIsKeptWhenTheTimeIsOver(t *testing.T) {
 			}
 			s.only(6)
 		})
+	}
+}
+
+// Sizes and offsets of more than 32 bits: of what arrived, what is gone on with, and what
+// that becomes. That 4 GiB are really moved takes TestLargeFiles in test/sftp.
+func TestSFTPBehindFourGiB(t *testing.T) {
+	t.Parallel()
+	s := newSender(t)
+	const large = 1<<32 + 5
+	admin := s.w.as(s.token)
+	must(admin.ApplyDataset(t.Context(), []byte("dataset: large\ntitle: Values\nlimits: {bytes: 8589934592}\ncolumns:\n  - {name: A, type: text}\ncadence: daily\ndue: {after_days: 1, at: \"12:00\", zone: UTC}\n")))(t)
+	c, name := s.connect(), "../../large/2026-09-01/a.tmp"
+	if err := s.put(c, name, "A\n"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.w.stores.db.Unscoped().Exec(t.Context(), `UPDATE upload_parts SET size = $1`, int64(large)); err != nil || n != 1 {
+		t.Fatalf("changed %d parts, %v", n, err)
+	}
+	size := func(want int64) {
+		t.Helper()
+		if i, err := c.Stat(sendersFolder + name); err != nil || i.Size() != want {
+			t.Errorf("stat: got %v, %v, want %d bytes", i, err, want)
+		}
+	}
+	size(large)
+	f, err := s.part(c, name, "x\ny\n", large, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("z\n"), large+4); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	size(large + 6)
+	if f, err = s.part(c, name, "x\n", large-1<<32, 0); err == nil { // the same offset in 32 bits
+		err = f.Close()
+	}
+	if err == nil {
+		t.Error("a piece was taken in the middle of the file")
 	}
 }
 

@@ -37,6 +37,7 @@ func TestKilledServerCarriesOn(t *testing.T) {
 			for range c.rounds {
 				w.killed(random)
 			}
+			w.sent(random)
 			w.finish()
 			w.delivered(date(1000))
 			w.server.Stop()

@@ -46,6 +46,7 @@ func TestPowerCutsLoseNothing(t *testing.T) {
 			for begin := time.Now(); done < rounds && (done < 3 || time.Since(begin) < budget) && !t.Failed(); done++ {
 				w.powerCut(disks, time.Duration(50+random.IntN(1200))*time.Millisecond)
 			}
+			w.sent(random)
 			w.finish()
 			w.delivered(date(1000))
 			w.server.Stop()

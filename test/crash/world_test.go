@@ -31,6 +31,8 @@ type world struct {
 	revoking map[string]bool   // keys that may have been revoked
 	complain []error           // answers that a working disk does not excuse
 	dead     bool              // the disk does not work
+
+	overSFTP, overTus *sending
 }
 
 func newWorld(t *testing.T, data string) *world { t.Helper(); return newWorldOn(t, data, "") }
@@ -47,8 +49,10 @@ func newWorldOf(s *servertest.Server) *world {
 	s.Init()
 	s.Start()
 	a, b := s.Exchange()
-	return &world{ledger: newLedger(), t: t, ctx: t.Context(), server: s, parties: [2]*servertest.Party{&a, &b},
+	w := &world{ledger: newLedger(), t: t, ctx: t.Context(), server: s, parties: [2]*servertest.Party{&a, &b},
 		open: map[string]string{}, ready: map[string]int{}, started: map[string]bool{}, revoking: map[string]bool{}}
+	w.uploads()
+	return w
 }
 
 // restart starts the server that was killed.
@@ -68,7 +72,7 @@ func date(n int) string {
 func (w *world) load(ctx context.Context) (wait func()) {
 	var busy sync.WaitGroup
 	for _, work := range []func(context.Context, *rand.Rand) error{
-		w.send, w.send, w.learn, w.run, w.keys, w.watch(w.parties[0]), w.watch(nil),
+		w.send, w.send, w.sendSFTP, w.sendTus, w.learn, w.run, w.keys, w.watch(w.parties[0]), w.watch(nil),
 	} {
 		random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		busy.Go(func() {

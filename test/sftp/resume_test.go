@@ -3,6 +3,7 @@ package sftp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -31,7 +32,13 @@ func TestWhatArrivedIsKept(t *testing.T) {
 		waits := func(s *session, size int) {
 			t.Helper()
 			size-- // the last byte is left for the client to send, so that it closes the file
-			w.until("what arrived", func() bool { i, err := s.Stat(name); return err == nil && i.Size() == int64(size) })
+			w.until("what arrived", func() bool {
+				i, err := s.Stat(name + ".waiting.json") // which is said of what is kept
+				return err == nil && i.Size() > 0 && strings.Contains(s.get(t, name+".waiting.json"), fmt.Sprintf(`"bytes": %d,`, size))
+			})
+			if i, err := s.Stat(name); err != nil || i.Size() != int64(size) {
+				t.Errorf("stat of a part: got %v, %v, want %d bytes", i, err, size)
+			}
 			if _, err := s.Open(name); err == nil {
 				t.Error("a part of a file can be read as if it were the file")
 			}

@@ -293,14 +293,22 @@ func submission(to exchange.Folder, p place, size int64) exchange.NewSubmission 
 	return exchange.NewSubmission{Dataset: to.Dataset, Date: to.Date, Name: p.name, Channel: exchange.SFTP, Size: size, Root: p.folder().Root()}
 }
 
-// size is how much has arrived.
+// size is how much is there if the transfer breaks off now, since who asks for it may be
+// about to go on over another connection.
 func (f *incoming) size() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open {
 		return f.base.Size
 	}
-	return f.next
+	return f.next - int64(len(f.last))
+}
+
+// whole reports whether so many bytes have arrived.
+func (f *incoming) whole(size int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next == size
 }
 
 // setTime notes when the sender's file was changed.

@@ -256,14 +256,15 @@ func (s *session) setstat(r *sftp.Request) error {
 		return err
 	}
 	flags, attributes := r.AttrFlags(), r.Attributes()
-	if flags.Size && int64(attributes.Size) != at.Size() {
+	f := s.server.opened.find(s.scope.Tenant(), p)
+	if size := int64(attributes.Size); flags.Size && size != at.Size() && (f == nil || !f.whole(size)) {
 		return refuse(sftp.ErrSSHFxOpUnsupported, "a file cannot be cut off; send it anew")
 	}
 	if !flags.Acmodtime || p.store != input || p.name == "" {
 		return nil
 	}
 	when := time.Unix(int64(attributes.Mtime), 0)
-	if f := s.server.opened.find(s.scope.Tenant(), p); f != nil {
+	if f != nil {
 		f.setTime(when)
 		return nil
 	}
