@@ -77,6 +77,9 @@ func (a *Analyses) execute(ctx context.Context, j *job.Job) error {
 	if r.State.Done() {
 		return nil
 	}
+	if err := r.genuine(a.Keys); err != nil {
+		return err
+	}
 	v, err := a.Analysis(ctx, r.Analysis, r.Version)
 	if err != nil {
 		return err
@@ -137,7 +140,10 @@ func (x *execution) snapshot(ctx context.Context) (bool, error) {
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, `UPDATE runs SET snapshot = $1, participants = $2 WHERE id = $3`, taken, int64(len(x.participants)), x.run.ID); err != nil {
+		fixed := x.run
+		fixed.Snapshot = taken
+		if _, err := tx.Exec(ctx, `UPDATE runs SET snapshot = $1, participants = $2, mac = $3 WHERE id = $4`, taken, int64(len(x.participants)),
+			x.Keys.MAC("run", fixed.fields()...), x.run.ID); err != nil {
 			return fmt.Errorf("fix snapshot: %w", err)
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
 	"tributary/internal/job"
+	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -62,6 +63,21 @@ type Run struct {
 	Recalled     int64      // of them, those that were recalled
 	Progress     job.Status // while it runs
 	Inputs       []RunInput // of a single run: its snapshot
+
+	mac []byte
+}
+
+// fields are what the row's MAC covers: what the run reads, and who decided on it.
+func (r Run) fields() []any {
+	return []any{r.ID, r.Analysis, r.Version, r.Date, meta.MomentMicros(r.Through), r.StartedBy, meta.Micros(r.CreatedAt), r.Snapshot}
+}
+
+// genuine returns Damaged if the run's row is not what was written.
+func (r Run) genuine(ring *keys.Ring) error {
+	if err := ring.CheckMAC(r.mac, "run", r.fields()...); err != nil {
+		return fault.Wrap(fault.Damaged, err, "The stored run %q was changed, or was started by an earlier version. Start a new one.", r.ID)
+	}
+	return nil
 }
 
 // RunInput is a submission in a snapshot.
@@ -76,7 +92,7 @@ type RunInput struct {
 }
 
 const runQuery = `
-	SELECT r.id, r.analysis, r.version, r.date, r.through, r.state, r.reason, r.job, r.started_by, r.snapshot, r.release_id, r.participants, r.created_at, r.started_at, r.finished_at,
+	SELECT r.id, r.analysis, r.version, r.date, r.through, r.state, r.reason, r.job, r.started_by, r.snapshot, r.release_id, r.participants, r.created_at, r.started_at, r.finished_at, r.mac,
 		l.recalled_at, COALESCE(l.recall_reason, '')
 	FROM runs r LEFT JOIN releases l ON l.id = r.release_id `
 
@@ -85,7 +101,7 @@ func scanRun(row scanner) (Run, error) {
 	var created int64
 	var through, started, finished, recalled sql.NullInt64
 	err := row.Scan(&r.ID, &r.Analysis, &r.Version, &r.Date, &through, &r.State, &r.Reason, &r.Job, &r.StartedBy, &r.Snapshot, &r.Release, &r.Participants,
-		&created, &started, &finished, &recalled, &r.RecallReason)
+		&created, &started, &finished, &r.mac, &recalled, &r.RecallReason)
 	r.Through, r.CreatedAt, r.StartedAt, r.FinishedAt, r.RecalledAt = meta.Moment(through), meta.Time(created), meta.Moment(started), meta.Moment(finished), meta.Moment(recalled)
 	return r, err
 }
@@ -122,18 +138,23 @@ func (a *Analyses) UnscopedStart(ctx context.Context, by string, names []string,
 	return runs, err
 }
 
+// settling is how long after its cut-off a run begins at the earliest. A file has its
+// time before its row is committed, and one that was in time must not be missed because
+// the commit took longer.
+const settling = time.Minute
+
 func (a *Analyses) queue(ctx context.Context, tx *meta.DB, by, name string, version int64, date string, through *time.Time) (Run, error) {
 	r := Run{ID: a.Clock.ID("run"), Analysis: name, Version: version, Date: date, Through: through, State: RunQueued, StartedBy: by, CreatedAt: a.Clock.Now()}
 	var err error
 	work := job.Work{Kind: runKind, Subject: r.ID, Payload: runPayload{r.ID}}
 	if through != nil {
-		work.AlarmAt = *through
+		work.AlarmAt, work.NotBefore = *through, through.Add(settling)
 	}
 	if r.Job, err = a.Jobs.Add(ctx, tx, work); err != nil {
 		return r, err
 	}
-	if _, err := tx.Exec(ctx, `INSERT INTO runs (id, analysis, version, date, through, state, job, started_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		r.ID, r.Analysis, r.Version, r.Date, through, string(r.State), r.Job, by, meta.Micros(r.CreatedAt)); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO runs (id, analysis, version, date, through, state, job, started_by, created_at, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		r.ID, r.Analysis, r.Version, r.Date, through, string(r.State), r.Job, by, meta.Micros(r.CreatedAt), a.Keys.MAC("run", r.fields()...)); err != nil {
 		return r, fmt.Errorf("queue run of %s: %w", name, err)
 	}
 	details := map[string]any{"analysis": name, "version": version, "date": date}
@@ -257,6 +278,9 @@ func (a *Analyses) UnscopedRetry(ctx context.Context, by, id string) (Run, error
 		}
 		if !old.State.Done() || old.State == RunSucceeded {
 			return fault.New(fault.Conflict, "The run is %s; only one that failed, was cancelled, skipped or withheld can be tried again.", old.State)
+		}
+		if err := old.genuine(a.Keys); err != nil {
+			return err
 		}
 		r, err = a.queue(ctx, tx, by, old.Analysis, old.Version, old.Date, old.Through)
 		return err

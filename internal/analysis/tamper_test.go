@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -71,6 +72,45 @@ func TestGrantsCannotBeForged(t *testing.T) {
 				b.turn(t, b.idle(t))
 				if n := b.releases(t); n != 0 {
 					t.Errorf("%d releases of what nobody accepted", n)
+				}
+			})
+		})
+	}
+}
+
+// Whoever can write the database has no run read other files than it was started for,
+// or count as started by a person.
+func TestRunsCannotBeForged(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"another cut-off":        `through = through + 1`,
+		"none":                   `through = NULL`,
+		"another date":           `date = '2022-09-22'`,
+		"by somebody else":       `started_by = 'usr_admin'`,
+		"a snapshot":             `snapshot = mac, participants = 2`,
+		"without the MAC either": `through = NULL, mac = NULL`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, b *bench) {
+				b.golden(t)
+				b.decide(t, analysis.Accepted, 0, 1)
+				b.send(t, 0, rows(0, "a,b,1"))
+				b.send(t, 1, rows(1, "a,b,2"))
+				b.turn(t, b.idle(t))
+				now := b.Clock.Now()
+				runs, err := b.UnscopedStart(t.Context(), "schedule:noon", []string{"cross-participant-mean"}, date, &now)
+				check(t, err)
+				b.tamper(t, `UPDATE runs SET `+change)
+				if found := b.findings(t); len(found) != 1 || found[0] != "runs "+runs[0].ID {
+					t.Errorf("found %q", found)
+				}
+				b.late.Add(int64(time.Minute))
+				b.turn(t, b.idle(t))
+				if r := b.want(t, runs[0].ID, analysis.RunFailed); !strings.Contains(r.Reason, "was changed, or was started by an earlier version") {
+					t.Errorf("reason: %q", r.Reason)
+				}
+				if _, err := b.UnscopedRetry(t.Context(), "usr_admin", runs[0].ID); !fault.Is(err, fault.Damaged) {
+					t.Errorf("retry: %v", err)
 				}
 			})
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/internal/analysis"
+	"tributary/internal/exchange"
 )
 
 func TestARunThroughACutOff(t *testing.T) {
@@ -23,6 +24,7 @@ func TestARunThroughACutOff(t *testing.T) {
 			t.Helper()
 			runs, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date, &at)
 			check(t, err)
+			b.late.Add(int64(time.Minute)) // it does not begin before
 			b.turn(t, b.idle(t))
 			r := b.want(t, runs[0].ID, want)
 			if r.Through == nil || !r.Through.Equal(at) {
@@ -98,6 +100,7 @@ func TestARunWaitsForVerdictsOnWhatCameInTime(t *testing.T) {
 			return runs[0].ID
 		}
 		before, since := begin(in.ReceivedAt.Add(-time.Microsecond)), begin(in.ReceivedAt)
+		b.late.Add(int64(time.Minute))
 		b.turn(t, func() bool {
 			r, err := b.UnscopedRun(t.Context(), before)
 			check(t, err)
@@ -114,5 +117,35 @@ func TestARunWaitsForVerdictsOnWhatCameInTime(t *testing.T) {
 			return r.State.Done()
 		})
 		b.want(t, since, analysis.RunSucceeded)
+	})
+}
+
+// A file gets its time when its row is written, and its row may be committed a little
+// later: a run at the cut-off waits for that too.
+func TestARunDoesNotBeginAtItsCutOff(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.golden(t)
+		b.decide(t, analysis.Accepted, 0, 1)
+		b.send(t, 0, rows(0, "a,b,1"))
+		b.turn(t, b.idle(t))
+		cutOff := b.Clock.Now()
+		runs, err := b.UnscopedStart(t.Context(), "usr_admin", []string{"cross-participant-mean"}, date, &cutOff)
+		check(t, err)
+		in := b.send(t, 1, rows(1, "a,b,2")) // which took until now
+		_, err = b.DB.Unscoped().Exec(t.Context(), `UPDATE submissions SET received_at = $1 WHERE id = $2`, cutOff, in.ID)
+		check(t, err)
+		validated := func() bool {
+			s, err := b.exchange.UnscopedSubmission(t.Context(), in.ID)
+			check(t, err)
+			return s.State == exchange.Accepted
+		}
+		b.turn(t, validated)
+		b.want(t, runs[0].ID, analysis.RunQueued)
+		b.late.Add(int64(time.Minute))
+		b.turn(t, b.idle(t))
+		if r := b.want(t, runs[0].ID, analysis.RunSucceeded); r.Participants != 2 {
+			t.Errorf("%d participants, want 2", r.Participants)
+		}
 	})
 }

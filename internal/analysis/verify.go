@@ -10,8 +10,8 @@ import (
 )
 
 // UnscopedVerify checks that every definition is the one that was applied, every
-// decision the one that was made, and every manifest the one that was signed. An
-// error means that it could not look.
+// decision the one that was made, every manifest the one that was signed, and every
+// run the one that was started. An error means that it could not look.
 func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report func(table string, id tenant.ID, row, problem string)) error {
 	versions, err := db.Query(ctx, `SELECT analysis, version, source, hash FROM analysis_versions ORDER BY analysis, version`)
 	if err != nil {
@@ -52,6 +52,19 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 			report("releases", "", run, err.Error())
 		case m.Release != id || m.Run != run || m.Analysis != name || m.Version != version || m.Date != date || int64(m.Owners) != organisations || m.Verified != verified:
 			report("releases", "", run, "the row does not say what its manifest says")
+		}
+	}
+	runs, err := db.Query(ctx, runQuery+`WHERE r.mac IS NOT NULL OR r.state IN ('queued', 'running') ORDER BY r.id`)
+	if err != nil {
+		return fmt.Errorf("list runs: %w", err)
+	}
+	for runs.Next() {
+		r, err := scanRun(runs)
+		if err == nil {
+			err = r.genuine(ring)
+		}
+		if err != nil {
+			report("runs", "", r.ID, err.Error())
 		}
 	}
 	return nil

@@ -263,7 +263,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
 		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version})
-	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Clock: c.Clock, Log: c.Log})
+	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Keys: s.ring, Clock: c.Clock, Log: c.Log})
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},

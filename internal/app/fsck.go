@@ -9,6 +9,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/control"
 	"tributary/internal/exchange"
+	"tributary/internal/schedule"
 	"tributary/internal/tenant"
 	"tributary/internal/vault"
 )
@@ -66,6 +67,9 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 		if err := analysis.UnscopedVerify(ctx, s.db, s.ring, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
 			return err
 		}
+		if err := schedule.UnscopedVerify(ctx, s.db, s.ring, func(table string, id tenant.ID, row, problem string) { add(table, id, row, problem) }); err != nil {
+			return err
+		}
 		if err := s.audit.Verify(ctx, func(f audit.Finding) {
 			add("audit", f.Chain, fmt.Sprintf("entry %d", f.Seq), fmt.Sprintf("%s: %s", f.Problem, f.Message))
 		}); err != nil {
@@ -101,6 +105,12 @@ var references = []struct{ store, problem, query string }{
 		`SELECT '', r.id FROM runs r WHERE r.state = 'succeeded' AND NOT EXISTS (SELECT 1 FROM releases l WHERE l.id = r.release_id)`},
 	{"analyses", "the run has not ended and no job will end it",
 		`SELECT '', r.id FROM runs r WHERE r.state IN ('queued', 'running') AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = r.job AND j.state IN ('queued', 'running'))`},
+	{"exchange", "the audit log has the result's recall, and the result is handed out",
+		`SELECT DISTINCT r.tenant, r.id FROM audit_entries e JOIN results r ON r.id = e.subject JOIN releases l ON l.id = r.release_id
+			WHERE e.verb = 'result.recall' AND e.outcome = 'ok' AND r.recalled_at IS NULL AND l.recalled_at IS NULL`},
+	{"analyses", "the audit log has the recall of the run's release, and the release is not recalled",
+		`SELECT DISTINCT '', r.id FROM audit_entries e JOIN runs r ON r.id = e.subject JOIN releases l ON l.id = r.release_id
+			WHERE e.verb = 'run.recall' AND e.outcome = 'ok' AND l.recalled_at IS NULL`},
 	{"keys", "the tenant has no keys and was not erased",
 		`SELECT t.id, '' FROM tenants t WHERE t.state NOT IN ('onboarding', 'erased', 'offboarding') AND (SELECT count(*) FROM tenant_keys k WHERE k.tenant = t.id AND k.wrapped IS NOT NULL) <> 2`},
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,17 @@ func TestWhatRetentionAndRecallLeaveIsSound(t *testing.T) {
 			if err := w.stores.db.Unscoped().QueryRow(ctx, `SELECT count(*) FROM notice_mails WHERE kind = 'result.recalled'`).Scan(&mails); err != nil || mails != 1 {
 				t.Errorf("mails about the recall: %d, %v, want one to the one person", mails, err)
 			}
+			// A recall that is undone in the database shows in the audit log.
+			for _, q := range []string{`UPDATE results SET recalled_at = NULL`, `UPDATE releases SET recalled_at = NULL`} {
+				must(w.stores.db.Unscoped().Exec(ctx, q))(t)
+			}
+			w.stop()
+			found := must(Fsck(ctx, w.cfg, false))(t)
+			if text := fmt.Sprint(found); len(found) != 3 || strings.Count(text, "has the result's recall, and the result is handed out") != 2 || !strings.Contains(text, "and the release is not recalled") {
+				t.Errorf("fsck of a recall undone: %v", found)
+			}
+			w.start()
+			admin = w.as(token)
 			must(admin.ReleaseHold(ctx, hold.ID))(t)
 			if going := must(admin.RetentionPreview(ctx, 0))(t).Items; len(going) != 2 || going[0].Count != 1 || going[1].Count != 1 {
 				t.Errorf("due: %+v, want the other's file and result", going)

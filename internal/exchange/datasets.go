@@ -142,7 +142,6 @@ func (x *Exchange) Datasets(ctx context.Context, page meta.Page) ([]Dataset, str
 	if err != nil {
 		return nil, "", fmt.Errorf("list datasets: %w", err)
 	}
-	defer rows.Close()
 	var list []Dataset
 	for rows.Next() {
 		var d Dataset
@@ -155,9 +154,6 @@ func (x *Exchange) Datasets(ctx context.Context, page meta.Page) ([]Dataset, str
 			return nil, "", err
 		}
 		list = append(list, d)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list datasets: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(d Dataset) meta.Position { return meta.Position{ID: d.Name} })
 	return list, next, nil

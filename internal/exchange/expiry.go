@@ -73,7 +73,6 @@ func (x *Exchange) idleUploads(ctx context.Context, before int64, after idle) ([
 	if err != nil {
 		return nil, fmt.Errorf("list idle uploads: %w", err)
 	}
-	defer rows.Close()
 	var list []idle
 	for rows.Next() {
 		var i idle
@@ -81,9 +80,6 @@ func (x *Exchange) idleUploads(ctx context.Context, before int64, after idle) ([
 			return nil, fmt.Errorf("list idle uploads: %w", err)
 		}
 		list = append(list, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list idle uploads: %w", err)
 	}
 	return list, nil
 }

@@ -143,7 +143,6 @@ func (x *Exchange) files(ctx context.Context, scope tenant.Scope, f Folder, key 
 	if err != nil {
 		return nil, fmt.Errorf("list folder: %w", err)
 	}
-	defer rows.Close()
 	var list []Entry
 	seen := map[string]bool{}
 	for rows.Next() {
@@ -177,7 +176,7 @@ func (x *Exchange) files(ctx context.Context, scope tenant.Scope, f Folder, key 
 		}
 		list = append(list, e)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // FileDates lists the business dates of a dataset for which the scope's tenant has
@@ -207,7 +206,6 @@ func texts(ctx context.Context, db *meta.DB, query string, args ...any) ([]strin
 	if err != nil {
 		return nil, fmt.Errorf("list folder: %w", err)
 	}
-	defer rows.Close()
 	var list []string
 	for rows.Next() {
 		var text string
@@ -216,7 +214,7 @@ func texts(ctx context.Context, db *meta.DB, query string, args ...any) ([]strin
 		}
 		list = append(list, text)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // SetFileTime notes when the sender's file was changed, as programs that compare

@@ -40,7 +40,6 @@ func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, d
 	if err != nil {
 		return nil, fmt.Errorf("list accepted submissions: %w", err)
 	}
-	defer rows.Close()
 	var list []Input
 	var last tenant.ID // whose last file in time was met
 	for rows.Next() {
@@ -58,7 +57,7 @@ func (x *Exchange) UnscopedAccepted(ctx context.Context, tx *meta.DB, dataset, d
 			list = append(list, i)
 		}
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // UnscopedPending lists the tenants of which a file for a dataset and date has no
@@ -73,7 +72,6 @@ func (x *Exchange) UnscopedPending(ctx context.Context, tx *meta.DB, dataset, da
 	if err != nil {
 		return nil, fmt.Errorf("list files without a verdict: %w", err)
 	}
-	defer rows.Close()
 	var list []tenant.ID
 	for rows.Next() {
 		var id tenant.ID
@@ -85,7 +83,7 @@ func (x *Exchange) UnscopedPending(ctx context.Context, tx *meta.DB, dataset, da
 			list = append(list, id)
 		}
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -139,7 +139,6 @@ func (x *Exchange) UnscopedArrivals(ctx context.Context, id tenant.ID, dataset, 
 	if err != nil {
 		return nil, fmt.Errorf("list arrivals: %w", err)
 	}
-	defer rows.Close()
 	var list []Arrival
 	for rows.Next() {
 		a := Arrival{}
@@ -158,7 +157,7 @@ func (x *Exchange) UnscopedArrivals(ctx context.Context, id tenant.ID, dataset, 
 		}
 		list = append(list, a)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // UnscopedFirstDates returns, by tenant, the earliest business date for which it
@@ -169,7 +168,6 @@ func (x *Exchange) UnscopedFirstDates(ctx context.Context, id tenant.ID, dataset
 	if err != nil {
 		return nil, fmt.Errorf("list first dates: %w", err)
 	}
-	defer rows.Close()
 	first := map[tenant.ID]string{}
 	for rows.Next() {
 		var t tenant.ID
@@ -179,7 +177,7 @@ func (x *Exchange) UnscopedFirstDates(ctx context.Context, id tenant.ID, dataset
 		}
 		first[t] = date
 	}
-	return first, rows.Err()
+	return first, nil
 }
 
 // of is the handle for one tenant's rows, with the condition that finds them and the

@@ -227,7 +227,6 @@ func (x *Exchange) reopenings(ctx context.Context, db *meta.DB, where string, ar
 	if err != nil {
 		return nil, fmt.Errorf("list reopenings: %w", err)
 	}
-	defer rows.Close()
 	var list []Reopening
 	for rows.Next() {
 		r, err := scanReopening(x.Keys, rows)
@@ -236,7 +235,7 @@ func (x *Exchange) reopenings(ctx context.Context, db *meta.DB, where string, ar
 		}
 		list = append(list, r)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 func scanReopening(ring *keys.Ring, row scanner) (Reopening, error) {

@@ -220,7 +220,6 @@ func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f
 	if err != nil {
 		return nil, "", fmt.Errorf("list results: %w", err)
 	}
-	defer rows.Close()
 	var list []Result
 	for rows.Next() {
 		r, err := x.scanResult(ctx, rows)
@@ -228,9 +227,6 @@ func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f
 			return nil, "", fmt.Errorf("list results: %w", err)
 		}
 		list = append(list, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list results: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(r Result) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
 	all := make([]*Result, len(list))

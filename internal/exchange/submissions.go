@@ -415,7 +415,6 @@ func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f Submis
 	if err != nil {
 		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}
-	defer rows.Close()
 	var list []Submission
 	for rows.Next() {
 		s, err := x.scan(ctx, rows)
@@ -423,9 +422,6 @@ func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f Submis
 			return nil, "", fmt.Errorf("list submissions: %w", err)
 		}
 		list = append(list, s)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
 	all := make([]*Submission, len(list))

@@ -278,7 +278,6 @@ func (x *Exchange) partsOf(ctx context.Context, db *meta.DB, owner tenant.ID, id
 	if err != nil {
 		return nil, fmt.Errorf("list parts of %s: %w", id, err)
 	}
-	defer rows.Close()
 	var list []part
 	for rows.Next() {
 		var p part
@@ -287,7 +286,7 @@ func (x *Exchange) partsOf(ctx context.Context, db *meta.DB, owner tenant.ID, id
 		}
 		list = append(list, p)
 	}
-	return list, rows.Err()
+	return list, nil
 }
 
 // RenameUpload gives an upload another place; one that is there ends.

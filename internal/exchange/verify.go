@@ -16,7 +16,6 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 	if err != nil {
 		return fmt.Errorf("list contracts: %w", err)
 	}
-	defer contracts.Close()
 	for contracts.Next() {
 		var d Dataset
 		if err := contracts.Scan(&d.Name, &d.Version, &d.Source, &d.Hash); err != nil {
@@ -26,18 +25,14 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 			report("datasets", "", fmt.Sprintf("%s version %d", d.Name, d.Version), err.Error())
 		}
 	}
-	if err := contracts.Err(); err != nil {
-		return fmt.Errorf("list contracts: %w", err)
-	}
 	reopened, err := db.Unscoped().Query(ctx, reopeningQuery+`ORDER BY id`)
 	if err != nil {
 		return fmt.Errorf("list reopenings: %w", err)
 	}
-	defer reopened.Close()
 	for reopened.Next() {
 		if r, err := scanReopening(ring, reopened); err != nil {
 			report("reopenings", r.Tenant, r.ID, err.Error())
 		}
 	}
-	return reopened.Err()
+	return nil
 }

@@ -210,7 +210,6 @@ func (x *Exchange) WebUploads(ctx context.Context, scope tenant.Scope, f UploadF
 	if err != nil {
 		return nil, "", fmt.Errorf("list uploads: %w", err)
 	}
-	defer rows.Close()
 	var list []Upload
 	for rows.Next() {
 		u, err := x.scanUpload(ctx, owner, rows)
@@ -218,9 +217,6 @@ func (x *Exchange) WebUploads(ctx context.Context, scope tenant.Scope, f UploadF
 			return nil, "", err
 		}
 		list = append(list, u)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list uploads: %w", err)
 	}
 	list, next := meta.Cut(list, page, func(u Upload) meta.Position { return meta.Position{At: meta.Micros(u.CreatedAt), ID: u.ID} })
 	return list, next, nil

@@ -149,6 +149,8 @@ type Work struct {
 	Payload any       // encoded as JSON
 	// MaxAttempts counts the first; 0 means 3.
 	MaxAttempts int
+	// NotBefore is when the first attempt may be made; zero: at once.
+	NotBefore time.Time
 	// AlarmAt is when somebody is to be told if the job then waits for something that
 	// is away; zero: when it has waited for a quarter of an hour.
 	AlarmAt time.Time
@@ -166,10 +168,14 @@ func (q *Queue) Add(ctx context.Context, tx *meta.DB, w Work) (string, error) {
 	}
 	id := q.cfg.Clock.ID("job")
 	now := meta.Micros(q.cfg.Clock.Now())
+	from := now
+	if w.NotBefore.After(meta.Time(now)) {
+		from = meta.Micros(w.NotBefore)
+	}
 	_, err = tx.Unscoped().Exec(ctx, `
 		INSERT INTO jobs (id, kind, tenant, subject, payload, state, max_attempts, run_after, created_at, alarm_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, w.Kind, string(w.Tenant), w.Subject, payload, string(Queued), int64(w.MaxAttempts), now, now, w.AlarmAt)
+		id, w.Kind, string(w.Tenant), w.Subject, payload, string(Queued), int64(w.MaxAttempts), from, now, w.AlarmAt)
 	if err != nil {
 		return "", fmt.Errorf("add %s job for %s: %w", w.Kind, w.Subject, err)
 	}

@@ -335,7 +335,7 @@ CREATE TABLE runs (
     created_at   BIGINT NOT NULL,
     started_at   BIGINT,
     finished_at  BIGINT
-, through BIGINT);
+, through BIGINT, mac BYTEA);
 CREATE INDEX runs_analysis ON runs (analysis, date);
 CREATE INDEX runs_created ON runs (created_at);
 CREATE INDEX runs_date ON runs (date, state);
@@ -404,7 +404,7 @@ CREATE TABLE schedules (
     modified_at    BIGINT NOT NULL,
     modified_by    TEXT NOT NULL,
     times_modified BIGINT NOT NULL DEFAULT 0
-, counts_from BIGINT);
+, counts_from BIGINT, mac BYTEA);
 CREATE INDEX schedules_next ON schedules (state, next_at);
 
 CREATE TABLE sessions (

@@ -133,8 +133,8 @@ func (s *Schedules) setBack(ctx context.Context, tx *meta.DB, n *Schedule, now t
 			n.NextAt = &at
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE schedules SET next_at = $1, last_at = $2, reopened_to = $3, counts_from = $4 WHERE id = $5`,
-		n.NextAt, n.LastAt, n.reopenedTo, n.countsFrom, n.Name); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE schedules SET next_at = $1, last_at = $2, reopened_to = $3, counts_from = $4, mac = $5 WHERE id = $6`,
+		n.NextAt, n.LastAt, n.reopenedTo, n.countsFrom, s.mac(*n), n.Name); err != nil {
 		return false, fmt.Errorf("move schedule back: %w", err)
 	}
 	return true, nil

@@ -266,7 +266,8 @@ func TestAScheduleThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
-		for name, harm := range map[string]string{"zone": `zone = 'Nowhere'`, "cron": `cron = 'sometimes'`, "analyses": `analyses = '{'`} {
+		for name, harm := range map[string]string{"zone": `zone = 'Nowhere'`, "cron": `cron = 'sometimes'`, "analyses": `analyses = '{'`,
+			"other": `analyses = '["monthly"]'`, "time": `cron = '1 1 * * *'`, "state": `state = 'paused'`, "offset": `date_offset = 0`, "blank": `mac = NULL`} {
 			w.make(NewSchedule{Name: name, Analyses: []string{"daily"}, Cron: "0 12 * * *"})
 			_, err := w.DB.Exec(ctx, `UPDATE schedules SET `+harm+` WHERE id = $1`, name)
 			check(t, err)
@@ -284,12 +285,23 @@ func TestAScheduleThatCannotBeRead(t *testing.T) {
 			if got := strings.Join(w.Warnings(ctx), "\n"); !strings.Contains(got, `"`+name+`" is damaged`) {
 				t.Errorf("warnings: %q", got)
 			}
+			var found []string
+			check(t, UnscopedVerify(ctx, w.DB, w.Keys, func(table string, _ tenant.ID, row, _ string) { found = append(found, table+" "+row) }))
+			if len(found) != 1 || found[0] != "schedules "+name {
+				t.Errorf("found %q", found)
+			}
+			w.at("2026-03-11T12:00:00Z")
+			w.turn()
+			w.counts(name)
+			w.at(begin)
 			gone, err := w.Delete(ctx, "usr_admin", name)
 			check(t, err)
 			if gone.Name != name || len(gone.Upcoming(5)) != 0 {
 				t.Errorf("deleted: %+v", gone)
 			}
 			w.make(NewSchedule{Name: name, Analyses: []string{"daily"}, Cron: "0 12 * * *"})
+			_, err = w.Delete(ctx, "usr_admin", name)
+			check(t, err)
 		}
 	})
 }

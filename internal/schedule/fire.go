@@ -119,7 +119,7 @@ func (s *Schedules) readable(ctx context.Context) (list []Schedule, broken []err
 		return nil, nil, fmt.Errorf("list schedules: %w", err)
 	}
 	for rows.Next() {
-		found, err := scan(rows)
+		found, err := scan(s.Keys, rows)
 		if err != nil {
 			broken = append(broken, err)
 			continue

@@ -20,7 +20,9 @@ import (
 	"tributary/internal/clock"
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
+	"tributary/internal/keys"
 	"tributary/internal/meta"
+	"tributary/internal/tenant"
 )
 
 // State is whether a schedule fires.
@@ -57,6 +59,17 @@ type Schedule struct {
 	countsFrom *time.Time // a period that closed by then is not made up for
 }
 
+// fields are what the row's MAC covers: all that people decide. How far the schedule
+// has got is not among them.
+func (s Schedule) fields() []any {
+	offset := int64(-1)
+	if s.DateOffset != nil {
+		offset = *s.DateOffset
+	}
+	return []any{s.Name, kept(s.Analyses), s.Cron, s.Zone, offset, string(s.State), meta.MomentMicros(s.countsFrom),
+		meta.Micros(s.CreatedAt), s.CreatedBy, meta.Micros(s.ModifiedAt), s.ModifiedBy, s.TimesModified}
+}
+
 // Upcoming returns the next times at which the schedule fires, in UTC.
 func (s Schedule) Upcoming(n int) []time.Time {
 	var list []time.Time
@@ -75,6 +88,7 @@ type Config struct {
 	Analyses *analysis.Analyses
 	Exchange *exchange.Exchange
 	Audit    *audit.Log
+	Keys     *keys.Ring
 	Clock    clock.Clock
 	Log      *slog.Logger
 }
@@ -121,11 +135,12 @@ type Change struct {
 	Closed     bool // no offset any more
 }
 
-const columns = `id, analyses, cron, zone, date_offset, state, next_at, last_at, reopened_to, counts_from, created_at, created_by, modified_at, modified_by, times_modified`
+const columns = `id, analyses, cron, zone, date_offset, state, next_at, last_at, reopened_to, counts_from, created_at, created_by, modified_at, modified_by, times_modified, mac`
 
-// scan reads a row. One that is not a schedule is Damaged, and says its name.
-func scan(row interface{ Scan(...any) error }) (Schedule, error) {
+// scan reads a row. One that is not what somebody made is Damaged, and says its name.
+func scan(ring *keys.Ring, row interface{ Scan(...any) error }) (Schedule, error) {
 	var s Schedule
+	var mac []byte
 	var analyses, expression, zone string
 	var offset, next, last, counts sql.NullInt64
 	damaged := func(err error) (Schedule, error) {
@@ -133,7 +148,7 @@ func scan(row interface{ Scan(...any) error }) (Schedule, error) {
 			fault.Wrap(fault.Damaged, err, "The stored schedule %q is damaged, so it does not fire and cannot be changed. Delete it and create it again.", s.Name)
 	}
 	if err := row.Scan(&s.Name, &analyses, &expression, &zone, &offset, &s.State, &next, &last, &s.reopenedTo, &counts,
-		&s.CreatedAt, &s.CreatedBy, &s.ModifiedAt, &s.ModifiedBy, &s.TimesModified); err != nil {
+		&s.CreatedAt, &s.CreatedBy, &s.ModifiedAt, &s.ModifiedBy, &s.TimesModified, &mac); err != nil {
 		return damaged(err)
 	}
 	s.NextAt, s.LastAt, s.countsFrom = meta.Moment(next), meta.Moment(last), meta.Moment(counts)
@@ -147,7 +162,25 @@ func scan(row interface{ Scan(...any) error }) (Schedule, error) {
 	if s.Timing, err = ParseTiming(expression, zone); err != nil {
 		return damaged(err)
 	}
+	if err := ring.CheckMAC(mac, "schedule", s.fields()...); err != nil {
+		return damaged(err)
+	}
 	return s, nil
+}
+
+// UnscopedVerify checks that every schedule is what somebody made. An error means that
+// it could not look.
+func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report func(table string, id tenant.ID, row, problem string)) error {
+	rows, err := db.Query(ctx, `SELECT `+columns+` FROM schedules ORDER BY id`)
+	if err != nil {
+		return fmt.Errorf("list schedules: %w", err)
+	}
+	for rows.Next() {
+		if n, err := scan(ring, rows); err != nil {
+			report("schedules", "", n.Name, err.Error())
+		}
+	}
+	return nil
 }
 
 // Schedule finds a schedule by its name.
@@ -163,7 +196,7 @@ func (s *Schedules) find(ctx context.Context, db *meta.DB, name string) (Schedul
 	if !rows.Next() {
 		return Schedule{}, fault.New(fault.NotFound, "There is no schedule %q.", name)
 	}
-	return scan(rows)
+	return scan(s.Keys, rows)
 }
 
 // Schedules lists schedules by name.
@@ -187,7 +220,7 @@ func (s *Schedules) list(ctx context.Context, db *meta.DB, where string, args ..
 	}
 	var list []Schedule
 	for rows.Next() {
-		found, err := scan(rows)
+		found, err := scan(s.Keys, rows)
 		if err != nil {
 			return nil, fmt.Errorf("list schedules: %w", err)
 		}
@@ -215,9 +248,9 @@ func (s *Schedules) Create(ctx context.Context, by string, n NewSchedule) (Sched
 			return err
 		}
 		inserted, err := tx.Exec(ctx, `
-			INSERT INTO schedules (id, analyses, cron, zone, date_offset, state, next_at, reopened_to, created_at, created_by, modified_at, modified_by)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $10) ON CONFLICT (id) DO NOTHING`,
-			made.Name, kept(made.Analyses), made.Cron, made.Zone, made.DateOffset, string(made.State), made.NextAt, made.reopenedTo, now, by)
+			INSERT INTO schedules (id, analyses, cron, zone, date_offset, state, next_at, reopened_to, created_at, created_by, modified_at, modified_by, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $9, $10, $11) ON CONFLICT (id) DO NOTHING`,
+			made.Name, kept(made.Analyses), made.Cron, made.Zone, made.DateOffset, string(made.State), made.NextAt, made.reopenedTo, now, by, s.mac(made))
 		if err != nil {
 			return fmt.Errorf("make schedule %s: %w", made.Name, err)
 		}
@@ -269,6 +302,8 @@ func (s *Schedules) check(ctx context.Context, tx *meta.DB, n Schedule) error {
 	}
 	return nil
 }
+
+func (s *Schedules) mac(n Schedule) []byte { return s.Keys.MAC("schedule", n.fields()...) }
 
 // kept is a list of names as the database keeps it.
 func kept(names []string) string {
@@ -364,9 +399,9 @@ func (s *Schedules) change(ctx context.Context, by, name, verb string, how func(
 		}
 		n.ModifiedAt, n.ModifiedBy, n.TimesModified = now, by, n.TimesModified+1
 		if _, err := tx.Exec(ctx, `
-			UPDATE schedules SET analyses = $1, cron = $2, zone = $3, date_offset = $4, state = $5, next_at = $6, counts_from = $7, modified_at = $8, modified_by = $9, times_modified = $10
-			WHERE id = $11`,
-			kept(n.Analyses), n.Cron, n.Zone, n.DateOffset, string(n.State), n.NextAt, n.countsFrom, now, by, n.TimesModified, n.Name); err != nil {
+			UPDATE schedules SET analyses = $1, cron = $2, zone = $3, date_offset = $4, state = $5, next_at = $6, counts_from = $7, modified_at = $8, modified_by = $9, times_modified = $10, mac = $11
+			WHERE id = $12`,
+			kept(n.Analyses), n.Cron, n.Zone, n.DateOffset, string(n.State), n.NextAt, n.countsFrom, now, by, n.TimesModified, s.mac(n), n.Name); err != nil {
 			return fmt.Errorf("change schedule %s: %w", name, err)
 		}
 		return s.record(ctx, tx, by, verb, n)

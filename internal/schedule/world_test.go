@@ -123,7 +123,7 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	jobs := job.New(job.Config{DB: db, Clock: c})
 	x := exchange.New(exchange.Config{DB: db, Tenants: ctl, Policy: engine, Audit: log, Jobs: jobs, Keys: ring, Clock: c})
 	a := analysis.New(analysis.Config{DB: db, Exchange: x, Control: ctl, Policy: engine, Audit: log, Jobs: jobs, Keys: ring, Clock: c, Version: "test"})
-	w := &world{t: t, hands: h, ctl: ctl, engine: engine, Schedules: New(Config{DB: db, Analyses: a, Exchange: x, Audit: log, Clock: c})}
+	w := &world{t: t, hands: h, ctl: ctl, engine: engine, Schedules: New(Config{DB: db, Analyses: a, Exchange: x, Audit: log, Keys: ring, Clock: c})}
 	w.apply("daily", "cadence: daily\ndue: {after_days: 1, at: '06:00', grace: 6h}\n")
 	w.apply("monthly", "cadence: monthly\ndue: {after_days: 5, at: '12:00'}\n")
 	w.apply("loose", "")
