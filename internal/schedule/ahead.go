@@ -17,7 +17,7 @@ const tooEarly = "The clock was ahead when this fired, so it does not count: wha
 // comeBack sets those schedules back that did something by a clock that was ahead,
 // and reports whether there were any. It has to be done before that time comes, when
 // nothing shows any more what was too early.
-func (s *Schedules) comeBack(ctx context.Context, all []Schedule) (any bool, err error) {
+func (s *Schedules) comeBack(ctx context.Context, all []Schedule) (back bool, err error) {
 	now := s.Clock.Now()
 	fired, err := s.firedAfter(ctx, now)
 	if err != nil {
@@ -28,23 +28,23 @@ func (s *Schedules) comeBack(ctx context.Context, all []Schedule) (any bool, err
 		if fired[n.Name].IsZero() && !n.ahead(now) {
 			continue
 		}
-		back := false
+		moved := false
 		if err := s.DB.Transact(ctx, func(tx *meta.DB) error {
 			n, err := s.find(ctx, tx, n.Name)
 			if err == nil {
-				back, err = s.setBack(ctx, tx, &n, s.Clock.Now())
+				moved, err = s.setBack(ctx, tx, &n, s.Clock.Now())
 			}
 			return err
 		}); err != nil && !fault.Is(err, fault.NotFound) {
 			failed = append(failed, fmt.Errorf("set schedule %s back: %w", n.Name, err))
 			continue
 		}
-		if back {
-			any = true
+		if moved {
+			back = true
 			s.Log.WarnContext(ctx, "a schedule fired by a clock that was ahead; that does not count and is done again at its time", "schedule", n.Name)
 		}
 	}
-	return any, errors.Join(failed...)
+	return back, errors.Join(failed...)
 }
 
 // firedAfter returns, by schedule, the last moment after another at which one fired.
