@@ -29,6 +29,12 @@ func (c *Client) Dataset(ctx context.Context, name string, version int64) (Datas
 	return get[Dataset](ctx, c, "/datasets/"+id(name), params{}.number("version", version))
 }
 
+// DatasetTemplate writes a file as the dataset wants it, with one example row, to w. The
+// date is the example's, YYYY-MM-DD; empty: the server chooses.
+func (c *Client) DatasetTemplate(ctx context.Context, name, date string, w io.Writer) (Download, error) {
+	return c.download(ctx, "/datasets/"+id(name)+"/template", params{}.text("date", date), w, nil)
+}
+
 // SubmissionFilter narrows the list of submissions.
 type SubmissionFilter struct {
 	TenantPage
@@ -54,6 +60,11 @@ func (c *Client) Submission(ctx context.Context, submission string) (Submission,
 // SubmissionContent writes a submission's file, as it was sent, to w.
 func (c *Client) SubmissionContent(ctx context.Context, submission string, w io.Writer, progress Progress) (Download, error) {
 	return c.download(ctx, "/submissions/"+id(submission)+"/content", nil, w, progress)
+}
+
+// PreviewSubmission reads the first rows of a submission's file.
+func (c *Client) PreviewSubmission(ctx context.Context, submission string) (Preview, error) {
+	return get[Preview](ctx, c, "/submissions/"+id(submission)+"/preview", nil)
 }
 
 // WithdrawSubmission takes a submission back: no later run reads it.

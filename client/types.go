@@ -280,6 +280,7 @@ type Me struct {
 	Tenant     string `json:"tenant,omitempty"`
 	TenantSlug string `json:"tenant_slug,omitempty"`
 	Email      string `json:"email,omitempty"`
+	Login      string `json:"login,omitempty" doc:"What a user signs in with: SLUG.USER, by SFTP too, or the email for the provider's people"`
 }
 
 // Setup makes the first system admin with the single-use token of a setup link.
@@ -296,12 +297,14 @@ type Token struct {
 
 // Column is a column of a dataset.
 type Column struct {
-	Name     string `json:"name"`
-	Type     string `json:"type"`
-	Scale    int    `json:"scale,omitempty"`
-	Unit     string `json:"unit,omitempty"`
-	Required bool   `json:"required"`
-	Role     string `json:"role,omitempty"`
+	Name        string   `json:"name"`
+	Type        string   `json:"type"`
+	Scale       int      `json:"scale,omitempty"`
+	Unit        string   `json:"unit,omitempty"`
+	Required    bool     `json:"required"`
+	Role        string   `json:"role,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Rules       []string `json:"rules,omitempty" doc:"What its values must be, in words"`
 }
 
 // Dataset is a version of a named contract for files.
@@ -312,6 +315,8 @@ type Dataset struct {
 	Description string    `json:"description,omitempty"`
 	Columns     []Column  `json:"columns"`
 	Cadence     string    `json:"cadence"`
+	FileName    string    `json:"file_name,omitempty" doc:"What files are called, with {date} and {participant}, if the contract has a form for it"`
+	Words       []string  `json:"words,omitempty" doc:"The contract in plain words: what a file must be"`
 	Retention   int       `json:"retention_days,omitempty" doc:"For how many days from its receipt a file is kept; absent: as long as its tenant"`
 	Hash        string    `json:"hash" doc:"SHA-256 of the contract, in hexadecimal"`
 	Source      string    `json:"source,omitempty" doc:"The YAML as applied"`
@@ -334,6 +339,38 @@ type WebUpload struct {
 	CreatedAt  time.Time `json:"created_at"`
 	CreatedBy  string    `json:"created_by"`
 	ExpiresAt  time.Time `json:"expires_at" doc:"When it ends if nobody goes on with it"`
+}
+
+// FilesToRecognise are files that are about to be sent.
+type FilesToRecognise struct {
+	Files []FileToRecognise `json:"files" minItems:"1" maxItems:"500"`
+}
+
+// FileToRecognise is what is known of a file before it is sent.
+type FileToRecognise struct {
+	Name    string `json:"name" maxLength:"1000"`
+	Dataset string `json:"dataset,omitempty" maxLength:"100" doc:"If it is said in place of being read from the name"`
+	Date    string `json:"date,omitempty" maxLength:"10" doc:"YYYY-MM-DD, likewise"`
+	Size    *int64 `json:"size,omitempty" minimum:"0" doc:"In bytes"`
+}
+
+// RecognisedFile is what a file would be taken for.
+type RecognisedFile struct {
+	Name    string `json:"name"`
+	Dataset string `json:"dataset,omitempty" doc:"Absent: not known"`
+	Date    string `json:"date,omitempty"`
+	Problem string `json:"problem,omitempty" doc:"Why it cannot be sent so, or would be rejected for its name or size"`
+}
+
+// Preview is the start of a submission's file: its first 50 rows and 100 columns, each
+// value as text, cut where it is long.
+type Preview struct {
+	Columns  []string    `json:"columns"`
+	Rows     [][]*string `json:"rows" doc:"null: no value"`
+	More     bool        `json:"more" doc:"There are more rows"`
+	Hidden   int         `json:"hidden" doc:"How many columns are not shown"`
+	Stopped  bool        `json:"stopped" doc:"What follows these rows cannot be read"`
+	Accepted bool        `json:"accepted" doc:"The rows are of the accepted form; otherwise as they were sent"`
 }
 
 // Submission is a file that a participant sent for a dataset and a business

@@ -40,6 +40,11 @@ func (c *Client) WebUpload(ctx context.Context, upload string) (WebUpload, error
 	return get[WebUpload](ctx, c, "/uploads/"+id(upload), nil)
 }
 
+// Recognise says what files would be taken for by their names, before they are sent.
+func (c *Client) Recognise(ctx context.Context, files []FileToRecognise) (List[RecognisedFile], error) {
+	return post[List[RecognisedFile]](ctx, c, "/uploads/recognise", FilesToRecognise{files})
+}
+
 // DropWebUpload ends a resumable upload; what arrived of it is gone.
 func (c *Client) DropWebUpload(ctx context.Context, upload string) error {
 	req, err := c.tus(ctx, http.MethodDelete, "/uploads/"+id(upload), nil)

@@ -14,6 +14,7 @@ import (
 func children() {
 	sandbox.Main(
 		parse.Program(),
+		parse.PreviewProgram(),
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"strings"
 
 	"tributary/client"
 )
@@ -11,6 +13,8 @@ type datasetCmd struct {
 	Apply datasetApplyCmd `cmd:"" help:"Apply a dataset's contract; a changed one makes a version."`
 	List  datasetListCmd  `cmd:"" help:"List datasets by name."`
 	Show  datasetShowCmd  `cmd:"" help:"Show a dataset's columns, or its contract."`
+
+	Template datasetTemplateCmd `cmd:"" help:"Download a file as the dataset wants it, with one example row."`
 }
 
 // applied says what applying a document did.
@@ -88,10 +92,27 @@ func (d *datasetShowCmd) Run(ctx context.Context, out *output, c *client.Client)
 			if col.Type == "decimal" {
 				kind = fmt.Sprintf("decimal(%d)", col.Scale)
 			}
-			columns = append(columns, []string{col.Name, kind, col.Unit, yesNo(col.Required), col.Role})
+			columns = append(columns, []string{col.Name, kind, col.Unit, yesNo(col.Required), col.Role, strings.Join(col.Rules, "; ")})
 		}
 		fmt.Fprintln(out.stdout)
-		out.table([]string{"COLUMN", "TYPE", "UNIT", "REQUIRED", "ROLE"}, columns)
+		out.table([]string{"COLUMN", "TYPE", "UNIT", "REQUIRED", "ROLE", "RULES"}, columns)
+		fmt.Fprintln(out.stdout)
+		for _, w := range x.Words {
+			out.line("%s", w)
+		}
+	})
+}
+
+type datasetTemplateCmd struct {
+	Name string `arg:"" help:"The dataset's name."`
+	Date string `placeholder:"YYYY-MM-DD" help:"The business date of its example; one of the period before this one if not said."`
+	target
+}
+
+// Run downloads a template.
+func (d *datasetTemplateCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	return d.fetch(ctx, out, func(ctx context.Context, w io.Writer, _ client.Progress) (client.Download, error) {
+		return c.DatasetTemplate(ctx, d.Name, d.Date, w)
 	})
 }
 

@@ -146,6 +146,7 @@ type submissionCmd struct {
 	List     submissionListCmd     `cmd:"" help:"List submissions, the newest first."`
 	Show     submissionShowCmd     `cmd:"" help:"Show a submission and what is wrong with it."`
 	Get      submissionGetCmd      `cmd:"" help:"Download a submission's file, as it was sent."`
+	Preview  submissionPreviewCmd  `cmd:"" help:"Show the first rows of a submission."`
 	Withdraw submissionWithdrawCmd `cmd:"" help:"Take a submission back: no later run reads it."`
 	Delete   submissionDeleteCmd   `cmd:"" help:"Delete a submission's bytes, and withdraw it."`
 	Receipts submissionReceiptsCmd `cmd:"" help:"List the signed proofs of how a submission was used."`
@@ -214,6 +215,37 @@ type submissionGetCmd struct {
 func (s *submissionGetCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	return s.fetch(ctx, out, func(ctx context.Context, w io.Writer, p client.Progress) (client.Download, error) {
 		return c.SubmissionContent(ctx, s.ID, w, p)
+	})
+}
+
+type submissionPreviewCmd struct{ submissionArg }
+
+// Run shows the first rows of a submission.
+func (s *submissionPreviewCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	p, err := c.PreviewSubmission(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		rows := make([][]string, len(p.Rows))
+		for i, row := range p.Rows {
+			for _, v := range row {
+				if v == nil {
+					v = new(string)
+				}
+				rows[i] = append(rows[i], *v)
+			}
+		}
+		out.table(p.Columns, rows)
+		switch {
+		case p.Stopped:
+			out.note("What follows cannot be read.")
+		case p.More:
+			out.note("There are more rows.")
+		}
+		if p.Hidden > 0 {
+			out.note("%s not shown.", plural(int64(p.Hidden), "column is", "columns are"))
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 
 	"tributary/client"
 )
@@ -13,6 +14,8 @@ type uploadCmd struct {
 	List uploadListCmd `cmd:"" help:"List large files on their way, and those submitted in the last week, the newest first."`
 	Show uploadShowCmd `cmd:"" help:"Show how much of a file has arrived, and what became of it."`
 	Drop uploadDropCmd `cmd:"" help:"End an upload; what arrived of it is gone."`
+
+	Recognise uploadRecogniseCmd `cmd:"" help:"Say what files would be taken for by their names, without sending them."`
 }
 
 type uploadListCmd struct {
@@ -48,6 +51,28 @@ func (u *uploadShowCmd) Run(ctx context.Context, out *output, c *client.Client) 
 	return out.answer(func() {
 		out.fields("id", w.ID, "dataset", w.Dataset, "date", w.Date, "name", w.Name, "offset", number(w.Offset), "length", number(w.Length), "sha256", w.SHA256,
 			"submission", w.Submission, "created_at", when(w.CreatedAt), "created_by", w.CreatedBy, "expires_at", when(w.ExpiresAt))
+	})
+}
+
+type uploadRecogniseCmd struct {
+	Names   []string `arg:"" help:"The files' names."`
+	Dataset string   `placeholder:"NAME" help:"The dataset that they are for, if not what their names say."`
+	Date    string   `placeholder:"YYYY-MM-DD" help:"The business date, likewise."`
+}
+
+// Run asks what files would be taken for.
+func (u *uploadRecogniseCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	var files []client.FileToRecognise
+	for _, name := range u.Names {
+		files = append(files, client.FileToRecognise{Name: filepath.Base(name), Dataset: u.Dataset, Date: u.Date})
+	}
+	found, err := c.Recognise(ctx, files)
+	if err != nil {
+		return err
+	}
+	return printItems(out, found, columns[client.RecognisedFile]{
+		[]string{"NAME", "DATASET", "DATE", "PROBLEM"},
+		func(r client.RecognisedFile) []string { return []string{r.Name, r.Dataset, r.Date, r.Problem} },
 	})
 }
 

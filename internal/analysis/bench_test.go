@@ -36,6 +36,7 @@ import (
 func TestMain(m *testing.M) {
 	sandbox.Main(
 		parse.Program(),
+		parse.PreviewProgram(),
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},

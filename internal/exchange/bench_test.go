@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main(parse.Program())
+	sandbox.Main(parse.Program(), parse.PreviewProgram())
 	os.Exit(m.Run())
 }
 

@@ -53,9 +53,10 @@ type Config struct {
 type Exchange struct {
 	Config
 
-	mu        sync.Mutex
-	uploading map[tenant.ID]int
-	contracts map[contractKey]*contract.Dataset // parsed versions; they never change
+	mu         sync.Mutex
+	uploading  map[tenant.ID]int
+	previewing map[tenant.ID]int
+	contracts  map[contractKey]*contract.Dataset // parsed versions; they never change
 }
 
 type contractKey struct {
@@ -71,7 +72,7 @@ func New(cfg Config) *Exchange {
 	if cfg.Uploads == 0 {
 		cfg.Uploads = 8
 	}
-	x := &Exchange{Config: cfg, uploading: map[tenant.ID]int{}, contracts: map[contractKey]*contract.Dataset{}}
+	x := &Exchange{Config: cfg, uploading: map[tenant.ID]int{}, previewing: map[tenant.ID]int{}, contracts: map[contractKey]*contract.Dataset{}}
 	cfg.Jobs.Handle(validateKind, job.Handler{Timeout: validateTimeout, Do: x.validate, Failed: x.validationFailed})
 	return x
 }

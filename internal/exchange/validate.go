@@ -175,6 +175,11 @@ func hand(work *sandbox.Job, d *contract.Dataset, file *vault.Reader, in io.Read
 		work.Stream = in
 		return func() {}, nil
 	}
+	return inMemory(work, in)
+}
+
+// inMemory gives a child a file in memory.
+func inMemory(work *sandbox.Job, in io.Reader) (release func(), err error) {
 	m, err := sandbox.NewMemory("submission")
 	if err != nil {
 		return nil, err

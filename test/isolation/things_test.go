@@ -260,6 +260,21 @@ func downloadSubmission(w *world, c *credential, id string) shot {
 	}}
 }
 
+func previewSubmission(w *world, _ *credential, id string) shot {
+	if x := w.things[id]; x != nil && x.deleted {
+		return shot{want: []int{absent}}
+	}
+	return shot{}
+}
+
+func recogniseUploads(w *world, c *credential, _ string) shot {
+	name := "a.csv"
+	if c != nil && c.tenant != nil {
+		name = w.fresh(c.tenant, file) + ".csv"
+	}
+	return shot{body: document(map[string]any{"files": []any{map[string]any{"name": name, "dataset": dataset, "date": pick(w, dates)}}})}
+}
+
 func deleteSubmission(w *world, _ *credential, id string) shot {
 	if x := w.things[id]; x != nil && x.tenant != nil && w.held(x.tenant) {
 		return shot{want: []int{clash}}

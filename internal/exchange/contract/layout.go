@@ -129,6 +129,45 @@ func (l Layout) Timestamp(b []byte) (int64, bool) {
 	return f.micros()
 }
 
+// Format writes a moment in UTC as the format has it; the zero Layout as RFC 3339.
+func (l Layout) Format(t time.Time) string {
+	t = t.UTC()
+	if l.parts == nil {
+		return t.Format(time.RFC3339)
+	}
+	var b strings.Builder
+	for _, p := range l.parts {
+		v, digits := 0, p.least
+		switch p.field {
+		case 0:
+			b.WriteByte(p.literal)
+			continue
+		case 'Z':
+			b.WriteByte('Z')
+			continue
+		case 'Y':
+			v = t.Year()
+		case 'M':
+			v = int(t.Month())
+		case 'D':
+			v = t.Day()
+		case 'H':
+			v = t.Hour()
+		case 'm':
+			v = t.Minute()
+		case 's':
+			v = t.Second()
+		case 'S':
+			v = t.Nanosecond() / 1000
+			for range 6 - p.most {
+				v /= 10
+			}
+		}
+		fmt.Fprintf(&b, "%0*d", digits, v)
+	}
+	return b.String()
+}
+
 type moment struct {
 	year, month, day, hour, minute, second, micro int
 	offset                                        int // seconds east of UTC

@@ -98,7 +98,7 @@ func (p *parser) parquet(file random) error {
 		return err
 	}
 	for i, g := range f.RowGroups() {
-		if err := t.group(g, &t.meta.RowGroups[i]); err != nil {
+		if err := t.group(g, &t.meta.RowGroups[i], t.add); err != nil {
 			p.flush()
 			return p.inRow(noEnd(err))
 		}
@@ -212,31 +212,39 @@ func skimStruct(c *cursor, depth int) bool {
 	}
 }
 
-// columns finds the contract's columns in the schema. They are flat; what nests
-// has no place in a table.
-func (t *opened) columns() error {
+// top are the schema's columns. What is below them has no place in a table.
+func (t *opened) top() ([]*format.SchemaElement, error) {
 	schema := t.meta.Schema
 	if len(schema) == 0 {
-		return damaged("it has no schema")
+		return nil, damaged("it has no schema")
 	}
 	var top []*format.SchemaElement
 	for i := 1; i < len(schema); {
 		top = append(top, &schema[i])
 		for left := int64(1); left > 0; i++ { // to the end of what is below it
 			if i == len(schema) || schema[i].NumChildren.V < 0 {
-				return damaged("its schema does not hold together")
+				return nil, damaged("its schema does not hold together")
 			}
 			left += int64(schema[i].NumChildren.V) - 1
 		}
 	}
 	if int64(len(top)) != int64(schema[0].NumChildren.V) {
-		return damaged("its schema does not hold together")
+		return nil, damaged("its schema does not hold together")
 	}
 	switch {
 	case len(top) > t.Limits.Columns:
-		return refuse(tooManyFields, int64(t.Limits.Columns), 0)
+		return nil, refuse(tooManyFields, int64(t.Limits.Columns), 0)
 	case len(top) == 0:
-		return damaged("it has no columns")
+		return nil, damaged("it has no columns")
+	}
+	return top, nil
+}
+
+// columns finds the contract's columns in the schema. They are flat.
+func (t *opened) columns() error {
+	top, err := t.top()
+	if err != nil {
+		return err
 	}
 	names := make([][]byte, len(top))
 	for i, e := range top {
@@ -349,8 +357,8 @@ func (t *opened) open() (f *parquet.File, err error) {
 	return f, noEnd(err)
 }
 
-// group reads the rows of a row group.
-func (t *opened) group(g parquet.RowGroup, meta *format.RowGroup) error {
+// group hands each row of a row group to add.
+func (t *opened) group(g parquet.RowGroup, meta *format.RowGroup, add func([]parquet.Value) error) error {
 	chunks := g.ColumnChunks()
 	columns := make([]pageReader, len(chunks))
 	defer func() {
@@ -397,7 +405,7 @@ func (t *opened) group(g parquet.RowGroup, meta *format.RowGroup) error {
 		if err := t.weigh(len(row), texts); err != nil {
 			return err
 		}
-		if err := t.add(row); err != nil {
+		if err := add(row); err != nil {
 			return err
 		}
 	}

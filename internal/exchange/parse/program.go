@@ -15,11 +15,24 @@ import (
 // ProgramName is what jobs call the child's half.
 const ProgramName = "parse"
 
+// PreviewName is what jobs call the child that reads a file's start.
+const PreviewName = "preview"
+
 // Program is the child's half for sandbox.Main.
-func Program() sandbox.Program {
-	return sandbox.Program{Name: ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
+func Program() sandbox.Program { return program(ProgramName, Main) }
+
+// PreviewProgram is the child's half of a preview.
+func PreviewProgram() sandbox.Program { return program(PreviewName, PreviewMain) }
+
+// PreviewLimits are what a preview may use.
+func PreviewLimits() sandbox.Limits {
+	return sandbox.Limits{Memory: 2 * childMemory, CPU: childStart, Wall: 3 * childStart, Output: previewOutput, Threads: 1}
+}
+
+func program(name string, main func(context.Context, []byte, io.Reader, io.Writer) error) sandbox.Program {
+	return sandbox.Program{Name: name, Main: func(ctx context.Context, c sandbox.Child) error {
 		if len(c.Inputs) == 0 {
-			return Main(ctx, c.Args, c.Stream, c.Output)
+			return main(ctx, c.Args, c.Stream, c.Output)
 		}
 		if err := c.Filled(); err != nil {
 			return err
@@ -28,7 +41,7 @@ func Program() sandbox.Program {
 		if err != nil {
 			return fmt.Errorf("find the size of the submitted file: %w", err)
 		}
-		return Main(ctx, c.Args, io.NewSectionReader(c.Inputs[0], 0, size), c.Output)
+		return main(ctx, c.Args, io.NewSectionReader(c.Inputs[0], 0, size), c.Output)
 	}}
 }
 

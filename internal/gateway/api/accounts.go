@@ -102,7 +102,7 @@ func (s *server) me(ctx context.Context, c *call, _ *struct{}) (*out[client.Me],
 		if err != nil {
 			return nil, err
 		}
-		me.Email = u.Email
+		me.Email, me.Login = u.Email, userWord(u).Login
 	}
 	return &out[client.Me]{me}, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -20,6 +21,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 // exchangeRoutes are datasets, submissions and results. Their audit entries are
@@ -31,6 +33,8 @@ func (s *server) exchangeRoutes() {
 		action: policy.DatasetRead, audience: anyone}, s.datasets)
 	add(s, route{method: http.MethodGet, path: "/datasets/{id}", id: "show-dataset", summary: "Show a version of a dataset", thing: "dataset",
 		action: policy.DatasetRead, audience: anyone}, s.dataset)
+	add(s, route{method: http.MethodGet, path: "/datasets/{id}/template", id: "download-dataset-template", summary: "A file as the dataset wants it, with one example row", thing: "dataset",
+		action: policy.DatasetRead, audience: anyone}, s.datasetTemplate)
 
 	add(s, route{method: http.MethodPost, path: "/submissions", id: "submit", summary: "Send a file for a dataset and a business date", thing: "submission",
 		action: policy.SubmissionCreate, audience: tenants, audit: "submission.receive", status: http.StatusCreated, body: -1, takes: "application/octet-stream"}, s.submit)
@@ -40,6 +44,8 @@ func (s *server) exchangeRoutes() {
 		action: policy.SubmissionRead, audience: anyone}, s.submission)
 	add(s, route{method: http.MethodGet, path: "/submissions/{id}/content", id: "download-submission", summary: "The file as it was sent", thing: "submission",
 		action: policy.SubmissionContent, audience: tenants, audit: "submission.read"}, s.submissionContent)
+	add(s, route{method: http.MethodGet, path: "/submissions/{id}/preview", id: "preview-submission", summary: "The first rows of a submission: of its accepted form, or as it was sent", thing: "submission",
+		action: policy.SubmissionContent, audience: tenants, audit: "submission.read"}, s.previewSubmission)
 	add(s, route{method: http.MethodPost, path: "/submissions/{id}/withdraw", id: "withdraw-submission", summary: "Take a submission back: no later run reads it", thing: "submission",
 		action: policy.SubmissionWithdraw, audience: tenants, audit: "submission.withdraw"}, s.withdraw)
 	add(s, route{method: http.MethodDelete, path: "/submissions/{id}", id: "delete-submission", summary: "Delete a submission's bytes, and withdraw it", thing: "submission",
@@ -90,6 +96,26 @@ func (s *server) dataset(ctx context.Context, _ *call, i *versioned) (*out[clien
 		w.Source = d.Source
 		return w
 	})
+}
+
+type templateRequest struct {
+	ByID
+	Date string `query:"date" format:"date" doc:"The business date of its example; one of the period before this one if absent"`
+}
+
+func (s *server) datasetTemplate(ctx context.Context, c *call, i *templateRequest) (*huma.StreamResponse, error) {
+	var name string
+	var text []byte
+	scope, err := tenant.Scope{}, error(nil)
+	if c.staff() {
+		name, text, err = s.Exchange.UnscopedTemplate(ctx, i.ID, i.Date)
+	} else if scope, err = c.scope(ctx); err == nil {
+		name, text, err = s.Exchange.Template(ctx, scope, i.ID, i.Date)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.download(io.NopCloser(bytes.NewReader(text)), int64(len(text)), name, "application/octet-stream"), nil
 }
 
 // fileRequest is a request whose body is a file, read as it comes in.
@@ -251,6 +277,17 @@ func (s *server) submissionContent(ctx context.Context, c *call, i *ByID) (*huma
 		return nil, err
 	}
 	return s.download(r, sub.Size, sub.Name, "application/octet-stream"), nil
+}
+
+func (s *server) previewSubmission(ctx context.Context, c *call, i *ByID) (*out[client.Preview], error) {
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Exchange.Preview(ctx, scope, i.ID)
+	return answerWith(p, err, func(p exchange.Preview) client.Preview {
+		return client.Preview{Columns: p.Columns, Rows: p.Rows, More: p.More, Hidden: p.Hidden, Stopped: p.Stopped, Accepted: p.Accepted}
+	})
 }
 
 type resultList struct {

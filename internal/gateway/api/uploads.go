@@ -47,6 +47,8 @@ func (s *server) uploadRoutes() {
 	add(s, route{method: http.MethodDelete, path: "/uploads/{id}", id: "drop-upload", summary: "End an upload (tus); what arrived of it is gone", thing: "upload",
 		action: policy.SubmissionCreate, audience: tenants, audit: "upload.drop", status: http.StatusNoContent,
 		errors: []int{http.StatusPreconditionFailed, http.StatusLocked}}, s.dropUpload)
+	add(s, route{method: http.MethodPost, path: "/uploads/recognise", id: "recognise-uploads", summary: "What files would be taken for, by their names, before they are sent", thing: "upload",
+		action: policy.SubmissionCreate, audience: tenants, audit: "upload.recognise", status: http.StatusOK}, s.recognise)
 	paths := s.api.OpenAPI().Paths
 	for _, op := range []*huma.Operation{paths[uploadsPath[:len(uploadsPath)-1]].Post, paths[uploadsPath+"{id}"].Patch} {
 		op.Responses[strconv.Itoa(statusChecksum)].Description = title(statusChecksum)
@@ -182,6 +184,27 @@ func (s *server) upload(ctx context.Context, c *call, i *ByID) (*out[client.WebU
 	}
 	u, err := s.Exchange.WebUpload(ctx, scope, i.ID)
 	return answerWith(u, err, uploadWord)
+}
+
+func (s *server) recognise(ctx context.Context, c *call, i *in[client.FilesToRecognise]) (*list[client.RecognisedFile], error) {
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]exchange.Upload, len(i.Body.Files))
+	for n, f := range i.Body.Files {
+		files[n] = exchange.Upload{Name: f.Name, Folder: exchange.Folder{Dataset: f.Dataset, Date: f.Date}, Length: -1}
+		if f.Size != nil {
+			files[n].Length = *f.Size
+		}
+	}
+	found, err := s.Exchange.RecogniseFiles(ctx, scope, files)
+	if err != nil {
+		return nil, err
+	}
+	return each(found, "", func(r exchange.Recognised) client.RecognisedFile {
+		return client.RecognisedFile{Name: r.Name, Dataset: r.Folder.Dataset, Date: r.Folder.Date, Problem: r.Problem}
+	}), nil
 }
 
 func uploadWord(u exchange.Upload) client.WebUpload {

@@ -101,12 +101,12 @@ func sessionWord(s account.Session, p policy.Principal) client.Session {
 
 func datasetWord(d exchange.Dataset) client.Dataset {
 	w := client.Dataset{ID: d.Name, Version: d.Version, Title: d.Contract.Title, Description: d.Contract.Description, Cadence: string(d.Contract.Cadence),
-		Hash: hex.EncodeToString(d.Hash), CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy, Columns: []client.Column{}}
+		Hash: hex.EncodeToString(d.Hash), CreatedAt: d.CreatedAt, CreatedBy: d.CreatedBy, Columns: []client.Column{}, Words: d.Contract.Words(), FileName: d.Contract.FileName}
 	if d.Contract.Retention != nil {
 		w.Retention = d.Contract.Retention.Days
 	}
 	for _, c := range d.Contract.Columns {
-		w.Columns = append(w.Columns, client.Column{Name: c.Name, Type: string(c.Type), Scale: c.Scale, Unit: c.Unit, Required: c.Required, Role: string(c.Role)})
+		w.Columns = append(w.Columns, client.Column{Name: c.Name, Type: string(c.Type), Scale: c.Scale, Unit: c.Unit, Required: c.Required, Role: string(c.Role), Description: c.Description, Rules: c.Rules()})
 	}
 	return w
 }

@@ -102,9 +102,12 @@ export interface components {
       "signature": string;
     };
     Column: {
+      "description"?: string;
       "name": string;
       "required": boolean;
       "role"?: string;
+      /** What its values must be, in words */
+      "rules"?: Array<string> | null;
       "scale"?: number;
       "type": string;
       "unit"?: string;
@@ -121,6 +124,8 @@ export interface components {
       "created_at": string;
       "created_by": string;
       "description"?: string;
+      /** What files are called, with {date} and {participant}, if the contract has a form for it */
+      "file_name"?: string;
       /** SHA-256 of the contract, in hexadecimal */
       "hash": string;
       "id": string;
@@ -130,6 +135,8 @@ export interface components {
       "source"?: string;
       "title"?: string;
       "version": number;
+      /** The contract in plain words: what a file must be */
+      "words"?: Array<string> | null;
     };
     Decision: {
       "version"?: number;
@@ -164,6 +171,18 @@ export interface components {
       "column"?: string;
       "message": string;
       "row"?: number;
+    };
+    FileToRecognise: {
+      /** If it is said in place of being read from the name */
+      "dataset"?: string;
+      /** YYYY-MM-DD, likewise */
+      "date"?: string;
+      "name": string;
+      /** In bytes */
+      "size"?: number;
+    };
+    FilesToRecognise: {
+      "files": Array<components["schemas"]["FileToRecognise"]> | null;
     };
     Firing: {
       /** When it was to fire */
@@ -321,6 +340,12 @@ export interface components {
       /** Cursor of the next page; absent on the last */
       "next"?: string;
     };
+    ListRecognisedFile: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["RecognisedFile"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
     ListResult: {
       /** The things on this page */
       "items": Array<components["schemas"]["Result"]> | null;
@@ -409,6 +434,8 @@ export interface components {
       /** The user's or API key's id */
       "id": string;
       "kind": "session" | "api-key";
+      /** What a user signs in with: SLUG.USER, by SFTP too, or the email for the provider's people */
+      "login"?: string;
       "role": string;
       "tenant"?: string;
       "tenant_slug"?: string;
@@ -580,6 +607,19 @@ export interface components {
       /** How many are in which state; a tenant counts itself alone */
       "tenants": Record<string, number>;
     };
+    Preview: {
+      /** The rows are of the accepted form; otherwise as they were sent */
+      "accepted": boolean;
+      "columns": Array<string> | null;
+      /** How many columns are not shown */
+      "hidden": number;
+      /** There are more rows */
+      "more": boolean;
+      /** null: no value */
+      "rows": Array<Array<string | null> | null> | null;
+      /** What follows these rows cannot be read */
+      "stopped": boolean;
+    };
     Problem: {
       "detail": string;
       "errors"?: Array<components["schemas"]["ProblemError"]> | null;
@@ -618,6 +658,14 @@ export interface components {
       "signed": components["schemas"]["SignedStatement"];
       "submission": string;
       "version": number;
+    };
+    RecognisedFile: {
+      /** Absent: not known */
+      "dataset"?: string;
+      "date"?: string;
+      "name": string;
+      /** Why it cannot be sent so, or would be rejected for its name or size */
+      "problem"?: string;
     };
     Reopening: {
       /** If it was closed early */
@@ -1157,6 +1205,19 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Dataset"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/datasets/{id}/template": {
+    /** A file as the dataset wants it, with one example row */
+    get: {
+      parameters: {
+        query?: { "date"?: string; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -1727,6 +1788,18 @@ export interface paths {
       };
     };
   };
+  "/api/v1/submissions/{id}/preview": {
+    /** The first rows of a submission: of its accepted form, or as it was sent */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Preview"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/submissions/{id}/receipts": {
     /** Signed proof of how a submission was used */
     get: {
@@ -1921,6 +1994,18 @@ export interface paths {
       requestBody?: { content: { "application/offset+octet-stream": Blob; } };
       responses: {
         201: { content: { "application/json": components["schemas"]["WebUpload"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/uploads/recognise": {
+    /** What files would be taken for, by their names, before they are sent */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["FilesToRecognise"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListRecognisedFile"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
