@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -289,6 +290,41 @@ func TestTheSameBytesAgain(t *testing.T) {
 			t.Errorf("what was rejected stands for nothing, and yet this is its duplicate: %s", s.DuplicateOf)
 		}
 	})
+}
+
+// TestDamageStopsNoNewFile sends a file after one that has been damaged.
+func TestDamageStopsNoNewFile(t *testing.T) {
+	t.Parallel()
+	for what, damage := range map[string]string{
+		"row is lost":       `DELETE FROM vault_objects WHERE kind = 'file'`,
+		"digest is damaged": `UPDATE vault_objects SET digest = commitment`,
+		"commitment is":     `UPDATE vault_objects SET commitment = digest`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b *bench) {
+				var log strings.Builder
+				b.Log = slog.New(slog.NewTextHandler(&log, nil))
+				before := b.send(t, 0, body("000001", "x,1"))
+				b.turn(t, b.idle(t))
+				_, err := b.DB.Unscoped().Exec(t.Context(), damage)
+				check(t, err)
+				s := b.send(t, 0, body("000001", "x,1"))
+				if s.DuplicateOf != "" {
+					t.Errorf("a duplicate of %s, which nobody can know", s.DuplicateOf)
+				}
+				if !strings.Contains(log.String(), before.ID) {
+					t.Errorf("the log has %q, want %s named", log.String(), before.ID)
+				}
+				b.turn(t, b.idle(t))
+				b.want(t, 0, s.ID, exchange.Accepted)
+				list, _, err := b.Submissions(t.Context(), b.scope(t, 0), exchange.SubmissionFilter{}, meta.Page{})
+				if err != nil || len(list) != 2 || list[1].ID != before.ID || list[1].State != exchange.Superseded {
+					t.Errorf("got %+v, %v, want the damaged one superseded", list, err)
+				}
+			})
+		})
+	}
 }
 
 // The time of a file is taken when it is written down, not before the wait for that.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/internal/exchange/contract"
+	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -77,7 +78,8 @@ func (x *Exchange) contractOf(ctx context.Context, s *Submission) (*contract.Dat
 }
 
 // sameAs finds the submission before a new one, of the same tenant, dataset and
-// date, that stands or may yet, and returns its id if its bytes are the same.
+// date, that stands or may yet, and returns its id if its bytes are the same. One that
+// is damaged is the same as nothing: it stops nobody from sending the file again.
 func (x *Exchange) sameAs(ctx context.Context, scope tenant.Scope, s Submission, sum []byte) (string, error) {
 	var id, object string
 	err := x.DB.For(s.Tenant).QueryRow(ctx, `
@@ -91,6 +93,10 @@ func (x *Exchange) sameAs(ctx context.Context, scope tenant.Scope, s Submission,
 		return "", fmt.Errorf("look for the submission before: %w", err)
 	}
 	before, _, err := x.Vault.Digest(ctx, scope, object)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) {
+		x.Log.ErrorContext(ctx, "a new file is not compared with the one before it: what was recorded of that is missing or damaged", "submission", id, "error", err)
+		return "", nil
+	}
 	if err != nil || !bytes.Equal(before, sum) {
 		return "", err
 	}
