@@ -204,6 +204,12 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset by peer") }
 
+// refusal is an answer of the service.
+func refusal(r *http.Request, status int, code string) *http.Response {
+	return &http.Response{Request: r, StatusCode: status, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(strings.NewReader("<Error><Code>" + code + "</Code><Message>secret words</Message></Error>"))}
+}
+
 func TestAnswersHaveKinds(t *testing.T) {
 	t.Parallel()
 	s, w := wired(t, s3test.Start(t).URL())
@@ -221,8 +227,7 @@ func TestAnswersHaveKinds(t *testing.T) {
 			if err == nil {
 				res.Body.Close()
 			}
-			return &http.Response{Request: r, StatusCode: c.status, Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1,
-				Body: io.NopCloser(strings.NewReader("<Error><Code>" + code + "</Code><Message>secret words</Message></Error>"))}, nil
+			return refusal(r, c.status, code), nil
 		}
 		err := blobtest.Put(t.Context(), s, "a/b", nil)
 		wantKind(t, "put with "+code, err, c.want)

@@ -178,9 +178,9 @@ func (w *writer) settle(ctx context.Context, err error) error {
 			err = lookErr // not known: not acknowledged
 		case there && id == w.id:
 			return nil
-		case there, isTaken(err):
+		case there:
 			return taken(w.key)
-		}
+		} // a service that says there is one, and has none: not known either
 	}
 	return w.store.failure(ctx, "commit object "+string(w.key), err)
 }
@@ -201,6 +201,11 @@ func (w *writer) Abort() {
 	}
 }
 
+// folderGone is what versitygw, which keeps objects as files, may answer a write when
+// a deletion takes away the folder that it has just made for the object. Nothing was
+// written then. No name of ours can be a folder's, so it never means what it says.
+const folderGone = "ExistingObjectIsDirectory"
+
 // put writes an object at once, unless there is one and it is conditional.
 func (s *Store) put(ctx context.Context, name string, content []byte, writer string, conditional bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
@@ -209,8 +214,12 @@ func (s *Store) put(ctx context.Context, name string, content []byte, writer str
 	if conditional {
 		o.SetMatchETagExcept("*")
 	}
-	_, err := s.client.PutObject(ctx, s.place.Bucket, name, bytes.NewReader(content), int64(len(content)), "", digest(content), o)
-	return err
+	for n := 1; ; n++ {
+		_, err := s.client.PutObject(ctx, s.place.Bucket, name, bytes.NewReader(content), int64(len(content)), "", digest(content), o)
+		if codeOf(err) != folderGone || n == retries {
+			return err
+		}
+	}
 }
 
 // begin starts an upload in parts.

@@ -3,7 +3,9 @@ package s3
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
+	"net/http"
 	"testing"
 	"time"
 
@@ -88,4 +90,55 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("with %d bytes of memory: got %d places, want %d", limit, got, want)
 		}
 	}
+}
+
+// refuser refuses to make objects, some times.
+type refuser struct {
+	http.RoundTripper
+	times  int // negative: always
+	status int
+	code   string
+	asked  int
+}
+
+func (f *refuser) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPut {
+		return f.RoundTripper.RoundTrip(r)
+	}
+	f.asked++
+	if f.times == 0 {
+		return f.RoundTripper.RoundTrip(r)
+	}
+	f.times--
+	_, err := io.Copy(io.Discard, r.Body)
+	return refusal(r, f.status, f.code), err
+}
+
+// TestAFolderThatWentIsMadeAgain has the service refuse what it does when a neighbour's
+// deletion took the folder away.
+func TestAFolderThatWentIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s, w := wired(t, s3test.Start(t).URL())
+	way := w.RoundTripper
+	put := func(k blob.Key, times, status int, code string) (int, error) {
+		f := &refuser{RoundTripper: way, times: times, status: status, code: code}
+		w.RoundTripper = f
+		err := blobtest.Put(t.Context(), s, k, []byte("content"))
+		return f.asked, err
+	}
+	if _, err := put("a/b", retries-1, http.StatusConflict, folderGone); err != nil {
+		t.Errorf("refused %d times: %v", retries-1, err)
+	}
+	if got, err := blobtest.Get(t.Context(), s, "a/b"); err != nil || string(got) != "content" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	asked, err := put("a/c", -1, http.StatusConflict, folderGone)
+	wantKind(t, "refused always", err, fault.Unavailable)
+	if asked != retries {
+		t.Errorf("asked %d times, want %d", asked, retries)
+	}
+	_, err = put("a/c", -1, http.StatusPreconditionFailed, "PreconditionFailed")
+	wantKind(t, "refused because of an object that is not there", err, fault.Unavailable)
+	_, err = put("a/b", 0, 0, "")
+	wantKind(t, "refused because of one that is", err, fault.Conflict)
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The credentials of every gateway, as the environment has them.
@@ -45,27 +47,26 @@ const Bucket = "objects"
 
 const patience = 20 * time.Second
 
-// Start starts a gateway that ends with the test. Without its program the test is
-// skipped, or fails where TRIBUTARY_REQUIRE_ALL is set.
+// Start starts a gateway that ends with the test. Without its program, or attributes of
+// files, the test is skipped, or fails where TRIBUTARY_REQUIRE_ALL is set.
 func Start(t *testing.T, flags ...string) *Gateway {
 	t.Helper()
 	program, err := find()
+	dir := t.TempDir()
+	if err == nil {
+		err = attributes(dir)
+	}
 	if err != nil {
 		if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
-	dir := t.TempDir()
-	for _, name := range []string{"data/" + Bucket, "meta"} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
 	g := &Gateway{Address: free(t), Dir: filepath.Join(dir, "data")}
-	// Metadata in files of their own: not every file system of a test has attributes.
-	args := append([]string{"--quiet", "--port", g.Address, "--health", "/health"}, "posix", "--sidecar", filepath.Join(dir, "meta"))
-	args = append(append(args, flags...), g.Dir)
+	if err := os.MkdirAll(filepath.Join(g.Dir, Bucket), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--quiet", "--port", g.Address, "--health", "/health", "posix"}, append(flags, g.Dir)...)
 	cmd := exec.Command(program, args...)
 	cmd.Env = []string{"ROOT_ACCESS_KEY=" + accessKey, "ROOT_SECRET_KEY=" + secretKey, "PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that dies takes it along
@@ -143,6 +144,16 @@ func find() (string, error) {
 		return path, nil
 	}
 	return "", errors.New("no S3 service for tests: versitygw is missing (make s3gateway, or set " + Program + ")")
+}
+
+// attributes reports whether files in dir can have them, where the gateway keeps what it
+// knows of an object. It can do so in files of their own, but then a write that it
+// refuses while a neighbour is deleted leaves what makes it say that the object is there.
+func attributes(dir string) error {
+	if err := unix.Setxattr(dir, "user.tributary", []byte("x"), 0); err != nil {
+		return fmt.Errorf("no S3 service for tests: files in %s cannot have attributes (set TMPDIR): %w", dir, err)
+	}
+	return nil
 }
 
 // free is an address that nothing listens on.
