@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"tributary/client"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
@@ -120,5 +123,47 @@ func TestFsckFindsWhatIsThere(t *testing.T) {
 				t.Errorf("key file: got %v, want none made", err)
 			}
 		})
+	}
+}
+
+// TestADamagedFileIsNamedAndSentAgain has a file whose row in the vault is lost: another
+// one of its date can be sent in each way, and fsck tells of the damage afterwards.
+func TestADamagedFileIsNamedAndSentAgain(t *testing.T) {
+	t.Parallel()
+	s := newSender(t)
+	submit := func() client.Submission {
+		t.Helper()
+		sent := must(s.Submit(t.Context(), client.Upload{Dataset: "values", Date: "2026-09-01", Name: "values.csv", Body: strings.NewReader("A\n1\n")}))(t)
+		return must(s.WaitSubmission(t.Context(), sent.ID))(t)
+	}
+	lose := func(id string) {
+		t.Helper()
+		must(s.w.stores.db.Unscoped().Exec(t.Context(), `DELETE FROM vault_objects WHERE id = (SELECT object FROM submissions WHERE id = $1)`, id))(t)
+	}
+	first := submit()
+	lose(first.ID)
+	second := submit()
+	lose(second.ID)
+	if err := s.put(s.connect(), "values.csv", "A\n1\n"); err != nil {
+		t.Errorf("over SFTP: %v", err)
+	}
+	third := submit()
+	if second.State != "accepted" || third.State != "accepted" {
+		t.Errorf("got %s and %s, want them accepted", second.State, third.State)
+	}
+	s.w.stop()
+	found, err := Fsck(t.Context(), s.w.cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for _, f := range found {
+		if f.Problem == "the submission's file is not in the vault" {
+			named = append(named, f.Subject)
+		}
+	}
+	slices.Sort(named)
+	if want := []string{first.ID, second.ID}; !slices.Equal(named, slices.Sorted(slices.Values(want))) || len(found) != 2 {
+		t.Errorf("fsck found %v, want %v named and nothing else", found, want)
 	}
 }
