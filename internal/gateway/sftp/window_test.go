@@ -2,6 +2,7 @@ package sftp
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestWindowsBehindFourGiB(t *testing.T) {
 			t.Errorf("at %d: got %d bytes, %x, %v", at, n, p, err)
 		}
 	}
-	if n, err := f.ReadAt(make([]byte, 16), size-8); n != 8 || err != io.EOF {
+	if n, err := f.ReadAt(make([]byte, 16), size-8); n != 8 || !errors.Is(err, io.EOF) {
 		t.Errorf("over the end: got %d, %v, want 8 and the end", n, err)
 	}
 }

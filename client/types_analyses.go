@@ -1,0 +1,122 @@
+package client
+
+import "time"
+
+// Analysis is a version of a definition.
+type Analysis struct {
+	ID            string    `json:"id"`
+	Version       int64     `json:"version"`
+	Title         string    `json:"title,omitempty"`
+	Description   string    `json:"description,omitempty"`
+	Words         []string  `json:"words" doc:"The definition in plain words: what is used, who gets what, which rules"`
+	Datasets      []string  `json:"datasets"`
+	Hash          string    `json:"hash"`
+	Source        string    `json:"source,omitempty"`
+	Changed       *bool     `json:"changed,omitempty"`
+	Decision      string    `json:"decision,omitempty" doc:"For a tenant: accepted, declined, or open" enum:"accepted,declined,open"`
+	DecidedFor    int64     `json:"decided_for,omitempty" doc:"The version that the decision was made for, and still covers this one"`
+	Widened       []string  `json:"widened,omitempty" doc:"What this version widens beyond the one accepted"`
+	Organisations *Counted  `json:"organisations,omitempty" doc:"How many organisations have accepted, and how many of them are verified"`
+	CreatedAt     time.Time `json:"created_at"`
+	CreatedBy     string    `json:"created_by"`
+}
+
+// Counted counts organisations.
+type Counted struct {
+	Accepted int64 `json:"accepted"`
+	Verified int64 `json:"verified"`
+}
+
+// Decision names the version that a tenant accepts or declines; 0 means the
+// current one.
+type Decision struct {
+	Version int64 `json:"version,omitempty" minimum:"0"`
+}
+
+// Acceptance is a tenant's decision about a version of an analysis.
+type Acceptance struct {
+	Tenant     string    `json:"tenant"`
+	TenantSlug string    `json:"tenant_slug"`
+	Analysis   string    `json:"analysis"`
+	Version    int64     `json:"version"`
+	Decision   string    `json:"decision"`
+	Covers     bool      `json:"covers" doc:"Whether it is a yes that covers the current version"`
+	DecidedAt  time.Time `json:"decided_at"`
+	DecidedBy  string    `json:"decided_by"`
+}
+
+// NewRuns asks for a run of each analysis named.
+type NewRuns struct {
+	Analyses []string `json:"analyses" minItems:"1" maxItems:"100"`
+	Date     string   `json:"date" format:"date"`
+}
+
+// Run is one execution of an analysis over a snapshot.
+type Run struct {
+	ID           string     `json:"id"`
+	Analysis     string     `json:"analysis"`
+	Version      int64      `json:"version"`
+	Date         string     `json:"date"`
+	Through      *time.Time `json:"through,omitempty" doc:"The cut-off: only files received by then count, and for a tenant whose period was reopened those until its end. Absent: all that is accepted"`
+	State        string     `json:"state" enum:"queued,running,succeeded,withheld,skipped,failed,cancelled"`
+	Reason       string     `json:"reason,omitempty"`
+	Stage        string     `json:"stage,omitempty" doc:"What it is doing"`
+	Done         int64      `json:"done,omitempty"`
+	Total        int64      `json:"total,omitempty"`
+	Participants int64      `json:"participants"`
+	Release      string     `json:"release,omitempty"`
+	RecalledAt   *time.Time `json:"recalled_at,omitempty" doc:"Since when the release's results are not handed out"`
+	RecallReason string     `json:"recall_reason,omitempty"`
+	Results      int64      `json:"results,omitempty" doc:"In a single run: that its release has"`
+	Recalled     int64      `json:"recalled,omitempty" doc:"In a single run: of them, those that were recalled"`
+	StartedBy    string     `json:"started_by"`
+	CreatedAt    time.Time  `json:"created_at"`
+	StartedAt    *time.Time `json:"started_at,omitempty"`
+	FinishedAt   *time.Time `json:"finished_at,omitempty"`
+	Inputs       []RunInput `json:"inputs,omitempty" doc:"In a single run: its snapshot"`
+}
+
+// RunInput is a submission in a run's snapshot.
+type RunInput struct {
+	Tenant     string `json:"tenant"`
+	TenantSlug string `json:"tenant_slug,omitempty"`
+	Dataset    string `json:"dataset"`
+	Submission string `json:"submission"`
+	Commitment string `json:"commitment"`
+}
+
+// LogLine is a line of a run's log.
+type LogLine struct {
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"`
+	Level   string    `json:"level"`
+	Message string    `json:"message"`
+}
+
+// Result is a sealed file that a run made for one recipient.
+type Result struct {
+	ID         string `json:"id"`
+	Tenant     string `json:"tenant"`
+	TenantSlug string `json:"tenant_slug,omitempty"`
+	Analysis   string `json:"analysis"`
+	Date       string `json:"date"`
+	Run        string `json:"run"`
+	Release    string `json:"release"`
+	Name       string `json:"name"`
+	Rows       int64  `json:"rows"`
+	Suppressed int64  `json:"suppressed" doc:"How many cells of this recipient were hidden"`
+	Marked     bool   `json:"marked" doc:"Made with fewer than three organisations required: participants may compute each other's values"`
+	Mark       string `json:"mark,omitempty" doc:"The marking in words"`
+
+	Organisations         int64 `json:"organisations" doc:"That took part in the run"`
+	OrganisationsVerified int64 `json:"organisations_verified" doc:"Of them, those verified by the provider, with evidence"`
+
+	State        string     `json:"state" enum:"available,recalled,deleted"`
+	RecalledAt   *time.Time `json:"recalled_at,omitempty" doc:"Since when it is not handed out any more"`
+	RecallReason string     `json:"recall_reason,omitempty"`
+	DeletesAt    *time.Time `json:"deletes_at,omitempty" doc:"When its bytes are deleted"`
+	DeletedAt    *time.Time `json:"deleted_at,omitempty" doc:"When its bytes were deleted"`
+	Held         bool       `json:"held,omitempty" doc:"A legal hold keeps its bytes longer"`
+	CreatedAt    time.Time  `json:"created_at"`
+	DownloadedAt *time.Time `json:"downloaded_at,omitempty"`
+}
