@@ -66,7 +66,7 @@ var look = sync.OnceValue(func() error {
 		if err != nil {
 			return err
 		}
-		if name := d.Name(); d.IsDir() && (name == "bin" || name == "dist" || len(name) > 2 && name[0] == '.') {
+		if name := d.Name(); d.IsDir() && (name == "bin" || name == "dist" || name == "node_modules" || len(name) > 2 && name[0] == '.') {
 			return fs.SkipDir
 		}
 		return nil

@@ -85,6 +85,7 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
             face={
               <>
                 <CircleUser size={18} aria-hidden />
+                <span className="visually-hidden">{t.account}</span>
                 <bdi className={style.who}>{who.email ?? who.id}</bdi>
               </>
             }

@@ -7,11 +7,14 @@ import style from "./Menu.module.css";
 
 export type MenuItem = { label: string; icon?: ReactNode; act: () => void; danger?: boolean; disabled?: boolean };
 
-/** A button that opens a list of acts; without a face of its own, three dots. */
+/** A button that opens a list of acts. It is named by its face, or, with three dots for a face, by its label. */
 export function Menu({ items, face, label = strings.ui.table.actions }: { items: MenuItem[]; face?: ReactNode; label?: string }) {
   return (
     <Base.Root>
-      <Base.Trigger className={`${buttonClass("quiet")} ${face ? "" : style.dots}`} aria-label={label} title={face ? undefined : label}>
+      <Base.Trigger
+        className={`${buttonClass("quiet")} ${face ? "" : style.dots}`}
+        {...(face ? {} : { "aria-label": label, title: label })}
+      >
         {face ?? <MoreHorizontal size={16} />}
       </Base.Trigger>
       <Base.Portal>

@@ -3,13 +3,20 @@ import type { ReactNode } from "react";
 import { buttonClass } from "./Button";
 import style from "./Popover.module.css";
 
-type Props = { face: ReactNode; label: string; children: ReactNode; open?: boolean; onOpenChange?: (open: boolean) => void };
+type Props = {
+  face: ReactNode /** Whether the face has words, which then name it. */;
+  named?: boolean;
+  label: string;
+  children: ReactNode;
+  open?: boolean;
+  onOpenChange?: (open: boolean) => void;
+};
 
 /** A button that opens a small form or list beside it. */
-export function Popover({ face, label, children, open, onOpenChange }: Props) {
+export function Popover({ face, named, label, children, open, onOpenChange }: Props) {
   return (
     <Base.Root {...(open !== undefined && { open })} {...(onOpenChange && { onOpenChange: (next: boolean) => onOpenChange(next) })}>
-      <Base.Trigger className={buttonClass()} aria-label={label} title={label}>
+      <Base.Trigger className={buttonClass()} {...(named ? {} : { "aria-label": label, title: label })}>
         {face}
       </Base.Trigger>
       <Base.Portal>

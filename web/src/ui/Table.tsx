@@ -207,6 +207,7 @@ function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filter
       <Popover
         open={open}
         onOpenChange={setOpen}
+        named
         label={t.addFilter}
         face={
           <>

@@ -1,0 +1,111 @@
+// Package portal runs the stories of web/e2e: what people do in the portals, in a
+// real Chromium on the built program.
+package portal
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tributary/internal/notify/notifytest"
+	"tributary/test/servertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
+
+// need returns the path of a program that the stories need.
+func need(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
+		t.Fatalf("none of %s is installed; run make deps", strings.Join(names, ", "))
+	}
+	t.Skipf("none of %s is installed", strings.Join(names, ", "))
+	return ""
+}
+
+// report is what the runner of the stories says of them.
+type report struct {
+	TestResults []struct {
+		Name             string `json:"name"`
+		Message          string `json:"message"`
+		AssertionResults []struct {
+			FullName        string   `json:"fullName"`
+			Status          string   `json:"status"`
+			FailureMessages []string `json:"failureMessages"`
+		} `json:"assertionResults"`
+	} `json:"testResults"`
+}
+
+// mailbox shows the stories the mails to an address, as a person would open them.
+func mailbox(t *testing.T, mails *notifytest.MailServer) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		found := []map[string]string{}
+		for _, m := range mails.Mails() {
+			if strings.Contains(m.To, r.URL.Query().Get("to")) {
+				found = append(found, map[string]string{"subject": m.Header.Get("Subject"), "text": m.Text})
+			}
+		}
+		_ = json.NewEncoder(w).Encode(found)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestStories(t *testing.T) {
+	chromium := need(t, "chromium", "chromium-browser", "google-chrome")
+	node := need(t, "node")
+	web, err := filepath.Abs(filepath.Join(servertest.Repository(), "web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(filepath.Join(web, "..", "scripts", "ui")).CombinedOutput(); err != nil { // its modules are needed, also where the program is built
+		t.Fatalf("scripts/ui: %v\n%s", err, out)
+	}
+	mails := notifytest.New(t, "127.0.0.1", nil, nil)
+	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
+	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com")
+	results := filepath.Join(t.TempDir(), "results.json")
+	// A process group's end would take Chromium along; its runner closes it.
+	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results, os.Getenv("STORY"))
+	cmd.Dir = web
+	cmd.Env = append(os.Environ(), "TZ=Europe/Zurich", "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password,
+		"TRIBUTARY_MAILS="+mailbox(t, mails), "TRIBUTARY_CHROMIUM="+chromium)
+	out, runErr := cmd.CombinedOutput()
+	raw, err := os.ReadFile(results)
+	if err != nil {
+		t.Fatalf("the stories were not told: %v\n%s", runErr, out)
+	}
+	var got report
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, file := range got.TestResults {
+		if len(file.AssertionResults) == 0 {
+			t.Errorf("%s: %s", filepath.Base(file.Name), file.Message)
+		}
+		for _, story := range file.AssertionResults {
+			told++
+			t.Run(story.FullName, func(t *testing.T) {
+				if story.Status != "passed" {
+					t.Errorf("%s: %s", story.Status, strings.Join(story.FailureMessages, "\n"))
+				}
+			})
+		}
+	}
+	if told == 0 || runErr != nil && !t.Failed() {
+		t.Errorf("%d stories were told: %v\n%s", told, runErr, out)
+	}
+	s.Stop()
+	s.Sound()
+}

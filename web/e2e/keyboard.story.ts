@@ -1,0 +1,28 @@
+import { expect } from "vitest";
+import { admin, go, signIn, story, tenant } from "./world";
+
+story("everything is reached from the keyboard", async ({ page, sound }) => {
+  await tenant("Keyboard");
+  await signIn(page, admin);
+  await go(page, "/admin/tenants");
+  await page.keyboard.press("Control+k");
+  const palette = page.getByRole("dialog", { name: "Search and go" });
+  await palette.waitFor();
+  await sound();
+  await page.keyboard.type("light or");
+  await page.keyboard.press("Enter");
+  await palette.waitFor({ state: "hidden" });
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+  await page.keyboard.press("t");
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("light");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await sound();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ state: "hidden" });
+  await page.getByRole("searchbox").waitFor();
+  await page.keyboard.press("/");
+  expect(await page.evaluate(() => document.activeElement?.getAttribute("type"))).toBe("search");
+  await page.keyboard.type("t?g"); // in a field these are letters
+  expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("t?g");
+});

@@ -1,0 +1,40 @@
+import { expect } from "vitest";
+import { admin, root, signIn, story, tenant } from "./world";
+
+story("an admin signs in, sees the tenants and signs out", async ({ page, sound }) => {
+  const t = await tenant("Signing in");
+  await page.goto("/admin/tenants");
+  await page.waitForURL(/\/login\?next=/);
+  await sound();
+  await page.getByLabel("Login").fill(admin.login);
+  await page.getByLabel("Password").fill("not the password at all");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").getByText("The login or the password is not right").waitFor();
+  await page.getByLabel("Password").fill(admin.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/admin/tenants");
+  await page.getByRole("cell", { name: t.name, exact: true }).waitFor();
+  await sound();
+  await page.reload();
+  await page.getByRole("cell", { name: t.name, exact: true }).waitFor();
+  expect(await page.evaluate(() => document.cookie)).toBe("");
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.waitForURL("**/login");
+  await page.goto("/admin/tenants");
+  await page.waitForURL(/\/login/);
+});
+
+story("a tenant's admin replaces the password that the provider set", async ({ page }) => {
+  const t = await tenant("Replacing");
+  const email = `bob@${t.slug}.example`;
+  const made = await t.api.POST("/api/v1/users", {
+    body: { email, login: "bob", role: "tenant_user", password: "chosen by our admin" } as never,
+  });
+  expect(made.response.status).toBe(201);
+  await signIn(page, { login: email, password: "chosen by our admin" });
+  await page.waitForURL("**/app");
+  await page.goto("/admin/tenants"); // is not theirs: they are brought to their own
+  await page.waitForURL("**/app");
+  expect((await root.GET("/api/v1/tenants/{id}", { params: { path: { id: t.id } } })).data?.claimed_at).toBeTruthy();
+});

@@ -1,0 +1,222 @@
+import { mkdirSync } from "node:fs";
+import AxeSource from "axe-core";
+import createClient from "openapi-fetch";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect, test } from "vitest";
+import type { components, paths } from "../src/api/schema";
+
+const env = (name: string): string => {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the stories with go test ./test/portal`);
+  return value;
+};
+
+/** The server's address. */
+export const url = env("TRIBUTARY_URL");
+
+/** The API, as whoever has the token. */
+export const as = (token: string) => createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
+
+export type Api = ReturnType<typeof as>;
+
+/** The API as the first system admin, who signs in to the pages as `admin`. */
+export const root: Api = as(env("TRIBUTARY_TOKEN"));
+export const admin: User = { login: "admin@example.com", password: env("TRIBUTARY_PASSWORD") };
+
+export type User = { login: string; password: string };
+export type Schemas = components["schemas"];
+
+/** The data of an answer that has to be one. */
+export async function ok<T>(request: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await request;
+  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${JSON.stringify(error)}`);
+  return data as T;
+}
+
+let count = 0;
+
+/** A name that no other story uses. */
+export const unique = (word: string) => `${word}-${Date.now().toString(36)}${count++}`;
+
+/** A tenant of a story's own: its admin with a password that only it knows, and its API by a key. */
+export type Tenant = { id: string; slug: string; name: string; externalId: string; admin: User; email: string; api: Api };
+
+export async function tenant(name = "Story"): Promise<Tenant> {
+  const slug = unique("t");
+  const email = `ada@${slug}.example`;
+  const made = await ok(
+    root.POST("/api/v1/tenants", {
+      body: { slug, name: `${name} ${slug}`, organisation: `${name} ${slug} Ltd`, external_ids: [slug], tier: "premium" } as never,
+    }),
+  );
+  const first = "the password of the provider";
+  const own = "a password of my own 1";
+  await ok(root.POST("/api/v1/users", { body: { tenant: made.id, email, login: "ada", role: "tenant_admin", password: first } as never }));
+  const session = await ok(root.POST("/api/v1/sessions", { body: { login: email, password: first, new_password: own } }));
+  const key = await ok(as(session.token ?? "").POST("/api/v1/api-keys", { body: { name: "story", role: "tenant_admin" } as never }));
+  return {
+    id: made.id,
+    slug,
+    name: made.name,
+    externalId: slug,
+    admin: { login: `${slug}.ada`, password: own },
+    email,
+    api: as(key.key ?? ""),
+  };
+}
+
+/** Waits until something is so, asking again and again, for as long as a story may take. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const found = await ask();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`${what}: not within 30 s`);
+    await new Promise((r) => setTimeout(r, 50));
+  }
+}
+
+/** The newest mail to somebody whose text fits. */
+export async function mail(to: string, fits: RegExp): Promise<RegExpMatchArray> {
+  return until(`a mail to ${to} with ${fits}`, async () => {
+    const mails = (await (await fetch(`${env("TRIBUTARY_MAILS")}/?to=${encodeURIComponent(to)}`)).json()) as { text: string }[];
+    return mails.map((m) => m.text.match(fits)).findLast((m) => m !== null);
+  });
+}
+
+let browser: Promise<Browser> | undefined;
+
+const launch = () =>
+  chromium.launch({
+    executablePath: env("TRIBUTARY_CHROMIUM"),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+
+process.once("beforeExit", async () => (await browser)?.close());
+
+/** What a story has: a page, and what else it asks for. */
+export type Stage = {
+  page: Page;
+  context: BrowserContext;
+  /** Another person's page, with its own cookies. */
+  another: () => Promise<Page>;
+  /** Wants a page to be good in every way that can be measured, in both themes and on a phone: see sound. */
+  sound: (page?: Page) => Promise<void>;
+  /** Errors that the console may show, as for a connection that the story cuts. */
+  expected: RegExp[];
+};
+
+/**
+ * A story: what somebody does, on a page of its own. It fails also if the page logs an error, breaks its content security policy or
+ * asks another host for anything.
+ */
+export function story(name: string, tell: (stage: Stage) => Promise<void>): void {
+  test(name, async () => {
+    browser ??= launch();
+    const running = await browser;
+    const wrong: string[] = [];
+    const contexts: BrowserContext[] = [];
+    // What the API refuses is logged by the browser as a resource that failed to load, and is no error of a page's.
+    const expected = [/^Failed to load resource: the server responded with a status of (401|403|404|409|422|429|503)/];
+    const open = async () => {
+      const context = await running.newContext({
+        viewport: { width: 1280, height: 860 },
+        colorScheme: "light",
+        baseURL: url,
+        timezoneId: "Europe/Zurich",
+      });
+      contexts.push(context);
+      context.setDefaultTimeout(15_000);
+      const page = await context.newPage();
+      page.on("console", (m) => {
+        if (m.type() === "error" && !expected.some((e) => e.test(m.text()))) wrong.push(m.text());
+      });
+      page.on("pageerror", (e) => wrong.push(e.stack ?? e.message));
+      page.on("request", (r) => {
+        if (!r.url().startsWith(url) && !/^(data|blob):/.test(r.url())) wrong.push(`asked for ${r.url()}`);
+      });
+      return page;
+    };
+    const page = await open();
+    try {
+      await tell({ page, context: page.context(), another: open, sound: (p = page) => sound(p), expected });
+      expect(wrong, "errors in the console").toEqual([]);
+    } catch (error) {
+      mkdirSync("../.cache/e2e", { recursive: true });
+      await page.screenshot({ path: `../.cache/e2e/${name.replace(/\W+/g, "-")}.png`, fullPage: true }).catch(() => undefined);
+      if (wrong.length > 0 && error instanceof Error) error.message += `\nin the console:\n${wrong.join("\n")}`;
+      throw error;
+    } finally {
+      for (const c of contexts) await c.close();
+    }
+  });
+}
+
+/** Signs in on the sign-in page, and waits until the portal is there. */
+export async function signIn(page: Page, user: User): Promise<void> {
+  await page.goto("/login");
+  await page.getByLabel("Login").fill(user.login);
+  await page.getByLabel("Password", { exact: true }).fill(user.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await arrived(page);
+}
+
+/** Goes to a page of a portal, and waits until its frame is there and takes keys. */
+export async function go(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await arrived(page);
+}
+
+const arrived = (page: Page) => page.getByRole("navigation", { name: "Menu" }).waitFor({ state: "attached" });
+
+/**
+ * Wants of a page, in both themes and at the width of a phone: nothing that axe finds (WCAG 2.2 AA), nothing wider than the screen, one
+ * heading of the first level and a title.
+ */
+export async function sound(page: Page): Promise<void> {
+  const before = page.viewportSize();
+  const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+  for (const [width, height, dark] of [
+    [1280, 860, false],
+    [1280, 860, true],
+    [390, 844, false],
+  ] as const) {
+    await page.setViewportSize({ width, height });
+    await page.evaluate((d) => {
+      document.documentElement.dataset.theme = d ? "dark" : "light";
+    }, dark);
+    const where = `${new URL(page.url()).pathname} at ${width}${dark ? ", dark" : ""}`;
+    const found = await violations(page);
+    expect(found.join("\n"), where).toBe("");
+    const { wide, headings, title } = await page.evaluate(() => ({
+      wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      headings: document.querySelectorAll("h1").length,
+      title: document.title,
+    }));
+    expect(wide, `${where}: wider than the screen by`).toBeLessThanOrEqual(0);
+    expect(headings, `${where}: headings of the first level`).toBe(1);
+    expect(title, where).not.toBe("Tributary");
+  }
+  if (before) await page.setViewportSize(before);
+  await page.evaluate((t) => {
+    document.documentElement.dataset.theme = t;
+  }, theme);
+}
+
+async function violations(page: Page): Promise<string[]> {
+  // By the debugger and not by a script element, which the page's policy refuses.
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AxeSource.source);
+  return page.evaluate(async () => {
+    const axe = (window as unknown as { axe: typeof AxeSource }).axe;
+    const result = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+    return result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${v.help}: ${n.target.join(" ")} ${n.failureSummary ?? ""}`));
+  });
+}
