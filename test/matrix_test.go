@@ -126,6 +126,8 @@ var routes = map[string]probe{
 	"list-runs":        {status: denied},
 	"show-run":         {victim: "run"},
 	"show-run-log":     {victim: "run"},
+	"follow-run":       {victim: "run", query: "&seconds=1"},
+	"watch-changes":    {query: "&seconds=1&after=elsewhere.1", status: yes},
 	"cancel-run":       {victim: "run"},
 	"retry-run":        {victim: "run"},
 	"show-manifest":    {victim: "run"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,44 +103,21 @@ func (r *runLogsCmd) Run(ctx context.Context, out *output, c *client.Client) err
 		}
 		return out.answer(func() { printLog(out, found.Items) })
 	}
-	after := int64(0)
-	more := func() error {
-		found, err := c.RunLog(ctx, r.ID, after)
-		if err != nil {
-			return err
-		}
-		for _, l := range found.Items {
-			after = l.Seq
-			if out.json {
-				raw, err := json.Marshal(l)
-				if err != nil {
-					return fmt.Errorf("encode log: %w", err)
-				}
-				if err := out.raw(raw); err != nil {
-					return err
-				}
-			}
-		}
+	ended, err := c.FollowRun(ctx, r.ID, 0, func(l client.LogLine) error {
 		if !out.json {
-			printLog(out, found.Items)
+			printLog(out, []client.LogLine{l})
+			return nil
 		}
-		return nil
-	}
-	waiting, stop := context.WithCancel(ctx)
-	defer stop()
-	var failed error
-	ended, err := c.WaitRun(waiting, r.ID, func(client.Run) {
-		if failed = more(); failed != nil {
-			stop()
+		raw, err := json.Marshal(l)
+		if err != nil {
+			return fmt.Errorf("encode log: %w", err)
 		}
-	})
-	if failed == nil && err == nil {
-		failed = more() // what was written between the last look and the end
+		return out.raw(raw)
+	}, nil)
+	if err != nil {
+		return err
 	}
-	if failed != nil || err != nil {
-		return cmp.Or(failed, err)
-	}
-	out.note("%s %s", ended.ID, ended.State)
+	out.note("%s %s", r.ID, ended.State)
 	return nil
 }
 

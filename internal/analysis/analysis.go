@@ -22,6 +22,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
@@ -42,6 +43,8 @@ type Config struct {
 	Keys     *keys.Ring
 	Clock    clock.Clock
 	Log      *slog.Logger
+	// Changes is told of each line of a run's log; nil: nobody is.
+	Changes *live.Hub
 	// Version is the server's, for manifests.
 	Version string
 }
@@ -65,7 +68,7 @@ func New(cfg Config) *Analyses {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &Analyses{Config: cfg, parsed: map[versionKey]*definition.Definition{}}
-	cfg.Jobs.Handle(runKind, job.Handler{Timeout: runTimeout, Yields: true, Do: a.do, Failed: a.runFailed})
+	cfg.Jobs.Handle(runKind, job.Handler{Timeout: runTimeout, Yields: true, Do: a.do, Failed: a.runFailed, Tells: live.Run})
 	return a
 }
 

@@ -12,6 +12,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/job"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -184,6 +185,15 @@ func (a *Analyses) UnscopedRun(ctx context.Context, id string) (Run, error) {
 	return r, err
 }
 
+// UnscopedProgress returns a run with its progress, and without its snapshot.
+func (a *Analyses) UnscopedProgress(ctx context.Context, id string) (Run, error) {
+	r, err := a.run(ctx, a.DB, id)
+	if err == nil && !r.State.Done() {
+		r.Progress, err = a.Jobs.UnscopedStatus(ctx, r.Job)
+	}
+	return r, err
+}
+
 func (a *Analyses) run(ctx context.Context, db *meta.DB, id string) (Run, error) {
 	r, err := scanRun(db.QueryRow(ctx, runQuery+`WHERE r.id = $1`, id))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -330,6 +340,7 @@ func (a *Analyses) note(ctx context.Context, db *meta.DB, run, level, format str
 	if err != nil {
 		return fmt.Errorf("write log of %s: %w", run, err)
 	}
+	db.AfterCommit(func() { a.Changes.Tell(live.Change{Kind: live.Run, ID: run, By: run}) })
 	return nil
 }
 

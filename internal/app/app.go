@@ -27,6 +27,7 @@ import (
 	"tributary/internal/gateway/sftp"
 	"tributary/internal/job"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/period"
@@ -118,6 +119,7 @@ type stores struct {
 	ring     *keys.Ring
 	policy   *policy.Engine
 	audit    *audit.Log
+	changes  *live.Hub
 	control  *control.Control
 	notices  *notify.Notices
 	accounts *account.Accounts
@@ -138,7 +140,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stores{}
+	s := &stores{changes: live.New(c.Clock)}
 	if s.db, err = meta.Open(ctx, meta.Config{URL: c.Database, Wait: c.Wait, Existing: c.existing, Beside: c.beside, Loading: c.loading, Version: c.Version, Log: c.Log}); err != nil {
 		return nil, err
 	}
@@ -161,14 +163,14 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	if s.blobs, err = c.openObjectsOf(ctx, s.db); err != nil {
 		return nil, err
 	}
-	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock})
+	s.audit = audit.New(audit.Config{DB: s.db, Keys: s.ring, Clock: c.Clock, Changes: s.changes})
 	s.control.SetKeys(s.ring)
 	s.control.SetAudit(s.audit)
-	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks})
+	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks, Changes: s.changes})
 	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing})
-	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers})
+	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers, Changes: s.changes})
 	return s, nil
 }
 
@@ -262,8 +264,8 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.exchange = exchange.New(exchange.Config{DB: s.db, Vault: s.vault, Tenants: s.control, Policy: s.policy, Audit: s.audit, Jobs: s.jobs,
 		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log})
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
-		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version})
-	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Keys: s.ring, Clock: c.Clock, Log: c.Log})
+		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version, Changes: s.changes})
+	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Keys: s.ring, Clock: c.Clock, Log: c.Log, Changes: s.changes})
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
@@ -288,8 +290,8 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	}
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods,
-		Policy:  s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
+		Periods: a.periods, Changes: s.changes,
+		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {
@@ -299,6 +301,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: api.BodyTime, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, HTTP2: &http.HTTP2Config{WriteByteTimeout: api.Stall},
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
+	a.server.RegisterOnShutdown(s.changes.Close) // who watches would be waited for
 	// Nothing is being written yet, so whatever is unfinished was cut off.
 	if _, err := s.blobs.Sweep(ctx, 0); err != nil {
 		return fmt.Errorf("sweep object store: %w", err)

@@ -13,6 +13,7 @@ import (
 	"tributary/internal/clock"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	DB    *meta.DB
 	Keys  *keys.Ring
 	Clock clock.Clock
+	// Changes is told what the entries say has changed; nil: nobody is.
+	Changes *live.Hub
 }
 
 // Log is the audit log. It is safe for use by several goroutines.
@@ -87,6 +90,7 @@ func (l *Log) Append(ctx context.Context, tx *meta.DB, e Entry) error {
 		string(r.Tenant), r.Seq, r.At, r.Actor, r.Verb, r.Subject, r.Outcome, r.Details, r.Prev, r.Hash); err != nil {
 		return fmt.Errorf("append %s to the audit log: %w", e.Verb, err)
 	}
+	l.tell(tx, r)
 	return nil
 }
 

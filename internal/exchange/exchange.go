@@ -13,6 +13,7 @@ import (
 	"tributary/internal/exchange/contract"
 	"tributary/internal/job"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/policy"
@@ -73,7 +74,7 @@ func New(cfg Config) *Exchange {
 		cfg.Uploads = 8
 	}
 	x := &Exchange{Config: cfg, uploading: map[tenant.ID]int{}, previewing: map[tenant.ID]int{}, contracts: map[contractKey]*contract.Dataset{}}
-	cfg.Jobs.Handle(validateKind, job.Handler{Timeout: validateTimeout, Do: x.validate, Failed: x.validationFailed})
+	cfg.Jobs.Handle(validateKind, job.Handler{Timeout: validateTimeout, Do: x.validate, Failed: x.validationFailed, Tells: live.Submission})
 	return x
 }
 

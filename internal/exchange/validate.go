@@ -63,6 +63,7 @@ func (x *Exchange) validateNow(ctx context.Context, j *job.Job) error {
 			string(Received), s.ID, string(Validating), string(s.Tenant)); waitErr != nil {
 			return fmt.Errorf("mark submission %s: %w", s.ID, waitErr)
 		}
+		j.Tell()
 		return job.Postpone(err)
 	}
 	return err
@@ -90,6 +91,7 @@ func (x *Exchange) validateOne(ctx context.Context, j *job.Job, s Submission) er
 		string(Validating), s.ID, string(Received), string(s.Tenant)); err != nil {
 		return fmt.Errorf("mark submission %s: %w", s.ID, err)
 	}
+	j.Tell()
 	verdict, accepted, err := x.parse(ctx, j, scope, s, d)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 
 	"tributary/internal/clock"
 	"tributary/internal/fault"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -65,6 +66,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Tracers gets a span for each attempt; nil: there are none.
 	Tracers trace.TracerProvider
+	// Changes is told when a job begins, moves on or is put back; nil: nobody is.
+	Changes *live.Hub
 }
 
 // Queue hands out jobs, the tenant that waited longest first.
@@ -91,6 +94,8 @@ type Handler struct {
 	// Yields keeps the kind from taking the last free worker while it has one,
 	// as no tenant does.
 	Yields bool
+	// Tells is what the kind's subjects are, to whoever watches; empty: nothing is told.
+	Tells live.Kind
 	// Do does the job. It ends with Job.Finish, or with an error: faults that
 	// may pass (throttled, internal) are tried again, and with Postpone or Away, or
 	// if a store is unavailable or full, as often as it takes.

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"tributary/internal/fault"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -86,6 +87,17 @@ func (j *Job) Progress(ctx context.Context, stage string, done, total int64) {
 	if _, err := j.queue.db.Unscoped().Exec(ctx, `UPDATE jobs SET stage = $1, done = $2, total = $3 WHERE id = $4 AND lease = $5`,
 		stage, done, total, j.ID, j.lease); err != nil && ctx.Err() == nil {
 		j.queue.log.WarnContext(ctx, "job progress not written", "job", j.ID, "error", err)
+	}
+	j.Tell()
+}
+
+// Tell tells who watches that what the job is for is not as it was.
+func (j *Job) Tell() {
+	j.queue.mu.Lock()
+	kind := j.queue.handlers[j.Kind].Tells
+	j.queue.mu.Unlock()
+	if kind != "" {
+		j.queue.cfg.Changes.Tell(live.Change{Kind: kind, ID: j.Subject, Tenant: j.Tenant, By: "tributary"})
 	}
 }
 
@@ -247,9 +259,10 @@ func (q *Queue) next(ctx context.Context) (*Job, error) {
 		taken = j
 		return nil
 	})
-	if err != nil {
+	if err != nil || taken == nil {
 		return nil, err
 	}
+	taken.Tell()
 	return taken, nil
 }
 
@@ -376,6 +389,7 @@ func (q *Queue) do(j *Job) {
 	}); err != nil {
 		q.log.ErrorContext(record, "job outcome not recorded; it is tried again when its lease ends", "job", j.ID, "error", err)
 	}
+	j.Tell()
 }
 
 // about is what an attempt's span says from the start.

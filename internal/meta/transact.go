@@ -17,6 +17,7 @@ type transaction struct {
 	session session
 	failed  error // the first error; as on PostgreSQL, nothing runs after it
 	over    bool
+	after   []func() // for when it is committed
 }
 
 // Transact runs fn in a transaction that is serialisable: its effect is as if
@@ -67,7 +68,27 @@ func (db *DB) once(ctx context.Context, fn func(tx *DB) error) error {
 		return err
 	}
 	ended = true
-	return s.commit(ctx)
+	err = s.commit(ctx)
+	if err == nil || fault.Is(err, fault.Unavailable) {
+		for _, f := range t.after {
+			f()
+		}
+	}
+	return err
+}
+
+// AfterCommit calls f once what the transaction did is committed, and never when it
+// is rolled back; without a transaction it does so at once. Where the database gave
+// no answer whether it committed f is called too, so f is for what bids somebody
+// look, and must not wait.
+func (db *DB) AfterCommit(f func()) {
+	if db.tx == nil {
+		f()
+		return
+	}
+	db.tx.mu.Lock()
+	defer db.tx.mu.Unlock()
+	db.tx.after = append(db.tx.after, f)
 }
 
 func (t *transaction) run(ctx context.Context, setting string, s *statement, args []any) (result, error) {

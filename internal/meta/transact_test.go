@@ -259,3 +259,31 @@ func TestErrorsHaveTheirKind(t *testing.T) {
 		}
 	})
 }
+
+func TestAfterCommitIsAfterTheCommit(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *meta.DB) {
+		ctx := t.Context()
+		var seen []int64
+		look := func() { seen = append(seen, counters(t, db)) }
+		add := func(tx *meta.DB, name string) error {
+			_, err := tx.Exec(ctx, insertCounter, name, 1)
+			return err
+		}
+		if err := db.Transact(ctx, func(tx *meta.DB) error {
+			tx.AfterCommit(look)
+			tx.For(alice).AfterCommit(look)
+			return tx.Transact(ctx, func(tx *meta.DB) error { tx.AfterCommit(look); return errors.Join(add(tx, "a"), add(tx, "b")) })
+		}); err != nil {
+			t.Fatal(err)
+		}
+		boom := errors.New("boom")
+		if err := db.Transact(ctx, func(tx *meta.DB) error { tx.AfterCommit(look); return errors.Join(add(tx, "c"), boom) }); !errors.Is(err, boom) {
+			t.Fatal(err)
+		}
+		db.AfterCommit(look)
+		if fmt.Sprint(seen) != "[2 2 2 2]" {
+			t.Errorf("rows that were there: got %v, want 2, three times after the commit, never after the rollback, once without a transaction", seen)
+		}
+	})
+}

@@ -16,6 +16,7 @@ import (
 
 	"tributary/internal/audit"
 	"tributary/internal/fault"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -110,6 +111,7 @@ func (n *Notices) addDelivery(ctx context.Context, tx *meta.DB, w Webhook, x Not
 		d.ID, string(d.Tenant), d.Webhook, string(d.Kind), payload, string(Waiting), meta.Micros(now)); err != nil {
 		return d, fmt.Errorf("insert delivery: %w", err)
 	}
+	n.changed(tx, live.Webhook, w.Tenant, w.ID)
 	return d, nil
 }
 
@@ -310,6 +312,7 @@ func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attemp
 	if err != nil {
 		return fmt.Errorf("settle delivery %s: %w", d.ID, err)
 	}
+	n.changed(n.DB, live.Webhook, d.Tenant, d.Webhook)
 	return nil
 }
 

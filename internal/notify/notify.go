@@ -21,6 +21,7 @@ import (
 	"tributary/internal/egress"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
@@ -40,6 +41,8 @@ type Config struct {
 	PublicURL string
 	// Client sends webhooks; nil: egress.Client, which reaches public addresses only.
 	Client Client
+	// Changes is told what becomes of mails and of messages to webhooks; nil: nobody is.
+	Changes *live.Hub
 }
 
 // Client is the part of an HTTP client that webhooks need.

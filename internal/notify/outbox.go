@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tributary/internal/fault"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -144,7 +145,13 @@ func (n *Notices) addMail(ctx context.Context, tx *meta.DB, x Notice, p Person, 
 	_, err = rowsOf(tx, x.Tenant).Exec(ctx, `
 		INSERT INTO notice_mails (id, tenant, user_id, kind, body, state, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
 		id, string(x.Tenant), p.ID, string(x.Kind), body, string(Waiting), now)
+	n.changed(tx, live.Outbox, x.Tenant, id)
 	return err
+}
+
+// changed tells who watches, once tx is committed.
+func (n *Notices) changed(tx *meta.DB, kind live.Kind, whose tenant.ID, id string) {
+	tx.AfterCommit(func() { n.Changes.Tell(live.Change{Kind: kind, ID: id, Tenant: whose, By: "tributary"}) })
 }
 
 // waitingMail is a mail that is due, with what is needed to send it.
@@ -257,6 +264,7 @@ func (n *Notices) settleMail(ctx context.Context, m waitingMail, cause error) er
 	if err != nil {
 		return fmt.Errorf("settle mail %s: %w", m.id, err)
 	}
+	n.changed(n.DB, live.Outbox, m.tenant, m.id)
 	return nil
 }
 

@@ -15,6 +15,7 @@ const (
 	OwnSSHKeyDelete   Action = "own-ssh-key:delete"  // DELETE /ssh-keys/{id}
 	OwnNoticesRead    Action = "own-notices:read"    // GET /me/notices
 	OwnNoticesChange  Action = "own-notices:change"  // PATCH /me/notices
+	OwnChangesWatch   Action = "own-changes:watch"   // GET /changes: of what one may read
 )
 
 // Organisations and tenants.
@@ -127,7 +128,7 @@ const (
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
-	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange,
+	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch,
 	OrganisationCreate, OrganisationRead, OrganisationVerify,
 	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
 	ProfileRead, TenantExport,

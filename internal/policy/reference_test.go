@@ -19,6 +19,7 @@ var mayDo = map[Action][]Role{
 	OwnSessionRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSessionEnd:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSSHKeyRead:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnChangesWatch:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSSHKeyDelete:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnNoticesRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnNoticesChange:  {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},

@@ -107,13 +107,33 @@ func (e *Engine) Scope(ctx context.Context, p Principal) (tenant.Scope, error) {
 // scope goes on if it is still good for the same person in the same role; after
 // LongestTransfer it ends in any case. Revocation ends it at once, like any other.
 func (e *Engine) TransferScope(ctx context.Context, p Principal, again Verifier) (tenant.Scope, error) {
-	return e.scope(ctx, p, func(ctx context.Context) error {
+	return e.scope(ctx, p, unchanged(p, again))
+}
+
+// Presence says, each time it is called, whether a principal is still good, as the
+// scope of a transfer does: revocation, a block or another role ends it at once, at the
+// end of each Life the credential is looked up again, and it lasts LongestTransfer at
+// most. It is for the provider's people too, and opens nothing.
+func (e *Engine) Presence(p Principal, again Verifier) (func(context.Context) error, error) {
+	if !p.whole() {
+		return nil, fault.New(fault.Denied, "This credential may not do that.")
+	}
+	l, err := e.live.lease(terms{tenant: p.Tenant, actor: p.Actor(), credential: p.Credential, user: p.User, life: Life, again: unchanged(p, again)})
+	if err != nil {
+		return nil, err
+	}
+	return l.alive, nil
+}
+
+// unchanged looks a principal up again, and wants the same of it as before.
+func unchanged(p Principal, again Verifier) func(context.Context) error {
+	return func(ctx context.Context) error {
 		now, err := again(ctx, p)
 		if err == nil && (now.Credential != p.Credential || now.Kind != p.Kind || now.User != p.User || now.Tenant != p.Tenant || now.Role != p.Role) {
 			err = fault.New(fault.Unauthenticated, "What this credential may do has changed; begin again.")
 		}
 		return err
-	})
+	}
 }
 
 // Verifier looks up anew, without its secret, the credential that a principal

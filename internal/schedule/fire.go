@@ -11,6 +11,7 @@ import (
 	"tributary/internal/analysis"
 	"tributary/internal/exchange/contract"
 	"tributary/internal/fault"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 )
 
@@ -277,6 +278,7 @@ func (s *Schedules) log(ctx context.Context, tx *meta.DB, n Schedule, at time.Ti
 	if written == 0 {
 		return fmt.Errorf("record firing of %s: it fired for %s already", n.Name, at)
 	}
+	tx.AfterCommit(func() { s.Changes.Tell(live.Change{Kind: live.Schedule, By: "tributary"}) })
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
 )
@@ -91,6 +92,8 @@ type Config struct {
 	Keys     *keys.Ring
 	Clock    clock.Clock
 	Log      *slog.Logger
+	// Changes is told of each firing; nil: nobody is.
+	Changes *live.Hub
 }
 
 // Schedules keeps schedules and fires them.

@@ -156,6 +156,8 @@ func operations() map[string]*operation {
 		"list-runs":        {roles: staff, make: learnRuns},
 		"show-run":         {roles: staff, names: runs, metadata: "s"},
 		"show-run-log":     {roles: staff, names: runs},
+		"follow-run":       {roles: staff, names: runs, weight: 1, make: stream},
+		"watch-changes":    {roles: everyone, weight: 1, make: stream},
 		"cancel-run":       {roles: "S", names: runs, weight: 2, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
 		"retry-run":        {roles: "S", names: runs, weight: 2, make: retryRun},
 		"show-manifest":    {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
@@ -221,6 +223,9 @@ func listed(w *world, c *credential, _ string) shot {
 	}
 	return shot{query: query, want: relaxed(t, ok)}
 }
+
+// stream ends by itself, or nothing else would be asked.
+func stream(*world, *credential, string) shot { return shot{query: url.Values{"seconds": {"1"}}} }
 
 func audit(w *world, c *credential, id string) shot {
 	q := listed(w, c, id)

@@ -139,6 +139,12 @@ func probe(r *http.Request) bool {
 	return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/metrics"
 }
 
+// endless reports whether a request is answered for as long as somebody listens, which
+// would be the slowest of all.
+func endless(r *http.Request) bool {
+	return r.URL.Path == "/api/v1/changes" || strings.HasPrefix(r.URL.Path, "/api/v1/runs/") && strings.HasSuffix(r.URL.Path, "/follow")
+}
+
 // recorder learns the status and size of an answer.
 type recorder struct {
 	http.ResponseWriter
@@ -179,7 +185,11 @@ func (s *server) logged(next http.Handler) http.Handler {
 		if pattern == "" {
 			pattern = "none"
 		}
-		s.Log.InfoContext(r.Context(), "request", "request", n.id, "method", r.Method, "route", pattern, "status", rec.status, "bytes", rec.bytes,
+		what := "request"
+		if endless(r) {
+			what = "stream"
+		}
+		s.Log.InfoContext(r.Context(), what, "request", n.id, "method", r.Method, "route", pattern, "status", rec.status, "bytes", rec.bytes,
 			"duration", s.Clock.Now().Sub(start).Round(time.Microsecond), "tenant.id", string(n.principal.Tenant), "tenant.tier", string(n.principal.Tier),
 			"actor", n.principal.Actor(), "address", n.address.String(), "fault", string(fault.KindOf(n.fault)))
 	})

@@ -26,6 +26,7 @@ import (
 	"tributary/internal/control"
 	"tributary/internal/exchange"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/period"
@@ -48,7 +49,9 @@ type Config struct {
 	Keys      *keys.Ring
 	DB        *meta.DB
 	Clock     clock.Clock
-	Log       *slog.Logger
+	// Changes are what the live routes tell of.
+	Changes *live.Hub
+	Log     *slog.Logger
 	// Ready returns nil while the server can do its work; /readyz asks it.
 	Ready func(context.Context) error
 	// SFTP says where the SFTP server is.
@@ -80,6 +83,7 @@ type server struct {
 	refusals  denials
 	readiness readiness
 	late      unsettled
+	watching  watchers
 }
 
 // counters are what the API counts.
@@ -109,6 +113,9 @@ func newServer(cfg Config) (*server, error) {
 	if cfg.Tracers == nil {
 		cfg.Tracers = notraces.NewTracerProvider()
 	}
+	if cfg.Changes == nil {
+		cfg.Changes = live.New(cfg.Clock)
+	}
 	ownProblems()
 	s := &server{Config: cfg, mux: http.NewServeMux(), limits: newLimiter(cfg.Clock)}
 	if err := s.count(); err != nil {
@@ -136,6 +143,7 @@ func newServer(cfg Config) (*server, error) {
 	s.retentionRoutes()
 	s.noticeRoutes()
 	s.auditRoutes()
+	s.liveRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {
 		return nil, err
 	}
@@ -174,6 +182,6 @@ func (s *server) handler() http.Handler {
 	h = timely(h)
 	h = s.identified(h)
 	return otelhttp.NewHandler(h, "http", otelhttp.WithTracerProvider(s.Tracers), otelhttp.WithPropagators(propagation.TraceContext{}),
-		otelhttp.WithFilter(func(r *http.Request) bool { return !probe(r) }),
+		otelhttp.WithFilter(func(r *http.Request) bool { return !probe(r) && !endless(r) }),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method }))
 }

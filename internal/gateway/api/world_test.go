@@ -19,6 +19,7 @@ import (
 	"tributary/internal/control"
 	"tributary/internal/keys"
 	"tributary/internal/keys/keystest"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/policy"
@@ -60,11 +61,12 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.log = audit.New(audit.Config{DB: db, Keys: ring, Clock: c})
+	changes := live.New(c)
+	w.log = audit.New(audit.Config{DB: db, Keys: ring, Clock: c, Changes: changes})
 	tenants.SetKeys(ring)
 	tenants.SetAudit(w.log)
 	accounts := account.New(account.Config{DB: db, Keys: ring, Policy: engine, Audit: w.log, Control: tenants, Clock: c})
-	w.server, err = newServer(Config{Accounts: accounts, Control: tenants, Audit: w.log, Policy: engine, Keys: ring, DB: db, Clock: c, Version: "1",
+	w.server, err = newServer(Config{Accounts: accounts, Control: tenants, Audit: w.log, Policy: engine, Keys: ring, DB: db, Clock: c, Changes: changes, Version: "1",
 		Ready:   func(context.Context) error { w.probes++; return w.ready },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "figures\n") })})
 	if err != nil {

@@ -1174,6 +1174,19 @@ export interface paths {
       };
     };
   };
+  "/api/v1/changes": {
+    /** Server-sent events: what one may read has changed */
+    get: {
+      parameters: {
+        query?: { "seconds"?: number; "after"?: string; };
+        header?: { "Last-Event-ID"?: string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/datasets": {
     /** List datasets by name */
     get: {
@@ -1516,6 +1529,20 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/{id}/follow": {
+    /** Server-sent events: a run's log and progress, until it ends */
+    get: {
+      parameters: {
+        query?: { "seconds"?: number; "after"?: string; };
+        path: { "id": string; };
+        header?: { "Last-Event-ID"?: string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

@@ -32,7 +32,7 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
   const path = useRouterState({ select: (s) => s.location.pathname });
   // biome-ignore lint/correctness/useExhaustiveDependencies: closes when one has gone somewhere
   useEffect(() => setNav(false), [path]);
-  const connected = useLive();
+  const live = useLive();
   useShortcuts(seen, { palette: () => setPalette(true), help: () => setHelp(true) });
   return (
     <div className={style.shell}>
@@ -96,7 +96,12 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
             ]}
           />
         </header>
-        {!connected && <Note tone="warn">{t.live.lost}</Note>}
+        {live === "lost" && <Note tone="warn">{t.live.lost}</Note>}
+        {live === "ended" && (
+          <Note tone="warn">
+            {t.live.ended} <a href={`/login?next=${encodeURIComponent(path)}`}>{t.live.signIn}</a>
+          </Note>
+        )}
         <main id="content" tabIndex={-1}>
           <Outlet />
         </main>

@@ -1,33 +1,32 @@
 import { useEffect, useState } from "react";
+import { api } from "../api/client";
+import { Listener, type State } from "./listener";
 import { queries } from "./session";
-
-/** What changed, as the server tells it. */
-type Change = { kind: string; id: string };
 
 /**
  * Keeps what is shown in step with the server: each change that it tells makes the queries of that kind fetch again. A query's
- * first key is the kind of thing it shows. Returns whether the connection stands.
+ * first key is the kind of thing it shows. Returns how the connection stands.
  */
-export function useLive(): boolean {
-  const [connected, setConnected] = useState(true);
+export function useLive(): State {
+  const [state, setState] = useState<State>("live");
   useEffect(() => {
-    const source = new EventSource("/api/v1/changes");
-    let lost: ReturnType<typeof setTimeout> | undefined;
-    source.onopen = () => {
-      clearTimeout(lost);
-      setConnected(true);
-    };
-    source.onerror = () => {
-      lost ??= setTimeout(() => setConnected(false), 5000);
-    };
-    source.addEventListener("change", (event) => {
-      const change = JSON.parse((event as MessageEvent<string>).data) as Change;
-      void queries.invalidateQueries({ queryKey: [change.kind] });
+    const listener = new Listener({
+      open: (address) => new EventSource(address),
+      changed: (kinds) => {
+        for (const kind of kinds) void queries.invalidateQueries({ queryKey: [kind] });
+      },
+      // Who is signed in is not among the things that change.
+      all: (before) => void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),
+      signedIn: async () => (await api.GET("/api/v1/me")).response.status !== 401,
+      state: setState,
     });
+    const shown = () => (document.visibilityState === "visible" ? listener.start() : listener.rest());
+    document.addEventListener("visibilitychange", shown);
+    shown();
     return () => {
-      clearTimeout(lost);
-      source.close();
+      document.removeEventListener("visibilitychange", shown);
+      listener.stop();
     };
   }, []);
-  return connected;
+  return state;
 }

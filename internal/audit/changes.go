@@ -1,0 +1,62 @@
+package audit
+
+import (
+	"strings"
+
+	"tributary/internal/clock"
+	"tributary/internal/live"
+	"tributary/internal/meta"
+)
+
+// changed lists what an act changes, besides what it is done to: verbs by their first
+// word, and those that change something else.
+var changed = map[string][]live.Kind{
+	"submission":         {live.Submission, live.Period},
+	"result":             {live.Result},
+	"upload":             {live.Upload},
+	"run":                {live.Run},
+	"organisation":       {live.Organisation},
+	"tenant":             {live.Tenant},
+	"user":               {live.User},
+	"sshkey":             {live.Key},
+	"apikey":             {live.Key},
+	"session":            {live.Session, live.User},
+	"credentials":        {live.Tenant, live.User, live.Key},
+	"analysis":           {live.Analysis, live.Period},
+	"dataset":            {live.Dataset, live.Period},
+	"period":             {live.Period},
+	"schedule":           {live.Schedule},
+	"webhook":            {live.Webhook},
+	"hold":               {live.Hold},
+	"submission.read":    nil,
+	"submission.receive": {live.Submission, live.Period, live.Upload},
+	"result.deliver":     {live.Result, live.Submission}, // which have a receipt now
+	"run.grant":          nil,
+	"tenant.export":      nil,
+}
+
+// refusals are outcomes that change nothing. That they are told would make who asks
+// again at each change ask for ever.
+var refusals = map[string]bool{"denied": true, "not found": true, "refused": true}
+
+// tell passes on what an entry says has changed, once its transaction is committed.
+func (l *Log) tell(tx *meta.DB, r Record) {
+	word, _, _ := strings.Cut(r.Verb, ".")
+	kinds, known := changed[r.Verb]
+	if !known {
+		kinds = changed[word]
+	}
+	if l.cfg.Changes == nil || refusals[r.Outcome] || len(kinds) == 0 {
+		return
+	}
+	list := make([]live.Change, len(kinds))
+	for n, kind := range kinds {
+		list[n] = live.Change{Kind: kind, Tenant: r.Tenant, By: r.Actor,
+			Common: r.Tenant == "" && (word == "dataset" || word == "analysis")}
+	}
+	// What is known by a name that somebody gave it goes without.
+	if prefix, _, ok := strings.Cut(r.Subject, "_"); ok && clock.ValidID(prefix, r.Subject) {
+		list[0].ID = r.Subject
+	}
+	tx.AfterCommit(func() { l.cfg.Changes.Tell(list...) })
+}
