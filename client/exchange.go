@@ -103,6 +103,12 @@ func (c *Client) Result(ctx context.Context, result string) (Result, error) {
 	return get[Result](ctx, c, "/results/"+id(result), nil)
 }
 
+// ResultRows reads a page of a result's rows. After is the next of the page before;
+// a limit of 0 means 1,000, which is the most.
+func (c *Client) ResultRows(ctx context.Context, result, after string, limit int) (ResultRows, error) {
+	return get[ResultRows](ctx, c, "/results/"+id(result)+"/rows", params{}.text("after", after).number("limit", int64(limit)))
+}
+
 // ResultContent writes a result to w, as "csv" or "parquet".
 func (c *Client) ResultContent(ctx context.Context, result, format string, w io.Writer, progress Progress) (Download, error) {
 	return c.download(ctx, "/results/"+id(result)+"/content", params{}.text("format", format), w, progress)

@@ -99,6 +99,7 @@ type Result struct {
 	Tenant     string `json:"tenant"`
 	TenantSlug string `json:"tenant_slug,omitempty"`
 	Analysis   string `json:"analysis"`
+	Version    int64  `json:"version" doc:"Of the analysis's definition"`
 	Date       string `json:"date"`
 	Run        string `json:"run"`
 	Release    string `json:"release"`
@@ -118,5 +119,23 @@ type Result struct {
 	DeletedAt    *time.Time `json:"deleted_at,omitempty" doc:"When its bytes were deleted"`
 	Held         bool       `json:"held,omitempty" doc:"A legal hold keeps its bytes longer"`
 	CreatedAt    time.Time  `json:"created_at"`
-	DownloadedAt *time.Time `json:"downloaded_at,omitempty"`
+	DownloadedAt *time.Time `json:"downloaded_at,omitempty" doc:"When it was first opened, in whatever form"`
+
+	Inputs []RunInput `json:"inputs,omitempty" doc:"In a single result, to its own tenant: its own submissions that went into the run"`
+}
+
+// ResultRows is a page of a result's rows.
+type ResultRows struct {
+	Columns []ResultColumn `json:"columns"`
+	Rows    [][]*string    `json:"rows" doc:"As written in the CSV; null: no value, which in the column of a measure is a hidden one"`
+	Next    string         `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
+}
+
+// ResultColumn is a column of a result and what it means.
+type ResultColumn struct {
+	Name     string `json:"name"`
+	Role     string `json:"role" enum:"date,group,measure,id,own" doc:"own: the recipient's own value of a measure; id: the recipient's external id"`
+	Measure  string `json:"measure,omitempty" doc:"Of measure and own: the measure's name"`
+	Function string `json:"function,omitempty" enum:"count,sum,mean" doc:"Of these: how the cell's value comes from the participants' values"`
+	Words    string `json:"words,omitempty" doc:"Of measure: the same in words"`
 }

@@ -107,9 +107,10 @@ var routes = map[string]probe{
 	"continue-upload":           {victim: "upload", header: tusHeader("Upload-Offset", "1", "Content-Type", "application/offset+octet-stream"), body: "B", content: true},
 	"drop-upload":               {victim: "upload", header: tusHeader(), content: true},
 
-	"list-results":    {status: yes},
-	"show-result":     {victim: "result"},
-	"download-result": {victim: "result", content: true},
+	"list-results":     {status: yes},
+	"show-result":      {victim: "result"},
+	"download-result":  {victim: "result", content: true},
+	"show-result-rows": {victim: "result", content: true},
 
 	"list-periods":  {status: yes},
 	"show-period":   {common: dataset, status: yes},
@@ -423,6 +424,7 @@ var rightful = map[string]struct {
 	"drop-upload":               {status: http.StatusNoContent},
 	"show-result":               {},
 	"download-result":           {},
+	"show-result-rows":          {},
 	"show-period":               {},
 	"reopen-period":             {staff: true, status: created, body: `{"tenant":"tenant-1","reason":"a test","until":"` + soon + `"}`},
 	"close-period":              {staff: true, body: `{"tenant":"tenant-1"}`},

@@ -227,16 +227,7 @@ func (s *submissionPreviewCmd) Run(ctx context.Context, out *output, c *client.C
 		return err
 	}
 	return out.answer(func() {
-		rows := make([][]string, len(p.Rows))
-		for i, row := range p.Rows {
-			for _, v := range row {
-				if v == nil {
-					v = new(string)
-				}
-				rows[i] = append(rows[i], *v)
-			}
-		}
-		out.table(p.Columns, rows)
+		out.table(p.Columns, plain(p.Rows))
 		switch {
 		case p.Stopped:
 			out.note("What follows cannot be read.")
@@ -247,6 +238,20 @@ func (s *submissionPreviewCmd) Run(ctx context.Context, out *output, c *client.C
 			out.note("%s not shown.", plural(int64(p.Hidden), "column is", "columns are"))
 		}
 	})
+}
+
+// plain is rows of values with nothing for what is null.
+func plain(rows [][]*string) [][]string {
+	all := make([][]string, len(rows))
+	for i, row := range rows {
+		for _, v := range row {
+			if v == nil {
+				v = new(string)
+			}
+			all[i] = append(all[i], *v)
+		}
+	}
+	return all
 }
 
 type submissionWithdrawCmd struct{ submissionArg }

@@ -24,6 +24,7 @@ type Result struct {
 	Release    string
 	Run        string
 	Analysis   string
+	Version    int64 // of its definition
 	Date       string
 	Name       string // without the ending
 	Rows       int64
@@ -47,10 +48,10 @@ type Result struct {
 
 // SizeOf returns how many bytes the result has in a form.
 func (r Result) SizeOf(f Form) int64 {
-	if f == CSV {
-		return r.csvSize
+	if f == Parquet {
+		return max(r.size-r.csvSize, 0)
 	}
-	return max(r.size-r.csvSize, 0)
+	return r.csvSize
 }
 
 // ResultState says whether a result is handed out.
@@ -81,6 +82,8 @@ type Form string
 const (
 	CSV     Form = "csv"
 	Parquet Form = "parquet"
+	// Rows is the CSV, to be read in pages of rows.
+	Rows Form = "rows"
 )
 
 // NewResult is a result about to be added: its bytes are in the vault already,
@@ -129,7 +132,7 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 func resultContext(id string) []byte { return []byte("result name " + id) }
 
 const resultQuery = `
-	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
+	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, l.version, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
 		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0),
 		r.deletes_at, r.deleted_at, COALESCE(r.recalled_at, l.recalled_at), r.recall_reason, l.recall_reason
 	FROM results r JOIN releases l ON l.id = r.release_id `
@@ -139,7 +142,7 @@ func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) 
 	var name, reason []byte
 	var marked, created int64
 	var downloaded, deletes, deleted, recalled sql.NullInt64
-	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size,
+	if err := row.Scan(&r.ID, &r.Tenant, &r.Release, &r.Run, &r.Analysis, &r.Version, &r.Date, &name, &r.object, &r.csvSize, &r.Rows, &r.Suppressed, &marked, &r.Organisations, &r.Verified, &created, &downloaded, &r.size,
 		&deletes, &deleted, &recalled, &reason, &r.RecallReason); err != nil {
 		return r, err
 	}

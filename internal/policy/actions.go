@@ -69,7 +69,7 @@ const (
 	PeriodReopen Action = "period:reopen" // POST /periods/{dataset}/{date}/reopen, …/close
 
 	ResultRead    Action = "result:read"    // GET /results, GET /results/{id}
-	ResultContent Action = "result:content" // GET /results/{id}/content
+	ResultContent Action = "result:content" // GET /results/{id}/content, GET /results/{id}/rows
 	ResultRecall  Action = "result:recall"  // POST /results/{id}/recall
 )
 

@@ -139,6 +139,7 @@ func operations() map[string]*operation {
 		"drop-upload":               {roles: "AU", names: uploads, weight: 8, make: dropUpload},
 		"list-results":              {roles: "SRAUD", metadata: "x", weight: 14, make: listed},
 		"show-result":               {roles: "SRAUD", names: results, metadata: "x", weight: 16},
+		"show-result-rows":          {roles: members, names: results, weight: 10, make: showResultRows},
 		"download-result":           {roles: members, names: results, weight: 20, make: downloadResult},
 
 		"list-periods":  {roles: "SRAUD", metadata: "s", weight: 14, make: listed},

@@ -34,7 +34,7 @@ func Describe(d *Definition) []string {
 		add("Results are one cell for all rows.")
 	}
 	for _, m := range d.Measures {
-		add("%s is %s, given with %s.", m.Name, m.words(), counted(m.Decimals, "decimal"))
+		add("%s is %s, given with %s.", m.Name, m.Words(), counted(m.Decimals, "decimal"))
 	}
 	add("Each participant receives the cells that it contributed to, and no others. Nobody else receives results.")
 	if d.OwnValue {
@@ -48,8 +48,8 @@ func Describe(d *Definition) []string {
 	return words
 }
 
-// words say how the measure comes about.
-func (m Measure) words() string {
+// Words say how the measure comes about.
+func (m Measure) Words() string {
 	rows := "number of rows"
 	if m.Column != "" {
 		rows = "number of values of " + m.Column

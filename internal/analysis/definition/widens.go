@@ -151,7 +151,7 @@ func (w *widening) measures() {
 	for _, m := range w.next.Measures {
 		switch known := decimals[of(m)]; {
 		case known == 0:
-			w.add("%s is released: %s", m.Name, m.words())
+			w.add("%s is released: %s", m.Name, m.Words())
 		case m.Decimals >= known:
 			w.add("%s is released with %s instead of %s", m.Name, counted(m.Decimals, "decimal"), counted(known-1, "decimal"))
 		}

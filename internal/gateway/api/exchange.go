@@ -57,6 +57,8 @@ func (s *server) exchangeRoutes() {
 		action: policy.ResultRead, audience: anyone}, s.results)
 	add(s, route{method: http.MethodGet, path: "/results/{id}", id: "show-result", summary: "Show a result", thing: "result",
 		action: policy.ResultRead, audience: anyone}, s.result)
+	add(s, route{method: http.MethodGet, path: "/results/{id}/rows", id: "show-result-rows", summary: "A page of a result's rows, with what its columns mean", thing: "result",
+		action: policy.ResultContent, audience: tenants, audit: "result.read"}, s.resultRows)
 	add(s, route{method: http.MethodGet, path: "/results/{id}/content", id: "download-result", summary: "A result as CSV or Parquet", thing: "result",
 		action: policy.ResultContent, audience: tenants, audit: "result.read"}, s.resultContent)
 }
@@ -328,8 +330,35 @@ func (s *server) result(ctx context.Context, c *call, i *ByID) (*out[client.Resu
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.Exchange.Result(ctx, scope, i.ID)
-	return answerWith(r, err, resultWord)
+	r, inputs, err := s.Analyses.Result(ctx, scope, i.ID)
+	return answerWith(r, err, func(r exchange.Result) client.Result {
+		w := resultWord(r)
+		for _, i := range inputs {
+			w.Inputs = append(w.Inputs, inputWord(i))
+		}
+		return w
+	})
+}
+
+type resultRows struct {
+	ByID
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many rows"`
+	After string `query:"after" maxLength:"20" doc:"The cursor that the page before returned as next"`
+}
+
+func (s *server) resultRows(ctx context.Context, c *call, i *resultRows) (*out[client.ResultRows], error) {
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.Analyses.Rows(ctx, scope, i.ID, i.After, i.Limit)
+	return answerWith(p, err, func(p analysis.Rows) client.ResultRows {
+		w := client.ResultRows{Columns: []client.ResultColumn{}, Rows: p.Rows, Next: p.Next}
+		for _, c := range p.Columns {
+			w.Columns = append(w.Columns, client.ResultColumn{Name: c.Name, Role: string(c.Role), Measure: c.Measure, Function: string(c.Function), Words: c.Words})
+		}
+		return w
+	})
 }
 
 type resultContent struct {

@@ -127,7 +127,7 @@ func submissionWord(s exchange.Submission) client.Submission {
 const mark = "Made under a rule that lets fewer than three organisations into a cell: participants may be able to compute each other's values."
 
 func resultWord(r exchange.Result) client.Result {
-	w := client.Result{ID: r.ID, Tenant: string(r.Tenant), Analysis: r.Analysis, Date: r.Date, Run: r.Run, Release: r.Release, Name: r.Name,
+	w := client.Result{ID: r.ID, Tenant: string(r.Tenant), Analysis: r.Analysis, Version: r.Version, Date: r.Date, Run: r.Run, Release: r.Release, Name: r.Name,
 		Rows: r.Rows, Suppressed: r.Suppressed, Marked: r.Marked, Organisations: r.Organisations, OrganisationsVerified: r.Verified,
 		State: string(r.State()), RecalledAt: r.RecalledAt, RecallReason: r.RecallReason, DeletesAt: r.DeletesAt, DeletedAt: r.DeletedAt, Held: r.Held,
 		CreatedAt: r.CreatedAt, DownloadedAt: r.DownloadedAt}
@@ -147,7 +147,11 @@ func runWord(r analysis.Run) client.Run {
 		Stage: r.Progress.Stage, Done: r.Progress.Done, Total: r.Progress.Total, Participants: r.Participants, Release: r.Release,
 		RecalledAt: r.RecalledAt, RecallReason: r.RecallReason, Results: r.Results, Recalled: r.Recalled, StartedBy: r.StartedBy, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt}
 	for _, i := range r.Inputs {
-		w.Inputs = append(w.Inputs, client.RunInput{Tenant: string(i.Tenant), Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})
+		w.Inputs = append(w.Inputs, inputWord(i))
 	}
 	return w
+}
+
+func inputWord(i analysis.RunInput) client.RunInput {
+	return client.RunInput{Tenant: string(i.Tenant), Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)}
 }
