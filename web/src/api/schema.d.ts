@@ -689,10 +689,13 @@ export interface components {
       "deleted_at"?: string;
       /** When its bytes are deleted */
       "deletes_at"?: string;
+      /** When it was first opened, in whatever form */
       "downloaded_at"?: string;
       /** A legal hold keeps its bytes longer */
       "held"?: boolean;
       "id": string;
+      /** In a single result, to its own tenant: its own submissions that went into the run */
+      "inputs"?: Array<components["schemas"]["RunInput"]> | null;
       /** The marking in words */
       "mark"?: string;
       /** Made with fewer than three organisations required: participants may compute each other's values */
@@ -713,6 +716,26 @@ export interface components {
       "suppressed": number;
       "tenant": string;
       "tenant_slug"?: string;
+      /** Of the analysis's definition */
+      "version": number;
+    };
+    ResultColumn: {
+      /** Of these: how the cell's value comes from the participants' values */
+      "function"?: "count" | "sum" | "mean";
+      /** Of measure and own: the measure's name */
+      "measure"?: string;
+      "name": string;
+      /** own: the recipient's own value of a measure; id: the recipient's external id */
+      "role": "date" | "group" | "measure" | "id" | "own";
+      /** Of measure: the same in words */
+      "words"?: string;
+    };
+    ResultRows: {
+      "columns": Array<components["schemas"]["ResultColumn"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** As written in the CSV; null: no value, which in the column of a measure is a hidden one */
+      "rows": Array<Array<string | null> | null> | null;
     };
     Run: {
       "analysis": string;
@@ -1471,6 +1494,19 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["Recall"]; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["Result"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/results/{id}/rows": {
+    /** A page of a result's rows, with what its columns mean */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ResultRows"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

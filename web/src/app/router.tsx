@@ -49,6 +49,33 @@ const admin = createRoute({
   component: lazyRouteComponent(() => import("./portals"), "AdminPortal"),
 });
 
+const submissions = createRoute({
+  getParentRoute: () => tenants,
+  path: "/submissions",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../pages/app-submissions/Submissions"), "Submissions"),
+});
+
+const submission = createRoute({
+  getParentRoute: () => tenants,
+  path: "/submissions/$id",
+  component: lazyRouteComponent(() => import("../pages/app-submissions/Submission"), "Submission"),
+});
+
+const results = createRoute({
+  getParentRoute: () => tenants,
+  path: "/results",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../pages/app-results/Results"), "Results"),
+});
+
+const result = createRoute({
+  getParentRoute: () => tenants,
+  path: "/results/$id",
+  validateSearch: (s): { measure?: string } => (typeof s.measure === "string" ? { measure: s.measure } : {}),
+  component: lazyRouteComponent(() => import("../pages/app-results/Result"), "Result"),
+});
+
 const adminTenants = createRoute({
   getParentRoute: () => admin,
   path: "/tenants",
@@ -57,7 +84,12 @@ const adminTenants = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([start, login, tenants, admin.addChildren([adminTenants])]),
+  routeTree: root.addChildren([
+    start,
+    login,
+    tenants.addChildren([submissions, submission, results, result]),
+    admin.addChildren([adminTenants]),
+  ]),
   parseSearch,
   stringifySearch: writeSearch,
   defaultPreload: "intent",

@@ -361,7 +361,7 @@ export function PlainTable<T>({
   open,
 }: {
   title: string;
-  columns: Column<T>[];
+  columns: (Omit<Column<T>, "title"> & { title: ReactNode })[];
   rows: T[];
   id: (row: T, at: number) => string;
   open?: (row: T) => void;

@@ -43,6 +43,13 @@ export const ui = {
     column: "Column",
     actions: "Actions",
   },
+  bars: {
+    table: "View as table",
+    picture: "View as picture",
+    label: (title: string, count: number, mine: string, theirs: string) =>
+      `${title}: bars of ${count} ${count === 1 ? "cell" : "cells"}, each with “${mine}” and “${theirs}”. The table has the values.`,
+  },
+  more: "More rows",
   status: {
     received: "received",
     validating: "validating",

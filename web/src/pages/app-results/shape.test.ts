@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { type Column, pairs, shapes } from "./shape";
+
+const columns = [
+  { name: "Date", role: "date" },
+  { name: "Tag", role: "group" },
+  { name: "Value", role: "measure", measure: "Value", function: "mean", words: "the mean" },
+  { name: "Rows", role: "measure", measure: "Rows", function: "count" },
+  { name: "Id", role: "id" },
+  { name: "YourValue", role: "own", measure: "Value" },
+  { name: "YourRows", role: "own", measure: "Rows" },
+] as Column[];
+
+test("each measure is beside its own value", () => {
+  expect(shapes(columns).map((s) => [s.measure, s.theirs, s.mine])).toEqual([
+    ["Value", 2, 5],
+    ["Rows", 3, 6],
+  ]);
+  expect(shapes(columns.slice(0, 5))).toEqual([]);
+});
+
+test("a hidden value is not zero", () => {
+  const [shape] = shapes(columns);
+  if (!shape) throw new Error("no shape");
+  const got = pairs(columns, [["2026-01-01", null, null, "3", "x", "1.50", "2"]], shape, "all", "none");
+  expect(got).toEqual([{ id: "0", label: "none", mine: "1.50", theirs: undefined }]);
+});
