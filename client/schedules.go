@@ -20,6 +20,12 @@ func (c *Client) Schedule(ctx context.Context, name string) (Schedule, error) {
 	return get[Schedule](ctx, c, "/schedules/"+id(name), nil)
 }
 
+// PreviewSchedule tells when a schedule of a cron expression in a zone (empty: UTC)
+// would fire next, without making one.
+func (c *Client) PreviewSchedule(ctx context.Context, cron, zone string) (ScheduleTimes, error) {
+	return get[ScheduleTimes](ctx, c, "/schedule-times", params{}.text("cron", cron).text("zone", zone))
+}
+
 // UpdateSchedule changes what is not nil in change.
 func (c *Client) UpdateSchedule(ctx context.Context, name string, change ScheduleChange) (Schedule, error) {
 	return send[Schedule](ctx, c, request{method: http.MethodPatch, path: "/schedules/" + id(name)}, change)

@@ -34,6 +34,13 @@ type Schedule struct {
 	Made
 }
 
+// ScheduleTimes are the next five times at which a schedule of this timing would fire.
+type ScheduleTimes struct {
+	Cron string     `json:"cron"`
+	Zone string     `json:"zone"`
+	Next []NextTime `json:"next"`
+}
+
 // NextTime is a time at which a schedule will fire.
 type NextTime struct {
 	At    time.Time `json:"at"`

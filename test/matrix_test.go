@@ -135,6 +135,7 @@ var routes = map[string]probe{
 
 	"create-schedule":      {body: `{"id":"b-schedule","analyses":["` + analysis + `"],"cron":"@daily","date_offset_days":1}`, status: denied},
 	"list-schedules":       {status: denied},
+	"preview-schedule":     {query: "&cron=@daily", status: denied},
 	"show-schedule":        {victim: "schedule"},
 	"update-schedule":      {victim: "schedule", body: `{"cron":"@hourly"}`},
 	"pause-schedule":       {victim: "schedule"},

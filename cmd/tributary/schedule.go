@@ -13,6 +13,7 @@ type scheduleCmd struct {
 	List    scheduleListCmd    `cmd:"" help:"List schedules by name."`
 	Show    scheduleShowCmd    `cmd:"" help:"Show a schedule and its next times."`
 	Next    scheduleNextCmd    `cmd:"" help:"Print a schedule's next five times."`
+	Preview schedulePreviewCmd `cmd:"" help:"Print when a schedule would fire next, without making one."`
 	Firings scheduleFiringsCmd `cmd:"" help:"List what a schedule did, the newest first: the runs that it started, or why none."`
 	Update  scheduleUpdateCmd  `cmd:"" help:"Change a schedule."`
 	Pause   schedulePauseCmd   `cmd:"" help:"Keep a schedule from firing."`
@@ -104,6 +105,20 @@ type scheduleNextCmd struct{ scheduleArg }
 // Run prints a schedule's next times; with --json the schedule.
 func (s *scheduleNextCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	found, err := c.Schedule(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() { out.table(nextColumns.header, rows(found.Next, nextColumns)) })
+}
+
+type schedulePreviewCmd struct {
+	Cron string `arg:"" help:"Five fields in one argument, or a name such as @monthly, as schedule create takes them."`
+	Zone string `default:"UTC" placeholder:"ZONE" help:"Whose clocks the fields are about."`
+}
+
+// Run prints when a schedule would fire.
+func (s *schedulePreviewCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.PreviewSchedule(ctx, s.Cron, s.Zone)
 	if err != nil {
 		return err
 	}

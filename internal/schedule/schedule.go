@@ -73,14 +73,10 @@ func (s Schedule) fields() []any {
 
 // Upcoming returns the next times at which the schedule fires, in UTC.
 func (s Schedule) Upcoming(n int) []time.Time {
-	var list []time.Time
-	if s.NextAt == nil {
-		return list
+	if s.NextAt == nil || n == 0 {
+		return nil
 	}
-	for at := *s.NextAt; len(list) < n && !at.IsZero(); at = s.Next(at) {
-		list = append(list, at)
-	}
-	return list
+	return append([]time.Time{*s.NextAt}, s.From(*s.NextAt, n-1)...)
 }
 
 // Config is what Schedules needs; all fields but Log are required.

@@ -133,6 +133,15 @@ func (t Timing) nextOften(after time.Time) time.Time {
 	return time.Time{}
 }
 
+// From returns the first moments after another at which the schedule fires, at most n.
+func (t Timing) From(after time.Time, n int) []time.Time {
+	var list []time.Time
+	for at := t.Next(after); len(list) < n && !at.IsZero(); at = t.Next(at) {
+		list = append(list, at)
+	}
+	return list
+}
+
 // upTo returns the last moments at which the schedule fires, from one of them on
 // and not after another, in order, at most some. It reports whether it left out
 // earlier ones.

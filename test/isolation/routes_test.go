@@ -167,6 +167,9 @@ func operations() map[string]*operation {
 		"list-schedules":  {roles: staff, weight: 3},
 		"show-schedule":   {roles: staff, names: schedules, weight: 4},
 		"update-schedule": {roles: "S", names: schedules, weight: 2, make: updateSchedule},
+		"preview-schedule": {roles: staff, weight: 1, make: func(*world, *credential, string) shot {
+			return shot{query: url.Values{"cron": {"@daily"}, "zone": {"Europe/Zurich"}}}
+		}},
 		"pause-schedule": {roles: "S", names: schedules, weight: 1, make: func(*world, *credential, string) shot {
 			return shot{body: document(map[string]any{}), want: []int{ok, clash}}
 		}},

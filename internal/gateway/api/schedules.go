@@ -17,6 +17,8 @@ func (s *server) scheduleRoutes() {
 		action: policy.ScheduleCreate, audience: staff, audit: "schedule.create", status: http.StatusCreated}, s.createSchedule)
 	add(s, route{method: http.MethodGet, path: "/schedules", id: "list-schedules", summary: "List schedules by name, with their next times", thing: "schedule",
 		action: policy.ScheduleRead, audience: staff}, s.schedules)
+	add(s, route{method: http.MethodGet, path: "/schedule-times", id: "preview-schedule", summary: "When a schedule would fire next, before there is one", thing: "schedule",
+		action: policy.ScheduleRead, audience: staff}, s.previewSchedule)
 	add(s, route{method: http.MethodGet, path: "/schedules/{id}", id: "show-schedule", summary: "Show a schedule and its next five times", thing: "schedule",
 		action: policy.ScheduleRead, audience: staff}, s.schedule)
 	add(s, route{method: http.MethodPatch, path: "/schedules/{id}", id: "update-schedule", summary: "Change a schedule", thing: "schedule",
@@ -72,6 +74,22 @@ func (s *server) schedules(ctx context.Context, _ *call, i *Paging) (*list[clien
 func (s *server) schedule(ctx context.Context, _ *call, i *ByID) (*out[client.Schedule], error) {
 	found, err := s.Schedules.Schedule(ctx, i.ID)
 	return answerWith(found, err, scheduleWord)
+}
+
+type timing struct {
+	Cron string `query:"cron" required:"true" maxLength:"200" doc:"As in a schedule"`
+	Zone string `query:"zone" maxLength:"100" doc:"As in a schedule"`
+}
+
+func (s *server) previewSchedule(_ context.Context, _ *call, i *timing) (*out[client.ScheduleTimes], error) {
+	read, err := schedule.ParseTiming(i.Cron, i.Zone)
+	return answerWith(read, err, func(t schedule.Timing) client.ScheduleTimes {
+		w := client.ScheduleTimes{Cron: t.Cron, Zone: t.Zone, Next: []client.NextTime{}}
+		for _, at := range t.From(s.Clock.Now(), shownTimes) {
+			w.Next = append(w.Next, client.NextTime{At: at, Local: t.Local(at)})
+		}
+		return w
+	})
 }
 
 type scheduleChange struct {

@@ -834,6 +834,11 @@ export interface components {
       "date_offset_days"?: number;
       "zone"?: string;
     };
+    ScheduleTimes: {
+      "cron": string;
+      "next": Array<components["schemas"]["NextTime"]> | null;
+      "zone": string;
+    };
     Session: {
       "address": string;
       "agent": string;
@@ -1629,6 +1634,18 @@ export interface paths {
       };
       responses: {
         201: { content: { "application/json": components["schemas"]["Run"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/schedule-times": {
+    /** When a schedule would fire next, before there is one */
+    get: {
+      parameters: {
+        query: { "cron": string; "zone"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ScheduleTimes"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
