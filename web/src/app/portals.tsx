@@ -1,9 +1,14 @@
-import { Building2, ChartColumn, FileStack } from "lucide-react";
+import { Building2, CalendarClock, ChartColumn, FileInput, FileOutput, FileStack, LayoutDashboard, Play, Sigma } from "lucide-react";
+import { lazy, Suspense } from "react";
+import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
 import type { Group } from "./nav";
 import { Shell } from "./Shell";
 
 const t = strings.app;
+
+// Fetched when it is first opened.
+const RunDrawer = lazy(() => import("../pages/admin-runs/RunDrawer"));
 
 const tenantNav: Group[] = [
   {
@@ -16,6 +21,17 @@ const tenantNav: Group[] = [
 ];
 
 const adminNav: Group[] = [
+  { entries: [{ to: "/admin", name: strings.overview.title, icon: LayoutDashboard, key: "o" }] },
+  {
+    name: t.groups.work,
+    entries: [
+      { to: "/admin/submissions", name: strings.exchanged.files.title, icon: FileInput, key: "s" },
+      { to: "/admin/analyses", name: strings.analyses.title, icon: Sigma, key: "a" },
+      { to: "/admin/runs", name: strings.runs.title, icon: Play, key: "r" },
+      { to: "/admin/schedules", name: strings.schedules.title, icon: CalendarClock, key: "d" },
+      { to: "/admin/results", name: strings.exchanged.results.title, icon: FileOutput, key: "e" },
+    ],
+  },
   { name: t.groups.customers, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },
 ];
 
@@ -26,5 +42,11 @@ export function TenantPortal() {
 
 /** Where the provider's people work. */
 export function AdminPortal() {
-  return <Shell groups={adminNav} account="/admin/account" />;
+  const drawer = useRunDrawer();
+  return (
+    <>
+      <Shell groups={adminNav} account="/admin/account" />
+      <Suspense>{drawer.shown && <RunDrawer />}</Suspense>
+    </>
+  );
 }

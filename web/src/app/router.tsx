@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { textSearch } from "../pages/admin/address";
+import { runSearch } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
 import { listSearch } from "../ui/list";
 import { inside, parseSearch, writeSearch } from "./address";
@@ -45,6 +47,7 @@ const tenants = createRoute({
 const admin = createRoute({
   getParentRoute: () => root,
   path: "/admin",
+  validateSearch: runSearch,
   beforeLoad: portal("/admin"),
   component: lazyRouteComponent(() => import("./portals"), "AdminPortal"),
 });
@@ -83,12 +86,92 @@ const adminTenants = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-tenants/Tenants"), "Tenants"),
 });
 
+const adminOverview = createRoute({
+  getParentRoute: () => admin,
+  path: "/",
+  component: lazyRouteComponent(() => import("../pages/admin-overview/Overview"), "Overview"),
+});
+
+const adminSubmissions = createRoute({
+  getParentRoute: () => admin,
+  path: "/submissions",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("view", "dataset", "period", "open")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-submissions/Submissions"), "Submissions"),
+});
+
+const adminResults = createRoute({
+  getParentRoute: () => admin,
+  path: "/results",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("open")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-results/Results"), "Results"),
+});
+
+const adminAnalyses = createRoute({
+  getParentRoute: () => admin,
+  path: "/analyses",
+  component: lazyRouteComponent(() => import("../pages/admin-analyses/Analyses"), "Analyses"),
+});
+
+const adminAnalysis = createRoute({
+  getParentRoute: () => admin,
+  path: "/analyses/$id",
+  validateSearch: textSearch("version"),
+  component: lazyRouteComponent(() => import("../pages/admin-analyses/Analysis"), "AnalysisPage"),
+});
+
+const adminDataset = createRoute({
+  getParentRoute: () => admin,
+  path: "/datasets/$id",
+  validateSearch: textSearch("version"),
+  component: lazyRouteComponent(() => import("../pages/admin-analyses/Dataset"), "DatasetPage"),
+});
+
+const adminRuns = createRoute({
+  getParentRoute: () => admin,
+  path: "/runs",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("view")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-runs/Runs"), "Runs"),
+});
+
+const adminRun = createRoute({
+  getParentRoute: () => admin,
+  path: "/runs/$id",
+  component: lazyRouteComponent(() => import("../pages/admin-runs/Run"), "RunPage"),
+});
+
+const adminSchedules = createRoute({
+  getParentRoute: () => admin,
+  path: "/schedules",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("create")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-schedules/Schedules"), "Schedules"),
+});
+
+const adminSchedule = createRoute({
+  getParentRoute: () => admin,
+  path: "/schedules/$id",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("edit")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-schedules/Schedule"), "SchedulePage"),
+});
+
+const adminWork = [
+  adminOverview,
+  adminSubmissions,
+  adminResults,
+  adminAnalyses,
+  adminAnalysis,
+  adminDataset,
+  adminRuns,
+  adminRun,
+  adminSchedules,
+  adminSchedule,
+] as const;
+
 export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
     tenants.addChildren([submissions, submission, results, result]),
-    admin.addChildren([adminTenants]),
+    admin.addChildren([...adminWork, adminTenants]),
   ]),
   parseSearch,
   stringifySearch: writeSearch,

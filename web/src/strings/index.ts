@@ -1,7 +1,12 @@
+import { analyses } from "./en/analyses";
 import { app } from "./en/app";
+import { exchanged } from "./en/exchanged";
 import { login } from "./en/login";
+import { overview } from "./en/overview";
 import { people } from "./en/people";
 import { results } from "./en/results";
+import { runs } from "./en/runs";
+import { schedules } from "./en/schedules";
 import { submissions } from "./en/submissions";
 import { tenants } from "./en/tenants";
 import { ui } from "./en/ui";
@@ -10,4 +15,4 @@ import { ui } from "./en/ui";
  * Every word that the portals say, by where they say it. Pages take theirs from here and have none of their own, so that another
  * language is another folder beside en with the same shape.
  */
-export const strings = { app, login, people, results, submissions, tenants, ui };
+export const strings = { analyses, app, exchanged, login, overview, people, results, runs, schedules, submissions, tenants, ui };

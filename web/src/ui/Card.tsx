@@ -11,8 +11,10 @@ type Props = {
 /** A part of a page, with its own heading. */
 export function Card({ title, aside, children, flush }: Props) {
   const id = useId();
+  // Around a table it is no landmark, because the table is.
+  const Part = flush ? "div" : "section";
   return (
-    <section className={style.card} aria-labelledby={title ? id : undefined}>
+    <Part className={style.card} aria-labelledby={title && !flush ? id : undefined}>
       {(title || aside) && (
         <header className={style.head}>
           {title && <h2 id={id}>{title}</h2>}
@@ -20,7 +22,7 @@ export function Card({ title, aside, children, flush }: Props) {
         </header>
       )}
       <div className={flush ? style.flush : style.body}>{children}</div>
-    </section>
+    </Part>
   );
 }
 

@@ -15,6 +15,22 @@ export const ui = {
     again: "Try again",
     dismiss: "Dismiss",
   },
+  log: {
+    download: "Download all",
+    end: "Go to the end and follow",
+    count: (n: number) => (n === 1 ? "1 line" : `${n} lines`),
+    cut: (n: number) => `${n} earlier lines are in the download`,
+  },
+  matrix: { nothing: "nothing expected" },
+  chart: {
+    asTable: "View as table",
+    asChart: "View as chart",
+    day: "Day",
+    time: "Time",
+    drag: "Drag across the chart to zoom.",
+    none: (name: string) => `${name}: no values.`,
+    range: (name: string, least: string, greatest: string, last: string) => `${name}: from ${least} to ${greatest}, last ${last}.`,
+  },
   confirm: { type: (name: string) => `Type ${name} to confirm` },
   table: {
     filter: "Filter",
