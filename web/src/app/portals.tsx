@@ -1,4 +1,17 @@
-import { Building2, CalendarClock, ChartColumn, FileInput, FileOutput, FileStack, LayoutDashboard, Play, Sigma } from "lucide-react";
+import {
+  Building2,
+  CalendarClock,
+  ChartColumn,
+  FileInput,
+  FileOutput,
+  FileStack,
+  LayoutDashboard,
+  Play,
+  ScrollText,
+  Settings,
+  Sigma,
+  Users,
+} from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
@@ -16,6 +29,14 @@ const tenantNav: Group[] = [
     entries: [
       { to: "/app/submissions", name: strings.submissions.title, icon: FileStack, key: "s" },
       { to: "/app/results", name: strings.results.title, icon: ChartColumn, key: "r" },
+    ],
+  },
+  {
+    name: t.groups.people,
+    entries: [
+      { to: "/app/team", name: strings.team.title, icon: Users, key: "t", admin: true },
+      { to: "/app/activity", name: strings.activity.title, icon: ScrollText, key: "y", admin: true },
+      { to: "/app/settings", name: strings.settings.title, icon: Settings, key: "," },
     ],
   },
 ];

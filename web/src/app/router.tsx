@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
 import { textSearch } from "../pages/admin/address";
 import { runSearch } from "../pages/admin-runs/drawer";
+import { activitySearch } from "../pages/app-activity/search";
 import { strings } from "../strings";
 import { listSearch } from "../ui/list";
 import { inside, parseSearch, writeSearch } from "./address";
@@ -77,6 +78,26 @@ const result = createRoute({
   path: "/results/$id",
   validateSearch: (s): { measure?: string } => (typeof s.measure === "string" ? { measure: s.measure } : {}),
   component: lazyRouteComponent(() => import("../pages/app-results/Result"), "Result"),
+});
+
+const team = createRoute({
+  getParentRoute: () => tenants,
+  path: "/team",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../pages/app-team/Team"), "Team"),
+});
+
+const activity = createRoute({
+  getParentRoute: () => tenants,
+  path: "/activity",
+  validateSearch: activitySearch,
+  component: lazyRouteComponent(() => import("../pages/app-activity/Activity"), "Activity"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => tenants,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../pages/app-settings/Settings"), "Settings"),
 });
 
 const adminTenants = createRoute({
@@ -170,7 +191,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
-    tenants.addChildren([submissions, submission, results, result]),
+    tenants.addChildren([submissions, submission, results, result, team, activity, settings]),
     admin.addChildren([...adminWork, adminTenants]),
   ]),
   parseSearch,

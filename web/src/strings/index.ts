@@ -1,3 +1,4 @@
+import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
 import { app } from "./en/app";
 import { exchanged } from "./en/exchanged";
@@ -7,7 +8,9 @@ import { people } from "./en/people";
 import { results } from "./en/results";
 import { runs } from "./en/runs";
 import { schedules } from "./en/schedules";
+import { settings } from "./en/settings";
 import { submissions } from "./en/submissions";
+import { team } from "./en/team";
 import { tenants } from "./en/tenants";
 import { ui } from "./en/ui";
 
@@ -15,4 +18,20 @@ import { ui } from "./en/ui";
  * Every word that the portals say, by where they say it. Pages take theirs from here and have none of their own, so that another
  * language is another folder beside en with the same shape.
  */
-export const strings = { analyses, app, exchanged, login, overview, people, results, runs, schedules, submissions, tenants, ui };
+export const strings = {
+  activity,
+  analyses,
+  app,
+  exchanged,
+  login,
+  overview,
+  people,
+  results,
+  runs,
+  schedules,
+  settings,
+  submissions,
+  team,
+  tenants,
+  ui,
+};

@@ -44,7 +44,9 @@ function One({ of: r }: { of: Receipt }) {
       <h3>
         <Name of={r.analysis} /> <span className="num">{r.date}</span>
       </h3>
-      <p className="secondary">{t.receiptIn(r.run)}</p>
+      <p className="secondary">
+        {t.receiptIn} <Id of={r.run} />. {t.receiptLeft}
+      </p>
       <Results of={r} />
       <Facts
         of={[
@@ -103,7 +105,7 @@ function Checks({ of: r }: { of: Receipt }) {
   const bad = query.data.some((c) => c.ok === false);
   return (
     <div className="stack">
-      <h4>{t.checked}</h4>
+      <h4 className={style.small}>{t.checked}</h4>
       <ul className={style.checks}>
         {query.data.map((c) => (
           <li key={c.id}>

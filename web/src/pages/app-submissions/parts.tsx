@@ -9,5 +9,5 @@ const t = strings.submissions;
 export function Punctual({ of }: { of: Schemas["Submission"] }) {
   if (of.after_cut_off) return <Status state="late">{t.afterCutOff}</Status>;
   if (of.late) return <Status state="late">{t.late}</Status>;
-  return of.due_at ? <>{t.inTime}</> : <Nothing />;
+  return of.due_at ? t.inTime : <Nothing />;
 }

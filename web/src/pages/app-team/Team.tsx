@@ -1,0 +1,161 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, call, type Schemas } from "../../api/client";
+import { isAdmin, queries, useMe } from "../../app/session";
+import { strings } from "../../strings";
+import { Button } from "../../ui/Button";
+import { Confirm } from "../../ui/Dialog";
+import { listQuery, useListState } from "../../ui/list";
+import { Menu, type MenuItem } from "../../ui/Menu";
+import { Page } from "../../ui/Page";
+import { Status } from "../../ui/Status";
+import { Empty } from "../../ui/states";
+import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { told } from "../../ui/Toasts";
+import { Name, Time } from "../../ui/values";
+import { ApiKeys } from "./ApiKeys";
+import { NewPerson } from "./NewPerson";
+import { PasswordDialog } from "./PasswordDialog";
+import { SshKeys } from "./SshKeys";
+
+const t = strings.team;
+
+type User = Schemas["User"];
+type Asked = { what: "role" | "state" | "password" | "keys"; user: User };
+
+/** A person's name, as far as there is one. */
+const nameOf = (u: User) => u.name || u.email;
+
+const columns: Column<User>[] = [
+  { id: "name", title: t.columns.name, sort: true, filter: "text", cell: (u) => <Name of={u.name} /> },
+  { id: "email", title: t.columns.email, sort: true, filter: "text", cell: (u) => <Name of={u.email} /> },
+  { id: "login", title: t.columns.login, sort: true, filter: "text", cell: (u) => <code>{u.login}</code> },
+  {
+    id: "role",
+    title: t.columns.role,
+    filter: Object.entries(t.roles).map(([value, label]) => ({ value, label })),
+    cell: (u) => t.roles[u.role] ?? u.role,
+  },
+  {
+    id: "state",
+    title: t.columns.state,
+    filter: ["active", "disabled"].map((value) => ({ value, label: strings.ui.status[value] ?? value })),
+    cell: (u) => (
+      <span className="row">
+        <Status state={u.state} />
+        {u.provider_made && (
+          <Status state="provider" tone="warn">
+            {t.byProvider}
+          </Status>
+        )}
+      </span>
+    ),
+  },
+  {
+    id: "second_factor",
+    title: t.columns.factor,
+    cell: (u) =>
+      (u as { second_factor?: boolean }).second_factor ? (
+        <Status state="ok">{t.on}</Status>
+      ) : (
+        <Status state="off" tone="mute">
+          {u.has_password ? t.off : t.noPassword}
+        </Status>
+      ),
+  },
+  { id: "signed_in_at", title: t.columns.signedIn, sort: true, cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : t.never) },
+  { id: "created_at", title: t.columns.created, sort: true, hidden: true, cell: (u) => <Time at={u.created_at} /> },
+];
+
+/** The tenant's people and its programs' keys. */
+export function Team() {
+  const admin = isAdmin(useMe());
+  const [adding, setAdding] = useState(false);
+  const [asked, setAsked] = useState<Asked>();
+  const [state, change] = useListState();
+  const limit = usePageSize("team", state);
+  const query = useQuery({
+    queryKey: ["user", "list", state, limit],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: listQuery(state, limit) } })),
+  });
+  const withMenu: Column<User>[] = [
+    ...columns,
+    { id: "acts", title: strings.ui.table.actions, cell: (u) => <Acts of={u} ask={(what) => setAsked({ what, user: u })} /> },
+  ];
+  return (
+    <Page
+      title={t.title}
+      lead={t.lead}
+      actions={
+        admin && (
+          <Button kind="primary" onClick={() => setAdding(true)}>
+            {t.add}
+          </Button>
+        )
+      }
+    >
+      <DataTable
+        name="team"
+        title={t.title}
+        columns={withMenu}
+        query={query}
+        state={state}
+        change={change}
+        id={(u) => u.id}
+        empty={<Empty title={t.empty} />}
+      />
+      <ApiKeys />
+      <NewPerson open={adding} onClose={() => setAdding(false)} />
+      <Change asked={asked} onClose={() => setAsked(undefined)} />
+      {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}
+      {asked?.what === "keys" && <SshKeys id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}
+    </Page>
+  );
+}
+
+function Acts({ of: u, ask }: { of: User; ask: (what: Asked["what"]) => void }) {
+  const who = useMe();
+  if (!isAdmin(who)) return null;
+  const items: MenuItem[] = [{ label: t.sshKeys, act: () => ask("keys") }];
+  if (u.id !== who.id) {
+    items.push(
+      { label: u.role === "tenant_admin" ? t.makeUser : t.makeAdmin, act: () => ask("role") },
+      { label: t.reset, act: () => ask("password") },
+      { label: u.state === "active" ? t.deactivate : t.activate, danger: u.state === "active", act: () => ask("state") },
+    );
+  }
+  return <Menu items={items} label={`${strings.ui.table.actions}: ${nameOf(u)}`} />;
+}
+
+function Change({ asked, onClose }: { asked: Asked | undefined; onClose: () => void }) {
+  if (asked?.what !== "role" && asked?.what !== "state") return null;
+  const { user: u, what } = asked;
+  const role = u.role === "tenant_admin" ? "tenant_user" : "tenant_admin";
+  const state = u.state === "active" ? "disabled" : "active";
+  const words =
+    what === "role"
+      ? {
+          title: t.roleTitle(nameOf(u)),
+          text: role === "tenant_admin" ? t.toAdmin : t.toUser,
+          verb: role === "tenant_admin" ? t.makeAdmin : t.makeUser,
+        }
+      : state === "disabled"
+        ? { title: t.deactivateTitle(nameOf(u)), text: t.deactivateText, verb: t.deactivate }
+        : { title: t.activateTitle(nameOf(u)), text: t.activateText, verb: t.activate };
+  return (
+    <Confirm
+      open
+      onClose={onClose}
+      title={words.title}
+      verb={words.verb}
+      act={async () => {
+        await call(api.PATCH("/api/v1/users/{id}", { params: { path: { id: u.id } }, body: what === "role" ? { role } : { state } }));
+        await queries.invalidateQueries({ queryKey: ["user"] });
+        told(t.changed);
+      }}
+    >
+      {words.text}
+    </Confirm>
+  );
+}
