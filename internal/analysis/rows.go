@@ -60,7 +60,7 @@ func (a *Analyses) Rows(ctx context.Context, scope tenant.Scope, id, after strin
 	if err != nil {
 		return Rows{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // of what was only read
 	v, err := a.Analysis(ctx, result.Analysis, result.Version)
 	if err != nil {
 		return Rows{}, err

@@ -190,7 +190,7 @@ func (p *previewer) ndjson(text *bufio.Reader) error {
 			}
 			if at < 0 {
 				at = len(p.shown.Columns)
-				p.shown.Columns, row = append(p.shown.Columns, name), append(row, nil)
+				p.shown.Columns, row = append(p.shown.Columns, name), append(row, nil) //nolint:makezero // it is as long as the columns, and grows with them
 			}
 			switch m.kind {
 			case 'n':

@@ -108,7 +108,8 @@ type templateRequest struct {
 func (s *server) datasetTemplate(ctx context.Context, c *call, i *templateRequest) (*huma.StreamResponse, error) {
 	var name string
 	var text []byte
-	scope, err := tenant.Scope{}, error(nil)
+	var scope tenant.Scope
+	var err error
 	if c.staff() {
 		name, text, err = s.Exchange.UnscopedTemplate(ctx, i.ID, i.Date)
 	} else if scope, err = c.scope(ctx); err == nil {

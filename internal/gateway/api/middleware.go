@@ -189,7 +189,8 @@ func (s *server) logged(next http.Handler) http.Handler {
 		if endless(r) {
 			what = "stream"
 		}
-		s.Log.InfoContext(r.Context(), what, "request", n.id, "method", r.Method, "route", pattern, "status", rec.status, "bytes", rec.bytes,
+		s.Log.InfoContext(r.Context(), what, "request", n.id, //nolint:sloglint // one of the two above
+			"method", r.Method, "route", pattern, "status", rec.status, "bytes", rec.bytes,
 			"duration", s.Clock.Now().Sub(start).Round(time.Microsecond), "tenant.id", string(n.principal.Tenant), "tenant.tier", string(n.principal.Tier),
 			"actor", n.principal.Actor(), "address", n.address.String(), "fault", string(fault.KindOf(n.fault)))
 	})

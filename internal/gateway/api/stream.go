@@ -139,10 +139,10 @@ func (s *server) pump(ctx context.Context, control *http.ResponseController, w h
 		}
 		if out.Len() > 0 {
 			if _, err := w.Write(out.Bytes()); err != nil {
-				return nil //nolint:nilerr // nobody listens any more
+				return nil // nobody listens any more
 			}
 			if err := control.Flush(); err != nil {
-				return nil //nolint:nilerr // the same
+				return nil // the same
 			}
 			out.Reset()
 		}
