@@ -12,6 +12,7 @@ type TenantFilter struct {
 	State        string // onboarding, active, suspended, offboarding or erased
 	Organisation string // an organisation's id
 	Search       string // part of the slug or name
+	Health       bool   // with the health of each
 }
 
 func (f TenantFilter) from(cursor string) TenantFilter { f.After = cursor; return f }
@@ -45,7 +46,12 @@ func (c *Client) CreateTenant(ctx context.Context, n NewTenant) (Tenant, error) 
 
 // Tenants lists a page of tenants, the newest first.
 func (c *Client) Tenants(ctx context.Context, f TenantFilter) (List[Tenant], error) {
-	return get[List[Tenant]](ctx, c, "/tenants", f.values().text("state", f.State).text("organisation", f.Organisation).text("search", f.Search))
+	return get[List[Tenant]](ctx, c, "/tenants", f.values().text("state", f.State).text("organisation", f.Organisation).text("search", f.Search).yes("health", f.Health))
+}
+
+// TenantHealth finds a tenant, with its health.
+func (c *Client) TenantHealth(ctx context.Context, idOrSlug string) (Tenant, error) {
+	return get[Tenant](ctx, c, "/tenants/"+id(idOrSlug), params{}.yes("health", true))
 }
 
 // Tenant finds a tenant.

@@ -77,6 +77,7 @@ type Tenant struct {
 	StateReason      string     `json:"state_reason,omitempty"`
 	IPAllow          []string   `json:"ip_allow"`
 	ClaimedAt        *time.Time `json:"claimed_at,omitempty" doc:"Since when only the tenant's own admins make its credentials"`
+	Health           *Health    `json:"health,omitempty" doc:"To the provider's people who ask for it"`
 	Made
 }
 

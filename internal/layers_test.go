@@ -12,7 +12,7 @@ var layers = []struct {
 	name       string
 	components []string
 }{
-	{"base", []string{"tenant", "fault", "clock", "egress", "live"}},
+	{"base", []string{"tenant", "fault", "clock", "egress", "live", "span"}},
 	{"seams", []string{"stream", "sandbox", "blob", "query", "keys", "meta"}},
 	{"capabilities", []string{
 		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "period", "events",

@@ -130,6 +130,8 @@ var routes = map[string]probe{
 	"cancel-run":       {victim: "run"},
 	"retry-run":        {victim: "run"},
 	"show-manifest":    {victim: "run"},
+	"report-received":  {query: "&tenant=A&by=tenant", status: denied},
+	"report-runs":      {status: denied},
 
 	"create-schedule":      {body: `{"id":"b-schedule","analyses":["` + analysis + `"],"cron":"@daily","date_offset_days":1}`, status: denied},
 	"list-schedules":       {status: denied},

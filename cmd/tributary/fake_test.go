@@ -307,6 +307,17 @@ func (f *fake) analyses() {
 		}
 		yes(w, page)
 	})
+	// Each connection ends after a line, and what was begun of the next is not told.
+	f.on("GET /runs/{id}/follow", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
+		fmt.Fprintf(w, "retry: 2000\nid: %d\n\n:\n\n", after)
+		if after == 2 {
+			fmt.Fprint(w, "event: end\ndata: {\"state\":\"succeeded\",\"done\":0,\"total\":0}\n\n")
+			return
+		}
+		raw, _ := json.Marshal(client.LogLine{Seq: after + 1, At: noon, Level: "info", Message: fmt.Sprintf("line %d\x1b]0;x\x07", after+1)})
+		fmt.Fprintf(w, "event: line\nid: %d\ndata: %s\n\nevent: line\nid: 9\ndata: {", after+1, raw)
+	})
 }
 
 // audit serves a chain of three entries and a checkpoint; the chain of the tenant

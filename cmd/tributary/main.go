@@ -63,6 +63,7 @@ type cli struct {
 	Result     resultCmd     `cmd:"" group:"data" help:"What runs made for a tenant."`
 	Hold       holdCmd       `cmd:"" group:"data" help:"Legal holds: what is not deleted until they are released."`
 	Retention  retentionCmd  `cmd:"" group:"data" help:"What is kept no longer."`
+	Report     reportCmd     `cmd:"" group:"data" help:"Figures about all tenants over time."`
 	Watch      watchCmd      `cmd:"" group:"data" help:"Print what changes, as it happens."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 

@@ -31,6 +31,10 @@ func (o *output) tenant(t client.Tenant) {
 		"industry", t.Industry, "revenue", numberOr(t.Revenue), "employees", numberOr(t.Employees), "ip_allow", strings.Join(t.IPAllow, ", "),
 		"claimed_at", whenever(t.ClaimedAt), "created_at", when(t.CreatedAt), "created_by", t.CreatedBy, "modified_at", when(t.ModifiedAt),
 		"modified_by", t.ModifiedBy, "times_modified", number(t.TimesModified))
+	if h := t.Health; h != nil {
+		o.fields("users", number(h.Users), "last_sign_in", whenever(h.LastSignIn), "last_submission", whenever(h.LastSubmission), "rejected_30_days", number(h.Rejected),
+			"missing", number(h.Missing), "open_uploads", number(h.OpenUploads), "results_waiting", number(h.ResultsWaiting), "stored", size(h.StoredBytes))
+	}
 }
 
 // slugArg is a tenant that is named.
@@ -66,11 +70,15 @@ type tenantListCmd struct {
 	State        string `placeholder:"STATE" enum:",onboarding,active,suspended,offboarding,erased" default:"" help:"Only in this state: onboarding, active, suspended, offboarding, erased."`
 	Organisation string `placeholder:"ID" help:"Only of this organisation."`
 	Search       string `placeholder:"TEXT" help:"Only with this in the slug or name."`
+	Health       bool   `help:"How each is doing: people, files, results and bytes."`
 }
 
 // Run lists tenants.
 func (t *tenantListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.TenantFilter{Page: t.page(), State: t.State, Organisation: t.Organisation, Search: t.Search}
+	filter := client.TenantFilter{Page: t.page(), State: t.State, Organisation: t.Organisation, Search: t.Search, Health: t.Health}
+	if t.Health {
+		return printList(ctx, out, t.listFlags, c.Tenants, filter, healthColumns)
+	}
 	return printList(ctx, out, t.listFlags, c.Tenants, filter, columns[client.Tenant]{
 		[]string{"ID", "SLUG", "NAME", "ORGANISATION", "TIER", "STATE", "CREATED"},
 		func(t client.Tenant) []string {
@@ -80,16 +88,20 @@ func (t *tenantListCmd) Run(ctx context.Context, out *output, c *client.Client) 
 }
 
 type tenantShowCmd struct {
-	Slug string `arg:"" optional:"" help:"The tenant's slug or id."`
+	Slug   string `arg:"" optional:"" help:"The tenant's slug or id."`
+	Health bool   `help:"How it is doing, too: people, files, results and bytes. For the provider's people, who name the tenant."`
 }
 
 // Run shows a tenant.
 func (t *tenantShowCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	var found client.Tenant
 	var err error
-	if t.Slug == "" {
+	switch {
+	case t.Slug == "":
 		found, err = c.OwnTenant(ctx)
-	} else {
+	case t.Health:
+		found, err = c.TenantHealth(ctx, t.Slug)
+	default:
 		found, err = c.Tenant(ctx, t.Slug)
 	}
 	if err != nil {

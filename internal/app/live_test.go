@@ -126,6 +126,30 @@ func TestPeopleAreToldWhatHasChanged(t *testing.T) {
 	}
 	cancel()
 	watching.Wait()
+	w.figures(admin)
+}
+
+// figures wants the reports and the health of tenants to say what was done.
+func (w *world) figures(admin *client.Client) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	page := must(admin.Tenants(ctx, client.TenantFilter{Health: true}))(w.t)
+	for _, t := range page.Items {
+		if h := t.Health; h == nil || h.LastSubmission == nil || h.ResultsWaiting != 1 || h.StoredBytes == 0 || h.Users != 0 || h.Rejected != 0 {
+			w.t.Errorf("health of %s: got %+v", t.Slug, h)
+		}
+	}
+	if plain := must(admin.Tenant(ctx, "tenant-1"))(w.t); plain.Health != nil {
+		w.t.Error("a tenant's health was told without being asked for")
+	}
+	received := must(admin.ReceivedReport(ctx, client.ReportQuery{}, "tenant", ""))(w.t)
+	if n := len(received.Items); n != 2 || received.Items[0].Accepted != 1 || received.Items[0].TenantSlug == "" || !received.Buckets[received.Items[0].Bucket].Partial {
+		w.t.Errorf("files that came: got %+v", received.Items)
+	}
+	runs := must(admin.RunsReport(ctx, client.ReportQuery{}, ""))(w.t)
+	if len(runs.Totals) != 1 || runs.Totals[0].Outcomes["succeeded"] != 1 || runs.Totals[0].MaxSeconds == 0 {
+		w.t.Errorf("runs: got %+v", runs.Totals)
+	}
 }
 
 // A server stops although people watch, and does not wait for them.

@@ -487,6 +487,7 @@ CREATE TABLE submissions (
     submitted_by    TEXT NOT NULL, root BIGINT NOT NULL DEFAULT 0, name_key BYTEA, file_time BIGINT, duplicate_of TEXT NOT NULL DEFAULT '', deleted_at BIGINT, deleted_for TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
+CREATE INDEX submissions_figures ON submissions (tenant, received_at, state);
 CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
 CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
 CREATE INDEX submissions_kept ON submissions (dataset, received_at) WHERE deleted_at IS NULL;
@@ -598,6 +599,7 @@ CREATE TABLE vault_objects (
     created_at  BIGINT NOT NULL,
     created_by  TEXT NOT NULL
 );
+CREATE INDEX vault_objects_figures ON vault_objects (tenant, sealed_size);
 CREATE INDEX vault_objects_tenant ON vault_objects (tenant, store);
 
 CREATE TABLE webhook_deliveries (

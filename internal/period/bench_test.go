@@ -21,6 +21,7 @@ import (
 	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
+	"tributary/internal/vault"
 )
 
 // bench is a calendar over real stores, whose clock stands still, and to which
@@ -48,7 +49,7 @@ func newBench(tb testing.TB, db *meta.DB) *bench {
 	ctl.SetKeys(ring)
 	ctl.SetAudit(log)
 	jobs := job.New(job.Config{DB: db, Clock: c})
-	x := exchange.New(exchange.Config{DB: db, Tenants: ctl, Policy: b.policy, Audit: log, Jobs: jobs, Keys: ring, Clock: c})
+	x := exchange.New(exchange.Config{DB: db, Vault: vault.New(vault.Config{DB: db, Keys: ring, Clock: c}), Tenants: ctl, Policy: b.policy, Audit: log, Jobs: jobs, Keys: ring, Clock: c})
 	a := analysis.New(analysis.Config{DB: db, Exchange: x, Control: ctl, Policy: b.policy, Audit: log, Jobs: jobs, Keys: ring, Clock: c, Version: "test"})
 	notices := notify.New(notify.Config{DB: db, Keys: ring, Audit: log, Clock: c})
 	notices.SetPeople(admins{})

@@ -108,6 +108,11 @@ const (
 	WebhookSend   Action = "webhook:send"   // POST /webhooks/{id}/test, POST /webhook-deliveries/{id}/redeliver
 )
 
+// Figures about all tenants.
+const (
+	ReportRead Action = "report:read" // GET /reports/received, GET /reports/runs
+)
+
 // Schedules.
 const (
 	ScheduleCreate Action = "schedule:create" // POST /schedules
@@ -142,6 +147,7 @@ var Actions = [...]Action{
 	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest, RunRecall,
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
+	ReportRead,
 	AuditRead, AuditRaw, AuditCheckpoints,
 }
 

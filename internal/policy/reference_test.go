@@ -75,6 +75,7 @@ var mayDo = map[Action][]Role{
 	AnalysisAccept:  {TenantAdmin},
 	AnalysisDecline: {TenantAdmin},
 	AcceptanceRead:  {SystemAdmin, Auditor, TenantAdmin, Departing},
+	ReportRead:      {SystemAdmin, Auditor},
 	RunStart:        {SystemAdmin},
 	RunRead:         {SystemAdmin, Auditor, Analyst},
 	RunLog:          {SystemAdmin, Auditor, Analyst},

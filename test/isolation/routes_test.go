@@ -163,6 +163,10 @@ func operations() map[string]*operation {
 		"retry-run":        {roles: "S", names: runs, weight: 2, make: retryRun},
 		"show-manifest":    {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
 
+		"report-received": {roles: "SR", metadata: "s", weight: 2, make: func(w *world, _ *credential, _ string) shot {
+			return shot{query: url.Values{"by": {pick(w, []string{"tenant", "dataset", "channel"})}}}
+		}},
+		"report-runs":     {roles: "SR", weight: 2},
 		"create-schedule": {roles: "S", weight: 2, make: createSchedule},
 		"list-schedules":  {roles: staff, weight: 3},
 		"show-schedule":   {roles: staff, names: schedules, weight: 4},

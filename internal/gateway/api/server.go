@@ -144,6 +144,7 @@ func newServer(cfg Config) (*server, error) {
 	s.noticeRoutes()
 	s.auditRoutes()
 	s.liveRoutes()
+	s.reportRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {
 		return nil, err
 	}

@@ -106,6 +106,7 @@ type tenantList struct {
 	State        string `query:"state" enum:"onboarding,active,suspended,offboarding,erased"`
 	Organisation string `query:"organisation" doc:"An organisation's id"`
 	Search       string `query:"search" doc:"Part of the slug or name" maxLength:"100"`
+	WithHealth
 }
 
 func (s *server) tenants(ctx context.Context, _ *call, i *tenantList) (*list[client.Tenant], error) {
@@ -113,12 +114,28 @@ func (s *server) tenants(ctx context.Context, _ *call, i *tenantList) (*list[cli
 	if err != nil {
 		return nil, err
 	}
-	return each(found, next, tenantWord), nil
+	words := each(found, next, tenantWord)
+	if i.Health {
+		err = s.addHealth(ctx, words.Body.Items)
+	}
+	return words, err
 }
 
-func (s *server) tenant(ctx context.Context, _ *call, i *ByID) (*out[client.Tenant], error) {
+type tenantAsked struct {
+	ByID
+	WithHealth
+}
+
+func (s *server) tenant(ctx context.Context, _ *call, i *tenantAsked) (*out[client.Tenant], error) {
 	t, err := s.Control.UnscopedTenant(ctx, i.ID)
-	return answerWith(t, err, tenantWord)
+	if err != nil {
+		return nil, err
+	}
+	words := []client.Tenant{tenantWord(t)}
+	if i.Health {
+		err = s.addHealth(ctx, words)
+	}
+	return &out[client.Tenant]{words[0]}, err
 }
 
 type tenantChange struct {

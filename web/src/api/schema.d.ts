@@ -207,6 +207,23 @@ export interface components {
       /** That would go, but for a legal hold */
       "held": number;
     };
+    Health: {
+      "as_of": string;
+      /** Of a person, in a browser or with a password */
+      "last_sign_in"?: string;
+      "last_submission"?: string;
+      /** Files that are overdue or missing, of the periods that are open and the last that is over */
+      "missing": number;
+      "open_uploads": number;
+      /** Files rejected in the last 30 days */
+      "rejected": number;
+      /** Results that nobody has downloaded */
+      "results_waiting": number;
+      /** As they are sealed */
+      "stored_bytes": number;
+      /** That are active */
+      "users": number;
+    };
     Hold: {
       /** Only what the tenant has of it, and results made from that; absent: everything of the tenant */
       "dataset"?: string;
@@ -659,6 +676,32 @@ export interface components {
       "submission": string;
       "version": number;
     };
+    ReceivedFigures: {
+      /** Replaced ones too */
+      "accepted": number;
+      /** The bucket's number, from 0 */
+      "bucket": number;
+      /** The dataset, channel or tenant's id */
+      "by"?: string;
+      "bytes": number;
+      "files": number;
+      "rejected": number;
+      "tenant_slug"?: string;
+      "undecided": number;
+      "withdrawn": number;
+    };
+    ReceivedReport: {
+      "as_of": string;
+      /** In order, without gaps */
+      "buckets": Array<components["schemas"]["ReportBucket"]> | null;
+      "each": "day" | "month";
+      "from": string;
+      /** Those with files, by bucket and group */
+      "items": Array<components["schemas"]["ReceivedFigures"]> | null;
+      /** The moment after the last */
+      "to": string;
+      "zone": string;
+    };
     RecognisedFile: {
       /** Absent: not known */
       "dataset"?: string;
@@ -680,6 +723,14 @@ export interface components {
       "tenant": string;
       "tenant_slug"?: string;
       "until": string;
+    };
+    ReportBucket: {
+      "from": string;
+      /** 2026-03-01 or 2026-03 */
+      "label": string;
+      /** It is cut by the range, or is not over: its figures are not those of a whole one */
+      "partial": boolean;
+      "to": string;
     };
     Result: {
       "analysis": string;
@@ -766,12 +817,38 @@ export interface components {
       "total"?: number;
       "version": number;
     };
+    RunFigures: {
+      "analysis": string;
+      /** The bucket's number, from 0; -1 in totals */
+      "bucket": number;
+      "max_seconds": number;
+      /** How many are in each state */
+      "outcomes": Record<string, number>;
+      /** How long runs took that have ended; 0 if none has */
+      "p50_seconds": number;
+      "p95_seconds": number;
+      "runs": number;
+    };
     RunInput: {
       "commitment": string;
       "dataset": string;
       "submission": string;
       "tenant": string;
       "tenant_slug"?: string;
+    };
+    RunsReport: {
+      "as_of": string;
+      /** In order, without gaps */
+      "buckets": Array<components["schemas"]["ReportBucket"]> | null;
+      "each": "day" | "month";
+      "from": string;
+      /** Those with runs, by bucket and analysis */
+      "items": Array<components["schemas"]["RunFigures"]> | null;
+      /** The moment after the last */
+      "to": string;
+      /** By analysis, over the whole span */
+      "totals": Array<components["schemas"]["RunFigures"]> | null;
+      "zone": string;
     };
     SFTP: {
       /** HOST:PORT that it listens on; empty: there is none */
@@ -938,6 +1015,8 @@ export interface components {
       "created_by": string;
       "employees"?: number;
       "external_ids": Array<string> | null;
+      /** To the provider's people who ask for it */
+      "health"?: components["schemas"]["Health"];
       "id": string;
       "industry"?: string;
       "ip_allow": Array<string> | null;
@@ -1453,6 +1532,30 @@ export interface paths {
       };
     };
   };
+  "/api/v1/reports/received": {
+    /** How many files came, by day or month */
+    get: {
+      parameters: {
+        query?: { "from"?: string; "to"?: string; "zone"?: string; "each"?: "day" | "month"; "by"?: "dataset" | "tenant" | "channel"; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ReceivedReport"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/reports/runs": {
+    /** How runs went and how long they took, by day or month */
+    get: {
+      parameters: {
+        query?: { "from"?: string; "to"?: string; "zone"?: string; "each"?: "day" | "month"; "analysis"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["RunsReport"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/results": {
     /** List results, the newest first: one's own, or as metadata all tenants' */
     get: {
@@ -1930,7 +2033,7 @@ export interface paths {
     /** List tenants, the newest first */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "state"?: "onboarding" | "active" | "suspended" | "offboarding" | "erased"; "organisation"?: string; "search"?: string; };
+        query?: { "limit"?: number; "after"?: string; "state"?: "onboarding" | "active" | "suspended" | "offboarding" | "erased"; "organisation"?: string; "search"?: string; "health"?: boolean; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListTenant"]; } };
@@ -1952,6 +2055,7 @@ export interface paths {
     /** Show a tenant by id or slug */
     get: {
       parameters: {
+        query?: { "health"?: boolean; };
         path: { "id": string; };
       };
       responses: {
