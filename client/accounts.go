@@ -24,6 +24,9 @@ func (c *Client) EndSession(ctx context.Context, session string) error {
 	return c.delete(ctx, "/sessions/"+id(session))
 }
 
+// EndOtherSessions ends all sessions of the credential's user but its own.
+func (c *Client) EndOtherSessions(ctx context.Context) error { return c.delete(ctx, "/sessions") }
+
 // delete deletes what answers with nothing.
 func (c *Client) delete(ctx context.Context, path string) error {
 	_, err := call[none](ctx, c, request{method: http.MethodDelete, path: path})
@@ -37,6 +40,51 @@ func (c *Client) Me(ctx context.Context) (Me, error) { return get[Me](ctx, c, "/
 func (c *Client) ChangePassword(ctx context.Context, current, to string) error {
 	_, err := post[none](ctx, c, "/me/password", PasswordChange{Current: current, New: to})
 	return err
+}
+
+// TOTP says how one's own second factor stands.
+func (c *Client) TOTP(ctx context.Context) (TOTP, error) { return get[TOTP](ctx, c, "/me/totp", nil) }
+
+// StartTOTP makes the secret of an authenticator, which ConfirmTOTP turns on.
+func (c *Client) StartTOTP(ctx context.Context, password string) (NewTOTP, error) {
+	return post[NewTOTP](ctx, c, "/me/totp", Password{password})
+}
+
+// ConfirmTOTP turns one's second factor on with a code of it, and returns the recovery
+// codes. One's other sessions end.
+func (c *Client) ConfirmTOTP(ctx context.Context, code string) (RecoveryCodes, error) {
+	return post[RecoveryCodes](ctx, c, "/me/totp/confirm", Code{code})
+}
+
+// NewRecoveryCodes replaces one's recovery codes.
+func (c *Client) NewRecoveryCodes(ctx context.Context, password, code string) (RecoveryCodes, error) {
+	return post[RecoveryCodes](ctx, c, "/me/totp/recovery-codes", PasswordAndCode{password, code})
+}
+
+// EndTOTP turns one's second factor off.
+func (c *Client) EndTOTP(ctx context.Context, password, code string) error {
+	_, err := post[none](ctx, c, "/me/totp/off", PasswordAndCode{password, code})
+	return err
+}
+
+// ResetTOTP takes the second factor of somebody else away.
+func (c *Client) ResetTOTP(ctx context.Context, user string) error {
+	return c.delete(ctx, "/users/"+id(user)+"/totp")
+}
+
+// OwnSSHKeys lists the SSH keys of the credential's user.
+func (c *Client) OwnSSHKeys(ctx context.Context) (List[SSHKey], error) {
+	return get[List[SSHKey]](ctx, c, "/me/ssh-keys", nil)
+}
+
+// AddOwnSSHKey adds an SSH key to the credential's user.
+func (c *Client) AddOwnSSHKey(ctx context.Context, n NewOwnSSHKey) (SSHKey, error) {
+	return post[SSHKey](ctx, c, "/me/ssh-keys", n)
+}
+
+// RevokeOwnSSHKey ends an SSH key of the credential's user at once.
+func (c *Client) RevokeOwnSSHKey(ctx context.Context, key string) error {
+	return c.delete(ctx, "/me/ssh-keys/"+id(key))
 }
 
 // Setup makes the first system admin with the token of a setup link, and returns

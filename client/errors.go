@@ -17,6 +17,7 @@ type Kind string
 const (
 	Invalid         Kind = "invalid"         // the request or file is wrong and must be changed
 	Unauthenticated Kind = "unauthenticated" // no credential, or not a valid one
+	SecondFactor    Kind = "second-factor"   // the password is right; send a code of the second factor with it
 	Denied          Kind = "denied"          // known, but not allowed
 	NotFound        Kind = "not-found"       // does not exist, or is another tenant's
 	Conflict        Kind = "conflict"        // not possible in the present state

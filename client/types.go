@@ -168,6 +168,7 @@ type User struct {
 	Role         string     `json:"role"`
 	State        string     `json:"state"`
 	HasPassword  bool       `json:"has_password"`
+	SecondFactor bool       `json:"second_factor" doc:"Signing in takes a code beside the password"`
 	ProviderMade bool       `json:"provider_made" doc:"Made by the provider for a tenant; ends when a tenant admin first signs in"`
 	SignedInAt   *time.Time `json:"signed_in_at,omitempty"`
 	Made
@@ -254,6 +255,8 @@ type SignIn struct {
 	Password string `json:"password" minLength:"1" maxLength:"1000"`
 	// NewPassword replaces a password that the provider set, at the first sign-in.
 	NewPassword string `json:"new_password,omitempty" maxLength:"1000"`
+	// Code is wanted where the account has a second factor.
+	Code string `json:"code,omitempty" maxLength:"100" doc:"What the account's authenticator shows, or a recovery code"`
 	// Cookie is for pages: the token goes into a cookie that their scripts cannot read.
 	Cookie bool `json:"cookie,omitempty" doc:"Keep the token in the browser's cookie instead of answering it"`
 }
@@ -281,6 +284,7 @@ type Me struct {
 	Tenant     string `json:"tenant,omitempty"`
 	TenantSlug string `json:"tenant_slug,omitempty"`
 	Email      string `json:"email,omitempty"`
+	Name       string `json:"name,omitempty"`
 	Login      string `json:"login,omitempty" doc:"What a user signs in with: SLUG.USER, by SFTP too, or the email for the provider's people"`
 }
 

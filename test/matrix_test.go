@@ -49,16 +49,26 @@ var routes = map[string]probe{
 	"list-audit-keys": {open: true, status: yes},
 	"show-sftp":       {open: true, status: yes},
 
-	"list-sessions":   {status: yes},
-	"end-session":     {victim: "session"},
-	"me":              {status: yes},
-	"change-password": {body: `{"current":"a long enough password","new":"another long password"}`, status: denied},
+	"list-sessions":          {status: yes},
+	"end-session":            {victim: "session"},
+	"me":                     {status: yes},
+	"end-other-sessions":     {status: http.StatusConflict}, // B's credential is a key
+	"show-totp":              {status: denied},
+	"start-totp":             {body: `{"password":"a long enough password"}`, status: denied},
+	"confirm-totp":           {body: `{"code":"123456"}`, status: denied},
+	"replace-recovery-codes": {body: `{"password":"a long enough password","code":"123456"}`, status: denied},
+	"end-totp":               {body: `{"password":"a long enough password","code":"123456"}`, status: denied},
+	"list-own-ssh-keys":      {status: yes},
+	"add-own-ssh-key":        {body: `{"name":"b","public_key":"KEY","password":"a long enough password"}`, status: denied},
+	"revoke-own-ssh-key":     {victim: "sshkey"},
+	"change-password":        {body: `{"current":"a long enough password","new":"another long password"}`, status: denied},
 
 	"create-user":    {body: `{"tenant":"A","email":"new@example.com","role":"tenant_user"}`, status: created},
 	"list-users":     {status: yes},
 	"show-user":      {victim: "user"},
 	"update-user":    {victim: "user", body: `{"name":"B was here"}`},
 	"set-password":   {victim: "user", body: `{"new":"another long password"}`},
+	"reset-totp":     {victim: "user"},
 	"add-ssh-key":    {victim: "user", body: `{"name":"b","public_key":"KEY"}`},
 	"list-ssh-keys":  {victim: "user"},
 	"revoke-ssh-key": {victim: "sshkey"},
@@ -242,7 +252,7 @@ func TestRouteMatrix(t *testing.T) {
 }
 
 // own are the routes by which everybody minds their own things.
-var own = map[string]bool{"end-session": true, "set-notice-switch": true}
+var own = map[string]bool{"end-session": true, "end-other-sessions": true, "revoke-own-ssh-key": true, "set-notice-switch": true}
 
 // crossTenant asks as B for a thing of A and for one that nobody has, or, where
 // the path names no thing of A's, for B's own.

@@ -46,6 +46,7 @@ type loginCmd struct {
 	Login           string `arg:"" help:"SLUG.USER, or the email of one of the provider's people."`
 	PasswordFile    string `placeholder:"FILE" help:"File with the password; - is standard input. Without it, it is asked for on a terminal, else read from standard input."`
 	NewPasswordFile string `placeholder:"FILE" help:"File with a password of one's own, in place of one that the provider set."`
+	CodeFile        string `placeholder:"FILE" help:"File with the code of the second factor, or a recovery code. Without it, it is asked for where the account has one."`
 	Save            bool   `help:"Store the token for this server instead of printing it: in --token-file, or with the configuration file."`
 }
 
@@ -70,7 +71,7 @@ func (l *loginCmd) Run(ctx context.Context, root *cli, out *output) error {
 	if err != nil {
 		return usage("%w", err)
 	}
-	session, err := c.SignIn(ctx, in)
+	session, err := l.signIn(ctx, out, c, in)
 	if err != nil {
 		return err
 	}
@@ -93,6 +94,25 @@ func (l *loginCmd) Run(ctx context.Context, root *cli, out *output) error {
 		return out.JSON(session)
 	}
 	return nil
+}
+
+// signIn signs in, and asks for a code where the account has a second factor.
+func (l *loginCmd) signIn(ctx context.Context, out *output, c *client.Client, in client.SignIn) (client.Session, error) {
+	code := codeFlag{l.CodeFile}
+	var err error
+	if l.CodeFile != "" {
+		if in.Code, err = code.read(ctx, out); err != nil {
+			return client.Session{}, err
+		}
+	}
+	session, err := c.SignIn(ctx, in)
+	if in.Code != "" || !client.Is(err, client.SecondFactor) {
+		return session, err
+	}
+	if in.Code, err = code.read(ctx, out); err != nil {
+		return client.Session{}, err
+	}
+	return c.SignIn(ctx, in)
 }
 
 type logoutCmd struct{}
@@ -124,7 +144,7 @@ func (meCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 		return err
 	}
 	return out.answer(func() {
-		out.fields("id", me.ID, "email", me.Email, "role", me.Role, "tenant", me.Tenant, "tenant_slug", me.TenantSlug, "kind", me.Kind, "credential", me.Credential)
+		out.fields("id", me.ID, "email", me.Email, "name", me.Name, "login", me.Login, "role", me.Role, "tenant", me.Tenant, "tenant_slug", me.TenantSlug, "kind", me.Kind, "credential", me.Credential)
 	})
 }
 
@@ -150,11 +170,22 @@ func (sessionListCmd) Run(ctx context.Context, out *output, c *client.Client) er
 }
 
 type sessionEndCmd struct {
-	ID string `arg:"" name:"id" help:"The session's id."`
+	ID     string `arg:"" optional:"" name:"id" help:"The session's id."`
+	Others bool   `help:"All but the one of the token."`
 }
 
-// Run ends a session.
+// Run ends a session, or all others.
 func (s *sessionEndCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	switch {
+	case s.Others == (s.ID != ""):
+		return usage("name a session, or give --others")
+	case s.Others:
+		if err := c.EndOtherSessions(ctx); err != nil {
+			return err
+		}
+		out.note("ended all other sessions")
+		return nil
+	}
 	if err := c.EndSession(ctx, s.ID); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ const exitCodes = `0    done
 var codes = map[client.Kind]int{
 	client.Invalid:         exitInvalid,
 	client.Unauthenticated: exitDenied,
+	client.SecondFactor:    exitDenied,
 	client.Denied:          exitDenied,
 	client.NotFound:        exitNotFound,
 	client.Conflict:        exitConflict,

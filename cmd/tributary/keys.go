@@ -35,11 +35,13 @@ type sshkeyCmd struct {
 }
 
 type sshkeyAddCmd struct {
-	User    string   `arg:"" help:"The user's id."`
+	User    string   `arg:"" help:"The user's id, or me."`
 	File    string   `arg:"" help:"File with the public key: ed25519, ecdsa, or rsa of at least 3072 bits; - is standard input."`
 	Name    string   `placeholder:"NAME" help:"What it is called; this machine's name if not said."`
 	Expires string   `placeholder:"TIME" help:"When it ends: a date, a time, or days such as 90d."`
 	IPAllow []string `name:"ip-allow" placeholder:"CIDR" help:"Where it may be used from; repeatable."`
+
+	PasswordFile string `placeholder:"FILE" help:"For one's own: file with the password; - is standard input. Without it, it is asked for."`
 }
 
 // Run adds an SSH key.
@@ -57,7 +59,17 @@ func (s *sshkeyAddCmd) Run(ctx context.Context, out *output, c *client.Client) e
 			s.Name = "key"
 		}
 	}
-	added, err := c.AddSSHKey(ctx, s.User, client.NewSSHKey{Name: s.Name, PublicKey: key, IPAllow: s.IPAllow, ExpiresAt: expires})
+	n := client.NewSSHKey{Name: s.Name, PublicKey: key, IPAllow: s.IPAllow, ExpiresAt: expires}
+	var added client.SSHKey
+	if s.User == "me" {
+		var password string
+		if password, err = secret(ctx, out, s.PasswordFile, "Password"); err != nil {
+			return err
+		}
+		added, err = c.AddOwnSSHKey(ctx, client.NewOwnSSHKey{NewSSHKey: n, Password: password})
+	} else {
+		added, err = c.AddSSHKey(ctx, s.User, n)
+	}
 	if err != nil {
 		return err
 	}
@@ -67,12 +79,16 @@ func (s *sshkeyAddCmd) Run(ctx context.Context, out *output, c *client.Client) e
 }
 
 type sshkeyListCmd struct {
-	User string `arg:"" help:"The user's id."`
+	User string `arg:"" help:"The user's id, or me."`
 }
 
 // Run lists SSH keys.
 func (s *sshkeyListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	found, err := c.SSHKeys(ctx, s.User)
+	list := func(ctx context.Context) (client.List[client.SSHKey], error) { return c.SSHKeys(ctx, s.User) }
+	if s.User == "me" {
+		list = c.OwnSSHKeys
+	}
+	found, err := list(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,12 +101,17 @@ func (s *sshkeyListCmd) Run(ctx context.Context, out *output, c *client.Client) 
 }
 
 type sshkeyRevokeCmd struct {
-	ID string `arg:"" name:"id" help:"The key's id."`
+	ID  string `arg:"" name:"id" help:"The key's id."`
+	Own bool   `help:"It is one's own, which takes no admin."`
 }
 
 // Run revokes an SSH key.
 func (s *sshkeyRevokeCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	if err := c.RevokeSSHKey(ctx, s.ID); err != nil {
+	revoke := c.RevokeSSHKey
+	if s.Own {
+		revoke = c.RevokeOwnSSHKey
+	}
+	if err := revoke(ctx, s.ID); err != nil {
 		return err
 	}
 	out.note("revoked %s", s.ID)

@@ -40,6 +40,7 @@ type cli struct {
 	Logout  logoutCmd  `cmd:"" group:"access" help:"End the session whose token is in use."`
 	Me      meCmd      `cmd:"" group:"access" help:"Show who the token is."`
 	Session sessionCmd `cmd:"" group:"access" help:"List and end one's own sessions."`
+	Totp    totpCmd    `cmd:"" group:"access" help:"A second factor beside one's own password: codes of an authenticator app."`
 
 	Organisation organisationCmd `cmd:"" group:"tenants" help:"The owners of tenants, and how they were verified."`
 	Tenant       tenantCmd       `cmd:"" group:"tenants" help:"The provider's customers, from onboarding to offboarding."`

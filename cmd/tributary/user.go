@@ -19,7 +19,7 @@ type userCmd struct {
 
 func (o *output) user(u client.User) {
 	o.fields("id", u.ID, "login", u.Login, "sftp_login", u.SFTPLogin, "email", u.Email, "name", u.Name, "tenant", u.Tenant, "role", u.Role, "state", u.State,
-		"has_password", yesNo(u.HasPassword), "provider_made", yesNo(u.ProviderMade), "signed_in_at", whenever(u.SignedInAt),
+		"has_password", yesNo(u.HasPassword), "second_factor", yesNo(u.SecondFactor), "provider_made", yesNo(u.ProviderMade), "signed_in_at", whenever(u.SignedInAt),
 		"created_at", when(u.CreatedAt), "created_by", u.CreatedBy)
 }
 

@@ -386,8 +386,11 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	for _, u := range users {
-		u.password = ""
+		u.password, u.secondFactor = "", "" // whoever knew the password may have turned it on
 		if err := a.saveUser(ctx, tx, admin.ID, &u); err != nil {
+			return nil, err
+		}
+		if err := a.dropFactors(ctx, tx, u, ""); err != nil {
 			return nil, err
 		}
 		sessions, err := a.endSessions(ctx, tx, u)

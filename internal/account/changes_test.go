@@ -44,7 +44,7 @@ func TestAUserWhomTheProviderPromotesTakesOver(t *testing.T) {
 		if _, err := w.UpdateUser(ctx, w.scope(t, secret), u.ID, UserPatch{Role: &admin}); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := w.SignIn(ctx, u.Login(), password, changed, home, ""); err != nil {
+		if _, _, _, err := w.SignIn(ctx, Attempt{Login: u.Login(), Password: password, Next: changed, Address: home}); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := w.Control.UnscopedTenant(ctx, "acme"); err != nil || got.ClaimedAt == nil {
@@ -77,7 +77,7 @@ func TestASignInUndoesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _, err = w.openSession(ctx, u, "", home, "")
+			_, _, err = w.openSession(ctx, u, "", Attempt{Address: home})
 			wantKind(t, name, err, fault.Unauthenticated)
 			if got, err := w.UnscopedUser(ctx, u.ID); err != nil || got.State != want.State || got.Role != want.Role || got.password != want.password {
 				t.Errorf("%s: the user is %+v, %v, want %+v", name, got, err, want)
@@ -90,7 +90,7 @@ func TestASignInUndoesNothing(t *testing.T) {
 		if _, err := w.Control.UnscopedSuspend(ctx, staff, string(acme.ID), "test"); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = w.openSession(ctx, u, "", home, "")
+		_, _, err = w.openSession(ctx, u, "", Attempt{Address: home})
 		wantKind(t, "the tenant was suspended", err, fault.Unauthenticated)
 
 		// Two admins with passwords from the provider: the first takes over, and the other's ends.
@@ -100,10 +100,10 @@ func TestASignInUndoesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := w.openSession(ctx, one, own, home, ""); err != nil {
+		if _, _, err := w.openSession(ctx, one, own, Attempt{Address: home, Agent: ""}); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = w.openSession(ctx, two, own, home, "")
+		_, _, err = w.openSession(ctx, two, own, Attempt{Address: home, Agent: ""})
 		wantKind(t, "the second admin of the provider's", err, fault.Unauthenticated)
 	})
 }

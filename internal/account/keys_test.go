@@ -242,7 +242,7 @@ func TestAddressLists(t *testing.T) {
 		at(wide, "198.51.100.1", fault.Unauthenticated)
 		at(wide, "192.0.2.8", "")
 		at(narrow, "192.0.2.8", fault.Unauthenticated)
-		_, _, _, err = w.SignIn(ctx, boss.Login(), changed, "", netip.MustParseAddr("198.51.100.1"), "")
+		_, _, _, err = w.SignIn(ctx, Attempt{Login: boss.Login(), Password: changed, Address: netip.MustParseAddr("198.51.100.1")})
 		wantKind(t, "the right password from elsewhere", err, fault.Unauthenticated)
 	})
 }

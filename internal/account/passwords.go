@@ -135,7 +135,7 @@ func (a *Accounts) locked(ctx context.Context, who string, addr netip.Addr) (str
 		}
 		if until.Valid && meta.Time(until.Int64).After(now) {
 			wait := meta.Time(until.Int64).Sub(now).Round(time.Second)
-			return subject, fault.New(fault.Throttled, "There were too many wrong passwords. Try again in %s.", max(wait, time.Second))
+			return subject, fault.New(fault.Throttled, "There were too many wrong passwords or codes. Try again in %s.", max(wait, time.Second))
 		}
 	}
 	return "", nil
@@ -202,16 +202,17 @@ func (a *Accounts) forgive(ctx context.Context, tx *meta.DB, who string) error {
 	return nil
 }
 
-// ForgetDue removes old failures, ended sessions and used setup links. It is a
+// ForgetDue removes old failures, ended sessions, second factors that were only begun, and used setup links. It is a
 // round.
 func (a *Accounts) ForgetDue(ctx context.Context) error {
 	now := a.Clock.Now()
 	for query, before := range map[string]time.Time{
-		`DELETE FROM sign_in_failures WHERE first_at < $1 AND (locked_until IS NULL OR locked_until < $1)`: now.Add(-24 * time.Hour),
-		`DELETE FROM sessions WHERE absolute_until < $1`:                                                   now.Add(-24 * time.Hour),
-		`DELETE FROM known_sign_ins WHERE seen_at < $1`:                                                    now.Add(-knownFor),
-		`DELETE FROM setup_links WHERE expires_at < $1`:                                                    now,
-		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                               now.Add(-24 * time.Hour),
+		`DELETE FROM sign_in_failures WHERE first_at < $1 AND (locked_until IS NULL OR locked_until < $1)`:                                    now.Add(-24 * time.Hour),
+		`DELETE FROM sessions WHERE absolute_until < $1`:                                                                                      now.Add(-24 * time.Hour),
+		`DELETE FROM known_sign_ins WHERE seen_at < $1`:                                                                                       now.Add(-knownFor),
+		`DELETE FROM second_factors WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM users WHERE users.second_factor = second_factors.id)`: now.Add(-24 * time.Hour),
+		`DELETE FROM setup_links WHERE expires_at < $1`:                                                                                       now,
+		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                                                                  now.Add(-24 * time.Hour),
 	} {
 		if _, err := a.DB.Unscoped().Exec(ctx, query, meta.Micros(before)); err != nil {
 			return fmt.Errorf("forget what has ended: %w", err)
@@ -222,24 +223,34 @@ func (a *Accounts) ForgetDue(ctx context.Context) error {
 
 // ChangePassword sets one's own password, which takes the present one.
 func (a *Accounts) ChangePassword(ctx context.Context, p policy.Principal, current, next string) error {
+	u, err := a.prove(ctx, p, current)
+	if err != nil {
+		return err
+	}
+	return a.replacePassword(ctx, u, next)
+}
+
+// prove asks for one's own password once more, for what somebody must not do who found
+// a session open.
+func (a *Accounts) prove(ctx context.Context, p policy.Principal, password string) (User, error) {
 	u, err := a.user(ctx, a.DB, p.Tenant, p.User)
 	if err != nil {
-		return err
+		return u, err
 	}
 	if _, err := a.locked(ctx, u.ID, p.Address); err != nil {
-		return err
+		return u, err
 	}
-	ok, err := a.matches(ctx, current, u.password)
+	ok, err := a.matches(ctx, password, u.password)
 	if err != nil {
-		return err
+		return u, err
 	}
 	if !ok {
 		if err := a.failed(ctx, u.ID, p.Address); err != nil {
-			return err
+			return u, err
 		}
-		return fault.New(fault.Denied, "The present password is not right.")
+		return u, fault.New(fault.Denied, "The present password is not right.")
 	}
-	return a.replacePassword(ctx, u, next)
+	return u, nil
 }
 
 // replacePassword sets the password of a user as it was when its own was checked.

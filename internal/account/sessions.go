@@ -81,13 +81,26 @@ func digest(token string) []byte {
 // errNoSignIn says nothing about which part was wrong.
 var errNoSignIn = fault.New(fault.Unauthenticated, "The login or the password is not right. An email that several accounts have is no login; use SLUG.USER.")
 
-// SignIn exchanges a password for a session. The login is SLUG.USER, or an email.
-// Wrong passwords, unknown accounts, disabled ones and refused addresses answer
-// alike. The first sign-in of a tenant admin claims the tenant; if the provider
-// set the password it must be replaced then: next is the new one, and otherwise
-// empty.
-func (a *Accounts) SignIn(ctx context.Context, login, password, next string, addr netip.Addr, agent string) (token string, s Session, u User, err error) {
-	login = strings.ToLower(strings.TrimSpace(login))
+// Attempt is what somebody signs in with, and from where.
+type Attempt struct {
+	Login    string // SLUG.USER, or an email
+	Password string
+	Next     string // a new password in place of the provider's; otherwise empty
+	Code     string // of the second factor, or a recovery code; empty: none yet
+	// Codeless is for a way in that asks for no codes: to an account that has a second
+	// factor its password is no way in there, and answered as if it were wrong.
+	Codeless bool
+	Address  netip.Addr
+	Agent    string
+}
+
+// SignIn exchanges a password for a session, and a code where the account has a second
+// factor: without a right one that is a SecondFactor, once the password was right. Wrong
+// passwords, unknown accounts, disabled ones and refused addresses answer alike. The
+// first sign-in of a tenant admin claims the tenant; if the provider set the password it
+// must be replaced then.
+func (a *Accounts) SignIn(ctx context.Context, at Attempt) (token string, s Session, u User, err error) {
+	login, addr := strings.ToLower(strings.TrimSpace(at.Login)), at.Address
 	u, e, err := a.meant(ctx, login)
 	if err != nil {
 		return "", s, User{}, err
@@ -105,14 +118,23 @@ func (a *Accounts) SignIn(ctx context.Context, login, password, next string, add
 		}
 		return "", s, User{}, err
 	}
-	ok, err := a.matches(ctx, password, u.password) // once, whether there is an account or not
+	ok, err := a.matches(ctx, at.Password, u.password) // once, whether there is an account or not
 	if err != nil {
 		return "", s, User{}, err
 	}
+	refusal := errNoSignIn
 	if ok {
-		token, s, err = a.enter(ctx, u, password, next, addr, agent)
-		if !errors.Is(err, errNoSignIn) {
+		token, s, err = a.enter(ctx, u, at)
+		switch {
+		case errors.Is(err, errNoCode): // half a sign-in, which is nothing wrong
+			e.Outcome = "incomplete"
+			return "", s, User{}, cmp.Or(a.Audit.Record(ctx, e), err)
+		case errors.Is(err, errWrongCode):
+			refusal, e.Details["second_factor"] = err, "wrong"
+		case !errors.Is(err, errNoSignIn):
 			return token, s, u, err
+		case at.Codeless && u.secondFactor != "":
+			e.Details["second_factor"] = "not asked for here"
 		}
 	}
 	if err := a.failed(ctx, who, addr); err != nil {
@@ -121,32 +143,38 @@ func (a *Accounts) SignIn(ctx context.Context, login, password, next string, add
 	if err := a.Audit.Record(ctx, e); err != nil {
 		return "", s, User{}, err
 	}
-	return "", s, User{}, errNoSignIn
+	return "", s, User{}, refusal
 }
 
 // enter opens the session of somebody who knew the password. It is errNoSignIn for
 // who may not enter all the same.
-func (a *Accounts) enter(ctx context.Context, u User, password, next string, addr netip.Addr, agent string) (string, Session, error) {
-	if ok, err := a.welcome(ctx, a.DB, u, addr); err != nil || !ok {
+func (a *Accounts) enter(ctx context.Context, u User, at Attempt) (string, Session, error) {
+	if ok, err := a.welcome(ctx, a.DB, u, at.Address); err != nil || !ok {
 		return "", Session{}, cmp.Or(err, errNoSignIn)
+	}
+	switch {
+	case u.secondFactor != "" && at.Codeless:
+		return "", Session{}, errNoSignIn
+	case u.secondFactor != "" && at.Code == "":
+		return "", Session{}, errNoCode
 	}
 	hash := ""
 	if u.ProviderMade && u.Role == policy.TenantAdmin {
-		if next == "" {
+		if at.Next == "" {
 			return "", Session{}, fault.New(fault.Conflict, "The provider set this password. Sign in with it once more and a new password of your own (new_password).")
 		}
-		if next == password {
+		if at.Next == at.Password {
 			return "", Session{}, fault.New(fault.Invalid, "The new password must be another than the one the provider set.")
 		}
-		if err := checkPassword(next); err != nil {
+		if err := checkPassword(at.Next); err != nil {
 			return "", Session{}, err
 		}
 		var err error
-		if hash, err = a.hash(ctx, next); err != nil {
+		if hash, err = a.hash(ctx, at.Next); err != nil {
 			return "", Session{}, err
 		}
 	}
-	return a.openSession(ctx, u, hash, addr, agent)
+	return a.openSession(ctx, u, hash, at)
 }
 
 // meant finds the account that a login means, and how a refusal of it is recorded.
@@ -213,12 +241,10 @@ func admitted(t control.Tenant, r policy.Role) (policy.Role, bool) {
 
 // openSession makes a session for a user as it was when its password was checked.
 // That took a while: what was taken away since stays taken away.
-func (a *Accounts) openSession(ctx context.Context, checked User, newHash string, addr netip.Addr, agent string) (string, Session, error) {
-	now := a.Clock.Now()
+func (a *Accounts) openSession(ctx context.Context, checked User, newHash string, at Attempt) (string, Session, error) {
+	now, addr := a.Clock.Now(), at.Address
 	token := "trs_" + a.Clock.Secret(32)
-	if len(agent) > 300 {
-		agent = agent[:300]
-	}
+	agent := at.Agent[:min(len(at.Agent), 300)]
 	s := Session{ID: a.Clock.ID("ses"), Tenant: checked.Tenant, User: checked.ID, CreatedAt: now, UsedAt: now, rotated: now,
 		IdleUntil: now.Add(sessionIdle), AbsoluteUntil: now.Add(sessionMost), Address: addr.String(), Agent: strings.ToValidUTF8(agent, ""), token: digest(token)}
 	var ended []string
@@ -233,6 +259,14 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 		}
 		if ok, err := a.welcome(ctx, tx, u, addr); err != nil || !ok {
 			return cmp.Or(err, errNoSignIn)
+		}
+		details := map[string]any{"address": s.Address, "agent": s.Agent}
+		if u.secondFactor != "" {
+			kind, err := a.secondStep(ctx, tx, u, at)
+			if err != nil {
+				return err
+			}
+			details["second_factor"] = kind
 		}
 		// Who signs in as an admin for the first time, or leaves the provider's password
 		// behind, takes over: a user of before whom the provider made admin since does too.
@@ -262,14 +296,32 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 		if err := a.tellSignIn(ctx, tx, s, addr); err != nil {
 			return err
 		}
-		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: u.Tenant, Actor: u.ID, Verb: "session.create", Subject: s.ID, Outcome: "ok",
-			Details: map[string]any{"address": s.Address, "agent": s.Agent}})
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: u.Tenant, Actor: u.ID, Verb: "session.create", Subject: s.ID, Outcome: "ok", Details: details})
 	})
 	if err != nil {
 		return "", s, err
 	}
 	a.revoked(ended)
 	return token, s, nil
+}
+
+// secondStep spends the code of a sign-in, and says which kind it was.
+func (a *Accounts) secondStep(ctx context.Context, tx *meta.DB, u User, at Attempt) (string, error) {
+	switch {
+	case at.Codeless: // turned on since
+		return "", errNoSignIn
+	case at.Code == "":
+		return "", errNoCode
+	}
+	f, err := a.factorOf(ctx, tx, u)
+	if err != nil {
+		return "", err
+	}
+	kind, err := a.spend(ctx, tx, &f, at.Code)
+	if err == nil && kind == "" {
+		err = errWrongCode
+	}
+	return kind, err
 }
 
 // takeOver makes a tenant its own admins': it is claimed, and every credential
@@ -288,6 +340,11 @@ func (a *Accounts) takeOver(ctx context.Context, tx *meta.DB, u User) (ended []s
 
 // endSessions revokes a user's sessions.
 func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User) ([]string, error) {
+	return a.endOthers(ctx, tx, u, "")
+}
+
+// endOthers revokes a user's sessions but one.
+func (a *Accounts) endOthers(ctx context.Context, tx *meta.DB, u User, but string) ([]string, error) {
 	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`,
 		u.ID, string(u.Tenant))
 	if err != nil {
@@ -295,6 +352,9 @@ func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User) ([]stri
 	}
 	var ended []string
 	for _, s := range list {
+		if s.ID == but {
+			continue
+		}
 		if err := a.endSession(ctx, tx, &s); err != nil {
 			return nil, err
 		}
@@ -343,6 +403,25 @@ func (a *Accounts) EndSession(ctx context.Context, p policy.Principal, id string
 	})
 	if err == nil {
 		a.revoked([]string{id})
+	}
+	return err
+}
+
+// EndOtherSessions signs out all of one's own sessions but the one that asks.
+func (a *Accounts) EndOtherSessions(ctx context.Context, p policy.Principal) error {
+	if p.Kind != policy.Session {
+		return fault.New(fault.Conflict, "The credential is an API key, which has no sessions.")
+	}
+	var ended []string
+	err := a.DB.Transact(ctx, func(tx *meta.DB) (err error) {
+		if ended, err = a.endOthers(ctx, tx, User{ID: p.User, Tenant: p.Tenant}, p.Credential); err != nil {
+			return err
+		}
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: p.Tenant, Actor: p.User, Verb: "session.end-others", Subject: p.User, Outcome: "ok",
+			Details: map[string]any{"sessions": ended}})
+	})
+	if err == nil {
+		a.revoked(ended)
 	}
 	return err
 }

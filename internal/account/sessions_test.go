@@ -95,7 +95,7 @@ func TestLockout(t *testing.T) {
 		w.member(t, "", "a@example.com", policy.SystemAdmin)
 		w.member(t, "", "b@example.com", policy.SystemAdmin)
 		try := func(login, p string, addr netip.Addr) error {
-			_, _, _, err := w.SignIn(ctx, login, p, "", addr, "")
+			_, _, _, err := w.SignIn(ctx, Attempt{Login: login, Password: p, Address: addr})
 			return err
 		}
 		away := netip.MustParseAddr("198.51.100.9")

@@ -118,10 +118,24 @@ func (a *Accounts) UnscopedAddSSHKey(ctx context.Context, by, user string, n New
 		return SSHKey{}, err
 	}
 	if u.Tenant == "" {
-		return SSHKey{}, fault.New(fault.Invalid, "SSH keys are for tenants' people: only they have files to exchange.")
+		return SSHKey{}, errStaffSSH
 	}
 	return a.addSSHKey(ctx, by, u.Tenant, user, true, n, func() error { return nil })
 }
+
+// AddOwnSSHKey adds a key to oneself. It takes the password: what outlives a session is not
+// made by who merely found one open.
+func (a *Accounts) AddOwnSSHKey(ctx context.Context, p policy.Principal, password string, n NewSSHKey) (SSHKey, error) {
+	if p.Tenant == "" {
+		return SSHKey{}, errStaffSSH
+	}
+	if _, err := a.prove(ctx, p, password); err != nil {
+		return SSHKey{}, err
+	}
+	return a.addSSHKey(ctx, p.User, p.Tenant, p.User, false, n, func() error { return nil })
+}
+
+var errStaffSSH = fault.New(fault.Invalid, "SSH keys are for tenants' people: only they have files to exchange.")
 
 func (a *Accounts) addSSHKey(ctx context.Context, by string, id tenant.ID, user string, provider bool, n NewSSHKey, check func() error) (SSHKey, error) {
 	if err := n.check(a.Clock.Now()); err != nil {
@@ -159,7 +173,11 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 		t := n.ExpiresAt.UTC().Truncate(time.Microsecond)
 		k.ExpiresAt = &t
 	}
-	if err := a.inherit(ctx, tx, u.Tenant, by, &k.ExpiresAt, &k.IPAllow); err != nil {
+	if by == u.ID { // people make their own
+		if u.State != UserActive {
+			return k, errNotSignedIn
+		}
+	} else if err := a.inherit(ctx, tx, u.Tenant, by, &k.ExpiresAt, &k.IPAllow); err != nil {
 		return k, err
 	}
 	// A key that was revoked may be added again; its old row gives way.
@@ -201,6 +219,11 @@ func (a *Accounts) UnscopedSSHKeys(ctx context.Context, user string) ([]SSHKey, 
 	return a.sshKeys(ctx, u.Tenant, user)
 }
 
+// OwnSSHKeys lists one's own keys.
+func (a *Accounts) OwnSSHKeys(ctx context.Context, p policy.Principal) ([]SSHKey, error) {
+	return a.sshKeys(ctx, p.Tenant, p.User)
+}
+
 func (a *Accounts) sshKeys(ctx context.Context, id tenant.ID, user string) ([]SSHKey, error) {
 	list, err := collect(ctx, rowsOf(a.DB, id), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 ORDER BY k.created_at DESC, k.id`, user, string(id))
 	if err != nil {
@@ -211,24 +234,36 @@ func (a *Accounts) sshKeys(ctx context.Context, id tenant.ID, user string) ([]SS
 
 // RevokeSSHKey ends a key of the scope's tenant at once.
 func (a *Accounts) RevokeSSHKey(ctx context.Context, scope tenant.Scope, id string) error {
-	return a.revokeSSHKey(ctx, scope.Actor(), id, scope.Tenant(), func() error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
+	return a.revokeSSHKey(ctx, scope.Actor(), id, scope.Tenant(), func(SSHKey) error { return scope.Check(ctx, tenant.Write, tenant.Credentials.One(id)) })
 }
+
+// RevokeOwnSSHKey ends a key of one's own at once.
+func (a *Accounts) RevokeOwnSSHKey(ctx context.Context, p policy.Principal, id string) error {
+	return a.revokeSSHKey(ctx, p.User, id, p.Tenant, func(k SSHKey) error {
+		if k.User != p.User {
+			return noSSHKey(id)
+		}
+		return nil
+	})
+}
+
+func noSSHKey(id string) error { return fault.New(fault.NotFound, "There is no SSH key %q.", id) }
 
 // UnscopedRevokeSSHKey ends any key at once.
 func (a *Accounts) UnscopedRevokeSSHKey(ctx context.Context, by, id string) error {
-	return a.revokeSSHKey(ctx, by, id, "", func() error { return nil })
+	return a.revokeSSHKey(ctx, by, id, "", func(SSHKey) error { return nil })
 }
 
-func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.ID, check func() error) error {
+func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.ID, check func(SSHKey) error) error {
 	return a.revoke(ctx, by, "sshkey.revoke", id, only == "", func(tx *meta.DB) (tenant.ID, []string, error) {
 		k, err := a.scanSSHKey(tx.Unscoped().QueryRow(ctx, sshKeyQuery+`WHERE k.id = $1 AND ($2 = '' OR k.tenant = $2)`, id, string(only)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && k.RevokedAt != nil {
-			return "", nil, fault.New(fault.NotFound, "There is no SSH key %q.", id)
+			return "", nil, noSSHKey(id)
 		}
 		if err != nil {
 			return "", nil, fmt.Errorf("find SSH key: %w", err)
 		}
-		if err := check(); err != nil {
+		if err := check(k); err != nil {
 			return "", nil, err
 		}
 		return k.Tenant, nil, a.endSSHKey(ctx, tx, by, &k)

@@ -38,12 +38,12 @@ func TestTheProvidersCredentialsEndAtTheFirstSignIn(t *testing.T) {
 
 		_, _, err = w.signIn(t, boss.Login(), password)
 		wantKind(t, "the admin without a new password", err, fault.Conflict)
-		_, _, _, err = w.SignIn(ctx, boss.Login(), password, password, home, "")
+		_, _, _, err = w.SignIn(ctx, Attempt{Login: boss.Login(), Password: password, Next: password, Address: home})
 		wantKind(t, "the admin with the same password", err, fault.Invalid)
-		_, _, _, err = w.SignIn(ctx, boss.Login(), password, "short", home, "")
+		_, _, _, err = w.SignIn(ctx, Attempt{Login: boss.Login(), Password: password, Next: "short", Address: home})
 		wantKind(t, "the admin with a short password", err, fault.Invalid)
 		w.authenticate(t, secret) // nothing has ended yet
-		token, _, _, err := w.SignIn(ctx, boss.Login(), password, changed, home, "")
+		token, _, _, err := w.SignIn(ctx, Attempt{Login: boss.Login(), Password: password, Next: changed, Address: home})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestWhatAProvidersKeyMakesEndsToo(t *testing.T) {
 
 		_, _, err = w.signIn(t, boss.Login(), "one more password")
 		wantKind(t, "the admin without a new password", err, fault.Conflict)
-		if _, _, _, err := w.SignIn(ctx, boss.Login(), "one more password", changed, home, ""); err != nil {
+		if _, _, _, err := w.SignIn(ctx, Attempt{Login: boss.Login(), Password: "one more password", Next: changed, Address: home}); err != nil {
 			t.Fatal(err)
 		}
 		w.refused(t, "a key that the provider's key made", made)

@@ -57,7 +57,18 @@ func (a *Accounts) tellSSHKey(ctx context.Context, tx *meta.DB, k SSHKey) error 
 
 // tellPassword tells a user that somebody else set its password.
 func (a *Accounts) tellPassword(ctx context.Context, tx *meta.DB, u User) error {
-	return a.tell(ctx, tx, notify.Notice{Kind: notify.NewCredential, Tenant: u.Tenant, User: u.ID, Subject: u.ID, Detail: "a password for your account, set by an administrator"})
+	return a.tellCredential(ctx, tx, u, "a password for your account, set by an administrator")
+}
+
+// tellCredential tells a user of a credential of its own, that it made or somebody with
+// its session.
+func (a *Accounts) tellCredential(ctx context.Context, tx *meta.DB, u User, what string) error {
+	return a.tell(ctx, tx, notify.Notice{Kind: notify.NewCredential, Tenant: u.Tenant, User: u.ID, Subject: u.ID, Detail: what})
+}
+
+// tellFactorOff tells a user that its second factor is off.
+func (a *Accounts) tellFactorOff(ctx context.Context, tx *meta.DB, u User, how string) error {
+	return a.tell(ctx, tx, notify.Notice{Kind: notify.SecondFactorOff, Tenant: u.Tenant, User: u.ID, Subject: u.ID, Detail: how})
 }
 
 // knownFor is how long it is remembered from where a user signed in.

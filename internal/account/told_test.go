@@ -129,14 +129,14 @@ func TestASignInFromElsewhereIsTold(t *testing.T) {
 			if err := w.ForgetDue(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, _, err := w.SignIn(ctx, u.Login(), changed, "", netip.MustParseAddr(c.from), c.agent); err != nil {
+			if _, _, _, err := w.SignIn(ctx, Attempt{Login: u.Login(), Password: changed, Address: netip.MustParseAddr(c.from), Agent: c.agent}); err != nil {
 				t.Fatalf("%s: %v", c.what, err)
 			}
 			if got := w.told(t, seen, names); got != c.want {
 				t.Errorf("%s: told %q, want %q", c.what, got, c.want)
 			}
 		}
-		if _, _, _, err := w.SignIn(ctx, u.Login(), "a wrong password", "", netip.MustParseAddr("203.0.113.9"), "thief"); err == nil {
+		if _, _, _, err := w.SignIn(ctx, Attempt{Login: u.Login(), Password: "a wrong password", Address: netip.MustParseAddr("203.0.113.9"), Agent: "thief"}); err == nil {
 			t.Error("a wrong password was right")
 		}
 		if got := w.told(t, seen, names); got != "" {

@@ -28,12 +28,14 @@ type User struct {
 	Role         policy.Role
 	State        UserState
 	HasPassword  bool
+	SecondFactor bool // signing in takes a code beside the password
 	ProviderMade bool // made by the provider for a tenant
 	SignedInAt   *time.Time
 	Made
 
-	login    string // the part after the dot
-	password string // argon2id
+	login        string // the part after the dot
+	password     string // argon2id
+	secondFactor string // the id of the one that is on
 }
 
 // UserState says whether a user may sign in.
@@ -64,7 +66,7 @@ type NewUser struct {
 	SSHPublicKey string // a line of authorized_keys; empty: none
 }
 
-const userColumns = `u.id, u.tenant, COALESCE(t.slug, ''), u.login, u.email, u.name, u.role, u.password, u.state, u.provider_made, u.signed_in_at,
+const userColumns = `u.id, u.tenant, COALESCE(t.slug, ''), u.login, u.email, u.name, u.role, u.password, u.second_factor, u.state, u.provider_made, u.signed_in_at,
 	u.created_at, u.created_by, u.modified_at, u.modified_by, u.times_modified, u.mac`
 
 const userTables = ` FROM users u LEFT JOIN tenants t ON t.id = u.tenant `
@@ -74,11 +76,11 @@ func (a *Accounts) scanUser(row scanner) (User, error) {
 	var made, created, modified int64
 	var signedIn sql.NullInt64
 	var mac []byte
-	if err := row.Scan(&u.ID, &u.Tenant, &u.TenantSlug, &u.login, &u.Email, &u.Name, &u.Role, &u.password, &u.State, &made, &signedIn,
+	if err := row.Scan(&u.ID, &u.Tenant, &u.TenantSlug, &u.login, &u.Email, &u.Name, &u.Role, &u.password, &u.secondFactor, &u.State, &made, &signedIn,
 		&created, &u.CreatedBy, &modified, &u.ModifiedBy, &u.TimesModified, &mac); err != nil {
 		return u, err
 	}
-	u.HasPassword, u.ProviderMade, u.SignedInAt = u.password != "", made != 0, meta.Moment(signedIn)
+	u.HasPassword, u.SecondFactor, u.ProviderMade, u.SignedInAt = u.password != "", u.secondFactor != "", made != 0, meta.Moment(signedIn)
 	u.CreatedAt, u.ModifiedAt = meta.Time(created), meta.Time(modified)
 	if err := a.Keys.CheckMAC(mac, "user", u.fields()...); err != nil {
 		return u, fmt.Errorf("user %s: %w", u.ID, err)
@@ -86,9 +88,14 @@ func (a *Accounts) scanUser(row scanner) (User, error) {
 	return u, nil
 }
 
-// fields are what the row's MAC covers: all that grants power.
+// fields are what the row's MAC covers: all that grants power. A second factor is one
+// more field, so that rows of before there were any keep their MAC.
 func (u User) fields() []any {
-	return []any{u.ID, string(u.Tenant), u.login, u.Email, string(u.Role), u.password, string(u.State), u.ProviderMade}
+	list := []any{u.ID, string(u.Tenant), u.login, u.Email, string(u.Role), u.password, string(u.State), u.ProviderMade}
+	if u.secondFactor != "" {
+		list = append(list, u.secondFactor)
+	}
+	return list
 }
 
 func noUser(id string) error { return fault.New(fault.NotFound, "There is no user %q.", id) }
@@ -366,7 +373,7 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 		if err := change(tx, &u); err != nil {
 			return err
 		}
-		if u.Role != before.Role || u.State == UserActive && before.State != UserActive || u.password != before.password && by != u.ID {
+		if u.Role != before.Role || u.State == UserActive && before.State != UserActive || (u.password != before.password || u.secondFactor != before.secondFactor) && by != u.ID {
 			if err := a.peer(ctx, tx, id, by, u.Role); err != nil {
 				return err
 			}
@@ -380,7 +387,7 @@ func (a *Accounts) changeUser(ctx context.Context, by string, id tenant.ID, user
 			}
 		}
 		changed = u.State != before.State || u.Role != before.Role
-		if changed || u.password != before.password {
+		if changed || u.password != before.password || u.secondFactor != before.secondFactor {
 			if ended, err = a.endSessions(ctx, tx, u); err != nil {
 				return err
 			}
@@ -420,12 +427,12 @@ func (a *Accounts) revoked(ids []string) {
 
 func (a *Accounts) saveUser(ctx context.Context, tx *meta.DB, by string, u *User) error {
 	u.ModifiedAt, u.ModifiedBy, u.TimesModified = a.Clock.Now(), by, u.TimesModified+1
-	u.HasPassword = u.password != ""
+	u.HasPassword, u.SecondFactor = u.password != "", u.secondFactor != ""
 	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
-		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10
-		WHERE id = $11 AND tenant = $12`,
+		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10, second_factor = $11
+		WHERE id = $12 AND tenant = $13`,
 		u.Name, string(u.Role), u.password, string(u.State), u.ProviderMade, u.SignedInAt,
-		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.ID, string(u.Tenant))
+		meta.Micros(u.ModifiedAt), by, u.TimesModified, a.Keys.MAC("user", u.fields()...), u.secondFactor, u.ID, string(u.Tenant))
 	if err != nil {
 		return fmt.Errorf("save user %s: %w", u.ID, err)
 	}

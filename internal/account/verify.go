@@ -7,7 +7,7 @@ import (
 	"tributary/internal/tenant"
 )
 
-// UnscopedVerify checks the MAC of every user, session, API key and SSH key. An
+// UnscopedVerify checks the MAC of every user, second factor, session, API key and SSH key. An
 // error means that it could not look.
 func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string, id tenant.ID, row, problem string)) error {
 	for _, t := range []struct {
@@ -16,6 +16,8 @@ func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string,
 	}{
 		{"users", `SELECT ` + userColumns + userTables + `ORDER BY u.id`,
 			func(r scanner) (tenant.ID, string, error) { u, err := a.scanUser(r); return u.Tenant, u.ID, err }},
+		{"second_factors", factorQuery + `ORDER BY id`,
+			func(r scanner) (tenant.ID, string, error) { f, err := a.scanFactor(r); return f.tenant, f.id, err }},
 		{"sessions", `SELECT ` + sessionColumns + ` FROM sessions ORDER BY id`,
 			func(r scanner) (tenant.ID, string, error) { s, err := a.scanSession(r); return s.Tenant, s.ID, err }},
 		{"api_keys", `SELECT ` + apiKeyColumns + ` FROM api_keys ORDER BY id`,

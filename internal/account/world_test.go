@@ -91,7 +91,7 @@ func (w *world) owned(t *testing.T, slug string) (control.Tenant, User, tenant.S
 	t.Helper()
 	got := w.tenant(t, slug)
 	u := w.member(t, got.ID, "admin@"+slug+".example", policy.TenantAdmin)
-	token, _, _, err := w.SignIn(t.Context(), u.Login(), password, changed, home, "test")
+	token, _, _, err := w.SignIn(t.Context(), Attempt{Login: u.Login(), Password: password, Next: changed, Address: home, Agent: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (w *world) scope(t *testing.T, token string) tenant.Scope {
 // signIn signs in from home, with nothing new.
 func (w *world) signIn(t *testing.T, login, password string) (string, Session, error) {
 	t.Helper()
-	token, s, _, err := w.SignIn(t.Context(), login, password, "", home, "test")
+	token, s, _, err := w.SignIn(t.Context(), Attempt{Login: login, Password: password, Address: home, Agent: "test"})
 	return token, s, err
 }
 

@@ -17,6 +17,7 @@ type Kind string
 const (
 	Invalid         Kind = "invalid"         // the input is wrong and must be changed
 	Unauthenticated Kind = "unauthenticated" // no credential, or not a valid one
+	SecondFactor    Kind = "second-factor"   // the password is right; a code of the second factor is wanted too
 	Denied          Kind = "denied"          // known, but not allowed
 	NotFound        Kind = "not-found"       // does not exist, or is another tenant's
 	Conflict        Kind = "conflict"        // not possible in the present state
@@ -32,7 +33,7 @@ const (
 
 // Kinds lists every kind, for the tables in gateways and their tests.
 var Kinds = [...]Kind{
-	Invalid, Unauthenticated, Denied, NotFound, Conflict, TooLarge, Throttled, Unavailable,
+	Invalid, Unauthenticated, SecondFactor, Denied, NotFound, Conflict, TooLarge, Throttled, Unavailable,
 	StorageFull, Cancelled, TimedOut, Damaged, Internal,
 }
 

@@ -407,6 +407,18 @@ CREATE TABLE schedules (
 , counts_from BIGINT, mac BYTEA);
 CREATE INDEX schedules_next ON schedules (state, next_at);
 
+CREATE TABLE second_factors (
+    id         TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL,
+    user_id    TEXT NOT NULL REFERENCES users (id),
+    secret     BYTEA NOT NULL,             -- sealed with the pool key, or the provider's own
+    codes      BYTEA NOT NULL,             -- recovery codes that are left: keyed digests of 33 bytes each
+    used_step  BIGINT NOT NULL DEFAULT 0,  -- of the last code that was used: none of it or before it is good
+    created_at BIGINT NOT NULL,
+    mac        BYTEA NOT NULL
+);
+CREATE INDEX second_factors_user ON second_factors (user_id);
+
 CREATE TABLE sessions (
     id             TEXT PRIMARY KEY,
     tenant         TEXT NOT NULL,
@@ -573,7 +585,7 @@ CREATE TABLE users (
     modified_at    BIGINT NOT NULL,
     modified_by    TEXT NOT NULL,
     times_modified BIGINT NOT NULL DEFAULT 0,
-    mac            BYTEA NOT NULL,
+    mac            BYTEA NOT NULL, second_factor TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, login),
     UNIQUE (tenant, email)
 );

@@ -25,6 +25,7 @@ const (
 	ResultRecalled     Kind = "result.recalled"
 	NewCredential      Kind = "credential.new" //nolint:gosec // it is the name of a kind
 	NewSignIn          Kind = "sign-in.new"
+	SecondFactorOff    Kind = "second-factor.off"
 	WebhookDisabled    Kind = "webhook.disabled"
 	WorkWaits          Kind = "work.waits" // for what cannot be reached, and for too long
 
@@ -49,6 +50,7 @@ var kinds = map[Kind]rules{
 	ResultRecalled:     {users: true, shared: true},
 	NewCredential:      {security: true},
 	NewSignIn:          {security: true},
+	SecondFactorOff:    {security: true},
 	WebhookDisabled:    {},
 	WorkWaits:          {provider: true},
 }

@@ -7,15 +7,18 @@ type Action string
 // What everybody does with their own things. That a session, password or key is
 // the principal's own is for package account to see to.
 const (
-	OwnProfileRead    Action = "own-profile:read"    // GET /me
-	OwnPasswordChange Action = "own-password:change" // POST /me/password
-	OwnSessionRead    Action = "own-session:read"    // GET /sessions
-	OwnSessionEnd     Action = "own-session:end"     // DELETE /sessions/current, DELETE /sessions/{id}
-	OwnSSHKeyRead     Action = "own-ssh-key:read"    // GET /users/{own}/ssh-keys
-	OwnSSHKeyDelete   Action = "own-ssh-key:delete"  // DELETE /ssh-keys/{id}
-	OwnNoticesRead    Action = "own-notices:read"    // GET /me/notices
-	OwnNoticesChange  Action = "own-notices:change"  // PATCH /me/notices
-	OwnChangesWatch   Action = "own-changes:watch"   // GET /changes: of what one may read
+	OwnProfileRead    Action = "own-profile:read"         // GET /me
+	OwnPasswordChange Action = "own-password:change"      // POST /me/password
+	OwnFactorRead     Action = "own-second-factor:read"   // GET /me/totp
+	OwnFactorChange   Action = "own-second-factor:change" // POST /me/totp, /me/totp/confirm, /me/totp/off, /me/totp/recovery-codes
+	OwnSessionRead    Action = "own-session:read"         // GET /sessions
+	OwnSessionEnd     Action = "own-session:end"          // DELETE /sessions, DELETE /sessions/current, DELETE /sessions/{id}
+	OwnSSHKeyRead     Action = "own-ssh-key:read"         // GET /me/ssh-keys
+	OwnSSHKeyCreate   Action = "own-ssh-key:create"       // POST /me/ssh-keys
+	OwnSSHKeyDelete   Action = "own-ssh-key:delete"       // DELETE /me/ssh-keys/{id}
+	OwnNoticesRead    Action = "own-notices:read"         // GET /me/notices
+	OwnNoticesChange  Action = "own-notices:change"       // PATCH /me/notices
+	OwnChangesWatch   Action = "own-changes:watch"        // GET /changes: of what one may read
 )
 
 // Organisations and tenants.
@@ -40,17 +43,18 @@ const (
 
 // People and credentials.
 const (
-	UserCreate        Action = "user:create"         // POST /users
-	UserRead          Action = "user:read"           // GET /users, GET /users/{id}
-	UserUpdate        Action = "user:update"         // PATCH /users/{id}
-	UserResetPassword Action = "user:reset-password" // POST /users/{id}/password
-	SessionEnd        Action = "session:end"         // DELETE /sessions/{id}: another's
-	SSHKeyCreate      Action = "ssh-key:create"      // POST /users/{id}/ssh-keys
-	SSHKeyRead        Action = "ssh-key:read"        // GET /users/{id}/ssh-keys
-	SSHKeyDelete      Action = "ssh-key:delete"      // DELETE /ssh-keys/{id}
-	APIKeyCreate      Action = "api-key:create"      // POST /api-keys
-	APIKeyRead        Action = "api-key:read"        // GET /api-keys
-	APIKeyDelete      Action = "api-key:delete"      // DELETE /api-keys/{id}
+	UserCreate        Action = "user:create"              // POST /users
+	UserRead          Action = "user:read"                // GET /users, GET /users/{id}
+	UserUpdate        Action = "user:update"              // PATCH /users/{id}
+	UserResetPassword Action = "user:reset-password"      // POST /users/{id}/password
+	UserResetFactor   Action = "user:reset-second-factor" // DELETE /users/{id}/totp
+	SessionEnd        Action = "session:end"              // DELETE /sessions/{id}: another's
+	SSHKeyCreate      Action = "ssh-key:create"           // POST /users/{id}/ssh-keys
+	SSHKeyRead        Action = "ssh-key:read"             // GET /users/{id}/ssh-keys
+	SSHKeyDelete      Action = "ssh-key:delete"           // DELETE /ssh-keys/{id}
+	APIKeyCreate      Action = "api-key:create"           // POST /api-keys
+	APIKeyRead        Action = "api-key:read"             // GET /api-keys
+	APIKeyDelete      Action = "api-key:delete"           // DELETE /api-keys/{id}
 )
 
 // Datasets, submissions and results.
@@ -133,11 +137,11 @@ const (
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
-	OwnProfileRead, OwnPasswordChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch,
+	OwnProfileRead, OwnPasswordChange, OwnFactorRead, OwnFactorChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyCreate, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch,
 	OrganisationCreate, OrganisationRead, OrganisationVerify,
 	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
 	ProfileRead, TenantExport,
-	UserCreate, UserRead, UserUpdate, UserResetPassword, SessionEnd,
+	UserCreate, UserRead, UserUpdate, UserResetPassword, UserResetFactor, SessionEnd,
 	SSHKeyCreate, SSHKeyRead, SSHKeyDelete, APIKeyCreate, APIKeyRead, APIKeyDelete,
 	DatasetApply, DatasetRead,
 	SubmissionCreate, SubmissionRead, SubmissionContent, SubmissionWithdraw, SubmissionDelete, SubmissionReceipts,

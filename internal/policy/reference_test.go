@@ -16,6 +16,9 @@ import (
 var mayDo = map[Action][]Role{
 	OwnProfileRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnPasswordChange: {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnFactorRead:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnFactorChange:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnSSHKeyCreate:   {TenantAdmin, TenantUser},
 	OwnSessionRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSessionEnd:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSSHKeyRead:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
@@ -43,6 +46,7 @@ var mayDo = map[Action][]Role{
 	UserRead:          {SystemAdmin, Auditor, TenantAdmin},
 	UserUpdate:        {SystemAdmin, TenantAdmin},
 	UserResetPassword: {SystemAdmin, TenantAdmin},
+	UserResetFactor:   {SystemAdmin, TenantAdmin},
 	SessionEnd:        {SystemAdmin, TenantAdmin},
 	SSHKeyCreate:      {SystemAdmin, TenantAdmin},
 	SSHKeyRead:        {SystemAdmin, Auditor, TenantAdmin},
@@ -119,7 +123,7 @@ func reference(p Principal, a Action, r Resource) fault.Kind {
 		return fault.NotFound
 	case !staff && r.Tenant == "" && a != DatasetRead && a != AnalysisRead:
 		return fault.Denied
-	case !knownKind, a == OwnPasswordChange && p.Kind != Session:
+	case !knownKind, (a == OwnPasswordChange || a == OwnFactorRead || a == OwnFactorChange || a == OwnSSHKeyCreate) && p.Kind != Session:
 		return fault.Denied
 	case !slices.Contains(mayDo[a], p.Role):
 		return fault.Denied

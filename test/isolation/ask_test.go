@@ -60,6 +60,10 @@ func (a *answer) steady(id string) string {
 	return fmt.Sprint(a.status, " ", h, " ", text)
 }
 
+// proving are the operations that take one's own password or code: too many wrong ones
+// lock the account.
+var proving = map[string]bool{"change-password": true, "start-totp": true, "confirm-totp": true, "replace-recovery-codes": true, "end-totp": true, "add-own-ssh-key": true}
+
 // send asks the server once, and again while it says that it is asked too often.
 func (w *world) send(client *http.Client, op *operation, token, id string, q shot, extra http.Header) *answer {
 	w.t.Helper()
@@ -92,7 +96,7 @@ func (w *world) send(client *http.Client, op *operation, token, id string, q sho
 			w.t.Fatalf("seed %d: %s: %v", w.seed, op.id, err)
 		}
 		a := &answer{res.StatusCode, res.Header, raw}
-		if a.status != http.StatusTooManyRequests || op.id == "sign-in" || op.id == "change-password" || wait > 3*time.Second {
+		if a.status != http.StatusTooManyRequests || op.id == "sign-in" || proving[op.id] || wait > 3*time.Second {
 			return a
 		}
 		w.count["throttled"]++
@@ -216,6 +220,10 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
 	case webhooks, deliveries: // the provider's people see its own
 		return x != nil && x.kind == op.names && !x.gone && x.tenant == c.tenant
+	case sshKeys:
+		if op.id == "revoke-own-ssh-key" && (x == nil || c.user == nil || x.user != c.user) {
+			return false
+		}
 	case sessions:
 		return id == "current" || x != nil && x.kind == sessions && !x.gone && c.user != nil && x.user == c.user
 	}

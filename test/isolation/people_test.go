@@ -147,6 +147,89 @@ func changePassword(w *world, c *credential, _ string) shot {
 	}}
 }
 
+func endOtherSessions(w *world, c *credential, _ string) shot {
+	if c == nil || c.user == nil {
+		return shot{want: []int{clash}}
+	}
+	return shot{want: []int{empty}, then: func(*answer) {
+		for _, other := range w.creds {
+			if other.user == c.user && other != c && !other.dead {
+				w.things[other.id].gone = true
+				w.gone(anon, other)
+			}
+		}
+	}}
+}
+
+// own is what a request of a person's about itself says and is answered that takes its
+// password, and now and then says another; a key has no such things.
+func (w *world) own(c *credential, body map[string]any, right ...int) shot {
+	body["password"] = "not the password"
+	switch {
+	case c == nil || c.user == nil:
+		return shot{body: document(body), want: []int{denied}}
+	case w.chance(50):
+		return shot{body: document(body), want: []int{denied, tooMany}}
+	}
+	want := append(right, tooMany)
+	if c.user.lost || c.user.password == "" {
+		want = append(want, denied)
+	} else {
+		body["password"] = c.user.password
+	}
+	return shot{body: document(body), want: want}
+}
+
+func showTOTP(_ *world, c *credential, _ string) shot {
+	if c == nil || c.user == nil {
+		return shot{want: []int{denied}}
+	}
+	return shot{}
+}
+
+// startTOTP begins a second factor; the model never turns one on.
+func startTOTP(w *world, c *credential, _ string) shot {
+	q := w.own(c, map[string]any{}, created)
+	q.then = func(a *answer) { w.secrets = append(w.secrets, a.field("secret")) }
+	return q
+}
+
+func confirmTOTP(_ *world, c *credential, _ string) shot {
+	want := []int{denied, clash, tooMany}
+	if c == nil || c.user == nil {
+		want = []int{denied}
+	}
+	return shot{body: document(map[string]any{"code": "no such code"}), want: want}
+}
+
+func withTOTP(w *world, c *credential, _ string) shot {
+	return w.own(c, map[string]any{"code": "no such code"}, absent)
+}
+
+func resetTOTP(w *world, c *credential, id string) shot {
+	if x := w.things[id]; c != nil && x != nil && x.user != nil && c.user == x.user {
+		return shot{want: []int{denied}}
+	}
+	return shot{want: []int{clash}}
+}
+
+func addOwnSSHKey(w *world, c *credential, _ string) shot {
+	var of *tenant
+	if c != nil {
+		of = c.tenant
+	}
+	public := w.line()
+	q := w.own(c, map[string]any{"name": w.fresh(of, key), "public_key": public}, created, clash)
+	q.then = func(a *answer) {
+		k := w.know(sshKeys, a.field("id"), of)
+		k.public, k.user = public, c.user
+		if c.user.provided {
+			k.key = c // marks it as the provider's
+		}
+	}
+	return q
+}
+
 // mayProvide is what the provider is answered that would make a credential.
 func mayProvide(t *tenant, made int) []int {
 	switch {

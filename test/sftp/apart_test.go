@@ -1,6 +1,10 @@
 package sftp
 
 import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // as authenticators do
+	"encoding/base32"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -248,6 +252,34 @@ func TestPasswordsOnlyIfEnabled(t *testing.T) {
 		return len(servertest.Must(w.b.AuditEntries(t.Context(), client.AuditFilter{Verb: verb, Actor: w.b.user.ID}))(t).Items)
 	}
 	w.until("the end of each session", func() bool { return sessions("session.create") == 6 && sessions("session.end") == 6 })
+
+	// An account with a second factor has no password here.
+	w.protect(w.b, password)
+	c.Auth = []ssh.AuthMethod{ssh.Password(password)}
+	if _, err := ssh.Dial("tcp", w.place().Address, c); err == nil {
+		t.Error("the password of an account with a second factor was let in")
+	}
+	c.Auth = []ssh.AuthMethod{ssh.PublicKeys(w.b.signer)}
+	conn, err = ssh.Dial("tcp", w.place().Address, c)
+	if err != nil {
+		t.Fatalf("the key of an account with a second factor: %v", err)
+	}
+	_ = conn.Close()
+}
+
+// protect turns a person's second factor on.
+func (w *world) protect(p person, password string) {
+	w.T.Helper()
+	ctx := w.T.Context()
+	session := servertest.Must(w.As("").SignIn(ctx, client.SignIn{Login: p.user.Login, Password: password}))(w.T)
+	me := w.As(session.Token)
+	made := servertest.Must(me.StartTOTP(ctx, password))(w.T)
+	secret := servertest.Must(base32.StdEncoding.DecodeString(made.Secret))(w.T)
+	mac := hmac.New(sha1.New, secret)
+	_ = binary.Write(mac, binary.BigEndian, time.Now().Unix()/30)
+	sum := mac.Sum(nil)
+	at := sum[len(sum)-1] & 0xf
+	servertest.Must(me.ConfirmTOTP(ctx, fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:at+4])&0x7fffffff%1_000_000)))(w.T)
 }
 
 // parting is a connection that is reset after the next it sends.

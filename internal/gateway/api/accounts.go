@@ -13,16 +13,19 @@ import (
 // accountRoutes are people and credentials. Their audit entries are written by
 // package account.
 func (s *server) accountRoutes() {
-	add(s, route{method: http.MethodPost, path: "/sessions", id: "sign-in", summary: "Sign in with a password", thing: "session",
+	add(s, route{method: http.MethodPost, path: "/sessions", id: "sign-in", summary: "Sign in with a password, and a code where the account has a second factor", thing: "session",
 		audience: public, audit: "session.create", status: http.StatusCreated, secret: true}, s.signIn)
 	add(s, route{method: http.MethodGet, path: "/sessions", id: "list-sessions", summary: "List one's own sessions", thing: "session",
 		action: policy.OwnSessionRead, audience: anyone}, s.sessions)
+	add(s, route{method: http.MethodDelete, path: "/sessions", id: "end-other-sessions", summary: "End all of one's own sessions but the one that asks", thing: "session",
+		action: policy.OwnSessionEnd, audience: anyone, audit: "session.end-others", status: http.StatusNoContent}, s.endOtherSessions)
 	add(s, route{method: http.MethodDelete, path: "/sessions/{id}", id: "end-session", summary: "Sign out: a session of one's own, or current", thing: "session",
 		action: policy.OwnSessionEnd, audience: anyone, audit: "session.end", status: http.StatusNoContent}, s.endSession)
 	add(s, route{method: http.MethodGet, path: "/me", id: "me", summary: "Who the credential is", thing: "profile",
 		action: policy.OwnProfileRead, audience: anyone}, s.me)
 	add(s, route{method: http.MethodPost, path: "/me/password", id: "change-password", summary: "Change one's own password", thing: "password",
 		action: policy.OwnPasswordChange, audience: anyone, audit: "user.password", status: http.StatusNoContent}, s.changePassword)
+	s.ownRoutes()
 	add(s, route{method: http.MethodPost, path: "/setup", id: "setup", summary: "Make the first system admin with a setup link's token", thing: "setup",
 		audience: public, audit: "user.create", status: http.StatusCreated, secret: true}, s.setup)
 
@@ -36,6 +39,8 @@ func (s *server) accountRoutes() {
 		action: policy.UserUpdate, audience: anyone, audit: "user.update"}, s.updateUser)
 	add(s, route{method: http.MethodPost, path: "/users/{id}/password", id: "set-password", summary: "Set a user's password", thing: "user",
 		action: policy.UserResetPassword, audience: anyone, audit: "user.password", status: http.StatusNoContent}, s.setPassword)
+	add(s, route{method: http.MethodDelete, path: "/users/{id}/totp", id: "reset-totp", summary: "Take a user's second factor away, for one who lost it", thing: "user",
+		action: policy.UserResetFactor, audience: anyone, audit: "second-factor.reset", status: http.StatusNoContent}, s.resetTOTP)
 
 	add(s, route{method: http.MethodPost, path: "/users/{id}/ssh-keys", id: "add-ssh-key", summary: "Add an SSH key to a user", thing: "user",
 		action: policy.SSHKeyCreate, audience: anyone, audit: "sshkey.create", status: http.StatusCreated}, s.addSSHKey)
@@ -53,7 +58,8 @@ func (s *server) accountRoutes() {
 }
 
 func (s *server) signIn(ctx context.Context, c *call, i *in[client.SignIn]) (*out[client.Session], error) {
-	token, session, _, err := s.Accounts.SignIn(ctx, i.Body.Login, i.Body.Password, i.Body.NewPassword, addressOf(ctx), c.request.UserAgent())
+	token, session, _, err := s.Accounts.SignIn(ctx, account.Attempt{Login: i.Body.Login, Password: i.Body.Password, Next: i.Body.NewPassword, Code: i.Body.Code,
+		Address: addressOf(ctx), Agent: c.request.UserAgent()})
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +93,10 @@ func (s *server) endSession(ctx context.Context, c *call, i *ByID) (*struct{}, e
 	return nil, s.Accounts.EndSession(ctx, c.principal, i.ID)
 }
 
+func (s *server) endOtherSessions(ctx context.Context, c *call, _ *struct{}) (*struct{}, error) {
+	return nil, s.Accounts.EndOtherSessions(ctx, c.principal)
+}
+
 func (s *server) me(ctx context.Context, c *call, _ *struct{}) (*out[client.Me], error) {
 	p := c.principal
 	me := client.Me{ID: p.Actor(), Credential: p.Credential, Kind: string(p.Kind), Role: string(p.Role), Tenant: string(p.Tenant)}
@@ -102,7 +112,7 @@ func (s *server) me(ctx context.Context, c *call, _ *struct{}) (*out[client.Me],
 		if err != nil {
 			return nil, err
 		}
-		me.Email, me.Login = u.Email, userWord(u).Login
+		me.Email, me.Name, me.Login = u.Email, u.Name, u.Login()
 	}
 	return &out[client.Me]{me}, nil
 }
@@ -227,17 +237,32 @@ func (s *server) setPassword(ctx context.Context, c *call, i *newPassword) (*str
 	return nil, s.Accounts.SetPassword(ctx, scope, i.ID, i.Body.New)
 }
 
+func (s *server) resetTOTP(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
+	if c.staff() {
+		return nil, s.Accounts.UnscopedResetSecondFactor(ctx, c.by(), i.ID)
+	}
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Accounts.ResetSecondFactor(ctx, scope, i.ID)
+}
+
 type newSSHKey struct {
 	ByID
 	Body client.NewSSHKey
 }
 
+func sshKeyOf(w client.NewSSHKey) (account.NewSSHKey, error) {
+	allow, err := prefixes(w.IPAllow)
+	return account.NewSSHKey{Name: w.Name, PublicKey: w.PublicKey, IPAllow: allow, ExpiresAt: w.ExpiresAt}, err
+}
+
 func (s *server) addSSHKey(ctx context.Context, c *call, i *newSSHKey) (*out[client.SSHKey], error) {
-	allow, err := prefixes(i.Body.IPAllow)
+	n, err := sshKeyOf(i.Body)
 	if err != nil {
 		return nil, err
 	}
-	n := account.NewSSHKey{Name: i.Body.Name, PublicKey: i.Body.PublicKey, IPAllow: allow, ExpiresAt: i.Body.ExpiresAt}
 	var k account.SSHKey
 	if c.staff() {
 		k, err = s.Accounts.UnscopedAddSSHKey(ctx, c.by(), i.ID, n)

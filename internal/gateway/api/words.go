@@ -77,7 +77,7 @@ func tenantWord(t control.Tenant) client.Tenant {
 
 func userWord(u account.User) client.User {
 	w := client.User{ID: u.ID, Tenant: string(u.Tenant), Login: u.Login(), Email: u.Email, Name: u.Name, Role: string(u.Role), State: string(u.State),
-		HasPassword: u.HasPassword, ProviderMade: u.ProviderMade, SignedInAt: u.SignedInAt, Made: made(u.Made)}
+		HasPassword: u.HasPassword, SecondFactor: u.SecondFactor, ProviderMade: u.ProviderMade, SignedInAt: u.SignedInAt, Made: made(u.Made)}
 	if u.Tenant != "" {
 		w.SFTPLogin = w.Login
 	}

@@ -78,7 +78,7 @@ func (s *Server) unknown(ctx context.Context, err error) error {
 // byPassword signs in with a password, for a session that ends with the connection.
 // What is refused is in the audit log already.
 func (s *Server) byPassword(ctx context.Context, login, password string, tried *attempts) (policy.Principal, error) {
-	token, opened, u, err := s.Accounts.SignIn(ctx, login, password, "", tried.addr, "SFTP")
+	token, opened, u, err := s.Accounts.SignIn(ctx, account.Attempt{Login: login, Password: password, Codeless: true, Address: tried.addr, Agent: "SFTP"})
 	if err != nil {
 		return policy.Principal{}, err
 	}

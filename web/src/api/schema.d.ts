@@ -101,6 +101,9 @@ export interface components {
       "seq": number;
       "signature": string;
     };
+    Code: {
+      "code": string;
+    };
     Column: {
       "description"?: string;
       "name": string;
@@ -453,6 +456,7 @@ export interface components {
       "kind": "session" | "api-key";
       /** What a user signs in with: SLUG.USER, by SFTP too, or the email for the provider's people */
       "login"?: string;
+      "name"?: string;
       "role": string;
       "tenant"?: string;
       "tenant_slug"?: string;
@@ -479,6 +483,15 @@ export interface components {
     };
     NewOrganisation: {
       "name": string;
+    };
+    NewOwnSSHKey: {
+      "expires_at"?: string;
+      "ip_allow"?: Array<string> | null;
+      "name": string;
+      /** One's own, once more */
+      "password": string;
+      /** A line of authorized_keys: ed25519, ecdsa, or rsa of at least 3072 bits */
+      "public_key": string;
     };
     NewReopening: {
       /** Which the tenant reads too */
@@ -508,6 +521,12 @@ export interface components {
       "id": string;
       /** IANA name of the time zone; UTC if absent */
       "zone"?: string;
+    };
+    NewTOTP: {
+      /** In base32, to be typed into an authenticator app */
+      "secret": string;
+      /** The same as an otpauth URL, to be shown as a QR code */
+      "url": string;
     };
     NewTenant: {
       "employees"?: number;
@@ -584,6 +603,14 @@ export interface components {
       "verified": boolean;
       "verified_at"?: string;
       "verified_by"?: string;
+    };
+    Password: {
+      "password": string;
+    };
+    PasswordAndCode: {
+      /** What the authenticator shows, or a recovery code */
+      "code": string;
+      "password": string;
     };
     PasswordChange: {
       "current"?: string;
@@ -709,6 +736,9 @@ export interface components {
       "name": string;
       /** Why it cannot be sent so, or would be rejected for its name or size */
       "problem"?: string;
+    };
+    RecoveryCodes: {
+      "codes": Array<string> | null;
     };
     Reopening: {
       /** If it was closed early */
@@ -936,6 +966,8 @@ export interface components {
       "token": string;
     };
     SignIn: {
+      /** What the account's authenticator shows, or a recovery code */
+      "code"?: string;
       /** Keep the token in the browser's cookie instead of answering it */
       "cookie"?: boolean;
       /** SLUG.USER, or an email */
@@ -1008,6 +1040,12 @@ export interface components {
       "tenant_slug"?: string;
       "validated_at"?: string;
     };
+    TOTP: {
+      "on": boolean;
+      /** How many are left */
+      "recovery_codes": number;
+      "since"?: string;
+    };
     Tenant: {
       /** Since when only the tenant's own admins make its credentials */
       "claimed_at"?: string;
@@ -1062,6 +1100,8 @@ export interface components {
       /** Made by the provider for a tenant; ends when a tenant admin first signs in */
       "provider_made": boolean;
       "role": string;
+      /** Signing in takes a code beside the password */
+      "second_factor": boolean;
       "sftp_login"?: string;
       "signed_in_at"?: string;
       "state": string;
@@ -1419,6 +1459,96 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["PasswordChange"]; } };
       responses: {
         204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/ssh-keys": {
+    /** List one's own SSH keys */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSSHKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Add an SSH key to oneself, which takes the password */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewOwnSSHKey"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["SSHKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/ssh-keys/{id}": {
+    /** Revoke an SSH key of one's own, at once */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/totp": {
+    /** How one's own second factor stands */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["TOTP"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make an authenticator's secret, shown once; a code of it turns the second factor on */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Password"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["NewTOTP"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/totp/confirm": {
+    /** Turn one's own second factor on; its recovery codes are shown once, and one's other sessions end */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Code"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["RecoveryCodes"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/totp/off": {
+    /** Turn one's own second factor off */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PasswordAndCode"]; } };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/me/totp/recovery-codes": {
+    /** Replace one's own recovery codes; the new ones are shown once */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PasswordAndCode"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["RecoveryCodes"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -1855,13 +1985,22 @@ export interface paths {
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
-    /** Sign in with a password */
+    /** Sign in with a password, and a code where the account has a second factor */
     post: {
       parameters: {
       };
       requestBody: { content: { "application/json": components["schemas"]["SignIn"]; } };
       responses: {
         201: { content: { "application/json": components["schemas"]["Session"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** End all of one's own sessions but the one that asks */
+    delete: {
+      parameters: {
+      };
+      responses: {
+        204: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2306,6 +2445,18 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["NewSSHKey"]; } };
       responses: {
         201: { content: { "application/json": components["schemas"]["SSHKey"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users/{id}/totp": {
+    /** Take a user's second factor away, for one who lost it */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
