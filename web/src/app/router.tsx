@@ -187,12 +187,17 @@ const adminWork = [
   adminSchedule,
 ] as const;
 
+// One's own account is the same page in both portals.
+const account = lazyRouteComponent(() => import("../pages/account/Account"), "Account");
+const appAccount = createRoute({ getParentRoute: () => tenants, path: "/account", component: account });
+const adminAccount = createRoute({ getParentRoute: () => admin, path: "/account", component: account });
+
 export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
-    tenants.addChildren([submissions, submission, results, result, team, activity, settings]),
-    admin.addChildren([...adminWork, adminTenants]),
+    tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings]),
+    admin.addChildren([adminAccount, ...adminWork, adminTenants]),
   ]),
   parseSearch,
   stringifySearch: writeSearch,

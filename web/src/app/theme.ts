@@ -16,8 +16,19 @@ export function useTheme(): ["light" | "dark", () => void] {
 
 /** Changes to the other theme, and remembers it. */
 export function switchTheme(): void {
-  const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-  document.documentElement.dataset.theme = next;
-  localStorage.setItem("theme", next);
+  chooseTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+}
+
+/** What was chosen: a theme, or "" for the system's. */
+export function chosenTheme(): string {
+  return localStorage.getItem("theme") ?? "";
+}
+
+/** Chooses a theme and remembers it; "" is as the system has it. */
+export function chooseTheme(choice: string): void {
+  if (choice) localStorage.setItem("theme", choice);
+  else localStorage.removeItem("theme");
+  const dark = choice ? choice === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
   for (const listener of listeners) listener();
 }

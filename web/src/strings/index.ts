@@ -1,3 +1,4 @@
+import { account } from "./en/account";
 import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
 import { app } from "./en/app";
@@ -19,6 +20,7 @@ import { ui } from "./en/ui";
  * language is another folder beside en with the same shape.
  */
 export const strings = {
+  account,
   activity,
   analyses,
   app,

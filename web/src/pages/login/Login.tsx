@@ -17,6 +17,8 @@ export function Login() {
   const [password, setPassword] = useState("");
   const [replacement, setReplacement] = useState("");
   const [replace, setReplace] = useState(false);
+  const [code, setCode] = useState("");
+  const [factor, setFactor] = useState<"app" | "recovery">(); // once a code is wanted
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const submit = async (event: FormEvent) => {
@@ -24,22 +26,60 @@ export function Login() {
     setBusy(true);
     setError(undefined);
     try {
-      await call(api.POST("/api/v1/sessions", { body: { login, password, cookie: true, ...(replace && { new_password: replacement }) } }));
+      const body = { login, password, cookie: true, ...(factor && { code }), ...(replace && { new_password: replacement }) };
+      await call(api.POST("/api/v1/sessions", { body }));
       queries.clear();
       const who = await queries.fetchQuery(me);
       await navigate({ to: next ?? (who ? homeOf(who) : "/login") });
     } catch (e) {
       if (e instanceof Problem && e.type === "conflict") setReplace(true);
+      else if (e instanceof Problem && e.type === "second-factor" && !factor) setFactor("app");
       else setError(e);
     } finally {
       setBusy(false);
     }
   };
+  const back = () => {
+    setFactor(undefined);
+    setReplace(false);
+    setCode("");
+    setPassword("");
+    setError(undefined);
+  };
+  const other = () => {
+    setFactor(factor === "app" ? "recovery" : "app");
+    setCode("");
+    setError(undefined);
+  };
   return (
     <Front title={t.title}>
       <form className="stack" onSubmit={submit}>
-        <TextField label={t.login} hint={t.loginHint} value={login} onChange={setLogin} autoComplete="username" autoFocus required />
-        <TextField label={t.password} type="password" value={password} onChange={setPassword} autoComplete="current-password" required />
+        {!factor && (
+          <>
+            <TextField label={t.login} hint={t.loginHint} value={login} onChange={setLogin} autoComplete="username" autoFocus required />
+            <TextField
+              label={t.password}
+              type="password"
+              value={password}
+              onChange={setPassword}
+              autoComplete="current-password"
+              required
+            />
+          </>
+        )}
+        {factor && (
+          <TextField
+            key={factor}
+            label={factor === "app" ? t.code : t.recovery}
+            hint={factor === "app" ? t.codeHint : t.recoveryHint}
+            value={code}
+            onChange={setCode}
+            autoComplete="one-time-code"
+            inputMode={factor === "app" ? "numeric" : "text"}
+            autoFocus
+            required
+          />
+        )}
         {replace && (
           <TextField
             label={t.next}
@@ -56,6 +96,17 @@ export function Login() {
         <Button type="submit" kind="primary" busy={busy}>
           {t.submit}
         </Button>
+        {factor && (
+          <>
+            <div className="row">
+              <Button onClick={back}>{t.back}</Button>
+              <Button kind="quiet" onClick={other}>
+                {factor === "app" ? t.useRecovery : t.useCode}
+              </Button>
+            </div>
+            <p className="secondary">{t.lost}</p>
+          </>
+        )}
       </form>
     </Front>
   );
