@@ -101,7 +101,7 @@ func operations() map[string]*operation {
 		"show-user":      {roles: "SRA", names: users, metadata: "sp", weight: 16},
 		"update-user":    {roles: "SA", names: users, metadata: "sp", weight: 14, make: updateUser},
 		"set-password":   {roles: "SA", names: users, metadata: "s", weight: 2, make: setPassword},
-		"reset-totp":     {roles: "SA", names: users, weight: 3, make: resetTOTP},
+		"reset-totp":     {roles: "SA", names: users, metadata: "s", weight: 3, make: resetTOTP},
 		"add-ssh-key":    {roles: "SA", names: users, metadata: "sk", weight: 14, make: addSSHKey},
 		"list-ssh-keys":  {roles: "SRA", names: users, metadata: "k", weight: 14},
 		"revoke-ssh-key": {roles: "SA", names: sshKeys, make: revokeSSHKey},

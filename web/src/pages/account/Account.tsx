@@ -34,13 +34,13 @@ export function Account() {
           </Card>
           <Password />
           <SecondFactor />
-          <Mails />
-          <Look />
+          <Sessions />
         </div>
         <div className="stack">
-          <Sessions />
           {who.tenant && <SSHKeys login={who.login ?? ""} />}
           <APIKeys who={who} />
+          <Mails />
+          <Look />
         </div>
       </div>
     </Page>

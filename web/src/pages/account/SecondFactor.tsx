@@ -53,8 +53,8 @@ export function SecondFactor() {
             {now.on && !codes && now.recovery_codes < 4 && <Note tone="warn">{t.few}</Note>}
             <div className="row">
               {!now.on && <Button onClick={() => setAsked("on")}>{t.turnOn}</Button>}
-              {now.on && <Button onClick={() => setAsked("codes")}>{t.fresh}</Button>}
-              {now.on && <Button onClick={() => setAsked("off")}>{t.turnOff}</Button>}
+              {now.on && !codes && <Button onClick={() => setAsked("codes")}>{t.fresh}</Button>}
+              {now.on && !codes && <Button onClick={() => setAsked("off")}>{t.turnOff}</Button>}
             </div>
           </div>
         )}
