@@ -18,6 +18,7 @@ var changed = map[string][]live.Kind{
 	"organisation":       {live.Organisation},
 	"tenant":             {live.Tenant},
 	"user":               {live.User},
+	"second-factor":      {live.User},
 	"sshkey":             {live.Key},
 	"apikey":             {live.Key},
 	"session":            {live.Session, live.User},
