@@ -7,37 +7,41 @@ import { isAdmin, useMe } from "./session";
 
 const t = strings.people;
 
+type Names = { known: Map<string, string> /** Nobody of the tenant is missing. */; whole: boolean };
+
 /** The names of who acts, by id, as far as one may know them: admins know their tenant's people and keys. */
-function useNames(): Map<string, string> {
+function useNames(): Names {
   const who = useMe();
   const enabled = isAdmin(who);
-  const page = { params: { query: { limit: 500 } } };
   const users = useQuery({
     queryKey: ["user", "names"],
     staleTime: 60_000,
     enabled,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, ...page })),
+    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: { limit: 500 } } })),
   });
   const keys = useQuery({
-    queryKey: ["key", "names"],
+    queryKey: ["key", "api"],
     staleTime: 60_000,
     enabled,
     queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal })),
   });
   return useMemo(() => {
-    const names = new Map<string, string>();
-    for (const u of items(users.data)) names.set(u.id, u.name || u.email);
-    for (const k of items(keys.data)) names.set(k.id, t.key(k.name || k.hint));
-    if (who.email) names.set(who.id, t.you);
-    return names;
+    const known = new Map<string, string>();
+    for (const u of items(users.data)) known.set(u.id, u.name || u.email);
+    for (const k of items(keys.data)) known.set(k.id, t.key(k.name || k.hint));
+    if (who.email) known.set(who.id, t.you);
+    return { known, whole: users.data !== undefined && !users.data.next && keys.data !== undefined && !keys.data.next };
   }, [users.data, keys.data, who]);
 }
 
-/** Who did something, by name where one may know it. */
+/** Who did something, by name where one may know it; whoever of the provider did it is not known by name. */
 export function Actor({ id }: { id: string | undefined }) {
-  const names = useNames();
+  const { known, whole } = useNames();
   if (!id) return <Nothing />;
-  if (id === "tributary") return <>{t.server}</>;
-  const name = names.get(id);
-  return name ? <Name of={name} /> : <Id of={id} />;
+  if (id === "tributary") return t.server;
+  const name = known.get(id);
+  if (name) return <Name of={name} />;
+  if (id.startsWith("run_")) return <span title={id}>{t.run}</span>;
+  if (whole && /^(usr|key)_/.test(id)) return <span title={id}>{t.provider}</span>;
+  return <Id of={id} />;
 }

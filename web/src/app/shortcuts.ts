@@ -15,7 +15,8 @@ function typing(target: EventTarget | null): boolean {
 export function useShortcuts(groups: Group[], act: { palette: () => void; help: () => void }): void {
   const [singles] = usePreference("shortcuts", true);
   useEffect(() => {
-    let afterG = 0;
+    const never = Number.NEGATIVE_INFINITY; // a page's own time begins at zero
+    let afterG = never;
     const key = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && !event.altKey && event.key.toLowerCase() === "k") {
         event.preventDefault();
@@ -25,7 +26,7 @@ export function useShortcuts(groups: Group[], act: { palette: () => void; help: 
       if (!singles || event.metaKey || event.ctrlKey || event.altKey || typing(event.target)) return;
       const letter = event.key.toLowerCase();
       if (event.timeStamp - afterG < 1500) {
-        afterG = 0;
+        afterG = never;
         const entry = groups.flatMap((g) => g.entries).find((e) => e.key === letter);
         if (entry) {
           event.preventDefault();

@@ -32,14 +32,20 @@ const columns: Column<Entry>[] = [
     id: "outcome",
     title: t.columns.outcome,
     filter: "text",
-    cell: (e) => <Status state={e.outcome} {...(e.outcome !== "ok" && { tone: "warn" as const })} />,
+    cell: (e) => <Status state={e.outcome} />,
   },
   {
     id: "details",
     title: t.columns.details,
-    cell: (e) => (e.details ? <bdi className={style.details}>{Object.values(e.details).map(plain).join(", ")}</bdi> : <Nothing />),
+    cell: (e) => (e.details ? <bdi className={style.details}>{brief(e.details)}</bdi> : <Nothing />),
   },
 ];
+
+const brief = (details: Record<string, unknown>) =>
+  Object.values(details)
+    .filter((v) => v !== null && v !== "")
+    .map(plain)
+    .join(", ");
 
 const plain = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v));
 

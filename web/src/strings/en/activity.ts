@@ -24,7 +24,11 @@ export const activity = {
     running: (done: number, all: number) => `${done.toLocaleString("en")} of about ${all.toLocaleString("en")} entries verified`,
     progress: "Entries verified",
     good: (n: number, covered: number) =>
-      `All ${n.toLocaleString("en")} entries are as they were written. Signed checkpoints vouch for the first ${covered.toLocaleString("en")}.`,
+      `All ${n.toLocaleString("en")} entries are as they were written. ${
+        covered > 0
+          ? `Signed checkpoints vouch for the first ${covered.toLocaleString("en")}.`
+          : "No signed checkpoint covers them yet; the server makes one from time to time."
+      }`,
     bad: "The log is not as it was written. Keep this page, and ask the provider.",
     checked: "What was checked",
     entries: "Entries: number, hash and link to the one before",

@@ -1,0 +1,34 @@
+import { expect } from "vitest";
+import { go, signIn, story, tenant } from "./world";
+
+story("a tenant's admin makes a person and a key, and ends both", async ({ page, another }) => {
+  const t = await tenant("Team");
+  await signIn(page, t.admin);
+  await go(page, "/app/team");
+  await page.getByRole("button", { name: "Add a person" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("Email").fill(`bob@${t.slug}.example`);
+  await form.getByLabel("Login").fill("bob");
+  await form.getByLabel("First password").fill("a first password of bob");
+  await form.getByRole("button", { name: "Add a person" }).click();
+  const row = page.getByRole("row", { name: /bob@/ });
+  await row.waitFor();
+  expect((await t.api.GET("/api/v1/users")).data?.items?.map((u) => u.role)).toContain("tenant_user");
+
+  await row.getByRole("button", { name: /Actions/ }).click();
+  await page.getByRole("menuitem", { name: "Deactivate" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Deactivate" }).click();
+  await row.getByText("disabled").waitFor();
+
+  await page.getByRole("button", { name: "New API key" }).click();
+  await page.getByRole("dialog").getByLabel("Name").fill("nightly");
+  await page.getByRole("dialog").getByRole("button", { name: "Make" }).click();
+  const secret = await page.getByRole("dialog").getByRole("region").innerText();
+  expect(secret).toMatch(/^trk_/);
+  await page.keyboard.press("Escape");
+  const key = page.getByRole("row", { name: /nightly/ });
+  await key.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await key.getByText("revoked").waitFor();
+  expect((await (await another()).request.get("/api/v1/me", { headers: { Authorization: `Bearer ${secret}` } })).status()).toBe(401);
+});
