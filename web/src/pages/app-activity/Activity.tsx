@@ -42,9 +42,9 @@ const columns: Column<Entry>[] = [
 ];
 
 const brief = (details: Record<string, unknown>) =>
-  Object.values(details)
-    .filter((v) => v !== null && v !== "")
-    .map(plain)
+  Object.entries(details)
+    .filter(([, v]) => v !== null && v !== "")
+    .map(([name, v]) => `${name} ${plain(v)}`)
     .join(", ");
 
 const plain = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v));

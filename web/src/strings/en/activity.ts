@@ -16,7 +16,7 @@ export const activity = {
   exported: "The list is saved.",
   verify: {
     title: "Verify the log",
-    text: "Each entry holds the hash of the one before it, and the server signs from time to time where the chain ended. Your browser computes all of it anew from the raw records, so that it needs to trust neither these pages' list nor the server's word.",
+    text: "Each entry holds the hash of the one before it, and the server signs from time to time where the chain ended. Your browser computes all of it anew from the raw records. The code that does so comes from this server too; the command line is a program of your own.",
     start: "Verify the whole chain",
     again: "Verify again",
     cancel: "Stop",
