@@ -43,6 +43,14 @@ func (c *Client) StartRuns(ctx context.Context, analyses []string, date string) 
 	return post[List[Run]](ctx, c, "/runs", NewRuns{Analyses: analyses, Date: date})
 }
 
+// PlanRuns is a dry run: it says of each analysis who would take part in a run for a
+// business date and what would come of it. Nothing is stored.
+func (c *Client) PlanRuns(ctx context.Context, analyses []string, date string) (List[RunPlan], error) {
+	query := params{}.text("date", date)
+	query["analysis"] = analyses
+	return get[List[RunPlan]](ctx, c, "/runs/plan", query)
+}
+
 // RunFilter narrows the list of runs.
 type RunFilter struct {
 	Page

@@ -51,6 +51,39 @@ type NewRuns struct {
 	Date     string   `json:"date" format:"date"`
 }
 
+// RunPlan is what a run that began now would take part with.
+type RunPlan struct {
+	Analysis      string        `json:"analysis"`
+	Version       int64         `json:"version"`
+	Date          string        `json:"date"`
+	Outcome       string        `json:"outcome" doc:"What the run would come to, in words, as far as files decide it"`
+	Quorum        int64         `json:"quorum"`
+	QuorumHolds   bool          `json:"quorum_holds"`
+	Organisations int64         `json:"organisations" doc:"Of the participants"`
+	Participants  []PlannedPart `json:"participants"`
+	Missing       []PlannedLack `json:"missing" doc:"Who has accepted the analysis and would not take part, or not with every dataset"`
+	Declined      int64         `json:"declined" doc:"Tenants that have declined"`
+	Release       string        `json:"release,omitempty" doc:"The run whose release of the same files stands"`
+	Notes         []string      `json:"notes" doc:"What the run's log would say of whom it leaves out"`
+	Rows          int64         `json:"rows" doc:"Of the files that would be read"`
+	Bytes         int64         `json:"bytes" doc:"Of their accepted forms"`
+}
+
+// PlannedPart is a participant of a RunPlan.
+type PlannedPart struct {
+	Tenant     string   `json:"tenant"`
+	TenantSlug string   `json:"tenant_slug"`
+	Datasets   []string `json:"datasets"`
+}
+
+// PlannedLack is what a RunPlan is without.
+type PlannedLack struct {
+	Tenant     string `json:"tenant"`
+	TenantSlug string `json:"tenant_slug"`
+	Dataset    string `json:"dataset,omitempty" doc:"Absent: nothing of the tenant's takes part"`
+	Reason     string `json:"reason"`
+}
+
 // Run is one execution of an analysis over a snapshot.
 type Run struct {
 	ID           string     `json:"id"`

@@ -133,6 +133,7 @@ var routes = map[string]probe{
 	"list-acceptances": {common: analysis, status: denied},
 	"start-runs":       {body: `{"analyses":["` + analysis + `"],"date":"` + date + `"}`, status: denied},
 	"list-runs":        {status: denied},
+	"plan-runs":        {query: "&analysis=" + analysis + "&date=" + date, status: denied},
 	"show-run":         {victim: "run"},
 	"show-run-log":     {victim: "run"},
 	"follow-run":       {victim: "run", query: "&seconds=1"},

@@ -149,11 +149,15 @@ func (a *analysisAcceptancesCmd) Run(ctx context.Context, out *output, c *client
 type analysisRunCmd struct {
 	Names []string `arg:"" name:"name" help:"The analyses."`
 	Date  string   `required:"" placeholder:"YYYY-MM-DD" help:"The business date."`
-	Wait  bool     `help:"Wait until all runs have ended, and exit by how they did."`
+	Wait  bool     `help:"Wait until all runs have ended, and exit by how they did." xor:"how"`
+	Dry   bool     `name:"dry-run" help:"Say who would take part and what would come of it, and run nothing." xor:"how"`
 }
 
 // Run starts runs and, if it is to, waits for them.
 func (a *analysisRunCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	if a.Dry {
+		return planRuns(ctx, out, c, a.Names, a.Date)
+	}
 	runs, err := c.StartRuns(ctx, a.Names, a.Date)
 	if err != nil {
 		return err
@@ -162,6 +166,35 @@ func (a *analysisRunCmd) Run(ctx context.Context, out *output, c *client.Client)
 		return printItems(out, runs, runColumns)
 	}
 	return waitRuns(ctx, out, c, runs)
+}
+
+// planRuns prints what runs would take.
+func planRuns(ctx context.Context, out *output, c *client.Client, names []string, date string) error {
+	plans, err := c.PlanRuns(ctx, names, date)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		for n, p := range plans.Items {
+			if n > 0 {
+				fmt.Fprintln(out.stdout)
+			}
+			out.fields("analysis", p.Analysis, "version", number(p.Version), "date", p.Date, "outcome", p.Outcome, "quorum", number(p.Quorum), "participants", number(int64(len(p.Participants))),
+				"organisations", number(p.Organisations), "declined", number(p.Declined), "rows", number(p.Rows), "size", size(p.Bytes), "release", p.Release)
+			var lines [][]string
+			for _, x := range p.Participants {
+				lines = append(lines, []string{named(x.TenantSlug, x.Tenant), strings.Join(x.Datasets, ", "), "takes part"})
+			}
+			for _, x := range p.Missing {
+				lines = append(lines, []string{named(x.TenantSlug, x.Tenant), x.Dataset, x.Reason})
+			}
+			fmt.Fprintln(out.stdout)
+			out.table([]string{"TENANT", "DATASETS", "HOW"}, lines)
+			for _, note := range p.Notes {
+				out.note("%s", note)
+			}
+		}
+	})
 }
 
 // waitRuns waits for runs to end and prints them.

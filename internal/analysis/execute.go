@@ -53,7 +53,9 @@ type execution struct {
 	scopes       []tenant.Scope
 	columnsOf    map[string][]query.Column // of each dataset, those that are used
 	contracts    []ManifestDataset         // that the inputs were accepted under
-	counted      []bool                    // by measure of the query: it counts rows, so nobody who has a cell has less than 1
+	dry          bool                      // nothing is stored: what the log would say is in remarks
+	remarks      []string
+	counted      []bool // by measure of the query: it counts rows, so nobody who has a cell has less than 1
 }
 
 // do is the job of a run. While keys cannot be reached the run waits.
@@ -315,6 +317,15 @@ func (x *execution) agreeing(ctx context.Context, tx *meta.DB, list []RunInput) 
 		}
 	}
 	return kept, nil
+}
+
+// note appends a line to the run's log.
+func (x *execution) note(ctx context.Context, db *meta.DB, run, level, format string, args ...any) error {
+	if x.dry {
+		x.remarks = append(x.remarks, fmt.Sprintf(format, args...))
+		return nil
+	}
+	return x.Analyses.note(ctx, db, run, level, format, args...)
 }
 
 // number gives participants their indices: the order in which values are

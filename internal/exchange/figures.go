@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,4 +120,51 @@ func (x *Exchange) UnscopedActivity(ctx context.Context, ids []tenant.ID, since 
 		all[id] = a
 	}
 	return all, err
+}
+
+// UnscopedLatest returns the state of the last file of each tenant for a dataset and a
+// date.
+func (x *Exchange) UnscopedLatest(ctx context.Context, tx *meta.DB, dataset, date string) (map[tenant.ID]State, error) {
+	rows, err := tx.Unscoped().Query(ctx, `SELECT tenant, state FROM submissions WHERE dataset = $1 AND date = $2 ORDER BY tenant, revision`, dataset, date)
+	if err != nil {
+		return nil, fmt.Errorf("find last files: %w", err)
+	}
+	defer rows.Close()
+	last := map[tenant.ID]State{}
+	for rows.Next() {
+		var id tenant.ID
+		var state State
+		if err := rows.Scan(&id, &state); err != nil {
+			return nil, fmt.Errorf("find last files: %w", err)
+		}
+		last[id] = state
+	}
+	return last, rows.Err()
+}
+
+// UnscopedSizes adds up the rows of accepted submissions and the bytes of their
+// accepted forms.
+func (x *Exchange) UnscopedSizes(ctx context.Context, tx *meta.DB, ids []string) (rows, bytes int64, err error) {
+	var objects []string
+	for some := range slices.Chunk(ids, 500) {
+		args := make([]any, len(some))
+		for n, id := range some {
+			args[n] = id
+		}
+		found, err := tx.Unscoped().Query(ctx, `SELECT COALESCE(row_count, 0), accepted_object FROM submissions WHERE id IN (`+meta.Placeholders(1, len(some))+`)`, args...)
+		if err != nil {
+			return 0, 0, fmt.Errorf("add up submissions: %w", err)
+		}
+		for found.Next() {
+			var n int64
+			var object string
+			if err := found.Scan(&n, &object); err != nil {
+				return 0, 0, fmt.Errorf("add up submissions: %w", err)
+			}
+			rows += n
+			objects = append(objects, object)
+		}
+	}
+	bytes, err = x.Vault.UnscopedSizes(ctx, tx, objects)
+	return rows, bytes, err
 }

@@ -95,6 +95,7 @@ const (
 
 	RunStart    Action = "run:start"    // POST /runs
 	RunRead     Action = "run:read"     // GET /runs, GET /runs/{id}
+	RunPlan     Action = "run:plan"     // GET /runs/plan
 	RunLog      Action = "run:log"      // GET /runs/{id}/log
 	RunCancel   Action = "run:cancel"   // POST /runs/{id}/cancel
 	RunRetry    Action = "run:retry"    // POST /runs/{id}/retry
@@ -148,7 +149,7 @@ var Actions = [...]Action{
 	PeriodRead, PeriodReopen, ResultRead, ResultContent, ResultRecall,
 	HoldSet, HoldRead, HoldRelease, RetentionRead,
 	AnalysisApply, AnalysisRead, AnalysisAccept, AnalysisDecline, AcceptanceRead,
-	RunStart, RunRead, RunLog, RunCancel, RunRetry, RunManifest, RunRecall,
+	RunStart, RunRead, RunPlan, RunLog, RunCancel, RunRetry, RunManifest, RunRecall,
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,

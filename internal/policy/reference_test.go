@@ -80,6 +80,7 @@ var mayDo = map[Action][]Role{
 	AnalysisDecline: {TenantAdmin},
 	AcceptanceRead:  {SystemAdmin, Auditor, TenantAdmin, Departing},
 	ReportRead:      {SystemAdmin, Auditor},
+	RunPlan:         {SystemAdmin, Auditor},
 	RunStart:        {SystemAdmin},
 	RunRead:         {SystemAdmin, Auditor, Analyst},
 	RunLog:          {SystemAdmin, Auditor, Analyst},

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"tributary/internal/meta"
 	"tributary/internal/tenant"
@@ -33,4 +34,20 @@ func (v *Vault) UnscopedBytes(ctx context.Context, ids []tenant.ID) (map[tenant.
 		all[id] = n
 	}
 	return all, rows.Err()
+}
+
+// UnscopedSizes adds up the sizes of objects, as they were before sealing.
+func (v *Vault) UnscopedSizes(ctx context.Context, tx *meta.DB, objects []string) (total int64, err error) {
+	for some := range slices.Chunk(objects, 500) {
+		args := make([]any, len(some))
+		for n, id := range some {
+			args[n] = id
+		}
+		var n int64
+		if err := tx.Unscoped().QueryRow(ctx, `SELECT CAST(COALESCE(sum(size), 0) AS BIGINT) FROM vault_objects WHERE id IN (`+meta.Placeholders(1, len(some))+`)`, args...).Scan(&n); err != nil {
+			return 0, fmt.Errorf("add up objects: %w", err)
+		}
+		total += n
+	}
+	return total, nil
 }

@@ -165,13 +165,16 @@ func operations() map[string]*operation {
 		"list-acceptances": {roles: "SR", names: analyses, metadata: "s", weight: 4},
 		"start-runs":       {roles: "S", weight: 5, make: startRuns},
 		"list-runs":        {roles: staff, make: learnRuns},
-		"show-run":         {roles: staff, names: runs, metadata: "s"},
-		"show-run-log":     {roles: staff, names: runs},
-		"follow-run":       {roles: staff, names: runs, weight: 1, make: stream},
-		"watch-changes":    {roles: everyone, weight: 1, make: stream},
-		"cancel-run":       {roles: "S", names: runs, weight: 2, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
-		"retry-run":        {roles: "S", names: runs, weight: 2, make: retryRun},
-		"show-manifest":    {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
+		"plan-runs": {roles: "SR", metadata: "s", weight: 3, make: func(w *world, _ *credential, _ string) shot {
+			return shot{query: url.Values{"analysis": {analysis, lonely}, "date": {pick(w, dates)}}, want: []int{ok, absent}}
+		}},
+		"show-run":      {roles: staff, names: runs, metadata: "s"},
+		"show-run-log":  {roles: staff, names: runs},
+		"follow-run":    {roles: staff, names: runs, weight: 1, make: stream},
+		"watch-changes": {roles: everyone, weight: 1, make: stream},
+		"cancel-run":    {roles: "S", names: runs, weight: 2, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
+		"retry-run":     {roles: "S", names: runs, weight: 2, make: retryRun},
+		"show-manifest": {roles: staff, names: runs, make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
 
 		"report-received": {roles: "SR", metadata: "s", weight: 2, make: func(w *world, _ *credential, _ string) shot {
 			return shot{query: url.Values{"by": {pick(w, []string{"tenant", "dataset", "channel"})}}}

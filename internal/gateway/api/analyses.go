@@ -30,6 +30,8 @@ func (s *server) analysisRoutes() {
 		action: policy.RunStart, audience: staff, audit: "run.start", status: http.StatusCreated}, s.startRuns)
 	add(s, route{method: http.MethodGet, path: "/runs", id: "list-runs", summary: "List runs, the newest first", thing: "run",
 		action: policy.RunRead, audience: staff}, s.runs)
+	add(s, route{method: http.MethodGet, path: "/runs/plan", id: "plan-runs", summary: "A dry run: who would take part and what would come of it; nothing is stored", thing: "run",
+		action: policy.RunPlan, audience: staff}, s.planRuns)
 	add(s, route{method: http.MethodGet, path: "/runs/{id}", id: "show-run", summary: "Show a run, its snapshot and progress", thing: "run",
 		action: policy.RunRead, audience: staff}, s.run)
 	add(s, route{method: http.MethodGet, path: "/runs/{id}/log", id: "show-run-log", summary: "A run's log, from after a line", thing: "run",
@@ -158,6 +160,32 @@ func (s *server) startRuns(ctx context.Context, c *call, i *in[client.NewRuns]) 
 		return nil, err
 	}
 	return each(found, "", runWord), nil
+}
+
+type planAsked struct {
+	Analyses []string `query:"analysis,explode" required:"true" minItems:"1" maxItems:"100" doc:"Their names"`
+	Date     string   `query:"date" format:"date" required:"true"`
+}
+
+func (s *server) planRuns(ctx context.Context, _ *call, i *planAsked) (*list[client.RunPlan], error) {
+	found, err := s.Analyses.UnscopedPlan(ctx, i.Analyses, i.Date)
+	if err != nil {
+		return nil, err
+	}
+	return each(found, "", planWord), nil
+}
+
+func planWord(p analysis.Plan) client.RunPlan {
+	w := client.RunPlan{Analysis: p.Analysis, Version: p.Version, Date: p.Date, Quorum: p.Quorum, QuorumHolds: p.Enough, Organisations: p.Organisations,
+		Participants: []client.PlannedPart{}, Missing: []client.PlannedLack{}, Declined: p.Declined, Release: p.Release, Outcome: p.Outcome,
+		Notes: append([]string{}, p.Notes...), Rows: p.Rows, Bytes: p.Bytes}
+	for _, x := range p.Participants {
+		w.Participants = append(w.Participants, client.PlannedPart{Tenant: string(x.Tenant), TenantSlug: x.Slug, Datasets: x.Datasets})
+	}
+	for _, x := range p.Missing {
+		w.Missing = append(w.Missing, client.PlannedLack{Tenant: string(x.Tenant), TenantSlug: x.Slug, Dataset: x.Dataset, Reason: x.Reason})
+	}
+	return w
 }
 
 type runList struct {

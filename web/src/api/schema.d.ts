@@ -378,6 +378,12 @@ export interface components {
       /** Cursor of the next page; absent on the last */
       "next"?: string;
     };
+    ListRunPlan: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["RunPlan"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
     ListSSHKey: {
       /** The things on this page */
       "items": Array<components["schemas"]["SSHKey"]> | null;
@@ -651,6 +657,18 @@ export interface components {
       /** How many are in which state; a tenant counts itself alone */
       "tenants": Record<string, number>;
     };
+    PlannedLack: {
+      /** Absent: nothing of the tenant's takes part */
+      "dataset"?: string;
+      "reason": string;
+      "tenant": string;
+      "tenant_slug": string;
+    };
+    PlannedPart: {
+      "datasets": Array<string> | null;
+      "tenant": string;
+      "tenant_slug": string;
+    };
     Preview: {
       /** The rows are of the accepted form; otherwise as they were sent */
       "accepted": boolean;
@@ -865,6 +883,30 @@ export interface components {
       "submission": string;
       "tenant": string;
       "tenant_slug"?: string;
+    };
+    RunPlan: {
+      "analysis": string;
+      /** Of their accepted forms */
+      "bytes": number;
+      "date": string;
+      /** Tenants that have declined */
+      "declined": number;
+      /** Who has accepted the analysis and would not take part, or not with every dataset */
+      "missing": Array<components["schemas"]["PlannedLack"]> | null;
+      /** What the run's log would say of whom it leaves out */
+      "notes": Array<string> | null;
+      /** Of the participants */
+      "organisations": number;
+      /** What the run would come to, in words, as far as files decide it */
+      "outcome": string;
+      "participants": Array<components["schemas"]["PlannedPart"]> | null;
+      "quorum": number;
+      "quorum_holds": boolean;
+      /** The run whose release of the same files stands */
+      "release"?: string;
+      /** Of the files that would be read */
+      "rows": number;
+      "version": number;
     };
     RunsReport: {
       "as_of": string;
@@ -1779,6 +1821,18 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["NewRuns"]; } };
       responses: {
         201: { content: { "application/json": components["schemas"]["ListRun"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/runs/plan": {
+    /** A dry run: who would take part and what would come of it; nothing is stored */
+    get: {
+      parameters: {
+        query: { "analysis": Array<string> | null; "date": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListRunPlan"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
