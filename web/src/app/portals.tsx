@@ -2,6 +2,7 @@ import {
   Building2,
   CalendarClock,
   ChartColumn,
+  ChartNoAxesColumn,
   FileInput,
   FileOutput,
   FileStack,
@@ -12,6 +13,7 @@ import {
   Sigma,
   Users,
 } from "lucide-react";
+
 import { lazy, Suspense } from "react";
 import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
@@ -51,6 +53,7 @@ const adminNav: Group[] = [
       { to: "/admin/runs", name: strings.runs.title, icon: Play, key: "r" },
       { to: "/admin/schedules", name: strings.schedules.title, icon: CalendarClock, key: "d" },
       { to: "/admin/results", name: strings.exchanged.results.title, icon: FileOutput, key: "e" },
+      { to: "/admin/reports", name: strings.reports.title, icon: ChartNoAxesColumn, key: "p" },
     ],
   },
   { name: t.groups.customers, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },

@@ -174,7 +174,15 @@ const adminSchedule = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-schedules/Schedule"), "SchedulePage"),
 });
 
+const adminReports = createRoute({
+  getParentRoute: () => admin,
+  path: "/reports",
+  validateSearch: textSearch("from", "to", "each", "by"),
+  component: lazyRouteComponent(() => import("../pages/admin-reports/Reports"), "Reports"),
+});
+
 const adminWork = [
+  adminReports,
   adminOverview,
   adminSubmissions,
   adminResults,

@@ -6,6 +6,7 @@ import { exchanged } from "./en/exchanged";
 import { login } from "./en/login";
 import { overview } from "./en/overview";
 import { people } from "./en/people";
+import { reports } from "./en/reports";
 import { results } from "./en/results";
 import { runs } from "./en/runs";
 import { schedules } from "./en/schedules";
@@ -28,6 +29,7 @@ export const strings = {
   login,
   overview,
   people,
+  reports,
   results,
   runs,
   schedules,

@@ -9,6 +9,9 @@ import style from "./TimeChart.module.css";
 const t = strings.ui.chart;
 const height = 240;
 
+// Steps of an axis that counts.
+const whole = [1, 2, 5].flatMap((n) => Array.from({ length: 12 }, (_, e) => n * 10 ** e)).sort((a, b) => a - b);
+
 /** The drawing of a TimeChart. */
 export default function TimeChartCanvas({ at, series, step, bars, zoom, label }: TimeChartProps & { label: string }) {
   const box = useRef<HTMLDivElement>(null);
@@ -48,6 +51,7 @@ export default function TimeChartCanvas({ at, series, step, bars, zoom, label }:
             grid: { stroke: colour("--line"), width: 1 },
             ticks: { show: false },
             size: 64,
+            ...(bars && { incrs: whole }),
             values: (_, splits) => splits.map((v) => (first ? first.write(v) : String(v))),
           },
         ],
@@ -85,7 +89,8 @@ export default function TimeChartCanvas({ at, series, step, bars, zoom, label }:
           ],
         },
       },
-      [at, ...series.map((s) => s.values)],
+      // A bar of nothing is not drawn, or it would be a line on the ground.
+      [at, ...series.map((s) => (bars ? s.values.map((v) => v || null) : s.values))],
       el,
     );
     const size = new ResizeObserver(() => plot.setSize({ width: el.clientWidth, height }));
