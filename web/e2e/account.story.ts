@@ -201,9 +201,9 @@ story("the provider's people have the same page", async ({ page, sound }) => {
   await page.getByText("Work waits for what cannot be reached").waitFor();
   expect(await page.getByRole("button", { name: "Add SSH key" }).count()).toBe(0);
   await sound();
-  await page.getByLabel("Theme").selectOption("Dark");
+  await page.getByLabel("Theme", { exact: true }).selectOption("Dark");
   expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
   await page.reload();
-  await page.getByLabel("Theme").waitFor();
+  await page.getByLabel("Theme", { exact: true }).waitFor();
   expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
 });

@@ -51,11 +51,17 @@ export function SecondFactor() {
               />
             )}
             {now.on && !codes && now.recovery_codes < 4 && <Note tone="warn">{t.few}</Note>}
-            <div className="row">
-              {!now.on && <Button onClick={() => setAsked("on")}>{t.turnOn}</Button>}
-              {now.on && !codes && <Button onClick={() => setAsked("codes")}>{t.fresh}</Button>}
-              {now.on && !codes && <Button onClick={() => setAsked("off")}>{t.turnOff}</Button>}
-            </div>
+            {!now.on && (
+              <div className="row">
+                <Button onClick={() => setAsked("on")}>{t.turnOn}</Button>
+              </div>
+            )}
+            {now.on && !codes && (
+              <div className="row">
+                <Button onClick={() => setAsked("codes")}>{t.fresh}</Button>
+                <Button onClick={() => setAsked("off")}>{t.turnOff}</Button>
+              </div>
+            )}
           </div>
         )}
       </Loaded>
