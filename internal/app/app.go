@@ -262,7 +262,7 @@ func unfit(wanted, best sandbox.Level, err error) error {
 func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	c, s := a.cfg, a.stores
 	a.exchange = exchange.New(exchange.Config{DB: s.db, Vault: s.vault, Tenants: s.control, Policy: s.policy, Audit: s.audit, Jobs: s.jobs,
-		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log})
+		Sandbox: box, Keys: s.ring, Notices: s.notices, Clock: c.Clock, Log: c.Log, Changes: s.changes})
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
 		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version, Changes: s.changes})
 	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Keys: s.ring, Clock: c.Clock, Log: c.Log, Changes: s.changes})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -127,6 +128,19 @@ func TestPeopleAreToldWhatHasChanged(t *testing.T) {
 	cancel()
 	watching.Wait()
 	w.figures(admin)
+	result := must(parties[0].Results(t.Context(), client.ResultFilter{}))(t).Items[0]
+	for _, want := range []string{"result", ""} { // what is read again has not changed, or who reads at a change would read for ever
+		told := ""
+		watch := w.stores.changes.UnscopedWatch("")
+		must(parties[0].ResultContent(t.Context(), result.ID, "csv", io.Discard, nil))(t)
+		list, _, _ := watch.Next()
+		for _, c := range list {
+			told += string(c.Kind)
+		}
+		if told != want {
+			t.Errorf("reading a result told of %q, want %q", told, want)
+		}
+	}
 }
 
 // figures wants the reports and the health of tenants to say what was done.

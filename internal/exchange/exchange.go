@@ -33,7 +33,7 @@ type tenants interface {
 	UnscopedHeld(ctx context.Context, db *meta.DB, id tenant.ID, datasets ...string) error
 }
 
-// Config is what an Exchange needs; all fields but Notices, Log and Uploads are required.
+// Config is what an Exchange needs; all fields but Notices, Log, Changes and Uploads are required.
 type Config struct {
 	DB      *meta.DB
 	Vault   *vault.Vault
@@ -46,6 +46,8 @@ type Config struct {
 	Notices *notify.Notices // nil: nobody is told
 	Clock   clock.Clock
 	Log     *slog.Logger
+	// Changes is told when a result is downloaded for the first time; nil: nobody is.
+	Changes *live.Hub
 	// Uploads is how many files one tenant may send at once; 0 means 8.
 	Uploads int
 }

@@ -11,6 +11,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
+	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/tenant"
@@ -275,6 +276,11 @@ func (x *Exchange) ResultContent(ctx context.Context, scope tenant.Scope, id str
 		}
 		if n == 0 {
 			return fault.New(fault.Conflict, "The result %q was recalled just now and is not handed out any more.", id)
+		}
+		if res.DownloadedAt == nil {
+			tx.AfterCommit(func() {
+				x.Changes.Tell(live.Change{Kind: live.Result, ID: id, Tenant: res.Tenant, By: scope.Actor()})
+			})
 		}
 		return x.Audit.Append(ctx, tx, audit.Entry{Tenant: res.Tenant, Actor: scope.Actor(), Verb: "result.read", Subject: id, Outcome: "ok",
 			Details: map[string]any{"form": string(form)}})
