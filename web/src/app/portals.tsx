@@ -7,6 +7,7 @@ import {
   FileOutput,
   FileStack,
   LayoutDashboard,
+  Mail,
   Play,
   ScrollText,
   Settings,
@@ -57,6 +58,15 @@ const adminNav: Group[] = [
     ],
   },
   { name: t.groups.customers, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },
+  {
+    name: t.groups.platform,
+    entries: [
+      { to: "/admin/people", name: strings.platform.people.title, icon: Users, key: "p", admin: true },
+      { to: "/admin/outbox", name: strings.platform.outbox.title, icon: Mail, key: "m" },
+      { to: "/admin/audit", name: strings.platform.audit.title, icon: ScrollText, key: "l" },
+      { to: "/admin/settings", name: strings.platform.settings.title, icon: Settings, key: "," },
+    ],
+  },
 ];
 
 /** Where a tenant's people work. */

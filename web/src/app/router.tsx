@@ -103,8 +103,42 @@ const settings = createRoute({
 const adminTenants = createRoute({
   getParentRoute: () => admin,
   path: "/tenants",
-  validateSearch: listSearch,
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("create")(s) }),
   component: lazyRouteComponent(() => import("../pages/admin-tenants/Tenants"), "Tenants"),
+});
+
+const adminTenant = createRoute({
+  getParentRoute: () => admin,
+  path: "/tenants/$id",
+  component: lazyRouteComponent(() => import("../pages/admin-tenants/Tenant"), "TenantPage"),
+});
+
+const adminPeople = createRoute({
+  getParentRoute: () => admin,
+  path: "/people",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("create")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-platform/People"), "People"),
+});
+
+const adminOutbox = createRoute({
+  getParentRoute: () => admin,
+  path: "/outbox",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../pages/admin-platform/Outbox"), "Outbox"),
+});
+
+const adminAudit = createRoute({
+  getParentRoute: () => admin,
+  path: "/audit",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("tenant", "actor", "verb", "subject", "open")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-platform/Audit"), "Audit"),
+});
+
+const adminSettings = createRoute({
+  getParentRoute: () => admin,
+  path: "/settings",
+  validateSearch: textSearch("create"),
+  component: lazyRouteComponent(() => import("../pages/admin-platform/Settings"), "Settings"),
 });
 
 const adminOverview = createRoute({
@@ -200,12 +234,14 @@ const account = lazyRouteComponent(() => import("../pages/account/Account"), "Ac
 const appAccount = createRoute({ getParentRoute: () => tenants, path: "/account", component: account });
 const adminAccount = createRoute({ getParentRoute: () => admin, path: "/account", component: account });
 
+const adminPlatform = [adminTenant, adminPeople, adminOutbox, adminAudit, adminSettings] as const;
+
 export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
     tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings]),
-    admin.addChildren([adminAccount, ...adminWork, adminTenants]),
+    admin.addChildren([adminAccount, ...adminWork, adminTenants, ...adminPlatform]),
   ]),
   parseSearch,
   stringifySearch: writeSearch,

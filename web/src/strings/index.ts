@@ -6,6 +6,7 @@ import { exchanged } from "./en/exchanged";
 import { login } from "./en/login";
 import { overview } from "./en/overview";
 import { people } from "./en/people";
+import { platform } from "./en/platform";
 import { reports } from "./en/reports";
 import { results } from "./en/results";
 import { runs } from "./en/runs";
@@ -29,6 +30,7 @@ export const strings = {
   login,
   overview,
   people,
+  platform,
   reports,
   results,
   runs,

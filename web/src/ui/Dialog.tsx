@@ -1,6 +1,6 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
 import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import style from "./Dialog.module.css";
@@ -17,11 +17,14 @@ type Props = {
 
 /** A dialog over the page. Escape, its cross and a press outside close it. */
 export function Dialog({ open, onClose, title, children, drawer }: Props) {
+  const popup = useRef<HTMLDivElement>(null);
+  // What is typed first, if anything is; else what Base UI would take.
+  const first = () => popup.current?.querySelector<HTMLElement>("input:not([type=hidden]), select, textarea") ?? true;
   return (
     <Base.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Base.Portal>
         <Base.Backdrop className={style.shade} />
-        <Base.Popup className={drawer ? style.drawer : style.dialog}>
+        <Base.Popup ref={popup} className={drawer ? style.drawer : style.dialog} initialFocus={first}>
           <header className={style.head}>
             <Base.Title>{title}</Base.Title>
             <IconButton label={strings.ui.close} icon={<X size={18} />} onClick={onClose} />

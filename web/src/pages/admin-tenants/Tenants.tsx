@@ -1,17 +1,30 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
+import { isAdmin, useMe } from "../../app/session";
 import { strings } from "../../strings";
+import { Button } from "../../ui/Button";
 import { listQuery, useListState } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
 import { type Column, DataTable, usePageSize } from "../../ui/Table";
 import { Name, Time } from "../../ui/values";
+import { useAddress } from "../admin/address";
+import { CreateTenant } from "./CreateTenant";
 
 const t = strings.tenants;
 
 const columns: Column<Schemas["Tenant"]>[] = [
-  { id: "name", title: t.name, cell: (x) => <Name of={x.name} /> },
+  {
+    id: "name",
+    title: t.name,
+    cell: (x) => (
+      <Link to="/admin/tenants/$id" params={{ id: x.id }}>
+        <Name of={x.name} />
+      </Link>
+    ),
+  },
   { id: "slug", title: t.slug, cell: (x) => <code>{x.slug}</code> },
   { id: "organisation", title: t.organisation, cell: (x) => <Name of={x.organisation_name} /> },
   { id: "tier", title: t.tier, cell: (x) => x.tier },
@@ -27,8 +40,22 @@ export function Tenants() {
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => call(api.GET("/api/v1/tenants", { signal, params: { query: listQuery(state, limit) } })),
   });
+  const admin = isAdmin(useMe());
+  const navigate = useNavigate();
+  const { create } = useSearch({ from: "/admin/tenants" });
+  const add = useAddress();
   return (
-    <Page title={t.title}>
+    <Page
+      title={t.title}
+      lead={t.lead}
+      actions={
+        admin && (
+          <Button kind="primary" onClick={() => add({ create: "yes" })}>
+            {t.create}
+          </Button>
+        )
+      }
+    >
       <DataTable
         name="tenants"
         title={t.title}
@@ -37,8 +64,10 @@ export function Tenants() {
         state={state}
         change={change}
         id={(x) => x.id}
+        open={(x) => navigate({ to: "/admin/tenants/$id", params: { id: x.id } })}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
       />
+      {create && <CreateTenant onClose={() => add({ create: undefined })} />}
     </Page>
   );
 }

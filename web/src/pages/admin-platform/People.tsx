@@ -1,0 +1,182 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { api, call, type Schemas } from "../../api/client";
+import { queries, useMe } from "../../app/session";
+import { strings } from "../../strings";
+import { Button } from "../../ui/Button";
+import { Confirm, Dialog } from "../../ui/Dialog";
+import { Select, TextField } from "../../ui/Field";
+import { listQuery, useListState } from "../../ui/list";
+import { Menu } from "../../ui/Menu";
+import { Page } from "../../ui/Page";
+import { Status } from "../../ui/Status";
+import { Empty, ProblemBox } from "../../ui/states";
+import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { told } from "../../ui/Toasts";
+import { Name, Time } from "../../ui/values";
+import { useAddress } from "../admin/address";
+import { PasswordDialog } from "../app-team/PasswordDialog";
+
+const t = strings.platform.people;
+
+type User = Schemas["User"];
+type Role = "system_admin" | "auditor" | "analyst";
+type Asked = { what: "role" | "state" | "password"; user: User };
+
+const nameOf = (u: User) => u.name || u.email;
+const roles = Object.entries(t.roles).map(([value, label]) => ({ value, label }));
+const changed = async () => {
+  await queries.invalidateQueries({ queryKey: ["user"] });
+  told(t.done);
+};
+
+/** The provider's own people. */
+export function People() {
+  const who = useMe();
+  const [state, change] = useListState();
+  const [asked, setAsked] = useState<Asked>();
+  const { create } = useSearch({ from: "/admin/people" });
+  const add = useAddress();
+  const limit = usePageSize("people", state);
+  const query = useQuery({
+    queryKey: ["user", "staff", "list", state, limit],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: listQuery(state, limit) } })),
+  });
+  const columns: Column<User>[] = [
+    { id: "name", title: t.columns.name, sort: true, cell: (u) => <Name of={u.name} /> },
+    { id: "email", title: t.columns.email, sort: true, filter: "text", cell: (u) => <Name of={u.email} /> },
+    { id: "role", title: t.columns.role, filter: roles, cell: (u) => t.roles[u.role] ?? u.role },
+    { id: "state", title: t.columns.state, cell: (u) => <Status state={u.state} /> },
+    { id: "signed_in_at", title: t.columns.signedIn, sort: true, cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : t.never) },
+    { id: "created_at", title: t.columns.created, sort: true, cell: (u) => <Time at={u.created_at} /> },
+    {
+      id: "acts",
+      title: strings.ui.table.actions,
+      cell: (u) =>
+        u.id !== who.id && (
+          <Menu
+            label={`${strings.ui.table.actions}: ${nameOf(u)}`}
+            items={[
+              { label: t.changeRole, act: () => setAsked({ what: "role", user: u }) },
+              { label: t.reset, act: () => setAsked({ what: "password", user: u }) },
+              {
+                label: u.state === "active" ? t.deactivate : t.activate,
+                danger: u.state === "active",
+                act: () => setAsked({ what: "state", user: u }),
+              },
+            ]}
+          />
+        ),
+    },
+  ];
+  const close = () => setAsked(undefined);
+  return (
+    <Page
+      title={t.title}
+      lead={t.lead}
+      actions={
+        <Button kind="primary" onClick={() => add({ create: "yes" })}>
+          {t.add}
+        </Button>
+      }
+    >
+      <DataTable
+        name="people"
+        title={t.title}
+        columns={columns}
+        query={query}
+        state={state}
+        change={change}
+        id={(u) => u.id}
+        empty={<Empty title={t.empty} />}
+      />
+      {create && <NewPerson onClose={() => add({ create: undefined })} />}
+      {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
+      {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}
+      {asked?.what === "state" && <StateDialog of={asked.user} onClose={close} />}
+    </Page>
+  );
+}
+
+function StateDialog({ of: u, onClose }: { of: User; onClose: () => void }) {
+  const on = u.state === "active";
+  return (
+    <Confirm
+      open
+      onClose={onClose}
+      title={on ? t.deactivateTitle(nameOf(u)) : t.activateTitle(nameOf(u))}
+      verb={on ? t.deactivate : t.activate}
+      act={async () => {
+        await call(api.PATCH("/api/v1/users/{id}", { params: { path: { id: u.id } }, body: { state: on ? "disabled" : "active" } }));
+        await changed();
+      }}
+    >
+      {on ? t.deactivateText : t.activateText}
+    </Confirm>
+  );
+}
+
+function RoleDialog({ of: u, onClose }: { of: User; onClose: () => void }) {
+  const [role, setRole] = useState(u.role);
+  return (
+    <Confirm
+      open
+      onClose={onClose}
+      title={t.roleOf(nameOf(u))}
+      verb={t.save}
+      act={async () => {
+        await call(api.PATCH("/api/v1/users/{id}", { params: { path: { id: u.id } }, body: { role: role as Role } }));
+        await changed();
+      }}
+    >
+      <Select label={t.role} hint={t.rolesHint} value={role} onChange={setRole} options={roles} />
+    </Confirm>
+  );
+}
+
+function NewPerson({ onClose }: { onClose: () => void }) {
+  const [email, setEmail] = useState("");
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<string>("auditor");
+  const [password, setPassword] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      await call(api.POST("/api/v1/users", { body: { email, role: role as Role, password, ...(name && { name }) } }));
+      await changed();
+      onClose();
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog open onClose={onClose} title={t.add}>
+      <form className="stack" onSubmit={submit}>
+        <TextField label={t.email} type="email" value={email} onChange={setEmail} autoComplete="off" required />
+        <TextField label={t.name} value={name} onChange={setName} autoComplete="off" maxLength={200} optional />
+        <Select label={t.role} hint={t.rolesHint} value={role} onChange={setRole} options={roles} />
+        <TextField
+          label={t.password}
+          hint={t.passwordHint}
+          type="password"
+          value={password}
+          onChange={setPassword}
+          autoComplete="new-password"
+          minLength={12}
+          required
+        />
+        <ProblemBox of={error} />
+        <Button type="submit" kind="primary" busy={busy}>
+          {t.add}
+        </Button>
+      </form>
+    </Dialog>
+  );
+}
