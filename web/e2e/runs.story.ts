@@ -16,6 +16,8 @@ story("an admin runs two analyses now and watches them finish", async ({ page, s
   await drawer.getByRole("checkbox", { name: new RegExp(means) }).check();
   await drawer.getByRole("checkbox", { name: new RegExp(sums) }).check();
   await drawer.getByRole("combobox", { name: "Period" }).selectOption(lastMonth());
+  await drawer.getByRole("button", { name: "Dry run" }).click();
+  await drawer.getByRole("region", { name: "Dry run" }).getByText("enough take part").nth(1).waitFor();
   await sound();
   await drawer.getByRole("button", { name: "Run 2 analyses" }).click();
   // Nothing is pressed from here on: the server tells the page.

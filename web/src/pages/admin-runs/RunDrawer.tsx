@@ -14,6 +14,7 @@ import { Name } from "../../ui/values";
 import { allAnalyses } from "../admin-analyses/queries";
 import { ScheduleForm } from "../admin-schedules/ScheduleForm";
 import { going, type Run } from "./columns";
+import { DryRun } from "./DryRun";
 import { useRunDrawer } from "./drawer";
 import { periodChoices, usePeriodsOf } from "./periods";
 import { run } from "./queries";
@@ -94,6 +95,7 @@ function NowForm({ chosen, datasets, started }: { chosen: string[]; datasets: st
   const periods = periodChoices(usePeriodsOf(datasets));
   const [picked, setPicked] = useState<string>();
   const [typed, setTyped] = useState("");
+  const [planned, setPlanned] = useState<{ analyses: string[]; date: string }>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const choice = picked ?? periods.find((p) => p.closed)?.date ?? periods[0]?.date ?? other;
@@ -139,7 +141,12 @@ function NowForm({ chosen, datasets, started }: { chosen: string[]; datasets: st
         <Button type="submit" kind="primary" busy={busy} disabled={chosen.length === 0 || date === ""}>
           {t.run(chosen.length)}
         </Button>
+        <Button disabled={chosen.length === 0 || date === ""} onClick={() => setPlanned({ analyses: chosen, date })}>
+          {t.dry}
+        </Button>
       </div>
+      <p className="secondary">{t.dryHint}</p>
+      {planned && <DryRun analyses={planned.analyses} date={planned.date} />}
     </form>
   );
 }

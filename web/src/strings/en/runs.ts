@@ -120,5 +120,14 @@ export const runs = {
     more: "Run others",
     states: (accepted: number, missing: number) => (missing > 0 ? `${accepted} there, ${missing} missing` : `${accepted} there`),
   },
+  plan: {
+    title: "Dry run",
+    enough: "enough take part",
+    tooFew: "too few take part",
+    reads: (tenants: number, organisations: number, quorum: number, rows: string, size: string) =>
+      `${tenants} participants of ${organisations} organisations (quorum ${quorum}), ${rows} rows, ${size}.`,
+    participants: (n: number) => (n === 1 ? "One takes part" : `${n} take part`),
+    missing: (n: number) => (n === 1 ? "One does not" : `${n} do not`),
+  },
   actor: { schedule: "Schedule" },
 };
