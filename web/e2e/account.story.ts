@@ -147,11 +147,11 @@ story("an API key is shown once, works, and is revoked", async ({ page, sound })
   expect((await me()).status()).toBe(200);
   await page.getByRole("button", { name: "I have kept it" }).click();
   await page.reload();
-  await page.getByText("nightly upload").waitFor();
+  await page.getByRole("heading", { name: "nightly upload" }).waitFor();
   expect(await page.getByText(secret).count()).toBe(0);
   await page.getByRole("button", { name: "Revoke the API key nightly upload" }).click();
   await page.getByRole("dialog", { name: "Revoke an API key" }).getByRole("button", { name: "Revoke" }).click();
-  await page.getByText("nightly upload").waitFor({ state: "hidden" });
+  await page.getByRole("heading", { name: "nightly upload" }).waitFor({ state: "hidden" });
   expect((await me()).status()).toBe(401);
 });
 
