@@ -40,7 +40,7 @@ columns:
   - {name: n, type: integer, min: 0}
 unique: [kind, n]
 file_name: "x-{date}.csv"
-limits: {bytes: 1KiB, rows: 10}
+limits: {bytes: 1KiB, rows: 10000}
 cadence: weekly
 due: {after_days: 1, at: "12:00", zone: Europe/Zurich, grace: 90m}
 retention: {days: 30}
@@ -57,7 +57,7 @@ retention: {days: 30}
 		"Every row has the business date in the column day.",
 		"Every row has one of your organisation's ids in the column who.",
 		"No two rows have the same kind and n.",
-		"At most 1024 bytes and 10 rows.",
+		"At most 1 KiB and 10,000 rows.",
 		"One file for each week.",
 		"It is due 1 day after its period has ended, at 12:00 (Europe/Zurich).",
 		"Scheduled runs wait 90 minutes longer; what comes after is left out of them.",

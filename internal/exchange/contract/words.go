@@ -31,7 +31,7 @@ func (d *Dataset) Words() []string {
 	if len(d.Unique) > 0 {
 		say("No two rows have the same %s.", listed(d.Unique, "and"))
 	}
-	say("At most %d bytes and %d rows.", d.Limits.Bytes, d.Limits.Rows)
+	say("At most %s and %s rows.", size(d.Limits.Bytes), grouped(d.Limits.Rows))
 	d.sayDue(say)
 	if d.Retention != nil {
 		say("It is kept for %s, then its bytes are deleted.", days(d.Retention.Days))
@@ -128,6 +128,23 @@ func (c *Column) Rules() []string {
 		rules = append(rules, c.Range())
 	}
 	return rules
+}
+
+// size writes bytes in the largest unit of which they are a whole number.
+func size(n int64) string {
+	unit := 0
+	for n%1024 == 0 && unit < 3 {
+		n, unit = n/1024, unit+1
+	}
+	return grouped(n) + " " + [...]string{"bytes", "KiB", "MiB", "GiB"}[unit]
+}
+
+// grouped writes a number with commas.
+func grouped(n int64) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", grouped(n/1000), n%1000)
 }
 
 func days(n int) string {

@@ -176,7 +176,7 @@ func (p *previewer) ndjson(text *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		row := make([]*string, len(p.shown.Columns))
+		row := make([]*string, PreviewColumns)
 		if wrong > 0 { // no object: the line as it is
 			row = []*string{cell(o.text)}
 			o.members = nil
@@ -186,11 +186,11 @@ func (p *previewer) ndjson(text *bufio.Reader) error {
 			name := *cell(key)
 			at := slices.Index(p.shown.Columns, name)
 			if at < 0 && len(p.shown.Columns) == PreviewColumns {
-				continue
+				continue // there is no room for more
 			}
 			if at < 0 {
 				at = len(p.shown.Columns)
-				p.shown.Columns, row = append(p.shown.Columns, name), append(row, nil) //nolint:makezero // it is as long as the columns, and grows with them
+				p.shown.Columns = append(p.shown.Columns, name)
 			}
 			switch m.kind {
 			case 'n':
@@ -201,7 +201,7 @@ func (p *previewer) ndjson(text *bufio.Reader) error {
 				row[at] = cell(m.value)
 			}
 		}
-		if err := p.row(len(row), func(i int) *string { return row[i] }); err != nil {
+		if err := p.row(min(len(row), max(1, len(p.shown.Columns))), func(i int) *string { return row[i] }); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,6 @@ import (
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
-	"tributary/internal/tenant"
 )
 
 // exchangeRoutes are datasets, submissions and results. Their audit entries are
@@ -106,19 +105,22 @@ type templateRequest struct {
 }
 
 func (s *server) datasetTemplate(ctx context.Context, c *call, i *templateRequest) (*huma.StreamResponse, error) {
-	var name string
-	var text []byte
-	var scope tenant.Scope
-	var err error
-	if c.staff() {
-		name, text, err = s.Exchange.UnscopedTemplate(ctx, i.ID, i.Date)
-	} else if scope, err = c.scope(ctx); err == nil {
-		name, text, err = s.Exchange.Template(ctx, scope, i.ID, i.Date)
-	}
+	name, text, err := s.template(ctx, c, i)
 	if err != nil {
 		return nil, err
 	}
 	return s.download(io.NopCloser(bytes.NewReader(text)), int64(len(text)), name, "application/octet-stream"), nil
+}
+
+func (s *server) template(ctx context.Context, c *call, i *templateRequest) (name string, text []byte, err error) {
+	if c.staff() {
+		return s.Exchange.UnscopedTemplate(ctx, i.ID, i.Date)
+	}
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.Exchange.Template(ctx, scope, i.ID, i.Date)
 }
 
 // fileRequest is a request whose body is a file, read as it comes in.

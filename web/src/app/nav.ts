@@ -4,3 +4,8 @@ import type { LucideIcon } from "lucide-react";
 export type Entry = { to: string; name: string; icon: LucideIcon; key?: string /** Only for admins of this portal. */; admin?: boolean };
 
 export type Group = { name?: string; entries: Entry[] };
+
+/** The path of a page by its parts, as a link takes it. */
+export function pageAt(...parts: string[]): string {
+  return `/${parts.map(encodeURIComponent).join("/")}`;
+}

@@ -6,12 +6,15 @@ import {
   FileInput,
   FileOutput,
   FileStack,
+  Handshake,
+  House,
   LayoutDashboard,
   Mail,
   Play,
   ScrollText,
   Settings,
   Sigma,
+  Upload,
   Users,
 } from "lucide-react";
 
@@ -28,10 +31,17 @@ const RunDrawer = lazy(() => import("../pages/admin-runs/RunDrawer"));
 
 const tenantNav: Group[] = [
   {
+    entries: [
+      { to: "/app", name: strings.home.title, icon: House, key: "h" },
+      { to: "/app/submit", name: strings.submit.title, icon: Upload, key: "f" },
+    ],
+  },
+  {
     name: t.groups.work,
     entries: [
       { to: "/app/submissions", name: strings.submissions.title, icon: FileStack, key: "s" },
       { to: "/app/results", name: strings.results.title, icon: ChartColumn, key: "r" },
+      { to: "/app/analyses", name: strings.participation.title, icon: Handshake, key: "p" },
     ],
   },
   {

@@ -2,6 +2,8 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet,
 import { textSearch } from "../pages/admin/address";
 import { runSearch } from "../pages/admin-runs/drawer";
 import { activitySearch } from "../pages/app-activity/search";
+import { analysisSearch } from "../pages/app-analyses/search";
+import { submitSearch } from "../pages/app-submit/search";
 import { strings } from "../strings";
 import { listSearch } from "../ui/list";
 import { inside, parseSearch, writeSearch } from "./address";
@@ -43,6 +45,33 @@ const tenants = createRoute({
   path: "/app",
   beforeLoad: portal("/app"),
   component: lazyRouteComponent(() => import("./portals"), "TenantPortal"),
+});
+
+const home = createRoute({
+  getParentRoute: () => tenants,
+  path: "/",
+  component: lazyRouteComponent(() => import("../pages/app-home/Home"), "Home"),
+});
+
+const submit = createRoute({
+  getParentRoute: () => tenants,
+  path: "/submit",
+  validateSearch: submitSearch,
+  component: lazyRouteComponent(() => import("../pages/app-submit/Submit"), "Submit"),
+});
+
+const analyses = createRoute({
+  getParentRoute: () => tenants,
+  path: "/analyses",
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import("../pages/app-analyses/Analyses"), "Analyses"),
+});
+
+const analysis = createRoute({
+  getParentRoute: () => tenants,
+  path: "/analyses/$id",
+  validateSearch: analysisSearch,
+  component: lazyRouteComponent(() => import("../pages/app-analyses/Analysis"), "Analysis"),
 });
 
 const admin = createRoute({
@@ -240,7 +269,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
-    tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings]),
+    tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings, home, submit, analyses, analysis]),
     admin.addChildren([adminAccount, ...adminWork, adminTenants, ...adminPlatform]),
   ]),
   parseSearch,

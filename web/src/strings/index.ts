@@ -3,8 +3,10 @@ import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
 import { app } from "./en/app";
 import { exchanged } from "./en/exchanged";
+import { home } from "./en/home";
 import { login } from "./en/login";
 import { overview } from "./en/overview";
+import { participation } from "./en/participation";
 import { people } from "./en/people";
 import { platform } from "./en/platform";
 import { reports } from "./en/reports";
@@ -13,6 +15,7 @@ import { runs } from "./en/runs";
 import { schedules } from "./en/schedules";
 import { settings } from "./en/settings";
 import { submissions } from "./en/submissions";
+import { submit } from "./en/submit";
 import { team } from "./en/team";
 import { tenants } from "./en/tenants";
 import { ui } from "./en/ui";
@@ -27,8 +30,10 @@ export const strings = {
   analyses,
   app,
   exchanged,
+  home,
   login,
   overview,
+  participation,
   people,
   platform,
   reports,
@@ -37,6 +42,7 @@ export const strings = {
   schedules,
   settings,
   submissions,
+  submit,
   team,
   tenants,
   ui,

@@ -1,0 +1,61 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { api, call, type Schemas } from "../../api/client";
+import { go } from "../../app/go";
+import { pageAt } from "../../app/nav";
+import { strings } from "../../strings";
+import { listQuery, useListState } from "../../ui/list";
+import { Page } from "../../ui/Page";
+import { Empty } from "../../ui/states";
+import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { Name } from "../../ui/values";
+import { Decision } from "./Decision";
+
+const t = strings.participation;
+
+const columns: Column<Schemas["Analysis"]>[] = [
+  {
+    id: "name",
+    title: t.name,
+    cell: (a) => (
+      <Link to={pageAt("app", "analyses", a.id)}>
+        <Name of={a.title || a.id} />
+      </Link>
+    ),
+  },
+  { id: "decision", title: t.decision, cell: (a) => <Decision of={a} /> },
+  { id: "datasets", title: t.datasets, cell: (a) => <Name of={(a.datasets ?? []).join(", ")} /> },
+  {
+    id: "organisations",
+    title: t.organisations,
+    cell: (a) => a.organisations && `${t.accepted(a.organisations.accepted)}, ${t.verified(a.organisations.verified)}`,
+  },
+  { id: "version", title: t.version, end: true, cell: (a) => a.version },
+];
+
+/** The analyses that there are, with what one's organisation has decided. */
+export function Analyses() {
+  const [state, change] = useListState();
+  const limit = usePageSize("analyses", state);
+  const query = useQuery({
+    queryKey: ["analysis", "list", state, limit],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => call(api.GET("/api/v1/analyses", { signal, params: { query: listQuery(state, limit) } })),
+  });
+  return (
+    <Page title={t.title} lead={t.lead}>
+      <DataTable
+        name="analyses"
+        title={t.list}
+        columns={columns}
+        query={query}
+        state={state}
+        change={change}
+        id={(a) => a.id}
+        open={(a) => go(pageAt("app", "analyses", a.id))}
+        noSearch
+        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
+      />
+    </Page>
+  );
+}
