@@ -47,7 +47,17 @@ var routes = map[string]probe{
 	"sign-in":         {open: true, body: `{"login":"nobody","password":"not a password"}`, status: http.StatusUnauthorized},
 	"setup":           {open: true, body: `{"token":"no","email":"b@example.com","password":"a long enough password"}`, status: http.StatusUnauthorized},
 	"list-audit-keys": {open: true, status: yes},
-	"show-sftp":       {open: true, status: yes},
+	"entrance":        {open: true, status: yes},
+
+	"look-invitation":   {open: true, body: `{"token":"trl_no"}`, status: absent},
+	"accept-invitation": {open: true, body: `{"token":"trl_no","password":"a long enough password"}`, status: absent},
+	"forgot-password":   {open: true, body: `{"login":"nobody"}`, status: http.StatusConflict}, // no mails go out
+	"look-reset":        {open: true, body: `{"token":"trl_no"}`, status: absent},
+	"reset-password":    {open: true, body: `{"token":"trl_no","password":"a long enough password"}`, status: absent},
+	"sign-up":           {open: true, body: `{"email":"b@example.com"}`, status: http.StatusConflict},
+	"prove-sign-up":     {open: true, body: `{"id":"ask_no","code":"000000"}`, status: denied},
+	"finish-sign-up":    {open: true, body: `{"ticket":"trt_no","password":"a long enough password"}`, status: http.StatusConflict},
+	"show-sftp":         {open: true, status: yes},
 
 	"list-sessions":          {status: yes},
 	"end-session":            {victim: "session"},
@@ -63,8 +73,17 @@ var routes = map[string]probe{
 	"revoke-own-ssh-key":     {victim: "sshkey"},
 	"change-password":        {body: `{"current":"a long enough password","new":"another long password"}`, status: denied},
 
-	"create-user":    {body: `{"tenant":"A","email":"new@example.com","role":"tenant_user"}`, status: created},
-	"list-users":     {status: yes},
+	"create-user": {body: `{"tenant":"A","email":"new@example.com","role":"tenant_user"}`, status: created},
+	"list-users":  {status: yes},
+
+	"invite":            {body: `{"tenant":"A","email":"invited@example.com","role":"tenant_user"}`, status: created},
+	"list-invitations":  {status: yes},
+	"resend-invitation": {victim: "invitation"},
+	"revoke-invitation": {victim: "invitation"},
+	"add-domain":        {body: `{"tenant":"A","domain":"b.example"}`, status: denied}, // nobody has proven an address there
+	"list-domains":      {status: yes},
+	"remove-domain":     {victim: "domain"},
+
 	"show-user":      {victim: "user"},
 	"update-user":    {victim: "user", body: `{"name":"B was here"}`},
 	"set-password":   {victim: "user", body: `{"new":"another long password"}`},
@@ -301,7 +320,9 @@ func (s *server) belongings(a, b party) map[string]string {
 	}
 	hook := must(a.CreateWebhook(ctx, client.NewWebhook{URL: "https://" + canary + ".invalid/hook"}))(t)
 	delivery := must(a.TestWebhook(ctx, hook.ID))(t)
-	return map[string]string{"hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	invitation := must(a.Invite(ctx, client.NewInvitation{Email: "invited-a@example.com", Role: "tenant_user"}))(t)
+	domain := must(s.As(s.Token).AddDomain(ctx, client.NewDomain{Tenant: a.ID, Domain: canary + ".example"}))(t)
+	return map[string]string{"invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }
@@ -347,6 +368,9 @@ var rightful = map[string]struct {
 	"set-password":              {status: http.StatusNoContent, body: `{"new":"a third long password"}`},
 	"add-ssh-key":               {status: created},
 	"list-ssh-keys":             {},
+	"resend-invitation":         {},
+	"revoke-invitation":         {status: http.StatusNoContent},
+	"remove-domain":             {status: http.StatusNoContent},
 	"revoke-ssh-key":            {status: http.StatusNoContent},
 	"revoke-api-key":            {status: http.StatusNoContent},
 	"show-organisation":         {staff: true},
@@ -406,7 +430,7 @@ var rightful = map[string]struct {
 }
 
 // last are the operations that end things, in the order in which they can be done.
-var last = []string{"drop-upload", "recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
+var last = []string{"resend-invitation", "revoke-invitation", "remove-domain", "drop-upload", "recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
 	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who

@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"tributary/client"
 	"tributary/internal/app"
 	"tributary/internal/clock"
+	"tributary/internal/notify"
 )
 
 type demoCmd struct {
@@ -35,7 +37,11 @@ func (c *demoCmd) Run(_ context.Context, out *output) error {
 		return fmt.Errorf("make demo directory: %w", err)
 	}
 	cfg := place{Data: c.Data}.config(out, slog.NewTextHandler(out.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	cfg.HTTP, cfg.SFTP = c.HTTP, c.SFTP
+	cfg.HTTP, cfg.SFTP, cfg.SignUp = c.HTTP, c.SFTP, true
+	cfg.Mail = &notify.SMTP{Dir: c.mails(), From: "Tributary demo <tributary@demo.example>"}
+	if !strings.HasSuffix(c.HTTP, ":0") {
+		cfg.PublicURL = "http://" + c.HTTP
+	}
 	password := clock.Clock{}.Secret(10)
 	var token string
 	if fresh {
@@ -63,6 +69,9 @@ func (c *demoCmd) Run(_ context.Context, out *output) error {
 	}
 	return errors.Join(err, server.Close(drain))
 }
+
+// mails is where the demo's mails are, since nobody in it is real.
+func (c *demoCmd) mails() string { return filepath.Join(c.Data, "mails") }
 
 const demoAdmin = "admin@demo.example"
 
@@ -94,6 +103,7 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
   Tenant %s    %s   %s
                  token %s
   Shown once; stored only as hashes.
+  Mails          none are sent; they are files in %s
 
   export TRIBUTARY_SERVER=%s
   export TRIBUTARY_TOKEN=%s      # the system admin
@@ -108,7 +118,7 @@ Seven commands to try:
   %s audit verify --all                        # the log of all that happened, the provider's and every tenant's, chained and signed
 `,
 		world.summary(), server.URL(), demoAdmin, password, token,
-		first.slug, first.login, first.password, first.key,
+		first.slug, first.login, first.password, first.key, c.mails(),
 		server.URL(), token, binary, binary, binary, binary, first.key, binary, first.slug, port, world.sshKey, first.login, host, world.month(0), binary)
 	return nil
 }

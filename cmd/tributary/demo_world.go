@@ -145,6 +145,14 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 	if t.api, err = client.New(w.url, t.key); err != nil {
 		return err
 	}
+	if i == 0 { // its people can sign up by themselves
+		domain := client.NewDomain{Tenant: t.slug, Domain: t.slug + ".example"}
+		for _, api := range []*client.Client{w.admin, t.api} {
+			if _, err := api.AddDomain(ctx, domain); err != nil {
+				return err
+			}
+		}
+	}
 	for _, analysis := range []string{"revenue-benchmark", "support-load"} {
 		switch t.decision {
 		case "accepted":

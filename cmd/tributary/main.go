@@ -30,21 +30,26 @@ type cli struct {
 	Init      initCmd      `cmd:"" group:"server" help:"Make a data directory with its first system admin."`
 	Serve     serveCmd     `cmd:"" group:"server" help:"Run the server."`
 	SetupLink setupLinkCmd `cmd:"" group:"server" help:"Make a single-use token for the first system admin of an empty store."`
+	ResetLink resetLinkCmd `cmd:"" group:"server" help:"Make a single-use link to set a forgotten password with, for the provider's own people."`
 	Fsck      fsckCmd      `cmd:"" group:"server" help:"Check every store of a data directory against every other."`
 	Keys      keysCmd      `cmd:"" group:"server" help:"The key-encryption key: export, import, rotate, retire."`
 	Backup    backupCmd    `cmd:"" group:"server" help:"Make, list, check and remove backups."`
 	Restore   restoreCmd   `cmd:"" group:"server" help:"Put a backup into an empty place, on either database."`
 
-	Setup   setupCmd   `cmd:"" group:"access" help:"Make the first system admin with the token of a setup link."`
-	Login   loginCmd   `cmd:"" group:"access" help:"Sign in with a password and print the session's token."`
-	Logout  logoutCmd  `cmd:"" group:"access" help:"End the session whose token is in use."`
-	Me      meCmd      `cmd:"" group:"access" help:"Show who the token is."`
-	Session sessionCmd `cmd:"" group:"access" help:"List and end one's own sessions."`
-	Totp    totpCmd    `cmd:"" group:"access" help:"A second factor beside one's own password: codes of an authenticator app."`
+	Setup    setupCmd    `cmd:"" group:"access" help:"Make the first system admin with the token of a setup link."`
+	Login    loginCmd    `cmd:"" group:"access" help:"Sign in with a password and print the session's token."`
+	Logout   logoutCmd   `cmd:"" group:"access" help:"End the session whose token is in use."`
+	Me       meCmd       `cmd:"" group:"access" help:"Show who the token is."`
+	Session  sessionCmd  `cmd:"" group:"access" help:"List and end one's own sessions."`
+	Totp     totpCmd     `cmd:"" group:"access" help:"A second factor beside one's own password: codes of an authenticator app."`
+	Password passwordCmd `cmd:"" group:"access" help:"A forgotten password: ask for a link, and use it."`
+	SignUp   signUpCmd   `cmd:"" group:"access" help:"Make an account with an address of a domain that a tenant has approved."`
 
 	Organisation organisationCmd `cmd:"" group:"tenants" help:"The owners of tenants, and how they were verified."`
 	Tenant       tenantCmd       `cmd:"" group:"tenants" help:"The provider's customers, from onboarding to offboarding."`
 	User         userCmd         `cmd:"" group:"tenants" help:"People, of a tenant or of the provider."`
+	Invitation   invitationCmd   `cmd:"" group:"tenants" help:"Have people join by a link that is mailed to them."`
+	Domain       domainCmd       `cmd:"" group:"tenants" help:"Domains whose people sign up to a tenant by themselves."`
 	Sshkey       sshkeyCmd       `cmd:"" group:"tenants" help:"SSH keys that sign a user in over SFTP."`
 	Apikey       apikeyCmd       `cmd:"" group:"tenants" help:"API keys for programs."`
 

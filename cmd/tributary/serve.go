@@ -45,6 +45,7 @@ type listening struct {
 	BehindProxy   []string      `placeholder:"CIDR" env:"TRIBUTARY_BEHIND_PROXY" help:"Proxies that end TLS before the server and set X-Forwarded-For."`
 	Sandbox       string        `enum:"strict,reduced" default:"strict" env:"TRIBUTARY_SANDBOX" help:"How far children are shut in: ${enum}. There is no off."`
 	Workers       int           `default:"3" env:"TRIBUTARY_WORKERS" help:"Jobs that run at once."`
+	SignUp        bool          `env:"TRIBUTARY_SIGN_UP" help:"Let new organisations sign up by themselves. What they send counts in no run until a system admin has verified them. Needs --smtp."`
 	Wait          bool          `help:"Wait while another server has the data, instead of failing."`
 	LogFormat     string        `enum:"text,json" default:"text" env:"TRIBUTARY_LOG_FORMAT" help:"${enum}."`
 	Drain         time.Duration `default:"30s" help:"How long requests and jobs under way may take when the server stops."`
@@ -118,6 +119,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 
 func (c listening) fill(cfg *app.Config) error {
 	cfg.HTTP, cfg.CertFile, cfg.CertKeyFile, cfg.ACME = c.HTTP, c.TLSCert, c.TLSKey, c.ACME
+	cfg.SignUp = c.SignUp
 	cfg.Sandbox, cfg.Workers, cfg.Wait = sandbox.Level(c.Sandbox), c.Workers, c.Wait
 	if cfg.SFTPPasswords = c.SFTPPasswords; c.SFTP != "off" {
 		cfg.SFTP = c.SFTP
@@ -194,6 +196,25 @@ func (c *setupLinkCmd) Run(ctx context.Context, out *output) error {
 	}
 	fmt.Fprintf(out.stdout, "%s\n", token)
 	out.note("Single use, until %s: tributary --server URL setup --email YOU@EXAMPLE.COM", expires.Format(time.RFC3339))
+	return nil
+}
+
+type resetLinkCmd struct {
+	place
+	Login string `arg:"" help:"The email of one of the provider's people, or SLUG.USER of a tenant that nobody has signed in to yet."`
+}
+
+// Run makes a link to set a password with, for a store that no server has open.
+func (c *resetLinkCmd) Run(ctx context.Context, out *output) error {
+	token, expires, err := app.ResetLink(ctx, c.config(out, nil), c.Login)
+	if err != nil {
+		return err
+	}
+	if out.json {
+		return out.JSON(map[string]any{"path": "/reset/" + token, "token": token, "expires_at": expires})
+	}
+	fmt.Fprintf(out.stdout, "/reset/%s\n", token)
+	out.note("Single use, until %s: start the server and open this path there, or give the token to tributary password reset.", expires.Format(time.RFC3339))
 	return nil
 }
 

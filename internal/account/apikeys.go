@@ -386,6 +386,15 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	for _, u := range users {
+		if err := a.endLinks(ctx, tx, u, ""); err != nil {
+			return nil, err
+		}
+		if u.State == UserInvited {
+			if err := a.removeInvited(ctx, tx, u); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		u.password, u.secondFactor = "", "" // whoever knew the password may have turned it on
 		if err := a.saveUser(ctx, tx, admin.ID, &u); err != nil {
 			return nil, err

@@ -202,8 +202,8 @@ func (a *Accounts) forgive(ctx context.Context, tx *meta.DB, who string) error {
 	return nil
 }
 
-// ForgetDue removes old failures, ended sessions, second factors that were only begun, and used setup links. It is a
-// round.
+// ForgetDue removes old failures, ended sessions, second factors that were only begun, and links and questions
+// that are over. It is a round.
 func (a *Accounts) ForgetDue(ctx context.Context) error {
 	now := a.Clock.Now()
 	for query, before := range map[string]time.Time{
@@ -212,6 +212,10 @@ func (a *Accounts) ForgetDue(ctx context.Context) error {
 		`DELETE FROM known_sign_ins WHERE seen_at < $1`:                                                                                       now.Add(-knownFor),
 		`DELETE FROM second_factors WHERE created_at < $1 AND NOT EXISTS (SELECT 1 FROM users WHERE users.second_factor = second_factors.id)`: now.Add(-24 * time.Hour),
 		`DELETE FROM setup_links WHERE expires_at < $1`:                                                                                       now,
+		`DELETE FROM account_asks WHERE created_at < $1`:                                                                                      now.Add(-keepAsks),
+		`DELETE FROM account_links WHERE expires_at < $1 AND kind = 'reset'`:                                                                  now.Add(-keepLinks),
+		`DELETE FROM account_links WHERE used_at < $1`:                                                                                        now.Add(-keepLinks),
+		`DELETE FROM account_links WHERE ended_at < $1`:                                                                                       now.Add(-keepLinks),
 		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                                                                  now.Add(-24 * time.Hour),
 	} {
 		if _, err := a.DB.Unscoped().Exec(ctx, query, meta.Micros(before)); err != nil {
@@ -264,6 +268,8 @@ func (a *Accounts) replacePassword(ctx context.Context, checked User, next strin
 	})
 }
 
+var errInvited = fault.New(fault.Conflict, "This user is invited, and chooses a password and adds keys once they have come.")
+
 // errOwnPassword is for a session that somebody else may have in hands.
 var errOwnPassword = fault.New(fault.Denied, "One's own password is changed with the present one: POST /api/v1/me/password, or tributary user password me.")
 
@@ -308,6 +314,9 @@ func (a *Accounts) setPassword(ctx context.Context, by string, id tenant.ID, use
 		return err
 	}
 	_, err = a.changeUser(ctx, by, id, user, "user.password", provider, check, func(tx *meta.DB, u *User) error {
+		if u.State == UserInvited {
+			return errInvited
+		}
 		u.password = hash
 		if by == u.ID { // who knew the password that the provider set may be the provider
 			return nil

@@ -162,6 +162,9 @@ func (a *Accounts) addSSHKey(ctx context.Context, by string, id tenant.ID, user 
 }
 
 func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u User, provider bool, n NewSSHKey) (SSHKey, error) {
+	if u.State == UserInvited {
+		return SSHKey{}, errInvited
+	}
 	made, err := a.derived(ctx, tx, u.Tenant, by)
 	if err != nil {
 		return SSHKey{}, fmt.Errorf("look for maker of SSH key: %w", err)

@@ -45,6 +45,7 @@ type UserState string
 const (
 	UserActive   UserState = "active"
 	UserDisabled UserState = "disabled"
+	UserInvited  UserState = "invited" // and has not come yet
 )
 
 // Login is what the user signs in with: SLUG.USER, or the email for the
@@ -64,6 +65,9 @@ type NewUser struct {
 	Role         policy.Role
 	Password     string // empty: none
 	SSHPublicKey string // a line of authorized_keys; empty: none
+
+	invited bool   // it waits for an invitation to be taken up
+	hash    string // of a password of its own, instead of Password
 }
 
 const userColumns = `u.id, u.tenant, COALESCE(t.slug, ''), u.login, u.email, u.name, u.role, u.password, u.second_factor, u.state, u.provider_made, u.signed_in_at,
@@ -223,7 +227,7 @@ func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id te
 			return User{}, err
 		}
 	}
-	var hash string
+	hash := n.hash
 	if n.Password != "" {
 		var err error
 		if hash, err = a.hash(ctx, n.Password); err != nil {
@@ -234,6 +238,9 @@ func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id te
 	u := User{ID: a.Clock.ID("usr"), Tenant: id, login: n.Login, Email: n.Email, Name: n.Name, Role: n.Role, State: UserActive,
 		password: hash, HasPassword: hash != "",
 		Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
+	if n.invited {
+		u.State = UserInvited
+	}
 	err := db.Transact(ctx, func(tx *meta.DB) error {
 		if provider { // again, now that nothing can come between
 			if _, err := a.unclaimed(ctx, tx, id); err != nil {
@@ -259,7 +266,7 @@ func (a *Accounts) createUser(ctx context.Context, db *meta.DB, by string, id te
 				return err
 			}
 		}
-		if hash != "" {
+		if n.Password != "" {
 			if err := a.tellPassword(ctx, tx, u); err != nil {
 				return err
 			}
@@ -347,6 +354,9 @@ func (u *User) apply(p UserPatch) error {
 	if p.State != nil {
 		if *p.State != UserActive && *p.State != UserDisabled {
 			return fault.New(fault.Invalid, "There is no state %q; it is active or disabled.", *p.State)
+		}
+		if u.State == UserInvited {
+			return fault.New(fault.Conflict, "The user %q is invited and becomes active by that; take the invitation back instead.", u.ID)
 		}
 		u.State = *p.State
 	}

@@ -7,7 +7,7 @@ import (
 	"tributary/internal/tenant"
 )
 
-// UnscopedVerify checks the MAC of every user, second factor, session, API key and SSH key. An
+// UnscopedVerify checks the MAC of every user, second factor, session, link, domain, API key and SSH key. An
 // error means that it could not look.
 func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string, id tenant.ID, row, problem string)) error {
 	for _, t := range []struct {
@@ -22,6 +22,12 @@ func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string,
 			func(r scanner) (tenant.ID, string, error) { s, err := a.scanSession(r); return s.Tenant, s.ID, err }},
 		{"api_keys", `SELECT ` + apiKeyColumns + ` FROM api_keys ORDER BY id`,
 			func(r scanner) (tenant.ID, string, error) { k, err := a.scanAPIKey(r); return k.Tenant, k.ID, err }},
+		{"account_links", `SELECT ` + linkColumns + ` FROM account_links ORDER BY id`,
+			func(r scanner) (tenant.ID, string, error) { l, err := a.scanLink(r); return l.tenant, l.id, err }},
+		{"account_asks", `SELECT ` + askColumns + ` FROM account_asks ORDER BY id`,
+			func(r scanner) (tenant.ID, string, error) { q, err := a.scanAsk(r); return "", q.id, err }},
+		{"tenant_domains", `SELECT ` + domainColumns + ` FROM tenant_domains ORDER BY id`,
+			func(r scanner) (tenant.ID, string, error) { d, err := a.scanDomain(r); return d.Tenant, d.ID, err }},
 		{"ssh_keys", sshKeyQuery + `ORDER BY k.id`,
 			func(r scanner) (tenant.ID, string, error) { k, err := a.scanSSHKey(r); return k.Tenant, k.ID, err }},
 	} {

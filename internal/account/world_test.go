@@ -32,6 +32,7 @@ var home = netip.MustParseAddr("192.0.2.7")
 type world struct {
 	*Accounts
 	hands *clocktest.Hands
+	mails string // the directory where mails go
 }
 
 // each runs f in parallel on both databases. Passwords are hashed cheaply.
@@ -60,11 +61,16 @@ func newWorld(t *testing.T, db *meta.DB) *world {
 	log := audit.New(audit.Config{DB: db, Keys: ring, Clock: c})
 	ctl.SetKeys(ring)
 	ctl.SetAudit(log)
-	notices := notify.New(notify.Config{DB: db, Keys: ring, Audit: log, Clock: c})
+	dir := t.TempDir()
+	mail := &notify.SMTP{Dir: dir, From: "data@provider.example"}
+	if err := mail.Check(); err != nil {
+		t.Fatal(err)
+	}
+	notices := notify.New(notify.Config{DB: db, Keys: ring, Audit: log, Clock: c, Mail: mail, PublicURL: "https://data.provider.example"})
 	a := New(Config{DB: db, Keys: ring, Policy: engine, Audit: log, Control: ctl, Notices: notices, Clock: c})
 	notices.SetPeople(a)
 	a.params = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-	return &world{a, h}
+	return &world{a, h, dir}
 }
 
 func (w *world) tenant(t *testing.T, slug string) control.Tenant {

@@ -470,7 +470,7 @@ func (a *Analyses) UnscopedCounts(ctx context.Context, name string) (accepted, v
 	}
 	seen := map[string]bool{}
 	for _, o := range owners {
-		if seen[o.ID] {
+		if seen[o.ID] || !o.Counts() {
 			continue
 		}
 		seen[o.ID] = true

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tributary/internal/analysis"
+	"tributary/internal/control"
 	"tributary/internal/fault"
 )
 
@@ -88,5 +89,39 @@ func TestCancelledAndRecovered(t *testing.T) {
 		if one.Release != two.Release || b.releases(t) != 1 || len(b.received(t, 0)) != 1 {
 			t.Errorf("releases %s and %s, %d in all, want one", one.Release, two.Release, b.releases(t))
 		}
+	})
+}
+
+// An organisation that signed itself up is no contributor until it is verified: not in a
+// quorum, not in a cell, and not among those of whom a tenant is told.
+func TestWhoSignedUpDoesNotCount(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(t, read(t, "dataset.yaml"), read(t, "analysis.yaml"))
+		b.join(t, "Org 1")
+		made, err := b.Control.UnscopedSignUp(t.Context(), "ask_1", control.NewTenant{Slug: "sybil-1", Name: "Sybil", Organisation: "Sybil (sybil-1)", ExternalIDs: []string{"000002"}}, 10)
+		check(t, err)
+		b.tenants = append(b.tenants, made)
+		b.decide(t, analysis.Accepted, 0, 1)
+		b.send(t, 0, rows(0, "a,b,1"))
+		b.send(t, 1, rows(1, "a,b,2"))
+		b.turn(t, b.idle(t))
+		counts := func(want, verified int64) {
+			t.Helper()
+			n, v, err := b.UnscopedCounts(t.Context(), "cross-participant-mean")
+			check(t, err)
+			if n != want || v != verified {
+				t.Errorf("counts: got %d and %d verified, want %d and %d", n, v, want, verified)
+			}
+		}
+		counts(1, 0)
+		b.run(t, analysis.RunSkipped) // one and a sybil are no two
+		if got := len(b.received(t, 0)) + len(b.received(t, 1)); got != 0 {
+			t.Errorf("results: got %d, want none", got)
+		}
+		_, err = b.Control.UnscopedVerifyOrganisation(t.Context(), "usr_admin", made.Organisation, "the register")
+		check(t, err)
+		counts(2, 1)
+		b.run(t, analysis.RunSucceeded)
 	})
 }

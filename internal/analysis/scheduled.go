@@ -42,13 +42,22 @@ func (a *Analyses) takingPart(ctx context.Context, tx *meta.DB, v Analysis, deci
 	if err != nil {
 		return nil, err
 	}
+	var owners []string
+	for _, t := range tenants {
+		owners = append(owners, t.Organisation)
+	}
+	slices.Sort(owners)
+	counting, err := a.Control.UnscopedCounting(ctx, tx, slices.Compact(owners))
+	if err != nil {
+		return nil, err
+	}
 	w := a.weigher(v)
 	for _, id := range slices.Collect(maps.Keys(tenants)) {
 		s, err := w.standing(ctx, tx, decisions[id])
 		if err != nil {
 			return nil, err
 		}
-		if !s.Covers() || tenants[id].State != control.Active {
+		if !s.Covers() || tenants[id].State != control.Active || !counting[tenants[id].Organisation] {
 			delete(tenants, id)
 		}
 	}

@@ -70,6 +70,9 @@ type Config struct {
 	Mail *notify.SMTP
 	// PublicURL is where people reach this server; empty: mails have no links.
 	PublicURL string
+	// SignUp lets whole tenants sign up by themselves, with organisations that nobody
+	// has verified and that take no part in runs until somebody has.
+	SignUp bool
 	// Grace is how long an offboarded tenant can still be kept; 0 means 30 days.
 	Grace time.Duration
 	// Wait makes Start wait while another server has the data, instead of failing.
@@ -167,7 +170,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.control.SetKeys(s.ring)
 	s.control.SetAudit(s.audit)
 	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks, Changes: s.changes})
-	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, Clock: c.Clock, Log: c.Log})
+	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, SignUp: c.SignUp, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers, Changes: s.changes})
@@ -443,6 +446,16 @@ func Init(ctx context.Context, c Config, email, password string) (token string, 
 // SetupLink makes a single-use token to make the first system admin with.
 func (a *App) SetupLink(ctx context.Context) (token string, expires time.Time, err error) {
 	return a.stores.accounts.SetupLink(ctx)
+}
+
+// ResetLink makes a single-use token to set a password with, for who has the host in
+// hands: of one of the provider's people, or of a tenant that is not claimed yet.
+func ResetLink(ctx context.Context, c Config, login string) (token string, expires time.Time, err error) {
+	err = withExisting(ctx, c, func(s *stores) error {
+		token, expires, err = s.accounts.ResetLink(ctx, login)
+		return err
+	})
+	return token, expires, err
 }
 
 // withExisting is with, for what makes sense only where there is data already.

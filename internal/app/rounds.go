@@ -28,6 +28,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"keep what stands still over SFTP", time.Minute, a.keepStill},
 		{"remove unfinished objects", 6 * time.Hour, s.sweepUnfinished},
 		{"tell who is due", time.Hour, a.periods.TellDue},
+		{"answer forgotten passwords and sign-ups", time.Second, s.accounts.AnswerDue},
 		{"send mails", 5 * time.Second, s.notices.SendDue},
 		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},
 		{"forget old notices", time.Hour, s.notices.ForgetDue},

@@ -80,3 +80,17 @@ func (c *Control) UnscopedVerified(ctx context.Context, ids []string) (n int64, 
 	})
 	return n, err
 }
+
+// UnscopedCounting returns those of the organisations, named by id, whose tenants take
+// part in runs.
+func (c *Control) UnscopedCounting(ctx context.Context, tx *meta.DB, ids []string) (map[string]bool, error) {
+	counting := map[string]bool{}
+	err := byIDs(ctx, tx, "organisations", `SELECT `+organisationColumns+` FROM organisations WHERE id IN`, ids, func(row scanner) error {
+		o, err := c.scanOrganisation(row)
+		if err == nil && o.Counts() {
+			counting[o.ID] = true
+		}
+		return err
+	})
+	return counting, err
+}

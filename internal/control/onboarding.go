@@ -29,6 +29,7 @@ type NewTenant struct {
 	Revenue      *int64         `json:"revenue"`
 	Employees    *int64         `json:"employees"`
 	IPAllow      []netip.Prefix `json:"ip_allow"`
+	SignedUp     bool           `json:"signed_up,omitempty"` // by itself, with an organisation of its own
 }
 
 func (n *NewTenant) check() error {
@@ -107,6 +108,20 @@ func (c *Control) UnscopedOnboard(ctx context.Context, by, idempotencyKey string
 	return c.UnscopedTenant(ctx, string(s.tenant))
 }
 
+// UnscopedSignUp makes the tenant of somebody who signs up, with an organisation of its own
+// that nobody has verified. More than most in a day are Throttled.
+func (c *Control) UnscopedSignUp(ctx context.Context, by string, n NewTenant, most int64) (Tenant, error) {
+	var today int64
+	if err := c.DB.QueryRow(ctx, `SELECT count(*) FROM organisations WHERE signed_up = 1 AND created_at > $1`, meta.Micros(c.Clock.Now().AddDate(0, 0, -1))).Scan(&today); err != nil {
+		return Tenant{}, fmt.Errorf("count sign-ups: %w", err)
+	}
+	if today >= most {
+		return Tenant{}, fault.New(fault.Throttled, "Too many organisations have signed up today. Try again tomorrow, or ask the provider.")
+	}
+	n.SignedUp = true
+	return c.UnscopedOnboard(ctx, by, "", n)
+}
+
 // onboarded looks for what an idempotency key has made.
 func (c *Control) onboarded(ctx context.Context, key any, request []byte) (t Tenant, found bool, err error) {
 	s, err := c.loadSaga(ctx, c.DB, "idempotency_key = $1", key)
@@ -151,8 +166,11 @@ func (c *Control) onboardSteps(n NewTenant) []step {
 func (c *Control) register(ctx context.Context, tx *meta.DB, s *saga, n NewTenant) (string, error) {
 	o, err := c.organisation(ctx, tx, n.Organisation)
 	detail := ""
+	if err == nil && n.SignedUp { // whoever that is, it is somebody else
+		return "", fault.New(fault.Conflict, "There is an organisation %q already.", n.Organisation)
+	}
 	if fault.Is(err, fault.NotFound) {
-		o, err = c.createOrganisation(ctx, tx, s.actor, n.Organisation)
+		o, err = c.createOrganisation(ctx, tx, s.actor, n.Organisation, n.SignedUp)
 		detail = o.ID // made here, so taken back with the rest
 	}
 	if err != nil {

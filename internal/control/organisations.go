@@ -24,21 +24,27 @@ type Organisation struct {
 	VerifiedAt *time.Time // nil: not verified
 	VerifiedBy string
 	Evidence   string
+	SignedUp   bool // it made itself, by a tenant's sign-up
 	Made
 }
 
-const organisationColumns = `id, name, verified_at, verified_by, evidence, created_at, created_by, modified_at, modified_by, times_modified, mac`
+// Counts reports whether the organisation's tenants take part in runs. One that signed
+// itself up does not until it is verified: anybody could be many of those.
+func (o Organisation) Counts() bool { return !o.SignedUp || o.VerifiedAt != nil }
+
+const organisationColumns = `id, name, verified_at, verified_by, evidence, signed_up, created_at, created_by, modified_at, modified_by, times_modified, mac`
 
 type scanner interface{ Scan(...any) error }
 
 func (c *Control) scanOrganisation(row scanner) (Organisation, error) {
 	var o Organisation
 	var verified sql.NullInt64
-	var created, modified int64
+	var signedUp, created, modified int64
 	var mac []byte
-	if err := row.Scan(&o.ID, &o.Name, &verified, &o.VerifiedBy, &o.Evidence, &created, &o.CreatedBy, &modified, &o.ModifiedBy, &o.TimesModified, &mac); err != nil {
+	if err := row.Scan(&o.ID, &o.Name, &verified, &o.VerifiedBy, &o.Evidence, &signedUp, &created, &o.CreatedBy, &modified, &o.ModifiedBy, &o.TimesModified, &mac); err != nil {
 		return o, err
 	}
+	o.SignedUp = signedUp != 0
 	o.CreatedAt, o.ModifiedAt, o.VerifiedAt = meta.Time(created), meta.Time(modified), meta.Moment(verified)
 	if err := c.ring.CheckMAC(mac, "organisation", o.fields()...); err != nil {
 		return o, fmt.Errorf("organisation %s: %w", o.ID, err)
@@ -46,9 +52,14 @@ func (c *Control) scanOrganisation(row scanner) (Organisation, error) {
 	return o, nil
 }
 
-// fields are what the row's MAC covers: all that grants power.
+// fields are what the row's MAC covers: all that grants power. Rows of before there was
+// sign-up have none of it.
 func (o Organisation) fields() []any {
-	return []any{o.ID, o.Name, meta.MomentMicros(o.VerifiedAt), o.VerifiedBy, o.Evidence}
+	list := []any{o.ID, o.Name, meta.MomentMicros(o.VerifiedAt), o.VerifiedBy, o.Evidence}
+	if o.SignedUp {
+		list = append(list, "signed up")
+	}
+	return list
 }
 
 // UnscopedOrganisation finds an organisation by its id or its exact name.
@@ -92,13 +103,13 @@ func (c *Control) UnscopedCreateOrganisation(ctx context.Context, by, name strin
 	var o Organisation
 	err := c.DB.Transact(ctx, func(tx *meta.DB) error {
 		var err error
-		o, err = c.createOrganisation(ctx, tx, by, name)
+		o, err = c.createOrganisation(ctx, tx, by, name, false)
 		return err
 	})
 	return o, err
 }
 
-func (c *Control) createOrganisation(ctx context.Context, tx *meta.DB, by, name string) (Organisation, error) {
+func (c *Control) createOrganisation(ctx context.Context, tx *meta.DB, by, name string, signedUp bool) (Organisation, error) {
 	name, err := cleanName("organisation", name, 200)
 	if err != nil {
 		return Organisation{}, err
@@ -107,10 +118,10 @@ func (c *Control) createOrganisation(ctx context.Context, tx *meta.DB, by, name 
 		return Organisation{}, fault.New(fault.NotFound, "There is no organisation %q.", name)
 	}
 	now := c.Clock.Now()
-	o := Organisation{ID: c.Clock.ID("org"), Name: name, Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
+	o := Organisation{ID: c.Clock.ID("org"), Name: name, SignedUp: signedUp, Made: Made{CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by}}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO organisations (id, name, created_at, created_by, modified_at, modified_by, mac) VALUES ($1, $2, $3, $4, $3, $4, $5)`,
-		o.ID, o.Name, meta.Micros(now), by, c.ring.MAC("organisation", o.fields()...))
+		INSERT INTO organisations (id, name, signed_up, created_at, created_by, modified_at, modified_by, mac) VALUES ($1, $2, $3, $4, $5, $4, $5, $6)`,
+		o.ID, o.Name, o.SignedUp, meta.Micros(now), by, c.ring.MAC("organisation", o.fields()...))
 	if meta.IsUnique(err) {
 		return o, fault.New(fault.Conflict, "There is an organisation %q already.", name)
 	}
@@ -144,6 +155,15 @@ func (c *Control) UnscopedVerifyOrganisation(ctx context.Context, by, id, eviden
 		return c.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: "organisation.verify", Subject: o.ID, Outcome: "ok", Details: map[string]any{"evidence": evidence}})
 	})
 	return o, err
+}
+
+// UnscopedOrganisationOf returns the organisation of a tenant.
+func (c *Control) UnscopedOrganisationOf(ctx context.Context, tx *meta.DB, id tenant.ID) (Organisation, error) {
+	t, err := c.UnscopedTenantIn(ctx, tx, id)
+	if err != nil {
+		return Organisation{}, err
+	}
+	return c.organisation(ctx, tx, t.Organisation)
 }
 
 // UnscopedOrganisations lists organisations by name.

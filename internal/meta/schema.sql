@@ -11,6 +11,42 @@ CREATE TABLE acceptances (
     PRIMARY KEY (tenant, analysis, version)
 );
 
+CREATE TABLE account_asks (
+    id         TEXT PRIMARY KEY,           -- ask_…
+    kind       TEXT NOT NULL,              -- reset, sign-up
+    body       BYTEA,                      -- sealed: what was typed, and from where; null once it is over
+    subject    BYTEA NOT NULL,             -- keyed digest of what was typed
+    address    BYTEA NOT NULL,             -- keyed digest of the network it came from
+    state      TEXT NOT NULL,              -- asked, answered, proven, done
+    joins      TEXT NOT NULL DEFAULT '',   -- the tenant to sign up to; empty: a new one
+    code       BYTEA,                      -- keyed digest of the code that was mailed; null: none was
+    tries      BIGINT NOT NULL DEFAULT 0,
+    ticket     BYTEA UNIQUE,               -- hash of what the right code was exchanged for
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    mac        BYTEA NOT NULL
+);
+CREATE INDEX account_asks_created ON account_asks (created_at);
+CREATE INDEX account_asks_state ON account_asks (state, created_at);
+
+CREATE TABLE account_links (
+    id         TEXT PRIMARY KEY,           -- inv_…, rst_…
+    tenant     TEXT NOT NULL,
+    user_id    TEXT NOT NULL,
+    kind       TEXT NOT NULL,              -- invitation, reset
+    token_hash BYTEA NOT NULL UNIQUE,
+    mailed     BIGINT NOT NULL,            -- 1: the token went to the user's address and nowhere else
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    sent_at    BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT,
+    ended_at   BIGINT,                     -- taken back, or replaced by a newer one
+    mac        BYTEA NOT NULL
+);
+CREATE INDEX account_links_tenant ON account_links (tenant, created_at);
+CREATE INDEX account_links_user ON account_links (user_id, kind);
+
 CREATE TABLE analyses (
     id         TEXT PRIMARY KEY,
     version    BIGINT NOT NULL,
@@ -248,6 +284,15 @@ CREATE TABLE organisations (
     modified_by    TEXT NOT NULL,
     times_modified BIGINT NOT NULL DEFAULT 0,
     mac            BYTEA NOT NULL
+, signed_up BIGINT NOT NULL DEFAULT 0);
+
+CREATE TABLE proven_emails (
+    tenant    TEXT NOT NULL,
+    user_id   TEXT NOT NULL,
+    email     TEXT NOT NULL,
+    proven_at BIGINT NOT NULL,
+    mac       BYTEA NOT NULL,
+    PRIMARY KEY (tenant, user_id)
 );
 
 CREATE TABLE releases (
@@ -507,6 +552,20 @@ CREATE INDEX submissions_name ON submissions (tenant, name_key);
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
 CREATE INDEX submissions_received ON submissions (received_at);
 CREATE INDEX submissions_root ON submissions (tenant, root, received_at);
+
+CREATE TABLE tenant_domains (
+    id          TEXT PRIMARY KEY,          -- dom_…
+    tenant      TEXT NOT NULL,
+    domain      TEXT NOT NULL UNIQUE,      -- lower case, ASCII
+    vouched_at  BIGINT,                    -- by the provider, that it is the tenant's
+    vouched_by  TEXT NOT NULL DEFAULT '',
+    approved_at BIGINT,                    -- by an admin of the tenant; null: nobody can sign up with it
+    approved_by TEXT NOT NULL DEFAULT '',
+    proof       TEXT NOT NULL DEFAULT '',  -- of the approval: the user whose address proves it, or 'provider'
+    created_at  BIGINT NOT NULL,
+    mac         BYTEA NOT NULL
+);
+CREATE INDEX tenant_domains_tenant ON tenant_domains (tenant, domain);
 
 CREATE TABLE tenant_keys (
     tenant       TEXT NOT NULL REFERENCES tenants (id),

@@ -29,6 +29,12 @@ const (
 	WebhookDisabled    Kind = "webhook.disabled"
 	WorkWaits          Kind = "work.waits" // for what cannot be reached, and for too long
 
+	// Letters: to one address, with a secret in them.
+	Invitation    Kind = "invitation"
+	PasswordReset Kind = "password.reset" //nolint:gosec // it is the name of a kind
+	SignUpCode    Kind = "sign-up.code"
+	SignUpKnown   Kind = "sign-up.known" // the address has an account already
+
 	webhookTest Kind = "webhook.test" // asked for, and sent to that webhook only
 )
 
@@ -39,6 +45,7 @@ type rules struct {
 	users    bool // a tenant's users are told like its admins, where nobody is named
 	shared   bool // the provider's webhooks are told of tenants' too
 	provider bool // it is never a tenant's
+	letter   bool // it goes to Notice.To and to nobody else, and no webhook is told
 }
 
 var kinds = map[Kind]rules{
@@ -53,13 +60,19 @@ var kinds = map[Kind]rules{
 	SecondFactorOff:    {security: true},
 	WebhookDisabled:    {},
 	WorkWaits:          {provider: true},
+	Invitation:         {security: true, letter: true},
+	PasswordReset:      {security: true, letter: true},
+	SignUpCode:         {security: true, letter: true},
+	SignUpKnown:        {security: true, letter: true},
 }
 
 // Kinds lists the kinds that webhooks can ask for.
 func Kinds() []Kind {
 	var list []Kind
-	for k := range kinds {
-		list = append(list, k)
+	for k, r := range kinds {
+		if !r.letter {
+			list = append(list, k)
+		}
 	}
 	slices.Sort(list)
 	return list
@@ -83,15 +96,15 @@ func (k Kind) mailed() bool { return k.template() != nil }
 
 // write makes a mail's subject and text.
 func (k Kind) write(x Notice, server string) (subject, text string, err error) {
-	for _, field := range []*string{&x.Subject, &x.Dataset, &x.Date, &x.Analysis, &x.Detail} {
+	for _, field := range []*string{&x.Subject, &x.Dataset, &x.Date, &x.Analysis, &x.Detail, &x.Secret, &x.Until} {
 		*field = plain(*field)
 	}
 	var b strings.Builder
 	data := struct {
 		Notice
-		Server   string
-		Security bool
-	}{x, server, kinds[k].security}
+		Server           string
+		Security, Letter bool
+	}{x, server, kinds[k].security, kinds[k].letter}
 	for _, name := range []string{string(k) + ".txt", "end"} {
 		if err := templates.ExecuteTemplate(&b, name, data); err != nil {
 			return "", "", fmt.Errorf("write mail: %w", err)

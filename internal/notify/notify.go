@@ -96,10 +96,17 @@ type Notice struct {
 	Date    string
 	// Analysis is the analysis that a result is of.
 	Analysis string
-	// Detail goes into the mail only, and is sealed until then: a reason, an address,
-	// one day a code.
+	// Detail goes into the mail only, and is sealed until then: a reason, an address.
 	Detail string
+	// To is an address that a mail goes to instead of to people, since it is nobody's
+	// yet, or proves itself by the mail. Secret is the code or link's token in it, and
+	// Until when that ends; like Detail they are in the mail only.
+	To, Secret, Until string
 }
+
+// Sends reports whether mails go out. Where they do not they stay in the outbox, and
+// whoever would wait for one has to be told another way.
+func (n *Notices) Sends() bool { return n.Mail != nil }
 
 // Add makes a notice exist when tx commits: a mail for each person who is told, and
 // a delivery for each webhook. Nothing is sent before.
@@ -110,6 +117,9 @@ func (n *Notices) Add(ctx context.Context, tx *meta.DB, x Notice) error {
 	}
 	if err := n.addMails(ctx, tx, k, x); err != nil {
 		return fmt.Errorf("add mails of %s: %w", x.Kind, err)
+	}
+	if k.letter {
+		return nil
 	}
 	if err := n.addDeliveries(ctx, tx, x.Tenant, x); err != nil {
 		return fmt.Errorf("add deliveries of %s: %w", x.Kind, err)

@@ -71,6 +71,9 @@ type letter struct {
 
 // addMails adds a mail for each person who is told.
 func (n *Notices) addMails(ctx context.Context, tx *meta.DB, k rules, x Notice) error {
+	if k.letter {
+		return n.addLetter(ctx, tx, x)
+	}
 	if n.people == nil || !x.Kind.mailed() {
 		return nil
 	}
@@ -102,6 +105,18 @@ func (n *Notices) addMails(ctx context.Context, tx *meta.DB, k rules, x Notice) 
 		} else if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// addLetter adds the mail of a kind that is for one address only.
+func (n *Notices) addLetter(ctx context.Context, tx *meta.DB, x Notice) error {
+	subject, text, err := x.Kind.write(x, n.PublicURL)
+	if err != nil {
+		return err
+	}
+	if err := n.addMail(ctx, tx, x, Person{ID: x.User}, letter{x.To, subject, text}); !gone(err) {
+		return err
 	}
 	return nil
 }
@@ -241,7 +256,7 @@ func (n *Notices) deliver(ctx context.Context, server *smtpSession, id string, l
 			return nil, err
 		}
 	}
-	return server, server.send(ctx, n.Mail.from.Address, n.Mail.message(id, l, n.Clock.Now()), l.To)
+	return server, server.send(ctx, n.Mail.from.Address, id, n.Mail.message(id, l, n.Clock.Now()), l.To)
 }
 
 // settleMail notes what became of an attempt, unless somebody else has made another

@@ -15,6 +15,8 @@ import (
 	"net/smtp"
 	"net/textproto"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,6 +31,9 @@ type SMTP struct {
 	From           string         // an address, with or without a name
 	User, Password string         // empty: without
 	Roots          *x509.CertPool // who may vouch for the server; nil: the system's
+	// Dir is a directory that mails are put into, in plain, instead of being sent: for a
+	// demo, whose operator is whom they are to.
+	Dir string
 
 	host, port string
 	from       *mail.Address
@@ -37,6 +42,13 @@ type SMTP struct {
 // Check refuses settings that cannot work.
 func (s *SMTP) Check() error {
 	var err error
+	if s.Dir != "" {
+		if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+			return fmt.Errorf("make directory of mails: %w", err)
+		}
+		s.from, err = mail.ParseAddress(s.From)
+		return err
+	}
 	if s.host, s.port, err = net.SplitHostPort(s.Address); err != nil || s.host == "" || s.port == "" {
 		return fault.New(fault.Invalid, "The mail server %q is not HOST:PORT, as in mail.example.com:587.", s.Address)
 	}
@@ -87,10 +99,14 @@ const quitTimeout = 2 * time.Second
 type smtpSession struct {
 	client *smtp.Client
 	conn   net.Conn
+	dir    string // of mails that are not sent
 }
 
 // open connects, encrypts and signs in.
 func (s *SMTP) open(ctx context.Context, publicURL string) (_ *smtpSession, err error) {
+	if s.Dir != "" {
+		return &smtpSession{dir: s.Dir}, nil
+	}
 	raw, err := egress.Dialer(s.Address)(ctx, "tcp", s.Address)
 	if err != nil {
 		return nil, trouble("the connection", err, false)
@@ -132,7 +148,7 @@ func (s *SMTP) open(ctx context.Context, publicURL string) (_ *smtpSession, err 
 			return nil, trouble("the sign-in", err, false)
 		}
 	}
-	return &smtpSession{c, raw}, nil
+	return &smtpSession{client: c, conn: raw}, nil
 }
 
 // self is the name that we greet with.
@@ -172,7 +188,13 @@ func (a *loginAuth) Next(prompt []byte, more bool) ([]byte, error) {
 }
 
 // send sends one message. After a refusal the session can be used again.
-func (s *smtpSession) send(ctx context.Context, from string, message []byte, to string) error {
+func (s *smtpSession) send(ctx context.Context, from string, id string, message []byte, to string) error {
+	if s.dir != "" {
+		if err := os.WriteFile(filepath.Join(s.dir, id+".eml"), message, 0o600); err != nil {
+			return &mailError{words: "It could not be put into the directory of mails.", broken: true}
+		}
+		return nil
+	}
 	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
 	defer stop()
 	err := s.transmit(from, message, to)
@@ -206,7 +228,7 @@ func (s *smtpSession) transmit(from string, message []byte, to string) error {
 // close says goodbye. A mail server that has taken its mails need not answer that, so
 // it is waited for shortly, whatever the context, which may be over.
 func (s *smtpSession) close() {
-	if s == nil {
+	if s == nil || s.dir != "" {
 		return
 	}
 	_ = s.conn.SetDeadline(time.Now().Add(quitTimeout)) // one that is closed fails in Quit

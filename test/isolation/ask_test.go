@@ -20,7 +20,8 @@ type shot struct {
 	header map[string]string
 	body   []byte
 	yaml   bool
-	want   []int // statuses; none: 200
+	want   []int   // statuses; none: 200
+	whose  *tenant // of a stranger who comes in: whose names the answer may have
 	then   func(*answer)
 }
 
@@ -169,7 +170,7 @@ func (w *world) do(op *operation, c *credential, id string, q shot) *answer {
 	if a.status >= 500 {
 		w.fail("%s as %s: got %d %s", op.id, w.who(c), a.status, a.body)
 	}
-	w.search(op, c, id, a)
+	w.search(op, c, id, a, q.whose)
 	if a.status == http.StatusNotFound && c != nil && c.tenant != nil && op.names != none && !replay && (x == nil || x.tenant != c.tenant) {
 		w.sameAsNothing(client, op, c, id, q, extra, a)
 	}
@@ -277,7 +278,7 @@ func (w *world) sameAsNothing(client *http.Client, op *operation, c *credential,
 
 // search wants nobody's canary in an answer but who may see it, no id of another
 // tenant in one to a tenant, and no secret again.
-func (w *world) search(op *operation, c *credential, id string, a *answer) {
+func (w *world) search(op *operation, c *credential, id string, a *answer, whose *tenant) {
 	w.t.Helper()
 	var text bytes.Buffer
 	text.Write(a.body)
@@ -289,6 +290,7 @@ func (w *world) search(op *operation, c *credential, id string, a *answer) {
 		of, known := w.owner[found]
 		switch {
 		case !known: // other text that begins like one
+		case whose != nil && of == whose && a.status < 300: // who comes in learns their login
 		case a.status >= 400 && strings.Contains(id, found): // it repeats the id that it was asked for
 		case a.status == absent && c != nil && c.tenant == nil && of.fading && w.class[found] == 's': // the provider asked for an erased one's by its slug
 		case c != nil && c.tenant != nil && c.tenant.probed[found] && trails[op.id]: // its own log says what it asked for

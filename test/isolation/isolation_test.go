@@ -419,7 +419,7 @@ func (w *world) verify() {
 	for _, path := range []string{"/metrics", "/docs", "/api/openapi.json", "/healthz", "/readyz", "/" + w.tenants[0].slug} {
 		op := &operation{id: path, method: http.MethodGet, path: strings.Replace(path, w.tenants[0].slug, "{id}", 1), roles: "*"}
 		a := w.send(w.stranger(), op, "", w.tenants[0].slug, shot{}, nil)
-		w.search(op, nil, w.tenants[0].slug, a)
+		w.search(op, nil, w.tenants[0].slug, a, nil)
 	}
 }
 

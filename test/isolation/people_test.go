@@ -76,8 +76,7 @@ func (w *world) password() string {
 	return text
 }
 
-// signedIn is what a sign-in changes: the first one of a tenant's admin ends all
-// that the provider made.
+// signedIn is what a sign-in changes.
 func (w *world) signedIn(u *user, password string, a *answer) *credential {
 	w.t.Helper()
 	c := &credential{id: a.field("id"), token: a.field("token"), tenant: u.tenant, user: u, role: u.role, person: u.id}
@@ -90,11 +89,20 @@ func (w *world) signedIn(u *user, password string, a *answer) *credential {
 		u.password, u.provided = password, false
 	}
 	u.signedIn = true
-	if !first {
-		return c
+	if first {
+		w.takenOver(u)
 	}
+	return c
+}
+
+// takenOver is what the first sign-in of a tenant's admin ends: all that the provider made.
+func (w *world) takenOver(u *user) {
+	w.t.Helper()
 	u.tenant.claimed = true
 	for _, x := range w.things {
+		if x.tenant == u.tenant && x.kind == invitations && x.given && !x.gone {
+			w.uninvited(x)
+		}
 		if x.tenant == u.tenant && x.kind == sshKeys {
 			x.gone = x.gone || x.key != nil
 		}
@@ -111,7 +119,6 @@ func (w *world) signedIn(u *user, password string, a *answer) *credential {
 			other.password = ""
 		}
 	}
-	return c
 }
 
 func endSession(w *world, c *credential, id string) shot {
@@ -382,6 +389,9 @@ func setPassword(w *world, c *credential, id string) shot {
 	if c != nil && x != nil && x.user != nil && (c.user == x.user || c.bounded(x.tenant) && c.role == x.user.role) {
 		want = []int{denied}
 	}
+	if x != nil && x.user == nil { // who is invited
+		want = append(want, clash)
+	}
 	return shot{body: document(map[string]any{"new": next}), want: want, then: func(*answer) {
 		if x == nil || x.user == nil {
 			return
@@ -402,6 +412,9 @@ func addSSHKey(w *world, c *credential, id string) shot {
 		if want = mayProvide(of, created); of == nil {
 			want = []int{invalid}
 		}
+	}
+	if x != nil && x.user == nil { // who is invited
+		want = append(want, clash)
 	}
 	for _, other := range w.things { // whoever else has the key
 		if other.kind == sshKeys && other.public == public && x != nil && other.user == x.user && want[0] == created {

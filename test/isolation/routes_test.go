@@ -82,6 +82,17 @@ func operations() map[string]*operation {
 		"list-audit-keys": {roles: "*", weight: 2},
 		"show-sftp":       {roles: "*", weight: 2},
 
+		"entrance": {roles: "*", weight: 2},
+
+		"look-invitation":   {roles: "*", weight: 1, make: stray(absent, map[string]any{"token": "trl_nonsense"})},
+		"accept-invitation": {roles: "*", weight: 2, make: acceptInvitation},
+		"forgot-password":   {roles: "*", weight: 1, make: stray(clash, map[string]any{"login": "nobody"})},
+		"look-reset":        {roles: "*", weight: 1, make: stray(absent, map[string]any{"token": "trl_nonsense"})},
+		"reset-password":    {roles: "*", weight: 1, make: stray(absent, map[string]any{"token": "trl_nonsense", "password": "a long enough password"})},
+		"sign-up":           {roles: "*", weight: 1, make: stray(clash, map[string]any{"email": "x@example.com"})},
+		"prove-sign-up":     {roles: "*", weight: 1, make: stray(denied, map[string]any{"id": "ask_nonsense", "code": "000000"})},
+		"finish-sign-up":    {roles: "*", weight: 1, make: stray(clash, map[string]any{"ticket": "trt_nonsense", "password": "a long enough password"})},
+
 		"list-sessions":          {roles: everyone},
 		"end-session":            {roles: everyone, names: sessions, weight: 16, make: endSession},
 		"me":                     {roles: everyone, make: me},
@@ -96,8 +107,16 @@ func operations() map[string]*operation {
 		"revoke-own-ssh-key":     {roles: everyone, names: sshKeys, weight: 3, make: revokeSSHKey},
 		"change-password":        {roles: everyone, weight: 1, make: changePassword},
 
-		"create-user":    {roles: "SA", metadata: "sp", weight: 14, make: createUser},
-		"list-users":     {roles: "SRA", metadata: "sp", make: listed},
+		"create-user":       {roles: "SA", metadata: "sp", weight: 14, make: createUser},
+		"list-users":        {roles: "SRA", metadata: "sp", make: listed},
+		"invite":            {roles: "SA", metadata: "sp", weight: 8, make: invite},
+		"list-invitations":  {roles: "SRA", metadata: "sp", make: listed},
+		"resend-invitation": {roles: "SA", names: invitations, metadata: "sp", weight: 6, make: resendInvitation},
+		"revoke-invitation": {roles: "SA", names: invitations, weight: 6, make: revokeInvitation},
+		"add-domain":        {roles: "SA", metadata: "s", weight: 6, make: addDomain},
+		"list-domains":      {roles: "SRA", make: listed},
+		"remove-domain":     {roles: "SA", names: domains, weight: 4, make: removeDomain},
+
 		"show-user":      {roles: "SRA", names: users, metadata: "sp", weight: 16},
 		"update-user":    {roles: "SA", names: users, metadata: "sp", weight: 14, make: updateUser},
 		"set-password":   {roles: "SA", names: users, metadata: "s", weight: 2, make: setPassword},

@@ -39,6 +39,8 @@ const (
 	webhooks     kind = "whk"
 	deliveries   kind = "msg"
 	notices      kind = "notice"
+	invitations  kind = "inv"
+	domains      kind = "dom"
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -108,6 +110,10 @@ type thing struct {
 	ended   bool   // of a hold: it was released; of a result: it was recalled
 	public  string // of an SSH key: the line
 	webhook string // of a delivery: whose it is
+	role    byte   // of an invitation: in which role
+	token   string // of an invitation: its link's
+	invited *thing // of an invitation: who it is to
+	given   bool   // of an invitation: by the provider, or by what it made
 }
 
 // world is the model, and the server it is of.

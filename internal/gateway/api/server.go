@@ -134,6 +134,7 @@ func newServer(cfg Config) (*server, error) {
 	}
 	s.api = humago.New(s.mux, h)
 	s.accountRoutes()
+	s.faceRoutes()
 	s.tenantRoutes()
 	s.exchangeRoutes()
 	s.periodRoutes()

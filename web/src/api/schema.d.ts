@@ -30,6 +30,13 @@ export interface components {
       "tenant_slug": string;
       "version": number;
     };
+    Acceptor: {
+      /** Set the session's token as a cookie that scripts cannot read, instead of answering it: for browsers */
+      "cookie"?: boolean;
+      "name"?: string;
+      "password": string;
+      "token": string;
+    };
     Analysis: {
       "changed"?: boolean;
       "created_at": string;
@@ -51,6 +58,12 @@ export interface components {
       "widened"?: Array<string> | null;
       /** The definition in plain words: what is used, who gets what, which rules */
       "words": Array<string> | null;
+    };
+    Asked: {
+      /** When the code or link that may have been mailed ends */
+      "expires_at": string;
+      /** Of a sign-up: needed with the code */
+      "id"?: string;
     };
     AuditEntry: {
       "actor": string;
@@ -160,9 +173,29 @@ export interface components {
       "tried_at"?: string;
       "webhook": string;
     };
+    Domain: {
+      "approved_at"?: string;
+      "approved_by"?: string;
+      "created_at": string;
+      "domain": string;
+      "id": string;
+      /** Of the approval: the user whose address proved it, or provider */
+      "proof"?: string;
+      /** Vouched: the provider says that it is the tenant's, and an admin of the tenant has to approve it before anybody signs up */
+      "state": "vouched" | "approved";
+      "tenant": string;
+      "vouched_at"?: string;
+      "vouched_by"?: string;
+    };
     EndReopening: {
       /** Id or slug */
       "tenant": string;
+    };
+    Entrance: {
+      /** Whether mails go out: without, nobody signs up, and administrators set passwords */
+      "mail": boolean;
+      /** Whether a new organisation can sign up */
+      "tenant_sign_up": boolean;
     };
     ErasureLine: {
       "count": number;
@@ -197,6 +230,10 @@ export interface components {
       /** Why there is no run, or what was left out */
       "note"?: string;
       "runs": Array<components["schemas"]["StartedRun"]> | null;
+    };
+    Forgotten: {
+      /** SLUG.USER, or an email */
+      "login": string;
     };
     Going: {
       "analysis"?: string;
@@ -252,6 +289,52 @@ export interface components {
       "seq": number;
       "tenant": string;
     };
+    Invitation: {
+      "created_at": string;
+      "created_by": string;
+      "email": string;
+      "expires_at": string;
+      "id": string;
+      /** False where no mails go out */
+      "mailed": boolean;
+      "name"?: string;
+      /** Of the link, to be given to whom it is for: only where it was not mailed, and only in the answer to making it */
+      "path"?: string;
+      "role": string;
+      "sent_at": string;
+      "state": "open" | "expired";
+      /** The tenant's id; absent for the provider's people */
+      "tenant"?: string;
+      /** Id of the user who is invited, and active once they have come */
+      "user": string;
+    };
+    Invited: {
+      /** Who invites */
+      "by"?: string;
+      "email"?: string;
+      "expires_at": string;
+      "login"?: string;
+      "name"?: string;
+      "role"?: string;
+      /** Ended: taken back, or replaced by a newer link */
+      "state": "open" | "used" | "expired" | "ended";
+      /** The name of the tenant, or the provider's staff */
+      "to"?: string;
+    };
+    Joined: {
+      /** What to sign in with from now on */
+      "login": string;
+      "role": string;
+      /** False where the tenant lets nobody in from this address */
+      "signed_in": boolean;
+      "tenant"?: string;
+      /** The session's, unless it is in a cookie */
+      "token"?: string;
+      "user": string;
+    };
+    LinkToken: {
+      "token": string;
+    };
     ListAPIKey: {
       /** The things on this page */
       "items": Array<components["schemas"]["APIKey"]> | null;
@@ -306,6 +389,12 @@ export interface components {
       /** Cursor of the next page; absent on the last */
       "next"?: string;
     };
+    ListDomain: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Domain"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
     ListFiring: {
       /** The things on this page */
       "items": Array<components["schemas"]["Firing"]> | null;
@@ -321,6 +410,12 @@ export interface components {
     ListHold: {
       /** The things on this page */
       "items": Array<components["schemas"]["Hold"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+    };
+    ListInvitation: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Invitation"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
     };
@@ -475,6 +570,11 @@ export interface components {
       /** Id or slug; for the provider's credentials only */
       "tenant"?: string;
     };
+    NewDomain: {
+      "domain": string;
+      /** Id or slug; for the provider's credentials only */
+      "tenant"?: string;
+    };
     NewHold: {
       /** Only what the tenant has of it, and results made from that */
       "dataset"?: string;
@@ -482,6 +582,22 @@ export interface components {
       "reason": string;
       /** Id or slug */
       "tenant": string;
+    };
+    NewInvitation: {
+      "email": string;
+      "name"?: string;
+      "role": "system_admin" | "auditor" | "analyst" | "tenant_admin" | "tenant_user";
+      /** Id or slug; for the provider's credentials only, and only until the tenant is claimed */
+      "tenant"?: string;
+    };
+    NewMember: {
+      /** Set the session's token as a cookie that scripts cannot read, instead of answering it: for browsers */
+      "cookie"?: boolean;
+      "name"?: string;
+      /** The name of a new tenant, for who joins none */
+      "organisation"?: string;
+      "password": string;
+      "ticket": string;
     };
     NewOffboarding: {
       /** The tenant's slug, typed once more */
@@ -621,6 +737,10 @@ export interface components {
     PasswordChange: {
       "current"?: string;
       "new": string;
+    };
+    PasswordReset: {
+      "password": string;
+      "token": string;
     };
     Period: {
       /** Until when files count in scheduled runs */
@@ -779,6 +899,12 @@ export interface components {
       /** It is cut by the range, or is not over: its figures are not those of a whole one */
       "partial": boolean;
       "to": string;
+    };
+    Resetting: {
+      "expires_at": string;
+      "login"?: string;
+      /** Ended: replaced by a newer link */
+      "state": "open" | "used" | "expired" | "ended";
     };
     Result: {
       "analysis": string;
@@ -1016,6 +1142,20 @@ export interface components {
       "login": string;
       "new_password"?: string;
       "password": string;
+    };
+    SignUp: {
+      "email": string;
+    };
+    SignUpCode: {
+      "code": string;
+      "id": string;
+    };
+    SignUpTicket: {
+      "email": string;
+      "expires_at": string;
+      /** The name of the tenant that the account will be in; absent: a new one */
+      "tenant"?: string;
+      "ticket": string;
     };
     SignedStatement: {
       /** The statement: canonical JSON, base64 */
@@ -1424,6 +1564,51 @@ export interface paths {
       };
     };
   };
+  "/api/v1/domains": {
+    /** List the domains of one's tenant, or of the tenant named */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListDomain"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Approve a domain whose people sign up by themselves; of the provider: vouch for one */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewDomain"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Domain"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/domains/{id}": {
+    /** End a domain; who has signed up with it stays */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/entrance": {
+    /** What can be done here before signing in */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Entrance"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/holds": {
     /** List legal holds, the newest first: one's own, or all tenants' */
     get: {
@@ -1454,6 +1639,76 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Hold"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/invitations": {
+    /** List the invitations that were not taken up, to one's tenant or the tenant named */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListInvitation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Invite somebody by a mail */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewInvitation"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Invitation"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/invitations/accept": {
+    /** Take an invitation up, with a password of one's own */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Acceptor"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Joined"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/invitations/look": {
+    /** Show an invitation to who has its link */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["LinkToken"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Invited"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/invitations/{id}": {
+    /** Take an invitation back; who was invited is gone */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/invitations/{id}/resend": {
+    /** Send an invitation again, with another link */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Invitation"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -1650,6 +1905,42 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListMail"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/password-resets": {
+    /** Have a link to set a password with mailed; the answer says nothing of who is known */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["Forgotten"]; } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Asked"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/password-resets/look": {
+    /** Show whose password a link sets */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["LinkToken"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Resetting"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/password-resets/use": {
+    /** Set a password by a link; all sessions of the user end */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["PasswordReset"]; } };
+      responses: {
+        204: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2090,6 +2381,42 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["SFTP"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sign-ups": {
+    /** Have a code to sign up with mailed; the answer says nothing of who is known */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["SignUp"]; } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Asked"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sign-ups/finish": {
+    /** Make the account of who has a ticket */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewMember"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Joined"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sign-ups/prove": {
+    /** Exchange the code for a ticket */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["SignUpCode"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["SignUpTicket"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

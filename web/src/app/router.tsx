@@ -33,6 +33,30 @@ const login = createRoute({
   component: lazyRouteComponent(() => import("../pages/login/Login"), "Login"),
 });
 
+const forgot = createRoute({
+  getParentRoute: () => root,
+  path: "/forgot",
+  component: lazyRouteComponent(() => import("../pages/forgot/Forgot"), "Forgot"),
+});
+
+const signup = createRoute({
+  getParentRoute: () => root,
+  path: "/signup",
+  component: lazyRouteComponent(() => import("../pages/signup/Signup"), "Signup"),
+});
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: "/reset/$token",
+  component: lazyRouteComponent(() => import("../pages/reset/Reset"), "Reset"),
+});
+
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: "/invite/$token",
+  component: lazyRouteComponent(() => import("../pages/invite/Invite"), "Invite"),
+});
+
 // The two portals let in only who belongs there: others are sent to sign in, or to their own.
 const portal = (home: "/app" | "/admin") => async () => {
   const who = await queries.ensureQueryData(me);
@@ -269,6 +293,10 @@ export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
+    forgot,
+    signup,
+    reset,
+    invite,
     tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings, home, submit, analyses, analysis]),
     admin.addChildren([adminAccount, ...adminWork, adminTenants, ...adminPlatform]),
   ]),

@@ -4,6 +4,7 @@ import { analyses } from "./en/analyses";
 import { app } from "./en/app";
 import { exchanged } from "./en/exchanged";
 import { home } from "./en/home";
+import { join } from "./en/join";
 import { login } from "./en/login";
 import { overview } from "./en/overview";
 import { participation } from "./en/participation";
@@ -30,6 +31,7 @@ export const strings = {
   analyses,
   app,
   exchanged,
+  join,
   home,
   login,
   overview,

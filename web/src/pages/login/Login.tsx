@@ -1,4 +1,4 @@
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, call, Problem } from "../../api/client";
 import { homeOf, me, queries } from "../../app/session";
@@ -52,7 +52,14 @@ export function Login() {
     setError(undefined);
   };
   return (
-    <Front title={t.title}>
+    <Front
+      title={t.title}
+      below={
+        <>
+          {strings.join.noAccount} <Link to="/signup">{strings.join.toSignUp}</Link>
+        </>
+      }
+    >
       <form className="stack" onSubmit={submit}>
         {!factor && (
           <>
@@ -96,6 +103,7 @@ export function Login() {
         <Button type="submit" kind="primary" busy={busy}>
           {t.submit}
         </Button>
+        {!factor && <Link to="/forgot">{strings.join.toForgot}</Link>}
         {factor && (
           <>
             <div className="row">
