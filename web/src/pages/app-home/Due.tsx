@@ -22,8 +22,22 @@ export function Due() {
   const of = (p: Schemas["Period"]) => datasets.find((d) => d.id === p.dataset);
   const title = (p: Schemas["Period"]) => of(p)?.title || p.dataset;
   const columns: Column<Schemas["Period"]>[] = [
-    { id: "dataset", title: t.dataset, cell: (p) => <Name of={title(p)} /> },
-    { id: "period", title: t.period, cell: (p) => <span className="num">{p.label}</span> },
+    {
+      id: "dataset",
+      title: t.dataset,
+      cell: (p) => (
+        <span className={style.due}>
+          <span>
+            <Name of={title(p)} /> <span className="num">{p.label}</span>
+          </span>
+          {owed(p) && (
+            <small>
+              {t.file} <bdi>{fileName(of(p), p.date, id) ?? t.sendTo}</bdi>
+            </small>
+          )}
+        </span>
+      ),
+    },
     { id: "state", title: t.state, cell: (p) => <Status state={p.state} /> },
     {
       id: "due",
@@ -47,7 +61,6 @@ export function Due() {
         </span>
       ),
     },
-    { id: "file", title: t.file, cell: (p) => owed(p) && <Name of={fileName(of(p), p.date, id) ?? t.sendTo} /> },
     {
       id: "send",
       title: t.send,
