@@ -5,12 +5,12 @@ story("a tenant's admin makes a person and a key, and ends both", async ({ page,
   const t = await tenant("Team");
   await signIn(page, t.admin);
   await go(page, "/app/team");
-  await page.getByRole("button", { name: "Add a person" }).click();
+  await page.getByRole("button", { name: "Add with a password" }).click();
   const form = page.getByRole("dialog");
   await form.getByLabel("Email").fill(`bob@${t.slug}.example`);
   await form.getByLabel("Login").fill("bob");
   await form.getByLabel("First password").fill("a first password of bob");
-  await form.getByRole("button", { name: "Add a person" }).click();
+  await form.getByRole("button", { name: "Add with a password" }).click();
   const row = page.getByRole("row", { name: /bob@/ });
   await row.waitFor();
   expect((await t.api.GET("/api/v1/users")).data?.items?.map((u) => u.role)).toContain("tenant_user");

@@ -14,6 +14,9 @@ import { type Column, DataTable, usePageSize } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
 import { ApiKeys } from "./ApiKeys";
+import { Domains } from "./Domains";
+import { Invitations } from "./Invitations";
+import { Invite } from "./Invite";
 import { NewPerson } from "./NewPerson";
 import { PasswordDialog } from "./PasswordDialog";
 import { SshKeys } from "./SshKeys";
@@ -70,6 +73,7 @@ const columns: Column<User>[] = [
 /** The tenant's people and its programs' keys. */
 export function Team() {
   const admin = isAdmin(useMe());
+  const [inviting, setInviting] = useState(false);
   const [adding, setAdding] = useState(false);
   const [asked, setAsked] = useState<Asked>();
   const [state, change] = useListState();
@@ -89,9 +93,12 @@ export function Team() {
       lead={t.lead}
       actions={
         admin && (
-          <Button kind="primary" onClick={() => setAdding(true)}>
-            {t.add}
-          </Button>
+          <>
+            <Button onClick={() => setAdding(true)}>{t.add}</Button>
+            <Button kind="primary" onClick={() => setInviting(true)}>
+              {t.invite}
+            </Button>
+          </>
         )
       }
     >
@@ -105,7 +112,10 @@ export function Team() {
         id={(u) => u.id}
         empty={<Empty title={t.empty} />}
       />
+      {admin && <Invitations />}
+      {admin && <Domains />}
       <ApiKeys />
+      {inviting && <Invite onClose={() => setInviting(false)} />}
       <NewPerson open={adding} onClose={() => setAdding(false)} />
       <Change asked={asked} onClose={() => setAsked(undefined)} />
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}
