@@ -58,7 +58,7 @@ const columns: Column<User>[] = [
     id: "second_factor",
     title: t.columns.factor,
     cell: (u) =>
-      (u as { second_factor?: boolean }).second_factor ? (
+      u.second_factor ? (
         <Status state="ok">{t.on}</Status>
       ) : (
         <Status state="off" tone="mute">
