@@ -3,7 +3,7 @@ import { admin, go, ok, root, signIn, story, tenant, unique } from "./world";
 
 story("an admin creates a tenant, watches its steps, suspends and activates it", async ({ page, sound }) => {
   await signIn(page, admin);
-  await go(page, "/admin/tenants?create=yes");
+  await page.goto("/admin/tenants?create=yes");
   const drawer = page.getByRole("dialog", { name: "Create a tenant" });
   await drawer.waitFor();
   await sound();
@@ -55,7 +55,7 @@ story("offboarding asks for the slug, and can be taken back", async ({ page, sou
 
 story("the provider's people, outbox, audit log and settings", async ({ page, sound }) => {
   await signIn(page, admin);
-  await go(page, "/admin/people?create=yes");
+  await page.goto("/admin/people?create=yes");
   const email = `${unique("auditor")}@example.com`;
   const drawer = page.getByRole("dialog", { name: "Add a person" });
   await drawer.getByLabel("Email").fill(email);

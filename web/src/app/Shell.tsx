@@ -1,16 +1,15 @@
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { CircleUser, Keyboard, LogOut, Menu as MenuIcon, Search, X } from "lucide-react";
+import { Menu as MenuIcon, Search, X } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { strings } from "../strings";
 import { IconButton } from "../ui/Button";
 import { zone } from "../ui/format";
-import { Menu } from "../ui/Menu";
 import { Note } from "../ui/states";
-import { go } from "./go";
+import { AccountMenu } from "./AccountMenu";
 import { useLive } from "./live";
 import type { Group } from "./nav";
 import style from "./Shell.module.css";
-import { isAdmin, signOut, useMe } from "./session";
+import { isAdmin, useMe } from "./session";
 import { useShortcuts } from "./shortcuts";
 import { ThemeButton } from "./ThemeButton";
 
@@ -80,21 +79,7 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
           </button>
           <span className={style.grow} />
           <ThemeButton />
-          <Menu
-            label={t.account}
-            face={
-              <>
-                <CircleUser size={18} aria-hidden />
-                <span className="visually-hidden">{t.account}</span>
-                <bdi className={style.who}>{who.email ?? who.id}</bdi>
-              </>
-            }
-            items={[
-              { label: t.account, icon: <CircleUser size={16} />, act: () => go(account) },
-              { label: t.help, icon: <Keyboard size={16} />, act: () => setHelp(true) },
-              { label: t.signOut, icon: <LogOut size={16} />, act: () => void signOut() },
-            ]}
-          />
+          <AccountMenu account={account} help={() => setHelp(true)} />
         </header>
         {live === "lost" && <Note tone="warn">{t.live.lost}</Note>}
         {live === "ended" && (

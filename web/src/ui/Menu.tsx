@@ -8,9 +8,20 @@ import style from "./Menu.module.css";
 export type MenuItem = { label: string; icon?: ReactNode; act: () => void; danger?: boolean; disabled?: boolean };
 
 /** A button that opens a list of acts. It is named by its face, or, with three dots for a face, by its label. */
-export function Menu({ items, face, label = strings.ui.table.actions }: { items: MenuItem[]; face?: ReactNode; label?: string }) {
+export function Menu({
+  items,
+  face,
+  label = strings.ui.table.actions,
+  opened = false,
+}: {
+  items: MenuItem[];
+  face?: ReactNode;
+  label?: string;
+  /** Open from the start. */
+  opened?: boolean;
+}) {
   return (
-    <Base.Root>
+    <Base.Root defaultOpen={opened}>
       <Base.Trigger
         className={`${buttonClass("quiet")} ${face ? "" : style.dots}`}
         {...(face ? {} : { "aria-label": label, title: label })}
