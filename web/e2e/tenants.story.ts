@@ -61,7 +61,7 @@ story("the provider's people, outbox, audit log and settings", async ({ page, so
   await drawer.getByLabel("Email").fill(email);
   await drawer.getByLabel("First password").fill("a password for the first time");
   await drawer.getByRole("button", { name: "Add a person" }).click();
-  await page.getByRole("cell", { name: email }).waitFor();
+  await page.getByRole("cell", { name: email, exact: true }).waitFor();
   await sound();
   for (const [path, heading] of [
     ["/admin/outbox", "Outbox"],
