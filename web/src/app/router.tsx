@@ -6,6 +6,7 @@ import { analysisSearch } from "../pages/app-analyses/search";
 import { submitSearch } from "../pages/app-submit/search";
 import { strings } from "../strings";
 import { listSearch } from "../ui/list";
+import { readPreferences } from "../ui/preferences";
 import { inside, parseSearch, writeSearch } from "./address";
 import { Crashed } from "./Crashed";
 import { NotFound } from "./NotFound";
@@ -62,6 +63,7 @@ const portal = (home: "/app" | "/admin") => async () => {
   const who = await queries.ensureQueryData(me);
   if (!who) throw redirect({ to: "/login", search: { next: location.pathname + location.search } });
   if (homeOf(who) !== home) throw redirect({ to: homeOf(who) });
+  await readPreferences(who.id);
 };
 
 const tenants = createRoute({

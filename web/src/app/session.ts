@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions, useSuspenseQuery } from "@tanstack/react-query";
 import { api, call, Problem, type Schemas } from "../api/client";
+import { savePreferences } from "../ui/preferences";
 
 export type Me = Schemas["Me"];
 
@@ -46,6 +47,7 @@ export function isAdmin(who: Me): boolean {
 
 /** Ends the session, and forgets everything that was fetched in it. */
 export async function signOut(): Promise<void> {
+  await savePreferences();
   await call(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: "current" } } })).catch((error) => {
     if (!(error instanceof Problem && error.status === 401)) throw error;
   });

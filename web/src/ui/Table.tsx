@@ -3,6 +3,7 @@ import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState 
 import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import { Checkbox, Select, TextField } from "./Field";
+import { number } from "./format";
 import type { Filter, ListState, Operator } from "./list";
 import { Popover } from "./Popover";
 import { usePreference } from "./preferences";
@@ -30,7 +31,12 @@ type Props<T> = {
   name: string;
   title: string;
   columns: Column<T>[];
-  query: { data: { items: T[] | null; next?: string } | undefined; error: unknown; isFetching: boolean; refetch: () => unknown };
+  query: {
+    data: { items: T[] | null; next?: string; searched?: number } | undefined;
+    error: unknown;
+    isFetching: boolean;
+    refetch: () => unknown;
+  };
   state: ListState;
   change: (change: Partial<ListState>) => void;
   id: (row: T) => string;
@@ -92,9 +98,17 @@ export function DataTable<T>({ name, title, columns, query, state, change, id, o
               ))}
             </tbody>
           </table>
-          {rows.length === 0 && <p className={style.none}>{t.none}</p>}
+          {rows.length === 0 && <p className={style.none}>{query.data.searched ? t.noneYet : t.none}</p>}
         </section>
       )}
+      {query.data?.searched ? (
+        <p className={style.none} role="status">
+          {t.searched(number(query.data.searched))}{" "}
+          <Button kind="quiet" onClick={() => change({ after: query.data?.next ?? "" })}>
+            {t.searchOn}
+          </Button>
+        </p>
+      ) : null}
       <Pager name={name} state={state} change={change} next={query.data?.next} />
     </div>
   );

@@ -15,21 +15,29 @@ import { CreateTenant } from "./CreateTenant";
 
 const t = strings.tenants;
 
+const tiers = ["basic", "standard", "premium", "platinum"].map((tier) => ({ value: tier, label: tier }));
+const states = ["onboarding", "active", "suspended", "offboarding", "erased"].map((state) => ({
+  value: state,
+  label: strings.ui.status[state] ?? state,
+}));
+
 const columns: Column<Schemas["Tenant"]>[] = [
   {
     id: "name",
     title: t.name,
+    sort: true,
+    filter: "text",
     cell: (x) => (
       <Link to="/admin/tenants/$id" params={{ id: x.id }}>
         <Name of={x.name} />
       </Link>
     ),
   },
-  { id: "slug", title: t.slug, cell: (x) => <code>{x.slug}</code> },
-  { id: "organisation", title: t.organisation, cell: (x) => <Name of={x.organisation_name} /> },
-  { id: "tier", title: t.tier, cell: (x) => x.tier },
-  { id: "state", title: t.state, cell: (x) => <Status state={x.state} /> },
-  { id: "created_at", title: t.created, cell: (x) => <Time at={x.created_at} /> },
+  { id: "slug", title: t.slug, sort: true, filter: "text", cell: (x) => <code>{x.slug}</code> },
+  { id: "organisation", title: t.organisation, filter: "text", cell: (x) => <Name of={x.organisation_name} /> },
+  { id: "tier", title: t.tier, filter: tiers, cell: (x) => x.tier },
+  { id: "state", title: t.state, filter: states, cell: (x) => <Status state={x.state} /> },
+  { id: "created_at", title: t.created, sort: true, cell: (x) => <Time at={x.created_at} /> },
 ];
 
 export function Tenants() {
