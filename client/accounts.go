@@ -98,10 +98,33 @@ func (c *Client) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	return post[User](ctx, c, "/users", n)
 }
 
+// Preferences are how a user likes to see things in the portals: JSON values by name.
+type Preferences map[string]any
+
+// Preferences returns those of the credential's user.
+func (c *Client) Preferences(ctx context.Context) (Preferences, error) {
+	return get[Preferences](ctx, c, "/me/preferences", nil)
+}
+
+// ChangePreferences sets those that are named, takes away those that are nil, and
+// returns all.
+func (c *Client) ChangePreferences(ctx context.Context, change Preferences) (Preferences, error) {
+	return send[Preferences](ctx, c, request{method: http.MethodPatch, path: "/me/preferences"}, change)
+}
+
+// UserFilter narrows the list of users.
+type UserFilter struct {
+	TenantPage
+	View
+}
+
+func (f UserFilter) from(cursor string) UserFilter { f.After = cursor; return f }
+func (f UserFilter) limited(n int) UserFilter      { f.Page = f.Page.limited(n); return f }
+
 // Users lists a page of the users of the credential's tenant, or of the tenant
 // named; to the provider without a name its own people.
-func (c *Client) Users(ctx context.Context, p TenantPage) (List[User], error) {
-	return get[List[User]](ctx, c, "/users", p.values())
+func (c *Client) Users(ctx context.Context, f UserFilter) (List[User], error) {
+	return get[List[User]](ctx, c, "/users", f.narrow(f.values()))
 }
 
 // User finds a user.

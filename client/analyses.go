@@ -57,6 +57,7 @@ type RunFilter struct {
 	Analysis string
 	Date     string // YYYY-MM-DD
 	State    string // queued, running, succeeded, withheld, skipped, failed or cancelled
+	View
 }
 
 func (f RunFilter) from(cursor string) RunFilter { f.After = cursor; return f }
@@ -64,7 +65,7 @@ func (f RunFilter) limited(n int) RunFilter      { f.Page = f.Page.limited(n); r
 
 // Runs lists a page of runs, the newest first.
 func (c *Client) Runs(ctx context.Context, f RunFilter) (List[Run], error) {
-	return get[List[Run]](ctx, c, "/runs", f.values().text("analysis", f.Analysis).text("date", f.Date).text("state", f.State))
+	return get[List[Run]](ctx, c, "/runs", f.narrow(f.values()).text("analysis", f.Analysis).text("date", f.Date).text("state", f.State))
 }
 
 // Run finds a run, with its snapshot and progress.

@@ -12,6 +12,7 @@ type AuditFilter struct {
 	Provider             bool // only the provider's own chain
 	Actor, Verb, Subject string
 	From, To             time.Time // zero: open
+	View
 }
 
 func (f AuditFilter) from(cursor string) AuditFilter { f.After = cursor; return f }
@@ -20,7 +21,7 @@ func (f AuditFilter) limited(n int) AuditFilter      { f.Page = f.Page.limited(n
 // AuditEntries lists a page of audit entries, the newest first: to a tenant its
 // own with details, to the provider all tenants' without.
 func (c *Client) AuditEntries(ctx context.Context, f AuditFilter) (List[AuditEntry], error) {
-	q := f.values().yes("provider", f.Provider).text("actor", f.Actor).text("verb", f.Verb).text("subject", f.Subject).time("from", f.From).time("to", f.To)
+	q := f.narrow(f.values()).yes("provider", f.Provider).text("actor", f.Actor).text("verb", f.Verb).text("subject", f.Subject).time("from", f.From).time("to", f.To)
 	return get[List[AuditEntry]](ctx, c, "/audit", q)
 }
 

@@ -339,8 +339,8 @@ func TestFiltersBecomeParameters(t *testing.T) {
 	ctx := t.Context()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("", 3600))
 	page := Page{Limit: 7, After: "c"}
-	c.Tenants(ctx, TenantFilter{Page: page, State: "active", Organisation: "org_1", Search: "a b"})
-	c.Users(ctx, TenantPage{Page: page, Tenant: "acme"})
+	c.Tenants(ctx, TenantFilter{Page: page, State: "active", Organisation: "org_1", View: View{Search: "a b", Filters: []string{"name:is:a, b", "tier:not:basic"}, Sort: "-name"}})
+	c.Users(ctx, UserFilter{TenantPage: TenantPage{Page: page, Tenant: "acme"}})
 	c.Results(ctx, ResultFilter{TenantPage: TenantPage{Tenant: "acme"}, Analysis: "mean", Date: "2026-03-01"})
 	c.Runs(ctx, RunFilter{Page: page, Analysis: "mean", Date: "2026-03-01", State: "failed"})
 	c.AuditEntries(ctx, AuditFilter{TenantPage: TenantPage{Tenant: "acme"}, Provider: true, Actor: "usr_1", Verb: "v", Subject: "s", From: at, To: at})
@@ -349,7 +349,7 @@ func TestFiltersBecomeParameters(t *testing.T) {
 	c.RunLog(ctx, "run_1", 4)
 	c.Datasets(ctx, Page{})
 	want := []string{
-		"/api/v1/tenants?after=c&limit=7&organisation=org_1&search=a+b&state=active",
+		"/api/v1/tenants?after=c&filter=name%3Ais%3Aa%2C+b&filter=tier%3Anot%3Abasic&limit=7&organisation=org_1&search=a+b&sort=-name&state=active",
 		"/api/v1/users?after=c&limit=7&tenant=acme",
 		"/api/v1/results?analysis=mean&date=2026-03-01&tenant=acme",
 		"/api/v1/runs?after=c&analysis=mean&date=2026-03-01&limit=7&state=failed",

@@ -41,6 +41,7 @@ type SubmissionFilter struct {
 	Dataset string
 	Date    string // YYYY-MM-DD
 	State   string // received, validating, accepted, rejected, superseded or withdrawn
+	View
 }
 
 func (f SubmissionFilter) from(cursor string) SubmissionFilter { f.After = cursor; return f }
@@ -49,7 +50,7 @@ func (f SubmissionFilter) limited(n int) SubmissionFilter      { f.Page = f.Page
 // Submissions lists a page of submissions, the newest first: the credential's
 // tenant's, or as metadata all tenants'.
 func (c *Client) Submissions(ctx context.Context, f SubmissionFilter) (List[Submission], error) {
-	return get[List[Submission]](ctx, c, "/submissions", f.values().text("dataset", f.Dataset).text("date", f.Date).text("state", f.State))
+	return get[List[Submission]](ctx, c, "/submissions", f.narrow(f.values()).text("dataset", f.Dataset).text("date", f.Date).text("state", f.State))
 }
 
 // Submission finds a submission, to its own tenant with what is wrong with it.
@@ -87,6 +88,7 @@ type ResultFilter struct {
 	TenantPage
 	Analysis string
 	Date     string // YYYY-MM-DD
+	View
 }
 
 func (f ResultFilter) from(cursor string) ResultFilter { f.After = cursor; return f }
@@ -95,7 +97,7 @@ func (f ResultFilter) limited(n int) ResultFilter      { f.Page = f.Page.limited
 // Results lists a page of results, the newest first: the credential's tenant's,
 // or as metadata all tenants'.
 func (c *Client) Results(ctx context.Context, f ResultFilter) (List[Result], error) {
-	return get[List[Result]](ctx, c, "/results", f.values().text("analysis", f.Analysis).text("date", f.Date))
+	return get[List[Result]](ctx, c, "/results", f.narrow(f.values()).text("analysis", f.Analysis).text("date", f.Date))
 }
 
 // Result finds a result.

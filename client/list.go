@@ -30,6 +30,21 @@ func (p Page) limited(n int) Page {
 
 func (p Page) values() params { return params{}.number("limit", int64(p.Limit)).text("after", p.After) }
 
+// View says which things of a list are wanted, and in which order. The operation's
+// description in the API's documentation has the columns.
+type View struct {
+	Search  string   // a part, in any case, of what people search in
+	Filters []string // COLUMN:is:VALUE, COLUMN:not:VALUE or COLUMN:contains:VALUE
+	Sort    string   // COLUMN, or -COLUMN for the greatest first
+}
+
+func (v View) narrow(p params) params {
+	if len(v.Filters) > 0 {
+		p["filter"] = v.Filters
+	}
+	return p.text("search", v.Search).text("sort", v.Sort)
+}
+
 // Filter is what a list takes to narrow it, with the Page in it.
 type Filter[F any] interface {
 	from(cursor string) F

@@ -9,6 +9,7 @@ import (
 type MailFilter struct {
 	TenantPage
 	State, Kind string
+	View
 }
 
 func (f MailFilter) from(cursor string) MailFilter { f.After = cursor; return f }
@@ -17,7 +18,7 @@ func (f MailFilter) limited(n int) MailFilter      { f.Page = f.Page.limited(n);
 // Outbox lists a page of the mails to one's people, the newest first; to the
 // provider all, or those of the tenant named.
 func (c *Client) Outbox(ctx context.Context, f MailFilter) (List[Mail], error) {
-	return get[List[Mail]](ctx, c, "/outbox", f.values().text("state", f.State).text("kind", f.Kind))
+	return get[List[Mail]](ctx, c, "/outbox", f.narrow(f.values()).text("state", f.State).text("kind", f.Kind))
 }
 
 // NoticeSwitches lists which mails the credential's user gets.

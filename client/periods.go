@@ -10,6 +10,7 @@ type PeriodFilter struct {
 	Date    string // YYYY-MM-DD: only the periods that this day is in
 	From    string // YYYY-MM-DD: the periods from this day's on
 	State   string // due, received, validating, rejected, accepted, late, overdue or missing
+	View           // without Sort: there is one order
 }
 
 func (f PeriodFilter) from(cursor string) PeriodFilter { f.After = cursor; return f }
@@ -18,7 +19,7 @@ func (f PeriodFilter) limited(n int) PeriodFilter      { f.Page = f.Page.limited
 // Periods lists a page of how tenants stand in the periods of datasets, by dataset,
 // the newest period first, and tenant: the credential's tenant, or all.
 func (c *Client) Periods(ctx context.Context, f PeriodFilter) (List[Period], error) {
-	return get[List[Period]](ctx, c, "/periods", f.values().text("dataset", f.Dataset).text("date", f.Date).text("from", f.From).text("state", f.State))
+	return get[List[Period]](ctx, c, "/periods", f.narrow(f.values()).text("dataset", f.Dataset).text("date", f.Date).text("from", f.From).text("state", f.State))
 }
 
 // Period finds the period of a dataset that a date, YYYY-MM-DD, is in.

@@ -11,8 +11,8 @@ type TenantFilter struct {
 	Page
 	State        string // onboarding, active, suspended, offboarding or erased
 	Organisation string // an organisation's id
-	Search       string // part of the slug or name
 	Health       bool   // with the health of each
+	View
 }
 
 func (f TenantFilter) from(cursor string) TenantFilter { f.After = cursor; return f }
@@ -44,9 +44,9 @@ func (c *Client) CreateTenant(ctx context.Context, n NewTenant) (Tenant, error) 
 	return post[Tenant](ctx, c, "/tenants", n)
 }
 
-// Tenants lists a page of tenants, the newest first.
+// Tenants lists a page of tenants, the newest first if View says nothing else.
 func (c *Client) Tenants(ctx context.Context, f TenantFilter) (List[Tenant], error) {
-	return get[List[Tenant]](ctx, c, "/tenants", f.values().text("state", f.State).text("organisation", f.Organisation).text("search", f.Search).yes("health", f.Health))
+	return get[List[Tenant]](ctx, c, "/tenants", f.narrow(f.values()).text("state", f.State).text("organisation", f.Organisation).yes("health", f.Health))
 }
 
 // TenantHealth finds a tenant, with its health.

@@ -12,6 +12,10 @@ import "time"
 type List[T any] struct {
 	Items []T    `json:"items" doc:"The things on this page"`
 	Next  string `json:"next,omitempty" doc:"Cursor of the next page; absent on the last"`
+
+	// Searched is told where a search had to open names that are sealed, and paused
+	// before it had looked at everything.
+	Searched int `json:"searched,omitempty" doc:"How many things were looked at so far, where a search of sealed names paused before its end; go on with next"`
 }
 
 // Problem is what the API answers when it cannot do as asked (RFC 9457).

@@ -45,7 +45,7 @@ func TestTenantNamedByTenantIsIgnored(t *testing.T) {
 	if user.Tenant != b.ID || key.Tenant != b.ID {
 		t.Errorf("made by B with A in the body: got a user of %s and a key of %s, want both of %s", user.Tenant, key.Tenant, b.ID)
 	}
-	if got := must(a.Users(t.Context(), client.TenantPage{}))(t).Items; len(got) != 0 {
+	if got := must(a.Users(t.Context(), client.UserFilter{}))(t).Items; len(got) != 0 {
 		t.Errorf("A's users: got %+v, want none", got)
 	}
 }

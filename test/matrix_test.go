@@ -174,6 +174,8 @@ var routes = map[string]probe{
 	"list-firings":         {victim: "schedule"},
 	"list-outbox":          {status: yes},
 	"list-notice-switches": {status: http.StatusConflict}, // B's credential is a key
+	"show-preferences":     {status: http.StatusConflict},
+	"change-preferences":   {body: `{"rows.users":25}`, status: http.StatusConflict},
 	"set-notice-switch":    {common: "result.ready", body: `{"on":false}`, status: http.StatusConflict},
 	"create-webhook":       {body: `{"url":"https://b.example.com/hook"}`, status: created},
 	"list-webhooks":        {status: yes},
@@ -272,7 +274,7 @@ func TestRouteMatrix(t *testing.T) {
 }
 
 // own are the routes by which everybody minds their own things.
-var own = map[string]bool{"end-session": true, "end-other-sessions": true, "revoke-own-ssh-key": true, "set-notice-switch": true}
+var own = map[string]bool{"end-session": true, "end-other-sessions": true, "revoke-own-ssh-key": true, "set-notice-switch": true, "change-preferences": true}
 
 // crossTenant asks as B for a thing of A and for one that nobody has, or, where
 // the path names no thing of A's, for B's own.
@@ -340,7 +342,7 @@ func (s *server) holdings(a party, ids map[string]string) string {
 	var content bytes.Buffer
 	must(a.SubmissionContent(ctx, ids["submission"], &content, nil))(t)
 	must(a.ResultContent(ctx, ids["result"], "csv", &content, nil))(t)
-	users, keys := must(a.Users(ctx, client.TenantPage{}))(t).Items, must(a.APIKeys(ctx, client.TenantPage{}))(t).Items
+	users, keys := must(a.Users(ctx, client.UserFilter{}))(t).Items, must(a.APIKeys(ctx, client.TenantPage{}))(t).Items
 	for n := range keys {
 		keys[n].UsedAt = nil
 	}

@@ -26,6 +26,7 @@ type auditCmd struct {
 
 type auditListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 	Provider bool   `help:"Only the provider's own chain."`
 	Actor    string `placeholder:"ID" help:"Only by this user, key or run."`
@@ -37,7 +38,7 @@ type auditListCmd struct {
 
 // Run lists entries.
 func (a *auditListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.AuditFilter{TenantPage: client.TenantPage{Page: a.page(), Tenant: a.Tenant}, Provider: a.Provider, Actor: a.Actor, Verb: a.Verb, Subject: a.Subject}
+	filter := client.AuditFilter{TenantPage: client.TenantPage{Page: a.page(), Tenant: a.Tenant}, Provider: a.Provider, Actor: a.Actor, Verb: a.Verb, Subject: a.Subject, View: a.view()}
 	for _, bound := range []struct {
 		text string
 		to   *time.Time

@@ -18,6 +18,17 @@ type listFlags struct {
 
 func (l listFlags) page() client.Page { return client.Page{Limit: l.Limit, After: l.After} }
 
+// viewFlags are the flags of lists that are searched, filtered and sorted.
+type viewFlags struct {
+	Search string   `placeholder:"TEXT" help:"Only with this in what people search in, in any case: names, slugs, ids."`
+	Filter []string `placeholder:"COLUMN:OP:VALUE" sep:"none" help:"Only where a column is, not or contains a value, as in state:is:active; repeatable."`
+	Sort   string   `placeholder:"COLUMN" help:"In this order; with a - before it the greatest first, as in --sort=-name."`
+}
+
+func (v viewFlags) view() client.View {
+	return client.View{Search: v.Search, Filters: v.Filter, Sort: v.Sort}
+}
+
 // columns say how a thing is a row of a table.
 type columns[T any] struct {
 	header []string
@@ -35,6 +46,9 @@ func printList[F client.Filter[F], T any](ctx context.Context, out *output, l li
 	}
 	if err := printItems(out, page, c); err != nil {
 		return err
+	}
+	if page.Searched > 0 && !out.json {
+		out.note("looked at %d so far, and not at all", page.Searched)
 	}
 	if page.Next != "" && !out.json {
 		out.note("there is more: --after %s, or --all", page.Next)

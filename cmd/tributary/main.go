@@ -45,6 +45,8 @@ type cli struct {
 	Password passwordCmd `cmd:"" group:"access" help:"A forgotten password: ask for a link, and use it."`
 	SignUp   signUpCmd   `cmd:"" group:"access" help:"Make an account with an address of a domain that a tenant has approved."`
 
+	Preference preferenceCmd `cmd:"" group:"access" help:"How one likes to see things in the portals."`
+
 	Organisation organisationCmd `cmd:"" group:"tenants" help:"The owners of tenants, and how they were verified."`
 	Tenant       tenantCmd       `cmd:"" group:"tenants" help:"The provider's customers, from onboarding to offboarding."`
 	User         userCmd         `cmd:"" group:"tenants" help:"People, of a tenant or of the provider."`

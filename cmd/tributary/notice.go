@@ -12,6 +12,7 @@ type outboxCmd struct {
 
 type outboxListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 	State string `enum:",waiting,sent,failed" default:"" placeholder:"STATE" help:"Only these: waiting, sent or failed."`
 	Kind  string `placeholder:"KIND" help:"Only this kind, such as result.ready."`
@@ -19,7 +20,7 @@ type outboxListCmd struct {
 
 // Run lists mails.
 func (o *outboxListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	f := client.MailFilter{TenantPage: client.TenantPage{Page: o.page(), Tenant: o.Tenant}, State: o.State, Kind: o.Kind}
+	f := client.MailFilter{TenantPage: client.TenantPage{Page: o.page(), Tenant: o.Tenant}, State: o.State, Kind: o.Kind, View: o.view()}
 	return printList(ctx, out, o.listFlags, c.Outbox, f, columns[client.Mail]{
 		[]string{"ID", "TENANT", "USER", "KIND", "STATE", "ATTEMPTS", "CREATED", "SETTLED", "ERROR"},
 		func(m client.Mail) []string {

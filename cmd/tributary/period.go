@@ -23,6 +23,7 @@ var periodColumns = columns[client.Period]{
 
 type periodListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 	Dataset string `placeholder:"NAME" help:"Only of this dataset."`
 	Date    string `placeholder:"YYYY-MM-DD" help:"Only the periods that this day is in."`
@@ -32,7 +33,7 @@ type periodListCmd struct {
 
 // Run lists how tenants stand.
 func (p *periodListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.PeriodFilter{TenantPage: client.TenantPage{Page: p.page(), Tenant: p.Tenant}, Dataset: p.Dataset, Date: p.Date, From: p.From, State: p.State}
+	filter := client.PeriodFilter{TenantPage: client.TenantPage{Page: p.page(), Tenant: p.Tenant}, Dataset: p.Dataset, Date: p.Date, From: p.From, State: p.State, View: p.view()}
 	return printList(ctx, out, p.listFlags, c.Periods, filter, periodColumns)
 }
 

@@ -18,6 +18,7 @@ type resultCmd struct {
 
 type resultListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 	Analysis string `placeholder:"NAME" help:"Only of this analysis."`
 	Date     string `placeholder:"YYYY-MM-DD" help:"Only for this business date."`
@@ -25,7 +26,7 @@ type resultListCmd struct {
 
 // Run lists results.
 func (r *resultListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.ResultFilter{TenantPage: client.TenantPage{Page: r.page(), Tenant: r.Tenant}, Analysis: r.Analysis, Date: r.Date}
+	filter := client.ResultFilter{TenantPage: client.TenantPage{Page: r.page(), Tenant: r.Tenant}, Analysis: r.Analysis, Date: r.Date, View: r.view()}
 	return printList(ctx, out, r.listFlags, c.Results, filter, columns[client.Result]{
 		[]string{"ID", "TENANT", "ANALYSIS", "DATE", "ROWS", "SUPPRESSED", "MARKED", "STATE", "NAME", "CREATED"},
 		func(r client.Result) []string {

@@ -40,6 +40,7 @@ func took(from, to *time.Time) string {
 
 type runListCmd struct {
 	listFlags
+	viewFlags
 	Analysis string `placeholder:"NAME" help:"Only of this analysis."`
 	Date     string `placeholder:"YYYY-MM-DD" help:"Only for this business date."`
 	State    string `placeholder:"STATE" enum:",queued,running,succeeded,withheld,skipped,failed,cancelled" default:"" help:"Only in this state: queued, running, succeeded, withheld, skipped, failed, cancelled."`
@@ -47,7 +48,7 @@ type runListCmd struct {
 
 // Run lists runs.
 func (r *runListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	return printList(ctx, out, r.listFlags, c.Runs, client.RunFilter{Page: r.page(), Analysis: r.Analysis, Date: r.Date, State: r.State}, runColumns)
+	return printList(ctx, out, r.listFlags, c.Runs, client.RunFilter{Page: r.page(), Analysis: r.Analysis, Date: r.Date, State: r.State, View: r.view()}, runColumns)
 }
 
 // runArg is a run that is named.

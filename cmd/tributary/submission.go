@@ -154,6 +154,7 @@ type submissionCmd struct {
 
 type submissionListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 	Dataset string `placeholder:"NAME" help:"Only for this dataset."`
 	Date    string `placeholder:"YYYY-MM-DD" help:"Only for this business date."`
@@ -162,7 +163,7 @@ type submissionListCmd struct {
 
 // Run lists submissions.
 func (s *submissionListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.SubmissionFilter{TenantPage: client.TenantPage{Page: s.page(), Tenant: s.Tenant}, Dataset: s.Dataset, Date: s.Date, State: s.State}
+	filter := client.SubmissionFilter{TenantPage: client.TenantPage{Page: s.page(), Tenant: s.Tenant}, Dataset: s.Dataset, Date: s.Date, State: s.State, View: s.view()}
 	return printList(ctx, out, s.listFlags, c.Submissions, filter, columns[client.Submission]{
 		[]string{"ID", "TENANT", "DATASET", "DATE", "REVISION", "STATE", "ROWS", "SIZE", "NAME", "RECEIVED", "LATE"},
 		func(s client.Submission) []string {

@@ -67,15 +67,15 @@ func (t *tenantCreateCmd) Run(ctx context.Context, out *output, c *client.Client
 
 type tenantListCmd struct {
 	listFlags
+	viewFlags
 	State        string `placeholder:"STATE" enum:",onboarding,active,suspended,offboarding,erased" default:"" help:"Only in this state: onboarding, active, suspended, offboarding, erased."`
 	Organisation string `placeholder:"ID" help:"Only of this organisation."`
-	Search       string `placeholder:"TEXT" help:"Only with this in the slug or name."`
 	Health       bool   `help:"How each is doing: people, files, results and bytes."`
 }
 
 // Run lists tenants.
 func (t *tenantListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	filter := client.TenantFilter{Page: t.page(), State: t.State, Organisation: t.Organisation, Search: t.Search, Health: t.Health}
+	filter := client.TenantFilter{Page: t.page(), State: t.State, Organisation: t.Organisation, View: t.view(), Health: t.Health}
 	if t.Health {
 		return printList(ctx, out, t.listFlags, c.Tenants, filter, healthColumns)
 	}

@@ -61,12 +61,13 @@ func (u *userCreateCmd) Run(ctx context.Context, out *output, c *client.Client) 
 
 type userListCmd struct {
 	listFlags
+	viewFlags
 	tenantFlag
 }
 
 // Run lists users.
 func (u *userListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	return printList(ctx, out, u.listFlags, c.Users, client.TenantPage{Page: u.page(), Tenant: u.Tenant}, columns[client.User]{
+	return printList(ctx, out, u.listFlags, c.Users, client.UserFilter{TenantPage: client.TenantPage{Page: u.page(), Tenant: u.Tenant}, View: u.view()}, columns[client.User]{
 		[]string{"ID", "LOGIN", "EMAIL", "ROLE", "STATE", "SIGNED IN", "MADE BY PROVIDER"},
 		func(u client.User) []string {
 			return []string{u.ID, u.Login, u.Email, u.Role, u.State, whenever(u.SignedInAt), yesNo(u.ProviderMade)}

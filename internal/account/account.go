@@ -165,7 +165,7 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 	}
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
-		for _, table := range []string{"sessions", "known_sign_ins", "second_factors", "account_links", "proven_emails", "tenant_domains", "ssh_keys", "api_keys", "users"} {
+		for _, table := range []string{"sessions", "known_sign_ins", "second_factors", "account_links", "proven_emails", "tenant_domains", "ssh_keys", "api_keys", "preferences", "users"} {
 			n, err := rowsOf(tx, id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase %s of %s: %w", table, id, err)
@@ -174,5 +174,5 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 		}
 		return nil
 	})
-	return "rows of users, second factors, sessions, known sign-ins, links, domains, API keys and SSH keys deleted and the database compacted", count, err
+	return "rows of users, preferences, second factors, sessions, known sign-ins, links, domains, API keys and SSH keys deleted and the database compacted", count, err
 }

@@ -149,18 +149,28 @@ func (a *Accounts) UnscopedUsers(ctx context.Context, id tenant.ID, page meta.Pa
 	return a.listUsers(ctx, a.DB.Unscoped(), id, page)
 }
 
+// UserList is how users are searched, filtered and sorted.
+var UserList = meta.List[User]{
+	Select: userColumns, From: userTables, Order: "-created_at", Key: []meta.Key{{SQL: "u.id", Kind: meta.Text}},
+	Columns: []meta.Column[User]{
+		{Name: "id", Kind: meta.Ident, SQL: "u.id", Search: true},
+		{Name: "login", Kind: meta.Text, SQL: "u.login", Search: true, Sort: true},
+		{Name: "email", Kind: meta.Text, SQL: "u.email", Search: true, Sort: true},
+		{Name: "name", Kind: meta.Text, SQL: "u.name", Search: true, Sort: true},
+		{Name: "role", Kind: meta.Choice, SQL: "u.role", Values: []string{string(policy.SystemAdmin), string(policy.Auditor), string(policy.Analyst), string(policy.TenantAdmin), string(policy.TenantUser)}},
+		{Name: "state", Kind: meta.Choice, SQL: "u.state", Values: []string{string(UserActive), string(UserDisabled)}},
+		{Name: "signed_in_at", Kind: meta.Instant, SQL: "u.signed_in_at", Null: true, Sort: true},
+		{Name: "created_at", Kind: meta.Instant, SQL: "u.created_at", Sort: true},
+	},
+}
+
 func (a *Accounts) listUsers(ctx context.Context, db *meta.DB, id tenant.ID, page meta.Page) ([]User, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	list, err := collect(ctx, db, a.scanUser, `SELECT `+userColumns+userTables+`
-		WHERE u.tenant = $1 AND (u.created_at < $2 OR (u.created_at = $2 AND u.id < $3)) ORDER BY u.created_at DESC, u.id DESC LIMIT $4`,
-		string(id), pos.At, pos.ID, int64(page.Size()+1))
+	var where meta.Where
+	where.And("u.tenant = ?", string(id))
+	list, next, err := UserList.Read(ctx, db, &where, page, func(row meta.Scanner) (User, error) { return a.scanUser(row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
-	list, next := meta.Cut(list, page, func(u User) meta.Position { return meta.Position{At: meta.Micros(u.CreatedAt), ID: u.ID} })
 	return list, next, nil
 }
 

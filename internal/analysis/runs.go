@@ -92,10 +92,12 @@ type RunInput struct {
 	Commitment   []byte
 }
 
-const runQuery = `
-	SELECT r.id, r.analysis, r.version, r.date, r.through, r.state, r.reason, r.job, r.started_by, r.snapshot, r.release_id, r.participants, r.created_at, r.started_at, r.finished_at, r.mac,
-		l.recalled_at, COALESCE(l.recall_reason, '')
-	FROM runs r LEFT JOIN releases l ON l.id = r.release_id `
+const runColumns = `r.id, r.analysis, r.version, r.date, r.through, r.state, r.reason, r.job, r.started_by, r.snapshot, r.release_id, r.participants, r.created_at, r.started_at, r.finished_at, r.mac,
+	l.recalled_at, COALESCE(l.recall_reason, '')`
+
+const runTables = ` FROM runs r LEFT JOIN releases l ON l.id = r.release_id `
+
+const runQuery = `SELECT ` + runColumns + runTables
 
 func scanRun(row scanner) (Run, error) {
 	var r Run
@@ -228,28 +230,32 @@ type RunFilter struct {
 	State          RunState
 }
 
-// UnscopedRuns lists runs, the newest first.
+// RunList is how runs are searched, filtered and sorted.
+var RunList = meta.List[Run]{
+	Select: runColumns, From: runTables, Order: "-created_at", Key: []meta.Key{{SQL: "r.id", Kind: meta.Text}},
+	Columns: []meta.Column[Run]{
+		{Name: "id", Kind: meta.Ident, SQL: "r.id", Search: true},
+		{Name: "analysis", Kind: meta.Text, SQL: "r.analysis", Search: true, Sort: true},
+		{Name: "date", Kind: meta.Text, SQL: "r.date", Search: true, Sort: true},
+		{Name: "state", Kind: meta.Choice, SQL: "r.state", Values: []string{string(RunQueued), string(RunRunning), string(RunSucceeded), string(RunWithheld), string(RunSkipped), string(RunFailed), string(RunCancelled)}},
+		{Name: "started_by", Kind: meta.Text, SQL: "r.started_by", Search: true},
+		{Name: "reason", Kind: meta.Text, SQL: "r.reason"},
+		{Name: "participants", Kind: meta.Number, SQL: "r.participants"},
+		{Name: "finished_at", Kind: meta.Instant, SQL: "r.finished_at", Null: true, Sort: true},
+		{Name: "created_at", Kind: meta.Instant, SQL: "r.created_at", Sort: true},
+	},
+}
+
+// UnscopedRuns lists runs, the newest first if the page's view says nothing else.
 func (a *Analyses) UnscopedRuns(ctx context.Context, f RunFilter, page meta.Page) ([]Run, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := a.DB.Query(ctx, runQuery+`
-		WHERE ($1 = '' OR r.analysis = $1) AND ($2 = '' OR r.date = $2) AND ($3 = '' OR r.state = $3)
-		AND (r.created_at < $4 OR (r.created_at = $4 AND r.id < $5)) ORDER BY r.created_at DESC, r.id DESC LIMIT $6`,
-		f.Analysis, f.Date, string(f.State), pos.At, pos.ID, int64(page.Size()+1))
+	var where meta.Where
+	where.AndIs("r.analysis", f.Analysis)
+	where.AndIs("r.date", f.Date)
+	where.AndIs("r.state", string(f.State))
+	list, next, err := RunList.Read(ctx, a.DB, &where, page, func(row meta.Scanner) (Run, error) { return scanRun(row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)
 	}
-	var list []Run
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list runs: %w", err)
-		}
-		list = append(list, r)
-	}
-	list, next := meta.Cut(list, page, func(r Run) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
 	return list, next, nil
 }
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"tributary/internal/fault"
@@ -41,14 +38,19 @@ type Filter struct {
 
 const recordColumns = `tenant, seq, at, actor, verb, subject, outcome, details, prev, hash`
 
+func scanRecord(row meta.Scanner) (r Record, err error) {
+	err = row.Scan(&r.Tenant, &r.Seq, &r.At, &r.Actor, &r.Verb, &r.Subject, &r.Outcome, &r.Details, &r.Prev, &r.Hash)
+	return r, err
+}
+
 func scanRecords(rows *meta.Rows, err error) ([]Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
 	var list []Record
 	for rows.Next() {
-		var r Record
-		if err := rows.Scan(&r.Tenant, &r.Seq, &r.At, &r.Actor, &r.Verb, &r.Subject, &r.Outcome, &r.Details, &r.Prev, &r.Hash); err != nil {
+		r, err := scanRecord(rows)
+		if err != nil {
 			return nil, fmt.Errorf("read the audit log: %w", err)
 		}
 		list = append(list, r)
@@ -77,48 +79,52 @@ func (l *Log) UnscopedEntries(ctx context.Context, f Filter, page meta.Page) ([]
 	})
 }
 
-// list pages by time, and by chain and number among entries of one moment. Within
-// one chain it pages by number alone, which is right even where the clock was set back.
-func (l *Log) list(ctx context.Context, db *meta.DB, f Filter, page meta.Page, open func(*Record) Full) ([]Full, string, error) {
-	at, err := page.Position()
-	if err != nil {
-		return nil, "", err
+// EntryList is how entries of all chains are searched, filtered and sorted. Details
+// are sealed with the tenant's vault key, and not searched.
+var EntryList = entryList("FROM audit_entries", "at", meta.Instant, []meta.Key{{SQL: "tenant", Kind: meta.Text}, {SQL: "seq", Kind: meta.Number}})
+
+// chainList is EntryList for one chain, where the order of time is that of the
+// numbers, which is right even where the clock was set back.
+var chainList = entryList("FROM audit_entries", "seq", meta.Number, []meta.Key{{SQL: "seq", Kind: meta.Number}})
+
+func entryList(from, at string, kind meta.Kind, key []meta.Key) meta.List[Record] {
+	return meta.List[Record]{
+		Select: recordColumns, From: from, Order: "-at", Key: key,
+		Columns: []meta.Column[Record]{
+			{Name: "actor", Kind: meta.Text, SQL: "actor", Search: true},
+			{Name: "verb", Kind: meta.Text, SQL: "verb", Search: true},
+			{Name: "subject", Kind: meta.Text, SQL: "subject", Search: true},
+			{Name: "outcome", Kind: meta.Text, SQL: "outcome"},
+			{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)", Search: true},
+			{Name: "at", Kind: kind, SQL: at, Sort: true},
+		},
 	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+}
+
+func (l *Log) list(ctx context.Context, db *meta.DB, f Filter, page meta.Page, open func(*Record) Full) ([]Full, string, error) {
+	var where meta.Where
+	declared := &EntryList
+	if f.Tenant != nil {
+		declared = &chainList
+		where.And("tenant = ?", string(*f.Tenant))
+	}
+	where.AndIs("actor", f.Actor)
+	where.AndIs("verb", f.Verb)
+	where.AndIs("subject", f.Subject)
 	if !f.From.IsZero() {
-		from = meta.Micros(f.From)
+		where.And("at >= ?", meta.Micros(f.From))
 	}
 	if !f.To.IsZero() {
-		to = meta.Micros(f.To)
+		where.And("at < ?", meta.Micros(f.To))
 	}
-	query := `SELECT ` + recordColumns + ` FROM audit_entries
-		WHERE ($1 = '' OR actor = $1) AND ($2 = '' OR verb = $2) AND ($3 = '' OR subject = $3) AND at >= $4 AND at < $5 `
-	args := []any{f.Actor, f.Verb, f.Subject, from, to}
-	position := func(e Full) meta.Position { return meta.Position{At: e.Seq} }
-	if f.Tenant != nil {
-		query += `AND tenant = $6 AND seq < $7 ORDER BY seq DESC LIMIT $8`
-		args = append(args, string(*f.Tenant), at.At)
-	} else {
-		id, number, _ := strings.Cut(at.ID, " ")
-		seq, err := strconv.ParseInt(number, 10, 64)
-		if err != nil && at.ID != "" {
-			return nil, "", fault.Wrap(fault.Invalid, err, "The cursor %q is not one that this list returned; start again without it.", page.After)
-		}
-		query += `AND (at < $6 OR at = $6 AND (tenant > $7 OR tenant = $7 AND seq < $8)) ORDER BY at DESC, tenant, seq DESC LIMIT $9`
-		args = append(args, at.At, id, seq)
-		position = func(e Full) meta.Position {
-			return meta.Position{At: meta.Micros(e.At), ID: string(e.Tenant) + " " + strconv.FormatInt(e.Seq, 10)}
-		}
-	}
-	records, err := scanRecords(db.Query(ctx, query, append(args, page.Size()+1)...))
+	records, next, err := declared.Read(ctx, db, &where, page, scanRecord)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("read the audit log: %w", err)
 	}
 	list := make([]Full, len(records))
 	for i := range records {
 		list[i] = open(&records[i])
 	}
-	list, next := meta.Cut(list, page, position)
 	return list, next, nil
 }
 

@@ -173,39 +173,33 @@ func (c *Control) Profile(ctx context.Context, scope tenant.Scope) (Tenant, erro
 type Filter struct {
 	State        State
 	Organisation string // its id
-	Search       string // a part of slug or name, in any case
 }
 
-// UnscopedTenants lists tenants, the newest first.
+// TenantList is how tenants are searched, filtered and sorted.
+var TenantList = meta.List[Tenant]{
+	Select: tenantColumns, From: tenantTables, Order: "-created_at", Key: []meta.Key{{SQL: "t.id", Kind: meta.Text}},
+	Columns: []meta.Column[Tenant]{
+		{Name: "id", Kind: meta.Ident, SQL: "t.id", Search: true},
+		{Name: "slug", Kind: meta.Text, SQL: "t.slug", Search: true, Sort: true},
+		{Name: "name", Kind: meta.Text, SQL: "t.name", Search: true, Sort: true},
+		{Name: "organisation", Kind: meta.Text, SQL: "o.name", Search: true},
+		{Name: "tier", Kind: meta.Choice, SQL: "t.tier", Values: []string{string(tenant.Basic), string(tenant.Standard), string(tenant.Premium), string(tenant.Platinum)}},
+		{Name: "type", Kind: meta.Choice, SQL: "t.type", Values: []string{"PRODUCTION", "POC", "TESTING"}},
+		{Name: "industry", Kind: meta.Text, SQL: "t.industry"},
+		{Name: "state", Kind: meta.Choice, SQL: "t.state", Values: []string{string(Onboarding), string(Active), string(Suspended), string(Offboarding), string(Erased)}},
+		{Name: "created_at", Kind: meta.Instant, SQL: "t.created_at", Sort: true},
+	},
+}
+
+// UnscopedTenants lists tenants, the newest first if the page's view says nothing else.
 func (c *Control) UnscopedTenants(ctx context.Context, f Filter, page meta.Page) ([]Tenant, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Search)) + "%"
-	rows, err := c.DB.Query(ctx, `SELECT `+tenantColumns+tenantTables+`
-		WHERE ($1 = '' OR t.state = $1) AND ($2 = '' OR t.organisation = $2)
-		AND (LOWER(t.slug) LIKE $3 ESCAPE '\' OR LOWER(t.name) LIKE $3 ESCAPE '\')
-		AND (t.created_at < $4 OR (t.created_at = $4 AND t.id < $5))
-		ORDER BY t.created_at DESC, t.id DESC LIMIT $6`,
-		string(f.State), f.Organisation, like, pos.At, pos.ID, int64(page.Size()+1))
+	var where meta.Where
+	where.AndIs("t.state", string(f.State))
+	where.AndIs("t.organisation", f.Organisation)
+	list, next, err := TenantList.Read(ctx, c.DB, &where, page, func(row meta.Scanner) (Tenant, error) { return c.scanTenant(row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list tenants: %w", err)
 	}
-	defer rows.Close()
-	var list []Tenant
-	for rows.Next() {
-		t, err := c.scanTenant(rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list tenants: %w", err)
-		}
-		list = append(list, t)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list tenants: %w", err)
-	}
-	rows.Close()
-	list, next := meta.Cut(list, page, func(t Tenant) meta.Position { return meta.Position{At: meta.Micros(t.CreatedAt), ID: string(t.ID)} })
 	for i := range list {
 		if list[i].ExternalIDs, err = c.externalIDs(ctx, c.DB, list[i].ID); err != nil {
 			return nil, "", err

@@ -161,14 +161,33 @@ func TestTenantsAreListedInPages(t *testing.T) {
 		}{
 			{control.Filter{State: control.Suspended}, "t-two"},
 			{control.Filter{Organisation: organisation}, "t-five"},
-			{control.Filter{Search: "COTTON"}, "t-five"},
-			{control.Filter{Search: "%"}, "t-five"},
-			{control.Filter{Search: "_"}, "t-five"},
-			{control.Filter{Search: "OTHE"}, "other"},
-			{control.Filter{Search: "nothing"}, ""},
 		} {
 			if got := strings.Join(list(c.f, 10), " "); got != c.want {
 				t.Errorf("%+v: got %q, want %q", c.f, got, c.want)
+			}
+		}
+		for _, c := range []struct {
+			view meta.View
+			want string
+		}{
+			{meta.View{Search: "COTTON"}, "t-five"},
+			{meta.View{Search: "%"}, "t-five"},
+			{meta.View{Search: "_"}, "t-five"},
+			{meta.View{Search: "OTHE"}, "other"},
+			{meta.View{Search: "nothing"}, ""},
+			{meta.View{Filters: []string{"state:is:suspended"}}, "t-two"},
+			{meta.View{Filters: []string{"slug:contains:t-t", "state:not:suspended"}}, "t-three"},
+			{meta.View{Sort: "slug"}, "other t-five t-one t-three t-two"},
+			{meta.View{Sort: "-slug"}, "t-two t-three t-one t-five other"},
+			{meta.View{Sort: "created_at", Filters: []string{"slug:is:t-five", "slug:is:t-one"}}, "t-one t-five"},
+		} {
+			found, _, err := w.UnscopedTenants(ctx, control.Filter{}, meta.Page{View: c.view})
+			var got []string
+			for _, x := range found {
+				got = append(got, x.Slug)
+			}
+			if err != nil || strings.Join(got, " ") != c.want {
+				t.Errorf("%+v: got %q (%v), want %q", c.view, got, err, c.want)
 			}
 		}
 		_, _, err := w.UnscopedTenants(ctx, control.Filter{}, meta.Page{After: "rubbish"})

@@ -132,11 +132,13 @@ func (x *Exchange) AddResult(ctx context.Context, tx *meta.DB, scope tenant.Scop
 
 func resultContext(id string) []byte { return []byte("result name " + id) }
 
-const resultQuery = `
-	SELECT r.id, r.tenant, r.release_id, l.run, r.analysis, l.version, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
+const resultColumns = `r.id, r.tenant, r.release_id, l.run, r.analysis, l.version, r.date, r.name, r.object, r.csv_size, r.row_count, r.suppressed, r.marked, l.organisations, l.verified, r.created_at, r.downloaded_at,
 		COALESCE((SELECT o.size FROM vault_objects o WHERE o.id = r.object AND o.tenant = r.tenant), 0),
-		r.deletes_at, r.deleted_at, COALESCE(r.recalled_at, l.recalled_at), r.recall_reason, l.recall_reason
-	FROM results r JOIN releases l ON l.id = r.release_id `
+		r.deletes_at, r.deleted_at, COALESCE(r.recalled_at, l.recalled_at), r.recall_reason, l.recall_reason`
+
+const resultTables = ` FROM results r JOIN releases l ON l.id = r.release_id `
+
+const resultQuery = `SELECT ` + resultColumns + resultTables
 
 func (x *Exchange) scanResult(ctx context.Context, row scanner) (Result, error) {
 	var r Result
@@ -212,27 +214,33 @@ func (x *Exchange) UnscopedResults(ctx context.Context, id tenant.ID, f ResultFi
 	return x.listResults(ctx, x.DB.Unscoped(), id, f, page)
 }
 
+// ResultList is how results are searched, filtered and sorted.
+var ResultList = meta.List[Result]{
+	Select: resultColumns, From: resultTables, Order: "-created_at", Key: []meta.Key{{SQL: "r.id", Kind: meta.Text}},
+	Columns: []meta.Column[Result]{
+		{Name: "id", Kind: meta.Ident, SQL: "r.id", Search: true},
+		{Name: "name", Kind: meta.Text, Opened: func(r Result) string { return r.Name }, Search: true},
+		{Name: "analysis", Kind: meta.Text, SQL: "r.analysis", Search: true, Sort: true},
+		{Name: "date", Kind: meta.Text, SQL: "r.date", Search: true, Sort: true},
+		{Name: "run", Kind: meta.Ident, SQL: "l.run", Search: true},
+		{Name: "state", Kind: meta.Choice, Values: []string{string(Available), string(Recalled), string(Deleted)},
+			SQL: "CASE WHEN COALESCE(r.recalled_at, l.recalled_at) IS NOT NULL THEN 'recalled' WHEN r.deleted_at IS NOT NULL THEN 'deleted' ELSE 'available' END"},
+		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "r." + ofTenant, Search: true},
+		{Name: "tenant_name", Kind: meta.Text, SQL: "t.name", Within: "r." + ofTenant, Search: true},
+		{Name: "rows", Kind: meta.Number, SQL: "r.row_count"},
+		{Name: "created_at", Kind: meta.Instant, SQL: "r.created_at", Sort: true},
+	},
+}
+
 func (x *Exchange) listResults(ctx context.Context, db *meta.DB, id tenant.ID, f ResultFilter, page meta.Page) ([]Result, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := db.Query(ctx, resultQuery+`
-		WHERE ($1 = '' OR r.tenant = $1) AND ($2 = '' OR r.analysis = $2) AND ($3 = '' OR r.date = $3)
-		AND (r.created_at < $4 OR (r.created_at = $4 AND r.id < $5))
-		ORDER BY r.created_at DESC, r.id DESC LIMIT $6`, string(id), f.Analysis, f.Date, pos.At, pos.ID, int64(page.Size()+1))
+	var where meta.Where
+	where.AndIs("r.tenant", string(id))
+	where.AndIs("r.analysis", f.Analysis)
+	where.AndIs("r.date", f.Date)
+	list, next, err := ResultList.Read(ctx, db, &where, page, func(row meta.Scanner) (Result, error) { return x.scanResult(ctx, row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list results: %w", err)
 	}
-	var list []Result
-	for rows.Next() {
-		r, err := x.scanResult(ctx, rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list results: %w", err)
-		}
-		list = append(list, r)
-	}
-	list, next := meta.Cut(list, page, func(r Result) meta.Position { return meta.Position{At: meta.Micros(r.CreatedAt), ID: r.ID} })
 	all := make([]*Result, len(list))
 	for i := range list {
 		all[i] = &list[i]

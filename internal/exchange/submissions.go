@@ -292,6 +292,10 @@ func verdictContext(id string) []byte { return []byte("submission verdict " + id
 const submissionColumns = `id, tenant, dataset, dataset_version, date, revision, state, name, channel, size, row_count, column_count, error_count,
 	verdict, object, accepted_object, commitment, job, received_at, validated_at, closed_at, deleted_at, deleted_for, submitted_by, duplicate_of`
 
+// listedColumns are submissionColumns without the verdict, which may be long and is
+// not opened in lists.
+var listedColumns = strings.Replace(submissionColumns, "verdict", "NULL", 1)
+
 type scanner interface{ Scan(...any) error }
 
 // scan reads a row, opening the name (pooled metadata, which the provider's
@@ -402,28 +406,37 @@ func (x *Exchange) UnscopedSubmission(ctx context.Context, id string) (Submissio
 	return s, x.foresee(ctx, &s)
 }
 
+// SubmissionList is how submissions are searched, filtered and sorted.
+var SubmissionList = meta.List[Submission]{
+	Select: listedColumns, From: "FROM submissions", Order: "-received_at", Key: []meta.Key{{SQL: "id", Kind: meta.Text}},
+	Columns: []meta.Column[Submission]{
+		{Name: "id", Kind: meta.Ident, SQL: "id", Search: true},
+		{Name: "name", Kind: meta.Text, Opened: func(s Submission) string { return s.Name }, Search: true},
+		{Name: "dataset", Kind: meta.Text, SQL: "dataset", Search: true, Sort: true},
+		{Name: "date", Kind: meta.Text, SQL: "date", Search: true, Sort: true},
+		{Name: "state", Kind: meta.Choice, SQL: "state", Values: []string{string(Received), string(Validating), string(Accepted), string(Rejected), string(Superseded), string(Withdrawn)}},
+		{Name: "channel", Kind: meta.Choice, SQL: "channel", Values: []string{"web", "sftp", "api", "cli"}},
+		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: ofTenant, Search: true},
+		{Name: "tenant_name", Kind: meta.Text, SQL: "t.name", Within: ofTenant, Search: true},
+		{Name: "submitted_by", Kind: meta.Ident, SQL: "submitted_by"},
+		{Name: "size", Kind: meta.Number, SQL: "size", Sort: true},
+		{Name: "received_at", Kind: meta.Instant, SQL: "received_at", Sort: true},
+	},
+}
+
+// ofTenant picks rows by their tenant, and so by what staff call it.
+const ofTenant = "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)"
+
 func (x *Exchange) list(ctx context.Context, db *meta.DB, id tenant.ID, f SubmissionFilter, page meta.Page) ([]Submission, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := db.Query(ctx, `SELECT `+submissionColumns+` FROM submissions
-		WHERE ($1 = '' OR tenant = $1) AND ($2 = '' OR dataset = $2) AND ($3 = '' OR date = $3) AND ($4 = '' OR state = $4)
-		AND (received_at < $5 OR (received_at = $5 AND id < $6))
-		ORDER BY received_at DESC, id DESC LIMIT $7`,
-		string(id), f.Dataset, f.Date, string(f.State), pos.At, pos.ID, int64(page.Size()+1))
+	var where meta.Where
+	where.AndIs("tenant", string(id))
+	where.AndIs("dataset", f.Dataset)
+	where.AndIs("date", f.Date)
+	where.AndIs("state", string(f.State))
+	list, next, err := SubmissionList.Read(ctx, db, &where, page, func(row meta.Scanner) (Submission, error) { return x.scan(ctx, row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list submissions: %w", err)
 	}
-	var list []Submission
-	for rows.Next() {
-		s, err := x.scan(ctx, rows)
-		if err != nil {
-			return nil, "", fmt.Errorf("list submissions: %w", err)
-		}
-		list = append(list, s)
-	}
-	list, next := meta.Cut(list, page, func(s Submission) meta.Position { return meta.Position{At: meta.Micros(s.ReceivedAt), ID: s.ID} })
 	all := make([]*Submission, len(list))
 	for i := range list {
 		all[i] = &list[i]

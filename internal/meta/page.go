@@ -11,6 +11,7 @@ import (
 type Page struct {
 	Limit int    // how many; 0 means 50, and never more than 500
 	After string // the cursor that the page before returned; empty for the first
+	View         // for a List; others have one order and take none
 }
 
 // Size returns how many things the page may have.

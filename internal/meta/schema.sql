@@ -115,7 +115,7 @@ CREATE TABLE audit_entries (
     hash    BYTEA NOT NULL,
     PRIMARY KEY (tenant, seq)
 );
-CREATE INDEX audit_entries_at ON audit_entries (at);
+CREATE INDEX audit_entries_by_at ON audit_entries (at, tenant, seq);
 
 CREATE TABLE audit_heads (
     tenant TEXT PRIMARY KEY,
@@ -240,9 +240,10 @@ CREATE TABLE notice_mails (
     created_at BIGINT NOT NULL,
     settled_at BIGINT
 );
-CREATE INDEX notice_mails_created ON notice_mails (created_at);
+CREATE INDEX notice_mails_by_created ON notice_mails (created_at, id);
 CREATE INDEX notice_mails_due ON notice_mails (state, next_at);
 CREATE INDEX notice_mails_tenant ON notice_mails (tenant, kind, created_at);
+CREATE INDEX notice_mails_tenant_created ON notice_mails (tenant, created_at, id);
 
 CREATE TABLE notice_switches (
     tenant  TEXT NOT NULL,
@@ -295,6 +296,13 @@ CREATE TABLE proven_emails (
     PRIMARY KEY (tenant, user_id)
 );
 
+CREATE TABLE preferences (
+    user_id    TEXT PRIMARY KEY REFERENCES users (id),
+    tenant     TEXT NOT NULL,
+    choices    BYTEA NOT NULL,                 -- sealed with the pool key: a JSON object
+    changed_at BIGINT NOT NULL
+);
+
 CREATE TABLE releases (
     id           TEXT PRIMARY KEY,
     run          TEXT NOT NULL REFERENCES runs (id),
@@ -341,8 +349,13 @@ CREATE TABLE results (
     downloaded_at BIGINT, deletes_at BIGINT, deleted_at BIGINT, recalled_at BIGINT, recalled_by TEXT NOT NULL DEFAULT '', recall_reason BYTEA,
     UNIQUE (release_id, tenant)
 );
+CREATE INDEX results_by_analysis ON results (analysis, id);
+CREATE INDEX results_by_created ON results (created_at, id);
+CREATE INDEX results_by_date ON results (date, id);
 CREATE INDEX results_deletes ON results (deletes_at) WHERE deleted_at IS NULL;
-CREATE INDEX results_tenant ON results (tenant, created_at);
+CREATE INDEX results_tenant_analysis ON results (tenant, analysis, id);
+CREATE INDEX results_tenant_created ON results (tenant, created_at, id);
+CREATE INDEX results_tenant_date ON results (tenant, date, id);
 
 CREATE TABLE run_inputs (
     run          TEXT NOT NULL REFERENCES runs (id),
@@ -382,7 +395,10 @@ CREATE TABLE runs (
     finished_at  BIGINT
 , through BIGINT, mac BYTEA);
 CREATE INDEX runs_analysis ON runs (analysis, date);
-CREATE INDEX runs_created ON runs (created_at);
+CREATE INDEX runs_by_analysis ON runs (analysis, id);
+CREATE INDEX runs_by_created ON runs (created_at, id);
+CREATE INDEX runs_by_date ON runs (date, id);
+CREATE INDEX runs_by_finished ON runs (finished_at, id);
 CREATE INDEX runs_date ON runs (date, state);
 
 CREATE TABLE saga_steps (
@@ -544,14 +560,23 @@ CREATE TABLE submissions (
     submitted_by    TEXT NOT NULL, root BIGINT NOT NULL DEFAULT 0, name_key BYTEA, file_time BIGINT, duplicate_of TEXT NOT NULL DEFAULT '', deleted_at BIGINT, deleted_for TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, dataset, date, revision)
 );
+CREATE INDEX submissions_by_dataset ON submissions (dataset, id);
+CREATE INDEX submissions_by_date ON submissions (date, id);
+CREATE INDEX submissions_by_received ON submissions (received_at, id);
+CREATE INDEX submissions_by_size ON submissions (size, id);
+CREATE INDEX submissions_dataset_received ON submissions (dataset, received_at, id);
 CREATE INDEX submissions_figures ON submissions (tenant, received_at, state);
 CREATE INDEX submissions_first ON submissions (dataset, error_count, tenant, date);
 CREATE INDEX submissions_folder ON submissions (tenant, dataset, date, received_at);
 CREATE INDEX submissions_kept ON submissions (dataset, received_at) WHERE deleted_at IS NULL;
 CREATE INDEX submissions_name ON submissions (tenant, name_key);
 CREATE INDEX submissions_period ON submissions (dataset, date, state);
-CREATE INDEX submissions_received ON submissions (received_at);
 CREATE INDEX submissions_root ON submissions (tenant, root, received_at);
+CREATE INDEX submissions_state_received ON submissions (state, received_at, id);
+CREATE INDEX submissions_tenant_dataset ON submissions (tenant, dataset, id);
+CREATE INDEX submissions_tenant_date ON submissions (tenant, date, id);
+CREATE INDEX submissions_tenant_received ON submissions (tenant, received_at, id);
+CREATE INDEX submissions_tenant_size ON submissions (tenant, size, id);
 
 CREATE TABLE tenant_domains (
     id          TEXT PRIMARY KEY,          -- dom_…
@@ -598,6 +623,8 @@ CREATE TABLE tenants (
     times_modified BIGINT NOT NULL DEFAULT 0,
     mac            BYTEA NOT NULL
 );
+CREATE INDEX tenants_by_created ON tenants (created_at, id);
+CREATE INDEX tenants_by_name ON tenants (name, id);
 CREATE INDEX tenants_organisation ON tenants (organisation);
 
 CREATE TABLE upload_parts (
@@ -648,6 +675,9 @@ CREATE TABLE users (
     UNIQUE (tenant, login),
     UNIQUE (tenant, email)
 );
+CREATE INDEX users_by_created ON users (tenant, created_at, id);
+CREATE INDEX users_by_name ON users (tenant, name, id);
+CREATE INDEX users_by_signed_in ON users (tenant, signed_in_at, id);
 CREATE INDEX users_email ON users (email);
 
 CREATE TABLE vault_garbage (

@@ -304,29 +304,40 @@ func (n *Notices) UnscopedOutbox(ctx context.Context, id *tenant.ID, f MailFilte
 	return n.listMails(ctx, n.DB.Unscoped(), id, f, page)
 }
 
+// MailList is how mails are searched, filtered and sorted. What is in them, and whom
+// they go to, is sealed, and not searched.
+var MailList = meta.List[Mail]{
+	Select: "id, tenant, user_id, kind, state, attempts, error, created_at, settled_at", From: "FROM notice_mails", Order: "-created_at",
+	Key: []meta.Key{{SQL: "id", Kind: meta.Text}},
+	Columns: []meta.Column[Mail]{
+		{Name: "id", Kind: meta.Ident, SQL: "id", Search: true},
+		{Name: "kind", Kind: meta.Text, SQL: "kind", Search: true},
+		{Name: "user", Kind: meta.Ident, SQL: "user_id", Search: true},
+		{Name: "state", Kind: meta.Choice, SQL: "state", Values: []string{string(Waiting), string(Sent), string(Failed)}},
+		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)", Search: true},
+		{Name: "error", Kind: meta.Text, SQL: "error", Search: true},
+		{Name: "attempts", Kind: meta.Number, SQL: "attempts"},
+		{Name: "created_at", Kind: meta.Instant, SQL: "created_at", Sort: true},
+	},
+}
+
 func (n *Notices) listMails(ctx context.Context, db *meta.DB, id *tenant.ID, f MailFilter, page meta.Page) ([]Mail, string, error) {
-	pos, err := page.Position()
-	if err != nil {
-		return nil, "", err
-	}
-	whose, all := tenant.ID(""), int64(1)
+	var where meta.Where
 	if id != nil {
-		whose, all = *id, 0
+		where.And("tenant = ?", string(*id))
 	}
-	list, err := collect(ctx, db, func(r scanner) (m Mail, err error) {
+	where.AndIs("state", string(f.State))
+	where.AndIs("kind", string(f.Kind))
+	list, next, err := MailList.Read(ctx, db, &where, page, func(r meta.Scanner) (m Mail, err error) {
 		var created int64
 		var settled sql.NullInt64
 		err = r.Scan(&m.ID, &m.Tenant, &m.User, &m.Kind, &m.State, &m.Attempts, &m.Error, &created, &settled)
 		m.CreatedAt, m.SettledAt = meta.Time(created), meta.Moment(settled)
 		return m, err
-	}, `SELECT id, tenant, user_id, kind, state, attempts, error, created_at, settled_at FROM notice_mails
-		WHERE (tenant = $1 OR $2 = 1) AND ($3 = '' OR state = $3) AND ($4 = '' OR kind = $4)
-		AND (created_at < $5 OR (created_at = $5 AND id < $6)) ORDER BY created_at DESC, id DESC LIMIT $7`,
-		string(whose), all, string(f.State), string(f.Kind), pos.At, pos.ID, int64(page.Size()+1))
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list outbox: %w", err)
 	}
-	list, next := meta.Cut(list, page, func(m Mail) meta.Position { return meta.Position{At: meta.Micros(m.CreatedAt), ID: m.ID} })
 	return list, next, nil
 }
 

@@ -40,11 +40,28 @@ func (c *Calendar) Statuses(ctx context.Context, scope tenant.Scope, f Filter, p
 	return c.list(ctx, f, page)
 }
 
+// StatusList is how statuses are searched and filtered. They are worked out, so they
+// have one order.
+var StatusList = meta.List[Status]{
+	Columns: []meta.Column[Status]{
+		{Name: "dataset", Kind: meta.Text, Opened: func(s Status) string { return s.Dataset }, Search: true},
+		{Name: "tenant", Kind: meta.Text, Opened: func(s Status) string { return s.Slug }, Search: true},
+		{Name: "date", Kind: meta.Text, Opened: func(s Status) string { return s.Date }, Search: true},
+		{Name: "submission", Kind: meta.Text, Opened: func(s Status) string { return s.Submission }, Search: true},
+		{Name: "state", Kind: meta.Choice, Opened: func(s Status) string { return string(s.State) },
+			Values: []string{string(Due), string(Received), string(Validating), string(Rejected), string(Accepted), string(Late), string(Overdue), string(Missing)}},
+	},
+}
+
 // some is how many periods of a dataset are looked at together.
 const some = 16
 
 func (c *Calendar) list(ctx context.Context, f Filter, page meta.Page) ([]Status, string, error) {
 	at, err := page.Position()
+	if err != nil {
+		return nil, "", err
+	}
+	picks, err := StatusList.Picks(page.View)
 	if err != nil {
 		return nil, "", err
 	}
@@ -82,7 +99,7 @@ func (c *Calendar) list(ctx context.Context, f Filter, page meta.Page) ([]Status
 				return nil, "", err
 			}
 			for _, s := range found {
-				if (f.State == "" || s.State == f.State) && (page.After == "" || after(s.position(), at)) {
+				if (f.State == "" || s.State == f.State) && picks(s) && (page.After == "" || after(s.position(), at)) {
 					list = append(list, s)
 				}
 			}

@@ -19,6 +19,9 @@ const (
 	OwnNoticesRead    Action = "own-notices:read"         // GET /me/notices
 	OwnNoticesChange  Action = "own-notices:change"       // PATCH /me/notices
 	OwnChangesWatch   Action = "own-changes:watch"        // GET /changes: of what one may read
+
+	OwnPreferencesRead   Action = "own-preferences:read"   // GET /me/preferences
+	OwnPreferencesChange Action = "own-preferences:change" // PATCH /me/preferences
 )
 
 // Organisations and tenants.
@@ -138,7 +141,7 @@ const (
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
-	OwnProfileRead, OwnPasswordChange, OwnFactorRead, OwnFactorChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyCreate, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch,
+	OwnProfileRead, OwnPasswordChange, OwnFactorRead, OwnFactorChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyCreate, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch, OwnPreferencesRead, OwnPreferencesChange,
 	OrganisationCreate, OrganisationRead, OrganisationVerify,
 	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
 	ProfileRead, TenantExport,

@@ -27,6 +27,9 @@ var mayDo = map[Action][]Role{
 	OwnNoticesRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnNoticesChange:  {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 
+	OwnPreferencesRead:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnPreferencesChange: {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+
 	OrganisationCreate: {SystemAdmin},
 	OrganisationRead:   {SystemAdmin, Auditor},
 	OrganisationVerify: {SystemAdmin},

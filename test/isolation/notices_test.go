@@ -54,3 +54,17 @@ func deleteWebhook(w *world, _ *credential, id string) shot {
 func testWebhook(w *world, c *credential, id string) shot {
 	return shot{want: []int{accepted, clash, tooMany}, then: func(a *answer) { w.know(deliveries, a.field("id"), c.tenant).webhook = id }}
 }
+
+func preferences(w *world, c *credential, id string) shot { return noticeSwitches(w, c, id) }
+
+// changePreferences keeps something of one's own where nobody else may read it.
+func changePreferences(w *world, c *credential, _ string) shot {
+	q := shot{}
+	if c == nil || c.user == nil {
+		q.want = []int{clash}
+		q.body = document(map[string]any{"rows.users": 25})
+		return q
+	}
+	q.body = document(map[string]any{"note": w.fresh(c.tenant, key)})
+	return q
+}

@@ -108,7 +108,7 @@ func operations() map[string]*operation {
 		"change-password":        {roles: everyone, weight: 1, make: changePassword},
 
 		"create-user":       {roles: "SA", metadata: "sp", weight: 14, make: createUser},
-		"list-users":        {roles: "SRA", metadata: "sp", make: listed},
+		"list-users":        {roles: "SRA", metadata: "sp", make: viewed},
 		"invite":            {roles: "SA", metadata: "sp", weight: 8, make: invite},
 		"list-invitations":  {roles: "SRA", metadata: "sp", make: listed},
 		"resend-invitation": {roles: "SA", names: invitations, metadata: "sp", weight: 6, make: resendInvitation},
@@ -133,7 +133,7 @@ func operations() map[string]*operation {
 		"show-organisation":   {roles: "SR", names: organisation, metadata: "o"},
 		"verify-organisation": {roles: "S", names: organisation, metadata: "o", weight: 4, make: verifyOrganisation},
 		"create-tenant":       {roles: "S", metadata: "snxo", weight: 8, make: createTenant},
-		"list-tenants":        {roles: "SR", metadata: "snxo", make: listed},
+		"list-tenants":        {roles: "SR", metadata: "snxo", make: viewed},
 		"show-tenant":         {roles: "SR", names: tenants, metadata: "snxo"},
 		"update-tenant":       {roles: "S", names: tenants, metadata: "snxo", weight: 6, make: updateTenant},
 		"suspend-tenant":      {roles: "S", names: tenants, metadata: "snxo", weight: 4, make: suspendTenant},
@@ -153,7 +153,7 @@ func operations() map[string]*operation {
 		"download-dataset-template": {roles: everyone, names: datasets, weight: 4},
 		"preview-submission":        {roles: members, names: submissions, weight: 4, make: previewSubmission},
 		"recognise-uploads":         {roles: "AU", weight: 4, make: recogniseUploads},
-		"list-submissions":          {roles: "SRAUD", metadata: "f", weight: 14, make: listed},
+		"list-submissions":          {roles: "SRAUD", metadata: "f", weight: 14, make: viewed},
 		"show-submission":           {roles: "SRAUD", names: submissions, metadata: "f", weight: 20},
 		"download-submission":       {roles: members, names: submissions, weight: 20, make: downloadSubmission},
 		"withdraw-submission":       {roles: "AU", names: submissions, weight: 8, make: func(*world, *credential, string) shot { return shot{want: []int{ok, clash}} }},
@@ -166,12 +166,12 @@ func operations() map[string]*operation {
 		"find-upload-offset":        {roles: "AU", names: uploads, weight: 14, make: func(*world, *credential, string) shot { return shot{header: tus()} }},
 		"continue-upload":           {roles: "AU", names: uploads, weight: 20, make: continueUpload},
 		"drop-upload":               {roles: "AU", names: uploads, weight: 8, make: dropUpload},
-		"list-results":              {roles: "SRAUD", metadata: "x", weight: 14, make: listed},
+		"list-results":              {roles: "SRAUD", metadata: "x", weight: 14, make: viewed},
 		"show-result":               {roles: "SRAUD", names: results, metadata: "x", weight: 16},
 		"show-result-rows":          {roles: members, names: results, weight: 10, make: showResultRows},
 		"download-result":           {roles: members, names: results, weight: 20, make: downloadResult},
 
-		"list-periods":  {roles: "SRAUD", metadata: "s", weight: 14, make: listed},
+		"list-periods":  {roles: "SRAUD", metadata: "s", weight: 14, make: viewed},
 		"show-period":   {roles: "SRAUD", names: datasets, metadata: "s", weight: 14},
 		"reopen-period": {roles: "S", names: datasets, metadata: "s", weight: 8, make: reopenPeriod},
 		"close-period":  {roles: "S", names: datasets, metadata: "s", weight: 4, make: closePeriod},
@@ -220,9 +220,11 @@ func operations() map[string]*operation {
 		"preview-retention":    {roles: "SR", weight: 2},
 		"recall-result":        {roles: "S", names: results, metadata: "x", weight: 2, make: recallResult},
 		"recall-run":           {roles: "S", names: runs, weight: 1, make: recallRun},
-		"list-outbox":          {roles: "SAD", make: listed},
+		"list-outbox":          {roles: "SAD", make: viewed},
 		"list-notice-switches": {roles: everyone, weight: 4, make: noticeSwitches},
 		"set-notice-switch":    {roles: everyone, names: notices, weight: 4, make: setNoticeSwitch},
+		"show-preferences":     {roles: everyone, weight: 4, make: preferences},
+		"change-preferences":   {roles: everyone, weight: 4, make: changePreferences},
 		"create-webhook":       {roles: "SA", weight: 6, make: createWebhook},
 		"list-webhooks":        {roles: "SAD"},
 		"show-webhook":         {roles: "SAD", names: webhooks},
@@ -267,8 +269,36 @@ func listed(w *world, c *credential, _ string) shot {
 // stream ends by itself, or nothing else would be asked.
 func stream(*world, *credential, string) shot { return shot{query: url.Values{"seconds": {"1"}}} }
 
-func audit(w *world, c *credential, id string) shot {
+// viewed is listed for lists that are searched, filtered and sorted, also by what is
+// another's, and with the cursors of others' pages.
+func viewed(w *world, c *credential, id string) shot {
 	q := listed(w, c, id)
+	if w.chance(30) {
+		q.query.Set("search", pick(w, []string{"t", "2", "csv", pick(w, w.ids[pick(w, []kind{users, submissions, results, tenants})])}))
+	}
+	if w.chance(20) {
+		q.query.Add("filter", "tenant:contains:t")
+	}
+	if w.chance(20) {
+		q.query.Add("filter", "tenant:is:"+pick(w, w.tenants).slug)
+	}
+	if w.chance(40) {
+		q.query.Set("sort", pick(w, []string{"date", "-date", "name", "created_at", "-received_at", "at"}))
+	}
+	if len(w.cursors) > 0 && w.chance(40) {
+		q.query.Set("after", pick(w, w.cursors))
+	}
+	q.want = append(q.want, invalid) // a column that this list has not, or a cursor of another question
+	q.then = func(a *answer) {
+		if next := a.field("next"); next != "" {
+			w.cursors = append(w.cursors, next)
+		}
+	}
+	return q
+}
+
+func audit(w *world, c *credential, id string) shot {
+	q := viewed(w, c, id)
 	if w.chance(40) { // also about what is another's
 		q.query.Set("subject", pick(w, w.ids[pick(w, []kind{users, apiKeys, submissions, tenants})]))
 	}

@@ -133,6 +133,7 @@ type world struct {
 	class   map[string]class
 	shared  map[string]string // an organisation's canary -> its name
 	secrets []string          // what must be nowhere again, once it was shown
+	cursors []string          // of pages that somebody was given
 	lines   []string          // public keys
 	used    map[string]bool   // idempotency keys by actor
 	trail   []string          // the last operations, to print

@@ -23,6 +23,10 @@ func (s *server) accountRoutes() {
 		action: policy.OwnSessionEnd, audience: anyone, audit: "session.end", status: http.StatusNoContent}, s.endSession)
 	add(s, route{method: http.MethodGet, path: "/me", id: "me", summary: "Who the credential is", thing: "profile",
 		action: policy.OwnProfileRead, audience: anyone}, s.me)
+	add(s, route{method: http.MethodGet, path: "/me/preferences", id: "show-preferences", summary: "How one likes to see things in the portals", thing: "preference",
+		action: policy.OwnPreferencesRead, audience: anyone}, s.preferences)
+	add(s, route{method: http.MethodPatch, path: "/me/preferences", id: "change-preferences", summary: "Set preferences by name; null takes one away", thing: "preference",
+		action: policy.OwnPreferencesChange, audience: anyone, audit: "preferences.update", body: 32 << 10, errors: []int{http.StatusRequestEntityTooLarge}}, s.changePreferences)
 	add(s, route{method: http.MethodPost, path: "/me/password", id: "change-password", summary: "Change one's own password", thing: "password",
 		action: policy.OwnPasswordChange, audience: anyone, audit: "user.password", status: http.StatusNoContent}, s.changePassword)
 	s.ownRoutes()
@@ -32,7 +36,7 @@ func (s *server) accountRoutes() {
 	add(s, route{method: http.MethodPost, path: "/users", id: "create-user", summary: "Make a user", thing: "user",
 		action: policy.UserCreate, audience: anyone, audit: "user.create", status: http.StatusCreated}, s.createUser)
 	add(s, route{method: http.MethodGet, path: "/users", id: "list-users", summary: "List the users of one's tenant, or of the tenant named", thing: "user",
-		action: policy.UserRead, audience: anyone}, s.users)
+		action: policy.UserRead, audience: anyone, view: account.UserList.Words()}, s.users)
 	add(s, route{method: http.MethodGet, path: "/users/{id}", id: "show-user", summary: "Show a user", thing: "user",
 		action: policy.UserRead, audience: anyone}, s.user)
 	add(s, route{method: http.MethodPatch, path: "/users/{id}", id: "update-user", summary: "Change a user's name, role or state", thing: "user",
@@ -117,6 +121,16 @@ func (s *server) me(ctx context.Context, c *call, _ *struct{}) (*out[client.Me],
 	return &out[client.Me]{me}, nil
 }
 
+func (s *server) preferences(ctx context.Context, c *call, _ *struct{}) (*out[client.Preferences], error) {
+	p, err := s.Accounts.Preferences(ctx, c.principal)
+	return answerWith(client.Preferences(p), err, func(p client.Preferences) client.Preferences { return p })
+}
+
+func (s *server) changePreferences(ctx context.Context, c *call, i *in[client.Preferences]) (*out[client.Preferences], error) {
+	p, err := s.Accounts.ChangePreferences(ctx, c.principal, account.Preferences(i.Body))
+	return answerWith(client.Preferences(p), err, func(p client.Preferences) client.Preferences { return p })
+}
+
 func (s *server) changePassword(ctx context.Context, c *call, i *in[client.PasswordChange]) (*struct{}, error) {
 	return nil, s.Accounts.ChangePassword(ctx, c.principal, i.Body.Current, i.Body.New)
 }
@@ -156,7 +170,13 @@ type TenantPaging struct {
 	Tenant string `query:"tenant" doc:"Id or slug; for the provider's credentials only"`
 }
 
-func (s *server) users(ctx context.Context, c *call, i *TenantPaging) (*list[client.User], error) {
+// TenantViewing is Viewing for lists of one tenant's things, or of all.
+type TenantViewing struct {
+	Viewing
+	Tenant string `query:"tenant" doc:"Id or slug; for the provider's credentials only"`
+}
+
+func (s *server) users(ctx context.Context, c *call, i *TenantViewing) (*list[client.User], error) {
 	id, err := c.named(ctx, i.Tenant)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func (s *server) analysisRoutes() {
 	add(s, route{method: http.MethodPost, path: "/runs", id: "start-runs", summary: "Run analyses for a business date", thing: "run",
 		action: policy.RunStart, audience: staff, audit: "run.start", status: http.StatusCreated}, s.startRuns)
 	add(s, route{method: http.MethodGet, path: "/runs", id: "list-runs", summary: "List runs, the newest first", thing: "run",
-		action: policy.RunRead, audience: staff}, s.runs)
+		action: policy.RunRead, audience: staff, view: analysis.RunList.Words()}, s.runs)
 	add(s, route{method: http.MethodGet, path: "/runs/plan", id: "plan-runs", summary: "A dry run: who would take part and what would come of it; nothing is stored", thing: "run",
 		action: policy.RunPlan, audience: staff}, s.planRuns)
 	add(s, route{method: http.MethodGet, path: "/runs/{id}", id: "show-run", summary: "Show a run, its snapshot and progress", thing: "run",
@@ -189,7 +189,7 @@ func planWord(p analysis.Plan) client.RunPlan {
 }
 
 type runList struct {
-	Paging
+	Viewing
 	Analysis string `query:"analysis"`
 	Date     string `query:"date" format:"date"`
 	State    string `query:"state" enum:"queued,running,succeeded,withheld,skipped,failed,cancelled"`

@@ -13,7 +13,7 @@ import (
 // auditRoutes are the audit log and what it takes to verify it.
 func (s *server) auditRoutes() {
 	add(s, route{method: http.MethodGet, path: "/audit", id: "list-audit", summary: "Audit entries, the newest first: one's own with details, or all tenants' without", thing: "audit log",
-		action: policy.AuditRead, audience: anyone}, s.auditEntries)
+		action: policy.AuditRead, audience: anyone, view: audit.EntryList.Words()}, s.auditEntries)
 	add(s, route{method: http.MethodGet, path: "/audit/raw", id: "list-audit-records", summary: "A chain's records as stored, from after a number, for verification", thing: "audit log",
 		action: policy.AuditRaw, audience: anyone}, s.auditRaw)
 	add(s, route{method: http.MethodGet, path: "/audit/checkpoints", id: "list-checkpoints", summary: "Signed checkpoints, the newest first, with the proof for one's own chain", thing: "audit log",
@@ -29,7 +29,7 @@ func (s *server) sftp(context.Context, *call, *struct{}) (*out[client.SFTP], err
 }
 
 type auditList struct {
-	TenantPaging
+	TenantViewing
 	Provider bool      `query:"provider" doc:"Only the provider's own chain"`
 	Actor    string    `query:"actor"`
 	Verb     string    `query:"verb"`

@@ -38,7 +38,7 @@ func (s *server) exchangeRoutes() {
 	add(s, route{method: http.MethodPost, path: "/submissions", id: "submit", summary: "Send a file for a dataset and a business date", thing: "submission",
 		action: policy.SubmissionCreate, audience: tenants, audit: "submission.receive", status: http.StatusCreated, body: -1, takes: "application/octet-stream"}, s.submit)
 	add(s, route{method: http.MethodGet, path: "/submissions", id: "list-submissions", summary: "List submissions, the newest first: one's own, or as metadata all tenants'", thing: "submission",
-		action: policy.SubmissionRead, audience: anyone}, s.submissions)
+		action: policy.SubmissionRead, audience: anyone, view: exchange.SubmissionList.Words()}, s.submissions)
 	add(s, route{method: http.MethodGet, path: "/submissions/{id}", id: "show-submission", summary: "Show a submission and what is wrong with it", thing: "submission",
 		action: policy.SubmissionRead, audience: anyone}, s.submission)
 	add(s, route{method: http.MethodGet, path: "/submissions/{id}/content", id: "download-submission", summary: "The file as it was sent", thing: "submission",
@@ -53,7 +53,7 @@ func (s *server) exchangeRoutes() {
 		action: policy.SubmissionReceipts, audience: tenants}, s.receipts)
 
 	add(s, route{method: http.MethodGet, path: "/results", id: "list-results", summary: "List results, the newest first: one's own, or as metadata all tenants'", thing: "result",
-		action: policy.ResultRead, audience: anyone}, s.results)
+		action: policy.ResultRead, audience: anyone, view: exchange.ResultList.Words()}, s.results)
 	add(s, route{method: http.MethodGet, path: "/results/{id}", id: "show-result", summary: "Show a result", thing: "result",
 		action: policy.ResultRead, audience: anyone}, s.result)
 	add(s, route{method: http.MethodGet, path: "/results/{id}/rows", id: "show-result-rows", summary: "A page of a result's rows, with what its columns mean", thing: "result",
@@ -196,7 +196,7 @@ func (s *server) submit(ctx context.Context, c *call, i *fileRequest) (*out[clie
 }
 
 type submissionList struct {
-	TenantPaging
+	TenantViewing
 	Dataset string `query:"dataset"`
 	Date    string `query:"date" format:"date"`
 	State   string `query:"state" enum:"received,validating,accepted,rejected,superseded,withdrawn"`
@@ -296,7 +296,7 @@ func (s *server) previewSubmission(ctx context.Context, c *call, i *ByID) (*out[
 }
 
 type resultList struct {
-	TenantPaging
+	TenantViewing
 	Analysis string `query:"analysis"`
 	Date     string `query:"date" format:"date"`
 }

@@ -14,7 +14,7 @@ import (
 // notify.
 func (s *server) noticeRoutes() {
 	add(s, route{method: http.MethodGet, path: "/outbox", id: "list-outbox", summary: "Mails to the people of one's tenant, or to all: that they exist, and nothing in them", thing: "outbox",
-		action: policy.OutboxRead, audience: anyone}, s.outbox)
+		action: policy.OutboxRead, audience: anyone, view: notify.MailList.Words()}, s.outbox)
 	add(s, route{method: http.MethodGet, path: "/me/notices", id: "list-notice-switches", summary: "Which mails one gets", thing: "notice",
 		action: policy.OwnNoticesRead, audience: anyone}, s.noticeSwitches)
 	add(s, route{method: http.MethodPatch, path: "/me/notices/{id}", id: "set-notice-switch", summary: "Turn the mails of a kind to oneself on or off", thing: "notice",
@@ -39,7 +39,7 @@ func (s *server) noticeRoutes() {
 }
 
 type outboxList struct {
-	TenantPaging
+	TenantViewing
 	State string `query:"state" enum:"waiting,sent,failed"`
 	Kind  string `query:"kind"`
 }

@@ -16,7 +16,7 @@ import (
 // package exchange.
 func (s *server) periodRoutes() {
 	add(s, route{method: http.MethodGet, path: "/periods", id: "list-periods", summary: "List how tenants stand in the periods of datasets: oneself, or all", thing: "period",
-		action: policy.PeriodRead, audience: anyone}, s.periods)
+		action: policy.PeriodRead, audience: anyone, view: period.StatusList.Words()}, s.periods)
 	add(s, route{method: http.MethodGet, path: "/periods/{id}/{date}", id: "show-period", summary: "Show a dataset's period: when it is due, who stands how, reopenings", thing: "period",
 		action: policy.PeriodRead, audience: anyone}, s.period)
 	add(s, route{method: http.MethodPost, path: "/periods/{id}/{date}/reopen", id: "reopen-period", summary: "Let one tenant's files for a period count until a time after the cut-off", thing: "period",
@@ -26,7 +26,7 @@ func (s *server) periodRoutes() {
 }
 
 type periodList struct {
-	TenantPaging
+	TenantViewing
 	Dataset string `query:"dataset" maxLength:"100"`
 	Date    string `query:"date" format:"date" doc:"Only the periods that this day is in"`
 	From    string `query:"from" format:"date" doc:"The periods from this day's on. Without date and from: those that have begun and are not past their cut-off, and of each dataset the last that is"`

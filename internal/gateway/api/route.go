@@ -45,6 +45,7 @@ type route struct {
 	yaml         bool   // the request's body is YAML
 	takes        string // the type of a body that is not read into memory
 	errors       []int  // statuses that it has beside everybody's
+	view         string // what its list can be searched, filtered and sorted by
 }
 
 const defaultBody = 1 << 20
@@ -126,6 +127,9 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 	if r.audience != public {
 		op.Security = []map[string][]string{{"bearer": {}}}
 		op.Description = fmt.Sprintf("For: %s. Action: `%s`.", r.audience, r.action)
+	}
+	if r.view != "" {
+		op.Description += " " + r.view
 	}
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { s.admit(r, ctx, next) }}
 	s.routes = append(s.routes, r)

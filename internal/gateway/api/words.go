@@ -20,6 +20,13 @@ type (
 		Limit int    `query:"limit" minimum:"1" maximum:"500" doc:"How many things; 50 if absent"`
 		After string `query:"after" doc:"The cursor that the page before returned as next"`
 	}
+	// Viewing is Paging for lists that are searched, filtered and sorted.
+	Viewing struct {
+		Paging
+		Search string   `query:"search" maxLength:"200" doc:"A part, in any case, of what people search in; the operation's description says which columns that is"`
+		Filter []string `query:"filter,explode" maxItems:"20" doc:"COLUMN:is:VALUE, COLUMN:not:VALUE or COLUMN:contains:VALUE; repeatable. Several with is for one column are any of them"`
+		Sort   string   `query:"sort" maxLength:"50" doc:"COLUMN, or -COLUMN for the greatest first"`
+	}
 	ByID struct {
 		ID string `path:"id" maxLength:"200"`
 	}
@@ -30,13 +37,19 @@ type (
 
 func (p Paging) meta() meta.Page { return meta.Page{Limit: p.Limit, After: p.After} }
 
+func (v Viewing) meta() meta.Page {
+	p := v.Paging.meta()
+	p.View = meta.View{Search: v.Search, Filters: v.Filter, Sort: v.Sort}
+	return p
+}
+
 // each encodes a page of things.
 func each[T, W any](things []T, next string, word func(T) W) *list[W] {
 	items := make([]W, len(things))
 	for i, t := range things {
 		items[i] = word(t)
 	}
-	return &list[W]{client.List[W]{Items: items, Next: next}}
+	return &list[W]{client.List[W]{Items: items, Next: next, Searched: meta.Searched(next)}}
 }
 
 func made(m control.Made) client.Made { return client.Made(m) }

@@ -340,54 +340,72 @@ export interface components {
       "items": Array<components["schemas"]["APIKey"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListAcceptance: {
       /** The things on this page */
       "items": Array<components["schemas"]["Acceptance"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListAnalysis: {
       /** The things on this page */
       "items": Array<components["schemas"]["Analysis"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListAuditEntry: {
       /** The things on this page */
       "items": Array<components["schemas"]["AuditEntry"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListAuditKey: {
       /** The things on this page */
       "items": Array<components["schemas"]["AuditKey"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListAuditRecord: {
       /** The things on this page */
       "items": Array<components["schemas"]["AuditRecord"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListCheckpoint: {
       /** The things on this page */
       "items": Array<components["schemas"]["Checkpoint"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListDataset: {
       /** The things on this page */
       "items": Array<components["schemas"]["Dataset"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListDelivery: {
       /** The things on this page */
       "items": Array<components["schemas"]["Delivery"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListDomain: {
       /** The things on this page */
@@ -400,18 +418,24 @@ export interface components {
       "items": Array<components["schemas"]["Firing"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListGoing: {
       /** The things on this page */
       "items": Array<components["schemas"]["Going"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListHold: {
       /** The things on this page */
       "items": Array<components["schemas"]["Hold"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListInvitation: {
       /** The things on this page */
@@ -424,54 +448,72 @@ export interface components {
       "items": Array<components["schemas"]["LogLine"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListMail: {
       /** The things on this page */
       "items": Array<components["schemas"]["Mail"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListNoticeSwitch: {
       /** The things on this page */
       "items": Array<components["schemas"]["NoticeSwitch"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListOrganisation: {
       /** The things on this page */
       "items": Array<components["schemas"]["Organisation"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListPeriod: {
       /** The things on this page */
       "items": Array<components["schemas"]["Period"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListReceipt: {
       /** The things on this page */
       "items": Array<components["schemas"]["Receipt"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListRecognisedFile: {
       /** The things on this page */
       "items": Array<components["schemas"]["RecognisedFile"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListResult: {
       /** The things on this page */
       "items": Array<components["schemas"]["Result"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListRun: {
       /** The things on this page */
       "items": Array<components["schemas"]["Run"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListRunPlan: {
       /** The things on this page */
@@ -484,48 +526,64 @@ export interface components {
       "items": Array<components["schemas"]["SSHKey"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListSchedule: {
       /** The things on this page */
       "items": Array<components["schemas"]["Schedule"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListSession: {
       /** The things on this page */
       "items": Array<components["schemas"]["Session"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListSubmission: {
       /** The things on this page */
       "items": Array<components["schemas"]["Submission"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListTenant: {
       /** The things on this page */
       "items": Array<components["schemas"]["Tenant"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListUser: {
       /** The things on this page */
       "items": Array<components["schemas"]["User"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListWebUpload: {
       /** The things on this page */
       "items": Array<components["schemas"]["WebUpload"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListWebhook: {
       /** The things on this page */
       "items": Array<components["schemas"]["Webhook"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     LogLine: {
       "at": string;
@@ -1460,7 +1518,7 @@ export interface paths {
     /** Audit entries, the newest first: one's own with details, or all tenants' without */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "provider"?: boolean; "actor"?: string; "verb"?: string; "subject"?: string; "from"?: string; "to"?: string; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; "provider"?: boolean; "actor"?: string; "verb"?: string; "subject"?: string; "from"?: string; "to"?: string; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListAuditEntry"]; } };
@@ -1760,6 +1818,27 @@ export interface paths {
       };
     };
   };
+  "/api/v1/me/preferences": {
+    /** How one likes to see things in the portals */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": Record<string, unknown>; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Set preferences by name; null takes one away */
+    patch: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": Record<string, unknown>; } };
+      responses: {
+        200: { content: { "application/json": Record<string, unknown>; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/me/ssh-keys": {
     /** List one's own SSH keys */
     get: {
@@ -1901,7 +1980,7 @@ export interface paths {
     /** Mails to the people of one's tenant, or to all: that they exist, and nothing in them */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "state"?: "waiting" | "sent" | "failed"; "kind"?: string; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; "state"?: "waiting" | "sent" | "failed"; "kind"?: string; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListMail"]; } };
@@ -1949,7 +2028,7 @@ export interface paths {
     /** List how tenants stand in the periods of datasets: oneself, or all */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "from"?: string; "state"?: "due" | "received" | "validating" | "rejected" | "accepted" | "late" | "overdue" | "missing"; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "from"?: string; "state"?: "due" | "received" | "validating" | "rejected" | "accepted" | "late" | "overdue" | "missing"; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListPeriod"]; } };
@@ -2023,7 +2102,7 @@ export interface paths {
     /** List results, the newest first: one's own, or as metadata all tenants' */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "analysis"?: string; "date"?: string; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; "analysis"?: string; "date"?: string; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListResult"]; } };
@@ -2098,7 +2177,7 @@ export interface paths {
     /** List runs, the newest first */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "analysis"?: string; "date"?: string; "state"?: "queued" | "running" | "succeeded" | "withheld" | "skipped" | "failed" | "cancelled"; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "analysis"?: string; "date"?: string; "state"?: "queued" | "running" | "succeeded" | "withheld" | "skipped" | "failed" | "cancelled"; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListRun"]; } };
@@ -2437,7 +2516,7 @@ export interface paths {
     /** List submissions, the newest first: one's own, or as metadata all tenants' */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "state"?: "received" | "validating" | "accepted" | "rejected" | "superseded" | "withdrawn"; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; "dataset"?: string; "date"?: string; "state"?: "received" | "validating" | "accepted" | "rejected" | "superseded" | "withdrawn"; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListSubmission"]; } };
@@ -2553,7 +2632,7 @@ export interface paths {
     /** List tenants, the newest first */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "state"?: "onboarding" | "active" | "suspended" | "offboarding" | "erased"; "organisation"?: string; "search"?: string; "health"?: boolean; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "state"?: "onboarding" | "active" | "suspended" | "offboarding" | "erased"; "organisation"?: string; "health"?: boolean; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListTenant"]; } };
@@ -2753,7 +2832,7 @@ export interface paths {
     /** List the users of one's tenant, or of the tenant named */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+        query?: { "limit"?: number; "after"?: string; "search"?: string; "filter"?: Array<string> | null; "sort"?: string; "tenant"?: string; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListUser"]; } };
