@@ -287,6 +287,13 @@ CREATE TABLE organisations (
     mac            BYTEA NOT NULL
 , signed_up BIGINT NOT NULL DEFAULT 0);
 
+CREATE TABLE preferences (
+    user_id    TEXT PRIMARY KEY REFERENCES users (id),
+    tenant     TEXT NOT NULL,
+    choices    BYTEA NOT NULL,                 -- sealed with the pool key: a JSON object
+    changed_at BIGINT NOT NULL
+);
+
 CREATE TABLE proven_emails (
     tenant    TEXT NOT NULL,
     user_id   TEXT NOT NULL,
@@ -294,13 +301,6 @@ CREATE TABLE proven_emails (
     proven_at BIGINT NOT NULL,
     mac       BYTEA NOT NULL,
     PRIMARY KEY (tenant, user_id)
-);
-
-CREATE TABLE preferences (
-    user_id    TEXT PRIMARY KEY REFERENCES users (id),
-    tenant     TEXT NOT NULL,
-    choices    BYTEA NOT NULL,                 -- sealed with the pool key: a JSON object
-    changed_at BIGINT NOT NULL
 );
 
 CREATE TABLE releases (

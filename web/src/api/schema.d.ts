@@ -412,6 +412,8 @@ export interface components {
       "items": Array<components["schemas"]["Domain"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListFiring: {
       /** The things on this page */
@@ -442,6 +444,8 @@ export interface components {
       "items": Array<components["schemas"]["Invitation"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListLogLine: {
       /** The things on this page */
@@ -520,6 +524,8 @@ export interface components {
       "items": Array<components["schemas"]["RunPlan"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
     };
     ListSSHKey: {
       /** The things on this page */

@@ -202,7 +202,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (value: str
 function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filters: Filter[]; change: (filters: Filter[]) => void }) {
   const able = columns.filter((c) => c.filter);
   const [column, setColumn] = useState(able[0]?.id ?? "");
-  const [operator, setOperator] = useState<Operator>("is");
+  const [operator, setOperator] = useState<Operator>("contains");
   const [value, setValue] = useState("");
   const [open, setOpen] = useState(false);
   if (able.length === 0) return null;
