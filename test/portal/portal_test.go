@@ -73,7 +73,7 @@ func TestStories(t *testing.T) {
 	}
 	mails := notifytest.New(t, "127.0.0.1", nil, nil)
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com")
+	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up")
 	results := filepath.Join(t.TempDir(), "results.json")
 	// A process group's end would take Chromium along; its runner closes it.
 	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results, os.Getenv("STORY"))
