@@ -15,7 +15,7 @@ export function ProblemBox({ of, again, dismiss }: { of: unknown; again?: () => 
     <div role="alert" className={style.problem}>
       <AlertTriangle size={18} aria-hidden />
       <div>
-        <h3>{t.title}</h3>
+        <p className={style.title}>{t.title}</p>
         <p>{detail}</p>
         {p && p.errors.length > 0 && (
           <ul>
