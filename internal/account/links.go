@@ -125,12 +125,6 @@ func (a *Accounts) findLink(ctx context.Context, db *meta.DB, kind linkKind, tok
 	return l, nil
 }
 
-// linkOf finds the newest link of a kind that a user has.
-func (a *Accounts) linkOf(ctx context.Context, db *meta.DB, id tenant.ID, user string, kind linkKind) (link, error) {
-	return a.scanLink(rowsOf(db, id).QueryRow(ctx, `SELECT `+linkColumns+` FROM account_links WHERE tenant = $1 AND user_id = $2 AND kind = $3 ORDER BY created_at DESC, id DESC LIMIT 1`,
-		string(id), user, string(kind)))
-}
-
 // insertLink adds a link whose token is the one returned.
 func (a *Accounts) insertLink(ctx context.Context, tx *meta.DB, l link, life time.Duration) (link, string, error) {
 	token := a.freshToken(&l, life)

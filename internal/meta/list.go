@@ -222,7 +222,7 @@ func (q *question[T]) look(search string) {
 		return
 	}
 	t := test{"contains", search}
-	any, sealed := &Where{}, false
+	anywhere, sealed := &Where{}, false
 	prefix, _, _ := strings.Cut(search, "_")
 	whole := clock.ValidID(prefix, search) && slices.ContainsFunc(q.list.Columns, func(c Column[T]) bool { return c.Search && c.Kind == Ident })
 	for i := range q.list.Columns {
@@ -230,20 +230,20 @@ func (q *question[T]) look(search string) {
 		case !c.Search:
 		case c.Kind == Ident: // a part of one would be in most: that of sub_… in "sub"
 			if whole {
-				c.add(any, test{"is", search})
+				c.add(anywhere, test{"is", search})
 			}
 		case whole: // in an index, and not in words
 		case c.Opened != nil:
 			sealed = true
 		default:
-			c.add(any, t)
+			c.add(anywhere, t)
 		}
 	}
 	switch {
 	case sealed:
-		q.found, q.search, q.sealed = any, search, true
+		q.found, q.search, q.sealed = anywhere, search, true
 	default:
-		q.where.And(any.or(), any.args...)
+		q.where.And(anywhere.or(), anywhere.args...)
 	}
 }
 

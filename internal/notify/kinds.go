@@ -31,7 +31,7 @@ const (
 
 	// Letters: to one address, with a secret in them.
 	Invitation    Kind = "invitation"
-	PasswordReset Kind = "password.reset" //nolint:gosec // it is the name of a kind
+	PasswordReset Kind = "password.reset"
 	SignUpCode    Kind = "sign-up.code"
 	SignUpKnown   Kind = "sign-up.known" // the address has an account already
 

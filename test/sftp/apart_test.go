@@ -2,7 +2,7 @@ package sftp
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // as authenticators do
+	"crypto/sha1"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
