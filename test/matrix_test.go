@@ -411,7 +411,7 @@ var rightful = map[string]struct {
 	"show-run":                  {staff: true},
 	"show-run-log":              {staff: true},
 	"follow-run":                {staff: true},
-	"reset-totp":                {status: http.StatusConflict}, // there is none
+	"reset-totp":                {status: http.StatusConflict},              // there is none
 	"cancel-run":                {staff: true, status: http.StatusConflict}, // it has ended
 	"retry-run":                 {staff: true, status: http.StatusConflict}, // it has succeeded
 	"show-manifest":             {staff: true},

@@ -68,3 +68,10 @@ func changePreferences(w *world, c *credential, _ string) shot {
 	q.body = document(map[string]any{"note": w.fresh(c.tenant, key)})
 	return q
 }
+
+func resetTOTP(w *world, c *credential, id string) shot {
+	if x := w.things[id]; c != nil && x != nil && x.user != nil && c.user == x.user {
+		return shot{want: []int{denied}}
+	}
+	return shot{want: []int{clash}}
+}

@@ -213,13 +213,6 @@ func withTOTP(w *world, c *credential, _ string) shot {
 	return w.own(c, map[string]any{"code": "no such code"}, absent)
 }
 
-func resetTOTP(w *world, c *credential, id string) shot {
-	if x := w.things[id]; c != nil && x != nil && x.user != nil && c.user == x.user {
-		return shot{want: []int{denied}}
-	}
-	return shot{want: []int{clash}}
-}
-
 func addOwnSSHKey(w *world, c *credential, _ string) shot {
 	var of *tenant
 	if c != nil {
@@ -311,11 +304,12 @@ func (w *world) hired(u *user, email string, a *answer) {
 
 func updateUser(w *world, c *credential, id string) shot {
 	x := w.things[id]
-	if x != nil && x.user == nil && x.tenant != nil && c != nil && c.tenant == nil { // whoever was invited is the tenant's too
-		return shot{body: document(map[string]any{"name": "the provider was here"}), want: relaxed(x.tenant, clash)}
-	}
 	if x == nil || x.user == nil || c == nil || c.tenant == nil && x.tenant == nil {
-		return shot{body: document(map[string]any{"name": "somebody"})}
+		s := shot{body: document(map[string]any{"name": "somebody"})}
+		if x != nil && x.tenant != nil && c != nil && c.tenant == nil { // whoever was invited is the tenant's too
+			s.want = relaxed(x.tenant, clash)
+		}
+		return s
 	}
 	u := x.user
 	if c.tenant == nil && (u.founder || w.chance(70)) {
