@@ -151,6 +151,7 @@ story("an API key is shown once, works, and is revoked", async ({ page, sound })
   expect(await page.getByText(secret).count()).toBe(0);
   await page.getByRole("button", { name: "Revoke the API key nightly upload" }).click();
   await page.getByRole("dialog", { name: "Revoke an API key" }).getByRole("button", { name: "Revoke" }).click();
+  await page.getByText("The API key is revoked.").waitFor(); // what is behind the dialog is hidden as long as it is there
   await page.getByRole("heading", { name: "nightly upload" }).waitFor({ state: "hidden" });
   expect((await me()).status()).toBe(401);
 });

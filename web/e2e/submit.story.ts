@@ -40,6 +40,7 @@ story("from the first sign-in to the first verdict, with a good file and a bad o
   await sound();
   await page.getByRole("link", { name: "Send files" }).first().click();
   await page.waitForURL("**/app/submit");
+  await page.getByRole("heading", { level: 1, name: "Send files" }).waitFor();
   const good = `${dataset}-${month}-${t.externalId}.csv`;
   const hostile = "<img src=x onerror=alert(1)>";
   await drop(page, [
