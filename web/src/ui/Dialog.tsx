@@ -1,11 +1,12 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { type FormEvent, type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import style from "./Dialog.module.css";
 import { TextField } from "./Field";
 import { ProblemBox } from "./states";
+import { useSubmit } from "./submit";
 
 type Props = {
   open: boolean;
@@ -51,26 +52,15 @@ type ConfirmProps = {
 /** Asks before something is done, does it, and shows what went wrong. */
 export function Confirm({ open, onClose, title, children, verb, typed, act }: ConfirmProps) {
   const [text, setText] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const close = () => {
     setText("");
     setError(undefined);
     onClose();
   };
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await act();
-      close();
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, setError, submit } = useSubmit(async () => {
+    await act();
+    close();
+  });
   return (
     <Dialog open={open} onClose={close} title={title}>
       <form className="stack" onSubmit={submit}>

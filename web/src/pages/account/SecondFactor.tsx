@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -10,6 +10,7 @@ import { Confirm, Dialog } from "../../ui/Dialog";
 import { TextField } from "../../ui/Field";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 import { Num, Time } from "../../ui/values";
 import style from "./account.module.css";
@@ -133,21 +134,10 @@ function TurnOn({ onClose, onDone }: { onClose: () => void; onDone: (made: Schem
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
   const [made, setMade] = useState<Schemas["NewTOTP"]>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      if (made) await onDone(await call(api.POST("/api/v1/me/totp/confirm", { body: { code } })));
-      else setMade(await call(api.POST("/api/v1/me/totp", { body: { password } })));
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    if (made) await onDone(await call(api.POST("/api/v1/me/totp/confirm", { body: { code } })));
+    else setMade(await call(api.POST("/api/v1/me/totp", { body: { password } })));
+  });
   return (
     <Dialog open onClose={onClose} title={t.startTitle}>
       <form className="stack" onSubmit={submit}>

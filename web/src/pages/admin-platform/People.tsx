@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
@@ -12,6 +12,7 @@ import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { type Column, DataTable, usePageSize } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
@@ -141,21 +142,11 @@ function NewPerson({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [role, setRole] = useState<string>("auditor");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(api.POST("/api/v1/users", { body: { email, role: role as Role, password, ...(name && { name }) } }));
-      await changed();
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    await call(api.POST("/api/v1/users", { body: { email, role: role as Role, password, ...(name && { name }) } }));
+    await changed();
+    onClose();
+  });
   return (
     <Dialog open onClose={onClose} title={t.add}>
       <form className="stack" onSubmit={submit}>

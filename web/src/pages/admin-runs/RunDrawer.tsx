@@ -1,6 +1,6 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -10,6 +10,7 @@ import { Dialog } from "../../ui/Dialog";
 import { Checkbox, Select, TextField } from "../../ui/Field";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox, Progress } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { Name } from "../../ui/values";
 import { allAnalyses } from "../admin-analyses/queries";
 import { ScheduleForm } from "../admin-schedules/ScheduleForm";
@@ -96,24 +97,13 @@ function NowForm({ chosen, datasets, started }: { chosen: string[]; datasets: st
   const [picked, setPicked] = useState<string>();
   const [typed, setTyped] = useState("");
   const [planned, setPlanned] = useState<{ analyses: string[]; date: string }>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const choice = picked ?? periods.find((p) => p.closed)?.date ?? periods[0]?.date ?? other;
   const date = choice === other ? typed : choice;
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const made = await call(api.POST("/api/v1/runs", { body: { analyses: chosen, date } }));
-      void queries.invalidateQueries({ queryKey: ["run"] });
-      started(items(made).map((r) => r.id));
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    const made = await call(api.POST("/api/v1/runs", { body: { analyses: chosen, date } }));
+    void queries.invalidateQueries({ queryKey: ["run"] });
+    started(items(made).map((r) => r.id));
+  });
   return (
     <form className="stack" onSubmit={submit}>
       <Select

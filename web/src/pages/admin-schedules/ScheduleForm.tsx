@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { type FormEvent, useDeferredValue, useState } from "react";
+import { useDeferredValue, useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -7,6 +7,7 @@ import { Button } from "../../ui/Button";
 import { Checkbox, TextField } from "../../ui/Field";
 import { zone } from "../../ui/format";
 import { ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 import { Name } from "../../ui/values";
 import { allAnalyses } from "../admin-analyses/queries";
@@ -30,32 +31,21 @@ export function ScheduleForm({ of, analyses: given, done }: Props) {
   const [where, setWhere] = useState(of?.zone ?? zone());
   const [days, setDays] = useState(of?.date_offset_days === undefined ? "" : String(of.date_offset_days));
   const [offset, setOffset] = useState(of?.date_offset_days !== undefined);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const analyses = given ?? picked;
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
+  const { busy, error, submit } = useSubmit(async () => {
     const timing = { analyses, cron, zone: where };
     const before = offset ? { date_offset_days: Number(days) || 0 } : {};
-    try {
-      if (of) {
-        const body = { ...timing, ...(offset ? before : { closed: true }) };
-        await call(api.PATCH("/api/v1/schedules/{id}", { params: { path: { id: of.id } }, body }));
-        told(t.saved);
-      } else {
-        await call(api.POST("/api/v1/schedules", { body: { id: name, ...timing, ...before } }));
-        told(t.made);
-      }
-      void queries.invalidateQueries({ queryKey: ["schedule"] });
-      done();
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
+    if (of) {
+      const body = { ...timing, ...(offset ? before : { closed: true }) };
+      await call(api.PATCH("/api/v1/schedules/{id}", { params: { path: { id: of.id } }, body }));
+      told(t.saved);
+    } else {
+      await call(api.POST("/api/v1/schedules", { body: { id: name, ...timing, ...before } }));
+      told(t.made);
     }
-  };
+    void queries.invalidateQueries({ queryKey: ["schedule"] });
+    done();
+  });
   return (
     <form className="stack" onSubmit={submit}>
       {!of && (

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
@@ -10,6 +10,7 @@ import { TextField } from "../../ui/Field";
 import { moment } from "../../ui/format";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Time } from "../../ui/values";
@@ -99,29 +100,18 @@ function Standing({ of }: { of: Schemas["PeriodSummary"] }) {
 function Reopen({ dataset, date, tenant }: Omit<Props, "close">) {
   const [until, setUntil] = useState(() => moment(new Date(Date.now() + 3 * 86_400_000)).slice(0, 16));
   const [reason, setReason] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
   const at = readMoment(until);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const { busy, error, submit } = useSubmit(async () => {
     if (!at) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(
-        api.POST("/api/v1/periods/{id}/{date}/reopen", {
-          params: { path: { id: dataset, date } },
-          body: { tenant, reason, until: at.toISOString() },
-        }),
-      );
-      told(t.reopened);
-      await queries.invalidateQueries({ queryKey: ["period"] });
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+    await call(
+      api.POST("/api/v1/periods/{id}/{date}/reopen", {
+        params: { path: { id: dataset, date } },
+        body: { tenant, reason, until: at.toISOString() },
+      }),
+    );
+    told(t.reopened);
+    await queries.invalidateQueries({ queryKey: ["period"] });
+  });
   return (
     <form className="stack" onSubmit={submit}>
       <h3>{t.reopen}</h3>

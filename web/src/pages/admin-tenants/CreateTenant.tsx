@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -8,6 +8,7 @@ import { Button, buttonClass } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
 import { Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { listed, onboarding, slugOf } from "./queries";
 import { Steps } from "./Steps";
 
@@ -50,37 +51,27 @@ function Form({ made }: { made: (tenant: Schemas["Tenant"]) => void }) {
   const [type, setType] = useState<string>("PRODUCTION");
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
   const [done, setDone] = useState<Schemas["Tenant"]>();
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const tenant =
-        done ??
-        (await call(
-          api.POST("/api/v1/tenants", {
-            body: {
-              name,
-              slug: slug ?? slugOf(name),
-              organisation: organisation ?? name,
-              external_ids: listed(ids),
-              tier: tier as (typeof tiers)[number],
-              type: type as (typeof types)[number],
-            },
-          }),
-        ));
-      setDone(tenant); // a second try makes the account alone
-      if (email) await call(api.POST("/api/v1/users", { body: { tenant: tenant.id, email, role: "tenant_admin", password } }));
-      await queries.invalidateQueries({ queryKey: ["tenant"] });
-      made(tenant);
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    const tenant =
+      done ??
+      (await call(
+        api.POST("/api/v1/tenants", {
+          body: {
+            name,
+            slug: slug ?? slugOf(name),
+            organisation: organisation ?? name,
+            external_ids: listed(ids),
+            tier: tier as (typeof tiers)[number],
+            type: type as (typeof types)[number],
+          },
+        }),
+      ));
+    setDone(tenant); // a second try makes the account alone
+    if (email) await call(api.POST("/api/v1/users", { body: { tenant: tenant.id, email, role: "tenant_admin", password } }));
+    await queries.invalidateQueries({ queryKey: ["tenant"] });
+    made(tenant);
+  });
   const fixed = done !== undefined;
   return (
     <form className="stack" onSubmit={submit}>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { isAdmin, queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
@@ -13,6 +13,7 @@ import { Page } from "../../ui/Page";
 import { Sealed } from "../../ui/Sealed";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
@@ -174,33 +175,23 @@ function Edit({ of: x, onClose }: { of: Tenant; onClose: () => void }) {
   const [type, setType] = useState(x.type);
   const [ids, setIds] = useState((x.external_ids ?? []).join(", "));
   const [ip, setIp] = useState((x.ip_allow ?? []).join(", "));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(
-        api.PATCH("/api/v1/tenants/{id}", {
-          params: { path: { id: x.id } },
-          body: {
-            name,
-            tier: tier as (typeof tiers)[number],
-            type: type as (typeof types)[number],
-            external_ids: listed(ids),
-            ip_allow: listed(ip),
-          },
-        }),
-      );
-      await queries.invalidateQueries({ queryKey: ["tenant"] });
-      told(t.saved);
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    await call(
+      api.PATCH("/api/v1/tenants/{id}", {
+        params: { path: { id: x.id } },
+        body: {
+          name,
+          tier: tier as (typeof tiers)[number],
+          type: type as (typeof types)[number],
+          external_ids: listed(ids),
+          ip_allow: listed(ip),
+        },
+      }),
+    );
+    await queries.invalidateQueries({ queryKey: ["tenant"] });
+    told(t.saved);
+    onClose();
+  });
   return (
     <Dialog open onClose={onClose} title={x.name} drawer>
       <form className="stack" onSubmit={submit}>
@@ -313,22 +304,12 @@ function People({ of: x, admin }: { of: Tenant; admin: boolean }) {
 function FirstAdmin({ tenant: id, onClose }: { tenant: string; onClose: () => void }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(api.POST("/api/v1/users", { body: { tenant: id, email, role: "tenant_admin", password } }));
-      await queries.invalidateQueries({ queryKey: ["user"] });
-      told(t.people.made);
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    await call(api.POST("/api/v1/users", { body: { tenant: id, email, role: "tenant_admin", password } }));
+    await queries.invalidateQueries({ queryKey: ["user"] });
+    told(t.people.made);
+    onClose();
+  });
   return (
     <Dialog open onClose={onClose} title={t.people.first}>
       <form className="stack" onSubmit={submit}>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -11,6 +11,7 @@ import { Checkbox, TextField } from "../../ui/Field";
 import { Menu } from "../../ui/Menu";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
@@ -156,21 +157,11 @@ function Acts({
 function NewWebhook({ onClose, made }: { onClose: () => void; made: (secret: string) => void }) {
   const [url, setUrl] = useState("");
   const [kinds, setKinds] = useState<string[]>([]);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const w = await call(api.POST("/api/v1/webhooks", { body: { url, kinds } }));
-      await changed();
-      made(w.secret ?? "");
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    const w = await call(api.POST("/api/v1/webhooks", { body: { url, kinds } }));
+    await changed();
+    made(w.secret ?? "");
+  });
   return (
     <Dialog open onClose={onClose} title={t.newWebhook}>
       <form className="stack" onSubmit={submit}>

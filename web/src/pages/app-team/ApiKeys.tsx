@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { Actor } from "../../app/people";
 import { isAdmin, queries, useMe } from "../../app/session";
@@ -11,6 +11,7 @@ import { Confirm, Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
 import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
@@ -93,23 +94,12 @@ function NewKey({ onClose }: { onClose: () => void }) {
   const [role, setRole] = useState<"tenant_user" | "tenant_admin">("tenant_user");
   const [days, setDays] = useState("");
   const [made, setMade] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const until = Number(days) > 0 && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() };
-      const key = await call(api.POST("/api/v1/api-keys", { body: { name, role, ...until } }));
-      await queries.invalidateQueries({ queryKey: ["key"] });
-      setMade(key.key ?? "");
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    const until = Number(days) > 0 && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() };
+    const key = await call(api.POST("/api/v1/api-keys", { body: { name, role, ...until } }));
+    await queries.invalidateQueries({ queryKey: ["key"] });
+    setMade(key.key ?? "");
+  });
   return (
     <Dialog open onClose={onClose} title={made ? t.keyMade : t.newKey}>
       {made ? (

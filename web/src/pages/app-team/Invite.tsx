@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -7,6 +7,7 @@ import { Copy } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
 import { Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 
 const t = strings.team;
@@ -17,27 +18,16 @@ export function Invite({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [role, setRole] = useState<"tenant_user" | "tenant_admin">("tenant_user");
   const [link, setLink] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const made = await call(api.POST("/api/v1/invitations", { body: { email, role, ...(name && { name }) } }));
-      await queries.invalidateQueries({ queryKey: ["user"] });
-      if (made.path) {
-        setLink(location.origin + made.path);
-      } else {
-        told(t.invited);
-        onClose();
-      }
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
+  const { busy, error, submit } = useSubmit(async () => {
+    const made = await call(api.POST("/api/v1/invitations", { body: { email, role, ...(name && { name }) } }));
+    await queries.invalidateQueries({ queryKey: ["user"] });
+    if (made.path) {
+      setLink(location.origin + made.path);
+    } else {
+      told(t.invited);
+      onClose();
     }
-  };
+  });
   return (
     <Dialog open onClose={onClose} title={t.inviteTitle}>
       {link ? (

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
@@ -6,6 +6,7 @@ import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
 import { ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 
 const t = strings.team;
@@ -25,22 +26,12 @@ function Form({ onClose }: { onClose: () => void }) {
   const [login, setLogin] = useState("");
   const [role, setRole] = useState<"tenant_user" | "tenant_admin">("tenant_user");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(api.POST("/api/v1/users", { body: { email, role, password, ...(name && { name }), ...(login && { login }) } }));
-      await queries.invalidateQueries({ queryKey: ["user"] });
-      told(t.added);
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    await call(api.POST("/api/v1/users", { body: { email, role, password, ...(name && { name }), ...(login && { login }) } }));
+    await queries.invalidateQueries({ queryKey: ["user"] });
+    told(t.added);
+    onClose();
+  });
   return (
     <form className="stack" onSubmit={submit}>
       <TextField label={t.email} hint={t.emailHint} type="email" value={email} onChange={setEmail} autoComplete="off" required />

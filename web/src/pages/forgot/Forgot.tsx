@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call } from "../../api/client";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { entrance } from "../login/entrance";
 import { Front } from "../login/Front";
 import { NoMail } from "../login/Gone";
@@ -17,21 +18,10 @@ export function Forgot() {
   const { data: can } = useQuery(entrance);
   const [login, setLogin] = useState("");
   const [sent, setSent] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await call(api.POST("/api/v1/password-resets", { body: { login } }));
-      setSent(true);
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(async () => {
+    await call(api.POST("/api/v1/password-resets", { body: { login } }));
+    setSent(true);
+  });
   if (can && !can.mail) {
     const words = strings.join.noMail;
     return (

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { Note, ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { arrive, entrance } from "../login/entrance";
 import { Front } from "../login/Front";
 import { NoMail, Ready } from "../login/Gone";
@@ -41,20 +42,7 @@ const below = (
 
 /** A form that does one thing, and says what went wrong with it. */
 function Step({ act, label, children }: { act: () => Promise<void>; label: string; children: ReactNode }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await act();
-    } catch (e) {
-      setError(e);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const { busy, error, submit } = useSubmit(act);
   return (
     <form className="stack" onSubmit={submit}>
       {children}
