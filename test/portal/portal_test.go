@@ -41,6 +41,7 @@ type report struct {
 		AssertionResults []struct {
 			FullName        string   `json:"fullName"`
 			Status          string   `json:"status"`
+			Duration        float64  `json:"duration"` // in milliseconds
 			FailureMessages []string `json:"failureMessages"`
 		} `json:"assertionResults"`
 	} `json:"testResults"`
@@ -97,6 +98,7 @@ func TestStories(t *testing.T) {
 		for _, story := range file.AssertionResults {
 			told++
 			t.Run(story.FullName, func(t *testing.T) {
+				t.Logf("%s: %.1f s", filepath.Base(file.Name), story.Duration/1000)
 				if story.Status != "passed" {
 					t.Errorf("%s: %s", story.Status, strings.Join(story.FailureMessages, "\n"))
 				}

@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { expect } from "vitest";
-import { admin, go, signIn, story, type Tenant, tenant, type User, until } from "./world";
+import { admin, go, signIn, signInByForm, story, type Tenant, tenant, type User, until } from "./world";
 
 /** What an authenticator shows of a secret: now, or some steps ahead. */
 function code(secret: string, ahead = 0): string {
@@ -24,8 +24,7 @@ async function member(t: Tenant): Promise<User> {
 
 story("a second factor: on, signing in with it, a recovery code, off", async ({ page, sound }) => {
   const t = await tenant("Second factor");
-  await signIn(page, t.admin);
-  await go(page, "/app/account");
+  await signIn(page, t.admin, "/app/account");
   await page.getByRole("button", { name: "Turn on" }).waitFor();
   await sound();
   await page.getByRole("button", { name: "Turn on" }).click();
@@ -92,13 +91,12 @@ story("a second factor: on, signing in with it, a recovery code, off", async ({ 
   await off.getByRole("button", { name: "Turn off" }).click();
   await page.getByRole("button", { name: "Turn on" }).waitFor();
   await out();
-  await signIn(page, t.admin);
+  await signInByForm(page, t.admin);
 });
 
 story("a user adds an SSH key of their own and revokes it", async ({ page, sound }) => {
   const ben = await member(await tenant("Own keys"));
-  await signIn(page, ben);
-  await go(page, "/app/account");
+  await signIn(page, ben, "/app/account");
   await page.getByText("No SSH keys yet").waitFor();
   await page.getByText("Admins of your organisation make API keys").waitFor();
   const command = await page.getByRole("region", { name: "Command to connect by SFTP" }).innerText();
@@ -130,8 +128,7 @@ story("a user adds an SSH key of their own and revokes it", async ({ page, sound
 
 story("an API key is shown once, works, and is revoked", async ({ page, sound }) => {
   const t = await tenant("API keys");
-  await signIn(page, t.admin);
-  await go(page, "/app/account");
+  await signIn(page, t.admin, "/app/account");
   await page.getByRole("button", { name: "Make API key" }).click();
   const dialog = page.getByRole("dialog", { name: "Make an API key" });
   await dialog.getByLabel("Name").fill("nightly upload");
@@ -159,8 +156,8 @@ story("an API key is shown once, works, and is revoked", async ({ page, sound })
 story("ending another session ends it", async ({ page, another }) => {
   const t = await tenant("Sessions");
   const other = await another();
-  await signIn(other, t.admin);
-  await signIn(page, t.admin);
+  await signInByForm(other, t.admin);
+  await signInByForm(page, t.admin);
   await go(page, "/app/account");
   const end = page.getByRole("button", { name: /^End the session of Chrome/ });
   await end.first().waitFor();
@@ -169,7 +166,7 @@ story("ending another session ends it", async ({ page, another }) => {
   await go(other, "/app/account").catch(() => undefined);
   await other.waitForURL(/\/login/);
 
-  await signIn(other, t.admin);
+  await signInByForm(other, t.admin);
   await page.reload();
   await page.getByRole("button", { name: "End all others" }).click();
   await page.getByRole("dialog", { name: "End all other sessions" }).getByRole("button", { name: "End all others" }).click();
@@ -182,8 +179,7 @@ story("ending another session ends it", async ({ page, another }) => {
 
 story("a password is changed, and everything of it ends", async ({ page }) => {
   const ben = await member(await tenant("Password"));
-  await signIn(page, ben);
-  await go(page, "/app/account");
+  await signIn(page, ben, "/app/account");
   await page.getByRole("button", { name: "Change password" }).click();
   const dialog = page.getByRole("dialog", { name: "Change password" });
   await dialog.getByLabel("Present password").fill(ben.password);
@@ -197,8 +193,7 @@ story("a password is changed, and everything of it ends", async ({ page }) => {
 });
 
 story("the provider's people have the same page", async ({ page, sound }) => {
-  await signIn(page, admin);
-  await go(page, "/admin/account");
+  await signIn(page, admin, "/admin/account");
   await page.getByText("Work waits for what cannot be reached").waitFor();
   expect(await page.getByRole("button", { name: "Add SSH key" }).count()).toBe(0);
   await sound();

@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { exchange, file, send } from "./released";
-import { go, signIn, story } from "./world";
+import { signIn, story } from "./world";
 
 story("a tenant's admin reads what was done, and verifies the whole log in the browser", async ({ page, sound }) => {
   const { a, dataset } = await exchange();
   const sent = await send(a, dataset, "one.csv", file(a, { alpha: 1 }));
-  await signIn(page, a.admin);
-  await go(page, "/app/activity");
+  await signIn(page, a.admin, "/app/activity");
   await page.getByRole("cell", { name: "submission.receive" }).waitFor();
   await page.getByRole("button", { name: "Verify the whole chain" }).click();
   await page.getByText(/All \d+ entries are as they were written/).waitFor();
@@ -35,8 +34,7 @@ story("a log that was changed on the way is not called whole", async ({ page }) 
     for (const r of body.items) if (r.seq === 2) r.outcome = "denied";
     await route.fulfill({ response: answer, json: body });
   });
-  await signIn(page, a.admin);
-  await go(page, "/app/activity");
+  await signIn(page, a.admin, "/app/activity");
   await page.getByRole("button", { name: "Verify the whole chain" }).click();
   await page.getByText("Entry 2: its hash is not the hash of what it says: it was changed.").waitFor();
 });

@@ -1,10 +1,9 @@
 import { expect } from "vitest";
-import { admin, go, signIn, story, tenant } from "./world";
+import { admin, signIn, story, tenant } from "./world";
 
 story("everything is reached from the keyboard", async ({ page, sound }) => {
   await tenant("Keyboard");
-  await signIn(page, admin);
-  await go(page, "/admin/tenants");
+  await signIn(page, admin, "/admin/tenants");
   await page.keyboard.press("Control+k");
   const palette = page.getByRole("dialog", { name: "Search and go" });
   await palette.waitFor();

@@ -13,8 +13,7 @@ story("a list is searched, filtered and sorted, and looks the same after a reloa
   }
   const slugs = async () => page.locator("tbody tr code").allInnerTexts();
   const shows = async (...want: number[]) => expect.poll(slugs).toEqual(want.map((n) => `${word}-${n}`));
-  await signIn(page, admin);
-  await go(page, "/admin/tenants");
+  await signIn(page, admin, "/admin/tenants");
   await page.getByRole("searchbox").fill(word.toUpperCase());
   await shows(2, 1, 0);
   await page

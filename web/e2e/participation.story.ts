@@ -16,16 +16,14 @@ story("an admin accepts an analysis, is asked again when it widens, and leaves; 
   const decision = async () => (await ok(t.api.GET("/api/v1/analyses/{id}", { params: { path: { id: name } } }))).decision;
 
   const user = await another();
-  await signIn(user, { login: `${t.slug}.bo`, password: "a password of Bo 1" });
-  await go(user, "/app/analyses");
+  await signIn(user, { login: `${t.slug}.bo`, password: "a password of Bo 1" }, "/app/analyses");
   await user.getByRole("link", { name: `Benchmark ${name}` }).click();
   await user.getByText("Only an admin of your organisation can accept, decline or leave.").waitFor();
   await user.getByText(`It reads these columns of your dataset ${dataset} and no others`).waitFor();
   expect(await user.getByRole("button", { name: /^(Accept|Decline|Leave)$/ }).count()).toBe(0);
   await sound(user);
 
-  await signIn(page, t.admin);
-  await go(page, "/app/analyses");
+  await signIn(page, t.admin, "/app/analyses");
   await sound();
   await page.getByRole("link", { name: `Benchmark ${name}` }).click();
   await page.getByRole("button", { name: "Accept", exact: true }).click();

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { definitions, lastMonth, participant, send } from "./monthly";
-import { admin, go, signIn, story } from "./world";
+import { admin, signIn, story } from "./world";
 
 story("an admin sees who is missing, reopens the period and closes it again", async ({ page, sound }) => {
   const { dataset, means } = await definitions();
@@ -9,8 +9,7 @@ story("an admin sees who is missing, reopens the period and closes it again", as
   // Who has sent once owes each period from then on.
   expect((await send(absent, dataset, 6, "before.csv", lastMonth(2))).state).toBe("accepted");
   const label = lastMonth().slice(0, 7);
-  await signIn(page, admin);
-  await go(page, `/admin/submissions?view=periods&dataset=${dataset}`);
+  await signIn(page, admin, `/admin/submissions?view=periods&dataset=${dataset}`);
   const grid = page.getByRole("grid", { name: `Tenants by period of ${dataset}` });
   const cell = grid.getByRole("button", { name: `${absent.name}, ${label}: missing` });
   await cell.waitFor();

@@ -4,8 +4,7 @@ import { go, signIn, story, until } from "./world";
 
 story("a tenant checks its receipt in the browser, and withdraws the file", async ({ page, sound }) => {
   const { a, dataset, submission, result } = await released({ alpha: 1, beta: 2 });
-  await signIn(page, a.admin);
-  await go(page, `/app/submissions/${submission.id}`);
+  await signIn(page, a.admin, `/app/submissions/${submission.id}`);
   const receipt = page.getByRole("article");
   await receipt.getByText("Checked in this browser").waitFor();
   expect(await receipt.getByText("right", { exact: true }).count()).toBe(4);

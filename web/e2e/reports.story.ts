@@ -1,12 +1,11 @@
 import { expect } from "vitest";
 import { definitions, participant, send } from "./monthly";
-import { admin, go, signIn, story } from "./world";
+import { admin, signIn, story } from "./world";
 
 story("an admin reads what came and ran over time, as charts and as tables", async ({ page, sound }) => {
   const { dataset, means } = await definitions();
   expect((await send(await participant("Sender", means), dataset, 5)).state).toBe("accepted");
-  await signIn(page, admin);
-  await go(page, "/admin/reports");
+  await signIn(page, admin, "/admin/reports");
   const chart = page.getByRole("img", { name: /^Files received\. Files: from / });
   await chart.waitFor();
   await page.getByRole("table", { name: "Files received, dataset" }).getByRole("link", { name: dataset }).waitFor();

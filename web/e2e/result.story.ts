@@ -5,8 +5,7 @@ import { go, signIn, story, url } from "./world";
 
 story("a tenant looks at a result, and what it downloads is what was sealed for it", async ({ page, sound }) => {
   const { a, result } = await released({ alpha: 10, beta: 20 });
-  await signIn(page, a.admin);
-  await go(page, "/app/results");
+  await signIn(page, a.admin, "/app/results");
   await page.getByRole("cell", { name: "new" }).waitFor();
   await sound();
   // By keyboard: the first row, and in.

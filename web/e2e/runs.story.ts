@@ -8,8 +8,7 @@ story("an admin runs two analyses now and watches them finish", async ({ page, s
     const t = await participant(name, means, sums);
     expect((await send(t, dataset, 100 + i)).state).toBe("accepted");
   }
-  await signIn(page, admin);
-  await go(page, "/admin");
+  await signIn(page, admin, "/admin");
   await sound();
   await page.getByRole("button", { name: "Run analyses" }).click();
   const drawer = page.getByRole("dialog", { name: "Run analyses" });
@@ -45,8 +44,7 @@ story("a run that did not run explains itself, and is run again", async ({ page,
   const { means } = await definitions();
   const made = await ok(root.POST("/api/v1/runs", { body: { analyses: [means], date: lastMonth() } }));
   const id = made.items?.[0]?.id ?? "";
-  await signIn(page, admin);
-  await go(page, `/admin/runs/${id}`);
+  await signIn(page, admin, `/admin/runs/${id}`);
   await page.getByText(/^It (did not run|failed)/).waitFor();
   await page.getByText("participants", { exact: false }).first().waitFor();
   await sound();

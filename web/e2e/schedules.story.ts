@@ -1,11 +1,10 @@
 import { definitions } from "./monthly";
-import { admin, go, signIn, story, unique } from "./world";
+import { admin, signIn, story, unique } from "./world";
 
 story("an admin makes, pauses, changes and deletes a schedule", async ({ page, sound }) => {
   const { means } = await definitions();
   const name = unique("nightly");
-  await signIn(page, admin);
-  await go(page, "/admin/schedules");
+  await signIn(page, admin, "/admin/schedules");
   await page.getByRole("button", { name: "New schedule" }).click();
   const form = page.getByRole("dialog", { name: "New schedule" });
   await form.getByLabel("Name").fill(name);

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { admin, root, signIn, story, tenant } from "./world";
+import { admin, root, signInByForm, story, tenant } from "./world";
 
 story("an admin signs in, sees the tenants and signs out", async ({ page, sound }) => {
   const t = await tenant("Signing in");
@@ -32,7 +32,7 @@ story("a tenant's admin replaces the password that the provider set", async ({ p
     body: { email, login: "bob", role: "tenant_user", password: "chosen by our admin" } as never,
   });
   expect(made.response.status).toBe(201);
-  await signIn(page, { login: email, password: "chosen by our admin" });
+  await signInByForm(page, { login: email, password: "chosen by our admin" });
   await page.waitForURL("**/app");
   await page.goto("/admin/tenants"); // is not theirs: they are brought to their own
   await page.waitForURL("**/app");

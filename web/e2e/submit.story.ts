@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { apply, means, sales } from "./contracts";
-import { go, ok, signIn, story, tenant, unique, until } from "./world";
+import { go, ok, signIn, signInHere, story, tenant, unique, until } from "./world";
 
 const month = "2026-03-01";
 
@@ -102,8 +102,7 @@ story("a large file goes on after a pause, a lost connection and a reload", asyn
     const lines = Array.from({ length: 12_000 }, (_, n) => `${month};${t.externalId};${`${n}-`.padEnd(900, "x")};1,00`);
     writeFileSync(file, `Month;Shop;Product;Revenue\n${lines.join("\n")}\n`);
     const bytes = readFileSync(file);
-    await signIn(page, t.admin);
-    await go(page, "/app/submit");
+    await signIn(page, t.admin, "/app/submit");
     const slow = await context.newCDPSession(page);
     const speed = (uploadThroughput: number, offline = false) =>
       slow.send("Network.emulateNetworkConditions", { offline, latency: 5, downloadThroughput: -1, uploadThroughput });
@@ -149,22 +148,17 @@ story("a large file goes on after a pause, a lost connection and a reload", asyn
   }
 });
 
-story("after the session has ended an upload goes on once one has signed in again", async ({ page, another }) => {
+story("after the session has ended an upload goes on once one has signed in again", async ({ page }) => {
   const t = await tenant("Returning");
   const dataset = unique("again");
   await apply("datasets", sales(dataset));
-  await signIn(page, t.admin);
-  await go(page, "/app/submit");
+  await signIn(page, t.admin, "/app/submit");
   const name = `${dataset}-${month}-${t.externalId}.csv`;
   await drop(page, [{ name, text: `Month;Shop;Product;Revenue\n${month};${t.externalId};bread;12,50\n` }]);
   const row = page.getByRole("listitem", { name });
   await row.getByText("ready", { exact: true }).waitFor();
   await page.context().clearCookies();
   await page.getByRole("button", { name: "Send 1 file" }).click();
-  await row.getByText("signed out", { exact: true }).waitFor();
-  const other = await another();
-  await signIn(other, t.admin);
-  await page.context().addCookies(await other.context().cookies());
-  await row.getByRole("button", { name: "Go on" }).click();
+  await signInHere(page, t.admin);
   await row.getByText("1 rows and 4 columns were read.").waitFor();
 });

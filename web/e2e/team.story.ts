@@ -1,10 +1,9 @@
 import { expect } from "vitest";
-import { go, signIn, story, tenant } from "./world";
+import { signIn, story, tenant } from "./world";
 
 story("a tenant's admin makes a person and a key, and ends both", async ({ page, another }) => {
   const t = await tenant("Team");
-  await signIn(page, t.admin);
-  await go(page, "/app/team");
+  await signIn(page, t.admin, "/app/team");
   await page.getByRole("button", { name: "Add with a password" }).click();
   const form = page.getByRole("dialog");
   await form.getByLabel("Email").fill(`bob@${t.slug}.example`);

@@ -2,8 +2,7 @@ import { expect } from "vitest";
 import { admin, go, ok, root, signIn, story, tenant, unique } from "./world";
 
 story("an admin creates a tenant, watches its steps, suspends and activates it", async ({ page, sound }) => {
-  await signIn(page, admin);
-  await page.goto("/admin/tenants?create=yes");
+  await signIn(page, admin, "/admin/tenants?create=yes");
   const drawer = page.getByRole("dialog", { name: "Create a tenant" });
   await drawer.waitFor();
   await sound();
@@ -36,8 +35,7 @@ story("an admin creates a tenant, watches its steps, suspends and activates it",
 
 story("offboarding asks for the slug, and can be taken back", async ({ page, sound }) => {
   const t = await tenant("Leaving");
-  await signIn(page, admin);
-  await go(page, `/admin/tenants/${t.id}`);
+  await signIn(page, admin, `/admin/tenants/${t.id}`);
   await page.getByRole("button", { name: "Actions", exact: true }).click();
   await page.getByRole("menuitem", { name: "Offboard" }).click();
   const ask = page.getByRole("dialog", { name: `Offboard ${t.name}?` });
@@ -54,8 +52,7 @@ story("offboarding asks for the slug, and can be taken back", async ({ page, sou
 });
 
 story("the provider's people, outbox, audit log and settings", async ({ page, sound }) => {
-  await signIn(page, admin);
-  await page.goto("/admin/people?create=yes");
+  await signIn(page, admin, "/admin/people?create=yes");
   const email = `${unique("auditor")}@example.com`;
   const drawer = page.getByRole("dialog", { name: "Add a person" });
   await drawer.getByLabel("Email").fill(email);

@@ -14,6 +14,9 @@ const env = (name: string): string => {
 /** The server's address. */
 export const url = env("TRIBUTARY_URL");
 
+/** The API, as nobody. */
+export const nobody = createClient<paths>({ baseUrl: url });
+
 /** The API, as whoever has the token. */
 export const as = (token: string) => createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
 
@@ -23,7 +26,8 @@ export type Api = ReturnType<typeof as>;
 export const root: Api = as(env("TRIBUTARY_TOKEN"));
 export const admin: User = { login: "admin@example.com", password: env("TRIBUTARY_PASSWORD") };
 
-export type User = { login: string; password: string };
+/** Who signs in; with a token, without asking for one. */
+export type User = { login: string; password: string; token?: string | undefined };
 export type Schemas = components["schemas"];
 
 /** The data of an answer that has to be one. */
@@ -59,7 +63,7 @@ export async function tenant(name = "Story"): Promise<Tenant> {
     slug,
     name: made.name,
     externalId: slug,
-    admin: { login: `${slug}.ada`, password: own },
+    admin: { login: `${slug}.ada`, password: own, token: session.token ?? "" },
     email,
     api: as(key.key ?? ""),
   };
@@ -160,9 +164,26 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
   });
 }
 
+/** A session of somebody's, besides those that there are. */
+export async function token({ login, password }: User): Promise<string> {
+  return (await ok(nobody.POST("/api/v1/sessions", { body: { login, password } }))).token ?? "";
+}
+
+/** Signs in without the sign-in page, and goes to a page of the portal; see signInHere for what people do. */
+export async function signIn(page: Page, user: User, path = "/"): Promise<void> {
+  user.token ??= await token(user);
+  await page.context().addCookies([{ name: "tributary", value: user.token, url }]);
+  await go(page, path);
+}
+
 /** Signs in on the sign-in page, and waits until the portal is there. */
-export async function signIn(page: Page, user: User): Promise<void> {
+export async function signInByForm(page: Page, user: User): Promise<void> {
   await page.goto("/login");
+  await signInHere(page, user);
+}
+
+/** The same, on the sign-in page that one was led to. */
+export async function signInHere(page: Page, user: User): Promise<void> {
   await page.getByLabel("Login").fill(user.login);
   await page.getByLabel("Password", { exact: true }).fill(user.password);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -175,7 +196,8 @@ export async function go(page: Page, path: string): Promise<void> {
   await arrived(page);
 }
 
-const arrived = (page: Page) => page.getByRole("navigation", { name: "Menu" }).waitFor({ state: "attached" });
+/** Waits until the frame of a portal is there, also behind a drawer. */
+export const arrived = (page: Page) => page.locator("nav[aria-label=Menu]").waitFor({ state: "attached" });
 
 /**
  * Wants of a page, in both themes and at the width of a phone: nothing that axe finds (WCAG 2.2 AA), nothing wider than the screen, one

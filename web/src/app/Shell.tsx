@@ -82,11 +82,6 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
           <AccountMenu account={account} help={() => setHelp(true)} />
         </header>
         {live === "lost" && <Note tone="warn">{t.live.lost}</Note>}
-        {live === "ended" && (
-          <Note tone="warn">
-            {t.live.ended} <a href={`/login?next=${encodeURIComponent(path)}`}>{t.live.signIn}</a>
-          </Note>
-        )}
         <main id="content" tabIndex={-1}>
           <Outlet />
         </main>

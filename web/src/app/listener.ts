@@ -1,4 +1,4 @@
-/** How the connection stands: "ended" means that nobody is signed in any more. */
+/** How the connection stands: "ended" means that nobody is signed in any more, and is for good. */
 export type State = "live" | "lost" | "ended";
 
 /** What the listener uses of the browser, and tells. */

@@ -58,13 +58,23 @@ const invite = createRoute({
   component: lazyRouteComponent(() => import("../pages/invite/Invite"), "Invite"),
 });
 
+// Whose things this document holds, such as files on their way: they are not for who signs in after them.
+let whose: string | undefined;
+
 // The two portals let in only who belongs there: others are sent to sign in, or to their own.
-const portal = (home: "/app" | "/admin") => async () => {
-  const who = await queries.ensureQueryData(me);
-  if (!who) throw redirect({ to: "/login", search: { next: location.pathname + location.search } });
-  if (homeOf(who) !== home) throw redirect({ to: homeOf(who) });
-  await readPreferences(who.id);
-};
+const portal =
+  (home: "/app" | "/admin") =>
+  async ({ location: to }: { location: { href: string } }) => {
+    const who = await queries.ensureQueryData(me);
+    if (!who) throw redirect({ to: "/login", search: { next: to.href } });
+    if (whose && whose !== who.id) {
+      location.reload();
+      await new Promise(() => undefined);
+    }
+    whose = who.id;
+    if (homeOf(who) !== home) throw redirect({ to: homeOf(who) });
+    await readPreferences(who.id);
+  };
 
 const tenants = createRoute({
   getParentRoute: () => root,

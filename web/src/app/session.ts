@@ -14,7 +14,7 @@ export const queries = new QueryClient({
   },
 });
 
-/** Who is signed in; null: nobody. */
+/** Who is signed in; null: nobody. Where somebody was, what is known of them stays: see watchSession. */
 export const me = queryOptions({
   queryKey: ["me"],
   staleTime: 60_000,
@@ -22,7 +22,7 @@ export const me = queryOptions({
     try {
       return await call(api.GET("/api/v1/me", { signal }));
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) return null;
+      if (error instanceof Problem && error.status === 401 && !queries.getQueryData(["me"])) return null;
       throw error;
     }
   },

@@ -144,15 +144,7 @@ function Transfer({ item }: { item: Item }) {
         {phase === "sending" && left !== undefined && <span className="num">{t.left(duration(Math.max(left, 1000)))}</span>}
         {phase === "lost" && <span>{t.lostHint}</span>}
         {phase === "paused" && <span>{t.pausedHint}</span>}
-        {phase === "signedOut" && (
-          <span>
-            {t.signedOutHint}{" "}
-            <a href="/login?next=%2Fapp" target="_blank" rel="noreferrer">
-              {t.signIn}
-            </a>{" "}
-            {t.signedOutThen}
-          </span>
-        )}
+        {phase === "signedOut" && <span>{t.signedOutHint}</span>}
       </p>
     </div>
   );

@@ -9,7 +9,7 @@ import { Card } from "../../ui/Card";
 import { Page } from "../../ui/Page";
 import { Empty, Note, ProblemBox } from "../../ui/states";
 import { Datasets, useDatasets } from "./Datasets";
-import { able, add, clearDone, sendAll, useQueue } from "./queue";
+import { able, add, clearDone, resumeAll, sendAll, useQueue } from "./queue";
 import { Row } from "./Row";
 import style from "./Submit.module.css";
 import type { SubmitSearch } from "./search";
@@ -25,6 +25,7 @@ export function Submit() {
     queryKey: ["upload", "list"],
     queryFn: ({ signal }) => call(api.GET("/api/v1/uploads", { signal, params: { query: { limit: 200 } } })),
   });
+  useEffect(() => resumeAll(), []);
   const here = new Set(queue.map((i) => i.upload));
   const unfinished = items(uploads.data).filter((u) => !u.submission && !here.has(u.id));
   const choosing = useRef<HTMLInputElement>(null);

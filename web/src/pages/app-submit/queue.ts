@@ -44,6 +44,11 @@ function change(key: string, with_: Partial<Item>): void {
   set(queue.map((i) => (i.key === key ? { ...i, ...with_ } : i)));
 }
 
+/** Goes on with what waits for somebody to be signed in. */
+export function resumeAll(phase: Item["phase"] = "signedOut"): void {
+  for (const i of queue) if (i.phase === phase) resume(i.key);
+}
+
 const find = (key: string) => queue.find((i) => i.key === key);
 
 /** The files of this page, in the order in which they were chosen. */
@@ -256,6 +261,7 @@ function stopped(key: string, problem: Problem): void {
   const upload = find(key)?.upload;
   if (problem.status === 401) {
     change(key, { phase: "signedOut", samples: [] });
+    void queries.invalidateQueries({ queryKey: ["me"] }); // it leads to the sign-in page
   } else if (problem.status === 404 && upload) {
     // It expired, or somebody ended it: from the beginning.
     localStorage.removeItem(changedKey(upload));
@@ -272,11 +278,8 @@ function stopped(key: string, problem: Problem): void {
 }
 
 if (typeof window !== "undefined") {
-  const again = (phase: Item["phase"]) => () => {
-    for (const i of queue) if (i.phase === phase) resume(i.key);
-  };
-  addEventListener("online", again("lost"));
-  addEventListener("focus", again("signedOut")); // one has signed in again in another tab
+  addEventListener("online", () => resumeAll("lost"));
+  addEventListener("focus", () => resumeAll()); // one has signed in again in another tab
   addEventListener("beforeunload", (event) => {
     if (queue.some((i) => i.phase === "sending" || i.phase === "queued")) event.preventDefault();
   });

@@ -1,6 +1,7 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, call, Problem } from "../../api/client";
+import { go } from "../../app/go";
 import { homeOf, me, queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -30,7 +31,8 @@ export function Login() {
       await call(api.POST("/api/v1/sessions", { body }));
       queries.clear();
       const who = await queries.fetchQuery(me);
-      await navigate({ to: next ?? (who ? homeOf(who) : "/login") });
+      if (next) go(next);
+      else await navigate({ to: who ? homeOf(who) : "/login" });
     } catch (e) {
       if (e instanceof Problem && e.type === "conflict") setReplace(true);
       else if (e instanceof Problem && e.type === "second-factor" && !factor) setFactor("app");

@@ -15,11 +15,7 @@ export const app = {
     text: "Nothing that you sent is lost. Load it again; if it stays like this, tell your provider what is written here.",
     reload: "Load again",
   },
-  live: {
-    lost: "Connection lost: what you see may be old. Trying again…",
-    ended: "You are signed out, or your session has ended. What you see may be old.",
-    signIn: "Sign in again",
-  },
+  live: { lost: "Connection lost: what you see may be old. Trying again…" },
   groups: { work: "Work", people: "People", operate: "Operate", customers: "Customers", platform: "Platform" },
   shortcuts: {
     title: "Keyboard shortcuts",

@@ -41,9 +41,7 @@ export const submit = {
   of: "of",
   lostHint: "What has arrived is safe. It goes on by itself when the connection is back.",
   pausedHint: "What has arrived is safe for a week.",
-  signedOutHint: "Your session has ended; what has arrived is safe.",
-  signIn: "Sign in in another tab",
-  signedOutThen: "and it goes on from where it was.",
+  signedOutHint: "Your session has ended; what has arrived is safe. It goes on once you have signed in again.",
   unreadable: "The file cannot be read any more. It may have been moved or changed; choose it again.",
   unfinished: {
     title: "Not finished",
