@@ -43,7 +43,7 @@ story("offboarding asks for the slug, and can be taken back", async ({ page, sou
   expect(await button.isDisabled()).toBe(true);
   await ask.getByLabel(`Type ${t.slug} to confirm`).fill(t.slug);
   await button.click();
-  await page.getByRole("heading", { name: "Offboarding" }).waitFor();
+  await page.getByRole("heading", { name: "Offboarding", exact: true }).waitFor();
   await sound();
   await page.getByRole("button", { name: "Take it back" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Take it back" }).click();

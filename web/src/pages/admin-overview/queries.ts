@@ -5,6 +5,8 @@ import { warningsOf } from "./attention";
 // What the overview looks at: the newest of each, so that it stays quick however much there is.
 const newest = 500;
 
+const minute = 60_000;
+
 export const newestFiles = queryOptions({
   queryKey: ["submission", "newest"],
   queryFn: ({ signal }) => call(api.GET("/api/v1/submissions", { signal, params: { query: { limit: newest } } })),
@@ -33,6 +35,7 @@ export const rejectedFiles = queryOptions({
 const periods = (state: "missing" | "rejected") =>
   queryOptions({
     queryKey: ["period", state],
+    refetchInterval: minute, // a file becomes missing by time alone
     queryFn: ({ signal }) => call(api.GET("/api/v1/periods", { signal, params: { query: { state, limit: newest } } })),
   });
 
@@ -64,7 +67,7 @@ export const lastFirings = (of: Schemas["Schedule"][]) =>
 /** What the server says should be seen to while it works. */
 export const warnings = queryOptions({
   queryKey: ["warning"],
-  refetchInterval: 60_000,
+  refetchInterval: minute,
   queryFn: async ({ signal }) => warningsOf(await (await fetch("/readyz", { signal })).text()),
 });
 

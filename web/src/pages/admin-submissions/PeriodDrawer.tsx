@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
+import { untilNext, untilPeriod } from "../../app/moments";
 import { queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -29,10 +30,12 @@ export function PeriodDrawer({ dataset, date, tenant, close }: Props) {
   const own = useQuery({
     queryKey: ["period", dataset, date, tenant],
     queryFn: ({ signal }) => call(api.GET("/api/v1/periods", { signal, params: { query: { dataset, date, tenant, limit: 1 } } })),
+    refetchInterval: (q) => untilPeriod(q.state.data),
   });
   const all = useQuery({
     queryKey: ["period", dataset, date],
     queryFn: ({ signal }) => call(api.GET("/api/v1/periods/{id}/{date}", { signal, params: { path: { id: dataset, date } } })),
+    refetchInterval: (q) => untilNext([q.state.data?.due_at, q.state.data?.cut_off_at]),
   });
   const label = all.data?.label ?? date;
   return (

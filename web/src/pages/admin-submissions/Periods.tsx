@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useDeferredValue, useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
+import { untilPeriod } from "../../app/moments";
 import { strings } from "../../strings";
 import { Card } from "../../ui/Card";
 import { Select, TextField } from "../../ui/Field";
@@ -44,6 +45,7 @@ export function Periods() {
       } while (after && found.length < enough);
       return { states: found, more: after !== undefined };
     },
+    refetchInterval: (q) => untilPeriod(q.state.data && { items: q.state.data.states }),
   });
   if (datasets.data?.length === 0) return <p className="secondary">{t.noDatasets}</p>;
   const [tenant, date] = (period ?? "").split(" ");

@@ -8,7 +8,7 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { usePreference } from "../../ui/preferences";
 import style from "./Home.module.css";
-import { steps } from "./steps";
+import { type Step, steps } from "./steps";
 
 const t = strings.home.checklist;
 
@@ -26,7 +26,7 @@ export function Checklist({
   const wanted = !hidden;
   const sshKeys = useQuery({
     queryKey: ["key", "ssh", who.id],
-    enabled: wanted && admin && who.kind === "session",
+    enabled: wanted && who.kind === "session",
     queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/ssh-keys", { signal, params: { path: { id: who.id } } })),
   });
   const apiKeys = useQuery({
@@ -44,10 +44,9 @@ export function Checklist({
     enabled: wanted,
     queryFn: ({ signal }) => call(api.GET("/api/v1/submissions", { signal, params: { query: { limit: 1, state: "accepted" } } })),
   });
-  if (hidden || !submissions || !results || !analyses.data || !accepted.data || (admin && !apiKeys.data)) return null;
+  if (hidden || !submissions || !results || !analyses.data || !accepted.data || (admin && !apiKeys.data) || sshKeys.isLoading) return null;
   const live = (k: { revoked_at?: string; provider_made: boolean }) => !k.revoked_at && !k.provider_made;
   const all = steps({
-    admin,
     keys: items(sshKeys.data).filter(live).length + items(apiKeys.data).filter(live).length,
     analyses: items(analyses.data),
     sent: items(submissions).length > 0,
@@ -55,6 +54,7 @@ export function Checklist({
     results: items(results),
   });
   if (all.every((s) => s.done)) return null;
+  const words = (id: Step["id"]) => (id === "key" && !admin ? t.keyUser : t[id]);
   const open = all.find((s) => !s.done);
   const to = { key: "/app/account", accept: "/app/analyses", send: "/app/submit", accepted: "/app/submissions", result: "/app/results" };
   return (
@@ -73,7 +73,7 @@ export function Checklist({
             {s.done ? <Check size={18} aria-hidden /> : <Circle size={18} aria-hidden />}
             <span className="visually-hidden">{s.done ? t.done : t.open}: </span>
             <span>
-              {s.done ? t[s.id] : <Link to={to[s.id]}>{t[s.id]}</Link>}
+              {s.done ? words(s.id) : <Link to={to[s.id]}>{words(s.id)}</Link>}
               {s === open && <small>{s.id === "accept" && !admin ? t.acceptHintUser : t[`${s.id}Hint`]}</small>}
             </span>
           </li>

@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import type { Schemas } from "../../api/client";
 import { byUrgency, fileName, steps } from "./steps";
 
-test("steps tick by facts, and keys are for admins", () => {
-  const nothing = { admin: true, keys: 0, analyses: [], sent: false, accepted: false, results: [] };
+test("steps tick by facts, and who sends without a key needs none", () => {
+  const nothing = { keys: 0, analyses: [], sent: false, accepted: false, results: [] };
   expect(steps(nothing).filter((s) => s.done)).toEqual([]);
-  expect(steps({ ...nothing, admin: false }).map((s) => s.id)).not.toContain("key");
+  expect(steps(nothing).map((s) => s.id)).toContain("key");
+  expect(steps({ ...nothing, sent: true }).map((s) => s.id)).not.toContain("key");
   const result = { downloaded_at: "2026-11-21T12:00:00Z" } as Schemas["Result"];
   const all = {
-    admin: true,
     keys: 1,
     analyses: [{ decision: "accepted" } as Schemas["Analysis"]],
     sent: true,

@@ -2,7 +2,7 @@ import type { Schemas } from "../../api/client";
 
 /** What is known of how far an organisation is. */
 export type Known = {
-  admin: boolean;
+  /** That one may use: one's own, and for admins their organisation's. */
   keys: number;
   analyses: Schemas["Analysis"][];
   sent: boolean;
@@ -12,7 +12,7 @@ export type Known = {
 
 export type Step = { id: "key" | "accept" | "send" | "accepted" | "result"; done: boolean };
 
-/** The first steps, ticked by what the server knows. Keys are for admins, who alone see them all. */
+/** The first steps, ticked by what the server knows. Who has sent files without a key needs none. */
 export function steps(k: Known): Step[] {
   const all: Step[] = [
     { id: "key", done: k.keys > 0 },
@@ -21,7 +21,7 @@ export function steps(k: Known): Step[] {
     { id: "accepted", done: k.accepted },
     { id: "result", done: k.results.some((r) => r.downloaded_at !== undefined) },
   ];
-  return all.filter((s) => k.admin || s.id !== "key");
+  return all.filter((s) => s.id !== "key" || s.done || !k.sent);
 }
 
 // What needs somebody to do something comes first.

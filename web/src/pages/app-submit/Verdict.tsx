@@ -28,7 +28,7 @@ export function Verdict({ id, name, correct }: { id: string; name: string; corre
     queryKey: ["submission", id],
     queryFn: ({ signal }) => call(api.GET("/api/v1/submissions/{id}", { signal, params: { path: { id } } })),
     // The live stream tells sooner; this is for when it is away.
-    refetchInterval: (q) => (q.state.data && settled(q.state.data.state) ? false : 2000),
+    refetchInterval: (q) => (q.state.data && settled(q.state.data.state) ? false : 30_000),
   });
   const s = query.data;
   if (!s)

@@ -44,6 +44,7 @@ export const home = {
     done: "done",
     open: "to do",
     key: "Make an SSH key or API key",
+    keyUser: "Add an SSH key of yours",
     keyHint: "For sending files by program; not needed in the browser.",
     accept: "Accept an analysis",
     acceptHint: "Read what it uses and who gets what.",
