@@ -72,6 +72,24 @@ func (c *Client) ResetTOTP(ctx context.Context, user string) error {
 	return c.delete(ctx, "/users/"+id(user)+"/totp")
 }
 
+// OwnIdentity shows the identity of an issuer that is linked to one's account.
+func (c *Client) OwnIdentity(ctx context.Context) (Identity, error) {
+	return get[Identity](ctx, c, "/me/identity", nil)
+}
+
+// UnlinkOwn unlinks it. One's other sessions end.
+func (c *Client) UnlinkOwn(ctx context.Context) error { return c.delete(ctx, "/me/identity") }
+
+// Identity shows the identity that is linked to one of the provider's people.
+func (c *Client) Identity(ctx context.Context, user string) (Identity, error) {
+	return get[Identity](ctx, c, "/users/"+id(user)+"/identity", nil)
+}
+
+// Unlink unlinks it. The user's sessions end.
+func (c *Client) Unlink(ctx context.Context, user string) error {
+	return c.delete(ctx, "/users/"+id(user)+"/identity")
+}
+
 // OwnSSHKeys lists the SSH keys of the credential's user.
 func (c *Client) OwnSSHKeys(ctx context.Context) (List[SSHKey], error) {
 	return get[List[SSHKey]](ctx, c, "/me/ssh-keys", nil)

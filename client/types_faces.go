@@ -4,8 +4,9 @@ import "time"
 
 // Entrance is what the pages before signing in can do at this server.
 type Entrance struct {
-	Mail         bool `json:"mail" doc:"Whether mails go out: without, nobody signs up, and administrators set passwords"`
-	TenantSignUp bool `json:"tenant_sign_up" doc:"Whether a new organisation can sign up"`
+	Mail         bool   `json:"mail" doc:"Whether mails go out: without, nobody signs up, and administrators set passwords"`
+	TenantSignUp bool   `json:"tenant_sign_up" doc:"Whether a new organisation can sign up"`
+	OIDC         string `json:"oidc,omitempty" doc:"What people know the issuer as where the provider's people can sign in; absent: there is none"`
 }
 
 // Invitation asks somebody to join, by a link that is good for 72 hours and works once.

@@ -41,3 +41,25 @@ type NewOwnSSHKey struct {
 	NewSSHKey
 	Password string `json:"password" minLength:"1" maxLength:"1000" doc:"One's own, once more"`
 }
+
+// OIDCBegun is where a page sends its browser to sign in with OIDC.
+type OIDCBegun struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at" doc:"When the browser has to be back"`
+}
+
+// OIDCReturn is what a browser came back from the issuer with, to /login/oidc.
+type OIDCReturn struct {
+	State string `json:"state" maxLength:"100"`
+	Code  string `json:"code,omitempty" maxLength:"4096"`
+	Error string `json:"error,omitempty" maxLength:"100" doc:"The issuer's error; it comes instead of a code"`
+}
+
+// Identity is who one of the provider's people is at the issuer they sign in with.
+type Identity struct {
+	Linked   bool       `json:"linked"`
+	Issuer   string     `json:"issuer,omitempty"`
+	Subject  string     `json:"subject,omitempty" doc:"What the issuer calls the person; this and the issuer count, and not the email"`
+	Email    string     `json:"email,omitempty" doc:"As the issuer said it at the first sign-in"`
+	LinkedAt *time.Time `json:"linked_at,omitempty"`
+}

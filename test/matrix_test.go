@@ -48,6 +48,8 @@ var routes = map[string]probe{
 	"setup":           {open: true, body: `{"token":"no","email":"b@example.com","password":"a long enough password"}`, status: http.StatusUnauthorized},
 	"list-audit-keys": {open: true, status: yes},
 	"entrance":        {open: true, status: yes},
+	"begin-oidc":      {open: true, status: http.StatusConflict}, // there is no issuer
+	"finish-oidc":     {open: true, body: `{"state":"no","code":"no"}`, status: http.StatusConflict},
 
 	"look-invitation":   {open: true, body: `{"token":"trl_no"}`, status: absent},
 	"accept-invitation": {open: true, body: `{"token":"trl_no","password":"a long enough password"}`, status: absent},
@@ -63,6 +65,8 @@ var routes = map[string]probe{
 	"end-session":            {victim: "session"},
 	"me":                     {status: yes},
 	"end-other-sessions":     {status: http.StatusConflict}, // B's credential is a key
+	"show-own-identity":      {status: denied},
+	"unlink-own-identity":    {status: denied},
 	"show-totp":              {status: denied},
 	"start-totp":             {body: `{"password":"a long enough password"}`, status: denied},
 	"confirm-totp":           {body: `{"code":"123456"}`, status: denied},
@@ -84,16 +88,18 @@ var routes = map[string]probe{
 	"list-domains":      {status: yes},
 	"remove-domain":     {victim: "domain"},
 
-	"show-user":      {victim: "user"},
-	"update-user":    {victim: "user", body: `{"name":"B was here"}`},
-	"set-password":   {victim: "user", body: `{"new":"another long password"}`},
-	"reset-totp":     {victim: "user"},
-	"add-ssh-key":    {victim: "user", body: `{"name":"b","public_key":"KEY"}`},
-	"list-ssh-keys":  {victim: "user"},
-	"revoke-ssh-key": {victim: "sshkey"},
-	"create-api-key": {body: `{"tenant":"A","role":"tenant_user"}`, status: created},
-	"list-api-keys":  {status: yes},
-	"revoke-api-key": {victim: "apikey"},
+	"show-user":       {victim: "user"},
+	"update-user":     {victim: "user", body: `{"name":"B was here"}`},
+	"set-password":    {victim: "user", body: `{"new":"another long password"}`},
+	"reset-totp":      {victim: "user"},
+	"show-identity":   {victim: "user"},
+	"unlink-identity": {victim: "user"},
+	"add-ssh-key":     {victim: "user", body: `{"name":"b","public_key":"KEY"}`},
+	"list-ssh-keys":   {victim: "user"},
+	"revoke-ssh-key":  {victim: "sshkey"},
+	"create-api-key":  {body: `{"tenant":"A","role":"tenant_user"}`, status: created},
+	"list-api-keys":   {status: yes},
+	"revoke-api-key":  {victim: "apikey"},
 
 	"create-organisation": {body: `{"name":"B's"}`, status: denied},
 	"list-organisations":  {status: denied},
@@ -411,7 +417,9 @@ var rightful = map[string]struct {
 	"show-run":                  {staff: true},
 	"show-run-log":              {staff: true},
 	"follow-run":                {staff: true},
-	"reset-totp":                {status: http.StatusConflict},              // there is none
+	"reset-totp":                {status: http.StatusConflict}, // there is none
+	"show-identity":             {staff: true},
+	"unlink-identity":           {staff: true, status: http.StatusConflict}, // a tenant's user has none
 	"cancel-run":                {staff: true, status: http.StatusConflict}, // it has ended
 	"retry-run":                 {staff: true, status: http.StatusConflict}, // it has succeeded
 	"show-manifest":             {staff: true},

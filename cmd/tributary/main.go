@@ -42,6 +42,7 @@ type cli struct {
 	Me       meCmd       `cmd:"" group:"access" help:"Show who the token is."`
 	Session  sessionCmd  `cmd:"" group:"access" help:"List and end one's own sessions."`
 	Totp     totpCmd     `cmd:"" group:"access" help:"A second factor beside one's own password: codes of an authenticator app."`
+	Identity identityCmd `cmd:"" group:"access" help:"Who the provider's people are at the issuer that they sign in with (OIDC)."`
 	Password passwordCmd `cmd:"" group:"access" help:"A forgotten password: ask for a link, and use it."`
 	SignUp   signUpCmd   `cmd:"" group:"access" help:"Make an account with an address of a domain that a tenant has approved."`
 

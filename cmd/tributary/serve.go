@@ -15,6 +15,7 @@ import (
 	"tributary/internal/app"
 	"tributary/internal/fault"
 	"tributary/internal/notify"
+	"tributary/internal/oidc"
 	"tributary/internal/sandbox"
 )
 
@@ -57,7 +58,7 @@ type mailing struct {
 	SMTPFrom         string `name:"smtp-from" placeholder:"EMAIL" env:"TRIBUTARY_SMTP_FROM" help:"Who mails are from."`
 	SMTPUser         string `name:"smtp-user" placeholder:"USER" env:"TRIBUTARY_SMTP_USER" help:"Who to sign in to it as."`
 	SMTPPasswordFile string `name:"smtp-password-file" placeholder:"FILE" env:"TRIBUTARY_SMTP_PASSWORD_FILE" help:"File with that user's password."`
-	PublicURL        string `name:"public-url" placeholder:"URL" env:"TRIBUTARY_PUBLIC_URL" help:"Where people reach this server. Mails have links to it, and none without."`
+	PublicURL        string `name:"public-url" placeholder:"URL" env:"TRIBUTARY_PUBLIC_URL" help:"Where people reach this server. Mails have links to it, and none without; an OIDC issuer sends people back to it."`
 }
 
 func (m mailing) fill(cfg *app.Config) error {
@@ -72,18 +73,48 @@ func (m mailing) fill(cfg *app.Config) error {
 	if m.SMTPPasswordFile == "" {
 		return nil
 	}
-	raw, err := os.ReadFile(m.SMTPPasswordFile)
-	if err != nil {
-		return &exit{code: exitInvalid, err: fmt.Errorf("read the mail server's password: %w", err)}
+	var err error
+	cfg.Mail.Password, err = fileSecret(m.SMTPPasswordFile, "the mail server's password")
+	return err
+}
+
+// issuing is where the provider's people sign in with OIDC.
+type issuing struct {
+	Issuer     string `name:"oidc-issuer" placeholder:"URL" env:"TRIBUTARY_OIDC_ISSUER" help:"OpenID Connect issuer that the provider's people can sign in with, to the letter as it says itself. Needs --public-url; register PUBLIC-URL/login/oidc there."`
+	ClientID   string `name:"oidc-client-id" placeholder:"ID" env:"TRIBUTARY_OIDC_CLIENT_ID" help:"What this server is registered as there."`
+	SecretFile string `name:"oidc-client-secret-file" placeholder:"FILE" env:"TRIBUTARY_OIDC_CLIENT_SECRET_FILE" help:"File with the secret that it is registered with."`
+	Name       string `name:"oidc-name" placeholder:"NAME" env:"TRIBUTARY_OIDC_NAME" help:"What people know the issuer as, on the button; its host if absent."`
+}
+
+func (i issuing) fill(cfg *app.Config) error {
+	if i.Issuer == "" {
+		if i.ClientID != "" || i.SecretFile != "" || i.Name != "" {
+			return usage("--oidc-client-id, --oidc-client-secret-file and --oidc-name go with --oidc-issuer URL")
+		}
+		return nil
 	}
-	cfg.Mail.Password = strings.TrimRight(string(raw), "\r\n")
-	return nil
+	if i.ClientID == "" || i.SecretFile == "" {
+		return usage("--oidc-issuer needs --oidc-client-id and --oidc-client-secret-file")
+	}
+	secret, err := fileSecret(i.SecretFile, "the OIDC client's secret")
+	cfg.OIDC = &oidc.Config{Issuer: i.Issuer, ClientID: i.ClientID, Secret: secret, Name: i.Name}
+	return err
+}
+
+// fileSecret reads a secret that a file holds as its only line.
+func fileSecret(file, what string) (string, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", &exit{code: exitInvalid, err: fmt.Errorf("read %s: %w", what, err)}
+	}
+	return strings.TrimRight(string(raw), "\r\n"), nil
 }
 
 type serveCmd struct {
 	place
 	listening
 	mailing
+	issuing
 }
 
 // Run runs a server until a signal ends it.
@@ -93,7 +124,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 		handler = slog.NewJSONHandler(out.stderr, nil)
 	}
 	cfg := c.config(out, handler)
-	if err := errors.Join(c.listening.fill(&cfg), c.mailing.fill(&cfg)); err != nil {
+	if err := errors.Join(c.listening.fill(&cfg), c.mailing.fill(&cfg), c.issuing.fill(&cfg)); err != nil {
 		return err
 	}
 	// Its own signals: what was acknowledged is finished before the process ends.

@@ -24,11 +24,12 @@ import (
 	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
+	"tributary/internal/oidc"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
 
-// Config is what Accounts needs; all fields but Notices, Log and Hashers are required.
+// Config is what Accounts needs; all fields but Notices, Issuer, Log and Hashers are required.
 type Config struct {
 	DB      *meta.DB
 	Keys    *keys.Ring
@@ -38,6 +39,8 @@ type Config struct {
 	Notices *notify.Notices // nil: nobody is told
 	Clock   clock.Clock
 	Log     *slog.Logger
+	// Issuer is where the provider's people sign in with OIDC; nil: nowhere.
+	Issuer *oidc.Issuer
 	// SignUp lets whole tenants sign up, with an organisation that nobody has verified.
 	SignUp bool
 	// Hashers is how many passwords are hashed at once, at 64 MiB each; 0 means 2.

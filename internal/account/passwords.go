@@ -216,6 +216,7 @@ func (a *Accounts) ForgetDue(ctx context.Context) error {
 		`DELETE FROM account_links WHERE expires_at < $1 AND kind = 'reset'`:                                                                  now.Add(-keepLinks),
 		`DELETE FROM account_links WHERE used_at < $1`:                                                                                        now.Add(-keepLinks),
 		`DELETE FROM account_links WHERE ended_at < $1`:                                                                                       now.Add(-keepLinks),
+		`DELETE FROM oidc_attempts WHERE expires_at < $1`:                                                                                     now,
 		`DELETE FROM idempotency_keys WHERE created_at < $1`:                                                                                  now.Add(-24 * time.Hour),
 	} {
 		if _, err := a.DB.Unscoped().Exec(ctx, query, meta.Micros(before)); err != nil {

@@ -163,6 +163,25 @@ func (a *Accounts) spend(ctx context.Context, tx *meta.DB, f *factor, code strin
 	return "", nil
 }
 
+// secondStep spends the code of a sign-in, and says which kind it was.
+func (a *Accounts) secondStep(ctx context.Context, tx *meta.DB, u User, at Attempt) (string, error) {
+	switch {
+	case at.Codeless: // turned on since
+		return "", errNoSignIn
+	case at.Code == "":
+		return "", errNoCode
+	}
+	f, err := a.factorOf(ctx, tx, u)
+	if err != nil {
+		return "", err
+	}
+	kind, err := a.spend(ctx, tx, &f, at.Code)
+	if err == nil && kind == "" {
+		err = errWrongCode
+	}
+	return kind, err
+}
+
 // SecondFactor says how one's own second factor stands.
 func (a *Accounts) SecondFactor(ctx context.Context, p policy.Principal) (SecondFactor, error) {
 	u, err := a.user(ctx, a.DB, p.Tenant, p.User)

@@ -15,6 +15,7 @@ import (
 	"tributary/internal/control"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
+	"tributary/internal/oidc"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
 )
@@ -92,6 +93,8 @@ type Attempt struct {
 	Codeless bool
 	Address  netip.Addr
 	Agent    string
+
+	identity *oidc.Identity // that an issuer vouched for, in place of a password and a code
 }
 
 // SignIn exchanges a password for a session, and a code where the account has a second
@@ -265,7 +268,12 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 			return cmp.Or(err, errNoSignIn)
 		}
 		details := map[string]any{"address": s.Address, "agent": s.Agent}
-		if u.secondFactor != "" {
+		if at.identity != nil {
+			details["method"] = "oidc"
+			if err := a.link(ctx, tx, u, *at.identity); err != nil {
+				return err
+			}
+		} else if u.secondFactor != "" {
 			kind, err := a.secondStep(ctx, tx, u, at)
 			if err != nil {
 				return err
@@ -287,8 +295,10 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 				return err
 			}
 		}
-		if err := a.forgive(ctx, tx, u.ID); err != nil {
-			return err
+		if at.identity == nil { // wrong passwords stay counted where none was asked for
+			if err := a.forgive(ctx, tx, u.ID); err != nil {
+				return err
+			}
 		}
 		if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `
 			INSERT INTO sessions (id, tenant, user_id, token_hash, created_at, rotated_at, used_at, idle_until, absolute_until, address, agent, mac)
@@ -307,25 +317,6 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 	}
 	a.revoked(ended)
 	return token, s, nil
-}
-
-// secondStep spends the code of a sign-in, and says which kind it was.
-func (a *Accounts) secondStep(ctx context.Context, tx *meta.DB, u User, at Attempt) (string, error) {
-	switch {
-	case at.Codeless: // turned on since
-		return "", errNoSignIn
-	case at.Code == "":
-		return "", errNoCode
-	}
-	f, err := a.factorOf(ctx, tx, u)
-	if err != nil {
-		return "", err
-	}
-	kind, err := a.spend(ctx, tx, &f, at.Code)
-	if err == nil && kind == "" {
-		err = errWrongCode
-	}
-	return kind, err
 }
 
 // takeOver makes a tenant its own admins': it is claimed, and every credential

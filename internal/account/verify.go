@@ -7,7 +7,7 @@ import (
 	"tributary/internal/tenant"
 )
 
-// UnscopedVerify checks the MAC of every user, second factor, session, link, domain, API key and SSH key. An
+// UnscopedVerify checks the MAC of every user, second factor, session, link, domain, identity, API key and SSH key. An
 // error means that it could not look.
 func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string, id tenant.ID, row, problem string)) error {
 	for _, t := range []struct {
@@ -28,6 +28,8 @@ func (a *Accounts) UnscopedVerify(ctx context.Context, report func(table string,
 			func(r scanner) (tenant.ID, string, error) { q, err := a.scanAsk(r); return "", q.id, err }},
 		{"tenant_domains", `SELECT ` + domainColumns + ` FROM tenant_domains ORDER BY id`,
 			func(r scanner) (tenant.ID, string, error) { d, err := a.scanDomain(r); return d.Tenant, d.ID, err }},
+		{"staff_identities", `SELECT ` + identityColumns + ` FROM staff_identities ORDER BY user_id`,
+			func(r scanner) (tenant.ID, string, error) { i, err := a.scanIdentity(r); return "", i.user, err }},
 		{"ssh_keys", sshKeyQuery + `ORDER BY k.id`,
 			func(r scanner) (tenant.ID, string, error) { k, err := a.scanSSHKey(r); return k.Tenant, k.ID, err }},
 	} {

@@ -30,6 +30,7 @@ import (
 	"tributary/internal/live"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
+	"tributary/internal/oidc"
 	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
@@ -70,6 +71,9 @@ type Config struct {
 	Mail *notify.SMTP
 	// PublicURL is where people reach this server; empty: mails have no links.
 	PublicURL string
+	// OIDC is the issuer that the provider's people can sign in with; nil: there is
+	// none. Its PublicURL and Clock are those here.
+	OIDC *oidc.Config
 	// SignUp lets whole tenants sign up by themselves, with organisations that nobody
 	// has verified and that take no part in runs until somebody has.
 	SignUp bool
@@ -170,7 +174,11 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	s.control.SetKeys(s.ring)
 	s.control.SetAudit(s.audit)
 	s.notices = notify.New(notify.Config{DB: s.db, Keys: s.ring, Audit: s.audit, Clock: c.Clock, Log: c.Log, Mail: c.Mail, PublicURL: c.PublicURL, Client: c.webhooks, Changes: s.changes})
-	s.accounts = account.New(account.Config{DB: s.db, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, SignUp: c.SignUp, Clock: c.Clock, Log: c.Log})
+	issuer, err := c.issuer()
+	if err != nil {
+		return nil, err
+	}
+	s.accounts = account.New(account.Config{DB: s.db, Issuer: issuer, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, SignUp: c.SignUp, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
 	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers, Changes: s.changes})

@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"tributary/internal/fault"
+	"tributary/internal/oidc"
 )
 
-// checkNotices refuses settings for mails that cannot work.
+// checkNotices refuses settings for mails, and for an issuer that sends people back, that cannot work.
 func (c *Config) checkNotices() error {
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
@@ -16,8 +17,21 @@ func (c *Config) checkNotices() error {
 		}
 		c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	}
+	if _, err := c.issuer(); err != nil {
+		return err
+	}
 	if c.Mail == nil {
 		return nil
 	}
 	return c.Mail.Check()
+}
+
+// issuer makes the issuer that the provider's people sign in with; nil: there is none.
+func (c *Config) issuer() (*oidc.Issuer, error) {
+	if c.OIDC == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	cfg := *c.OIDC
+	cfg.PublicURL, cfg.Clock = c.PublicURL, c.Clock
+	return oidc.New(cfg)
 }

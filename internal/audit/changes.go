@@ -20,6 +20,7 @@ var changed = map[string][]live.Kind{
 	"user":               {live.User},
 	"second-factor":      {live.User},
 	"invitation":         {live.User},
+	"identity":           {live.User, live.Session},
 	"domain":             {live.Tenant},
 	"password-reset":     {live.User, live.Session},
 	"password-reset.ask": nil,

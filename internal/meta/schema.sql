@@ -273,6 +273,14 @@ CREATE TABLE offboardings (
     signature    BYTEA
 );
 
+CREATE TABLE oidc_attempts (
+    state      BYTEA PRIMARY KEY,      -- hash of what comes back
+    browser    BYTEA NOT NULL,         -- hash of what the browser keeps
+    address    BYTEA NOT NULL,         -- keyed digest of the network it came from
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX oidc_attempts_expires ON oidc_attempts (expires_at);
+
 CREATE TABLE organisations (
     id             TEXT PRIMARY KEY,
     name           TEXT NOT NULL UNIQUE,
@@ -534,6 +542,16 @@ CREATE TABLE ssh_keys (
     mac           BYTEA NOT NULL
 );
 CREATE UNIQUE INDEX ssh_keys_fingerprint ON ssh_keys (user_id, fingerprint);
+
+CREATE TABLE staff_identities (
+    user_id   TEXT PRIMARY KEY REFERENCES users (id),
+    issuer    TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    email     TEXT NOT NULL,           -- as the issuer said when it was linked
+    linked_at BIGINT NOT NULL,
+    mac       BYTEA NOT NULL,
+    UNIQUE (issuer, subject)
+);
 
 CREATE TABLE submissions (
     id              TEXT PRIMARY KEY,

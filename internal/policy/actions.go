@@ -11,6 +11,8 @@ const (
 	OwnPasswordChange Action = "own-password:change"      // POST /me/password
 	OwnFactorRead     Action = "own-second-factor:read"   // GET /me/totp
 	OwnFactorChange   Action = "own-second-factor:change" // POST /me/totp, /me/totp/confirm, /me/totp/off, /me/totp/recovery-codes
+	OwnIdentityRead   Action = "own-identity:read"        // GET /me/identity
+	OwnIdentityEnd    Action = "own-identity:end"         // DELETE /me/identity
 	OwnSessionRead    Action = "own-session:read"         // GET /sessions
 	OwnSessionEnd     Action = "own-session:end"          // DELETE /sessions, DELETE /sessions/current, DELETE /sessions/{id}
 	OwnSSHKeyRead     Action = "own-ssh-key:read"         // GET /me/ssh-keys
@@ -47,10 +49,11 @@ const (
 // People and credentials.
 const (
 	UserCreate        Action = "user:create"              // POST /users
-	UserRead          Action = "user:read"                // GET /users, GET /users/{id}
+	UserRead          Action = "user:read"                // GET /users, GET /users/{id}, GET /users/{id}/identity
 	UserUpdate        Action = "user:update"              // PATCH /users/{id}
 	UserResetPassword Action = "user:reset-password"      // POST /users/{id}/password
 	UserResetFactor   Action = "user:reset-second-factor" // DELETE /users/{id}/totp
+	UserUnlink        Action = "user:unlink"              // DELETE /users/{id}/identity
 	SessionEnd        Action = "session:end"              // DELETE /sessions/{id}: another's
 	SSHKeyCreate      Action = "ssh-key:create"           // POST /users/{id}/ssh-keys
 	SSHKeyRead        Action = "ssh-key:read"             // GET /users/{id}/ssh-keys
@@ -141,11 +144,11 @@ const (
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
-	OwnProfileRead, OwnPasswordChange, OwnFactorRead, OwnFactorChange, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyCreate, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch, OwnPreferencesRead, OwnPreferencesChange,
+	OwnProfileRead, OwnPasswordChange, OwnFactorRead, OwnFactorChange, OwnIdentityRead, OwnIdentityEnd, OwnSessionRead, OwnSessionEnd, OwnSSHKeyRead, OwnSSHKeyCreate, OwnSSHKeyDelete, OwnNoticesRead, OwnNoticesChange, OwnChangesWatch, OwnPreferencesRead, OwnPreferencesChange,
 	OrganisationCreate, OrganisationRead, OrganisationVerify,
 	TenantCreate, TenantRead, TenantUpdate, TenantSuspend, TenantActivate, TenantOffboard, TenantHasten, TenantKeep, TenantReceipt,
 	ProfileRead, TenantExport,
-	UserCreate, UserRead, UserUpdate, UserResetPassword, UserResetFactor, SessionEnd,
+	UserCreate, UserRead, UserUpdate, UserResetPassword, UserResetFactor, UserUnlink, SessionEnd,
 	SSHKeyCreate, SSHKeyRead, SSHKeyDelete, APIKeyCreate, APIKeyRead, APIKeyDelete,
 	DatasetApply, DatasetRead,
 	SubmissionCreate, SubmissionRead, SubmissionContent, SubmissionWithdraw, SubmissionDelete, SubmissionReceipts,

@@ -18,6 +18,8 @@ var mayDo = map[Action][]Role{
 	OwnPasswordChange: {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnFactorRead:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnFactorChange:   {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
+	OwnIdentityRead:   {SystemAdmin, Auditor, Analyst},
+	OwnIdentityEnd:    {SystemAdmin, Auditor, Analyst},
 	OwnSSHKeyCreate:   {TenantAdmin, TenantUser},
 	OwnSessionRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
 	OwnSessionEnd:     {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser, Departing},
@@ -50,6 +52,7 @@ var mayDo = map[Action][]Role{
 	UserUpdate:        {SystemAdmin, TenantAdmin},
 	UserResetPassword: {SystemAdmin, TenantAdmin},
 	UserResetFactor:   {SystemAdmin, TenantAdmin},
+	UserUnlink:        {SystemAdmin},
 	SessionEnd:        {SystemAdmin, TenantAdmin},
 	SSHKeyCreate:      {SystemAdmin, TenantAdmin},
 	SSHKeyRead:        {SystemAdmin, Auditor, TenantAdmin},
@@ -127,7 +130,7 @@ func reference(p Principal, a Action, r Resource) fault.Kind {
 		return fault.NotFound
 	case !staff && r.Tenant == "" && a != DatasetRead && a != AnalysisRead:
 		return fault.Denied
-	case !knownKind, (a == OwnPasswordChange || a == OwnFactorRead || a == OwnFactorChange || a == OwnSSHKeyCreate) && p.Kind != Session:
+	case !knownKind, (a == OwnPasswordChange || a == OwnFactorRead || a == OwnFactorChange || a == OwnIdentityRead || a == OwnIdentityEnd || a == OwnSSHKeyCreate) && p.Kind != Session:
 		return fault.Denied
 	case !slices.Contains(mayDo[a], p.Role):
 		return fault.Denied

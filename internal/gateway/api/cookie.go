@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"tributary/internal/fault"
 )
@@ -47,6 +48,20 @@ func (c *call) cookieName() string {
 func (c *call) setCookie(token string) {
 	cookie := &http.Cookie{Name: c.cookieName(), Value: token, Path: "/", Secure: c.secure(), HttpOnly: true, SameSite: http.SameSiteStrictMode}
 	if token == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(c.response, cookie)
+}
+
+// issuerCookie is the name of what a browser keeps while somebody is at the issuer. It
+// goes with requests of our own pages alone, as the session's: the one that the issuer
+// sends people back to is a file like any other, and asks from there.
+func (c *call) issuerCookie() string { return c.cookieName() + "-oidc" }
+
+// setIssuerCookie has the browser keep a secret until a time; "" takes it away.
+func (c *call) setIssuerCookie(secret string, until time.Time) {
+	cookie := &http.Cookie{Name: c.issuerCookie(), Value: secret, Path: "/", Expires: until, Secure: c.secure(), HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if secret == "" {
 		cookie.MaxAge = -1
 	}
 	http.SetCookie(c.response, cookie)

@@ -51,7 +51,11 @@ func (s *server) faceRoutes() {
 }
 
 func (s *server) entrance(context.Context, *call, *struct{}) (*out[client.Entrance], error) {
-	return &out[client.Entrance]{client.Entrance{Mail: s.Accounts.Sends(), TenantSignUp: s.Accounts.SignUp}}, nil
+	w := client.Entrance{Mail: s.Accounts.Sends(), TenantSignUp: s.Accounts.SignUp}
+	if s.Accounts.Issuer != nil {
+		w.OIDC = s.Accounts.Issuer.Name
+	}
+	return &out[client.Entrance]{w}, nil
 }
 
 func (s *server) invite(ctx context.Context, c *call, i *in[client.NewInvitation]) (*out[client.Invitation], error) {

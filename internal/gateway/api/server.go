@@ -135,6 +135,7 @@ func newServer(cfg Config) (*server, error) {
 	s.api = humago.New(s.mux, h)
 	s.accountRoutes()
 	s.faceRoutes()
+	s.identityRoutes()
 	s.tenantRoutes()
 	s.exchangeRoutes()
 	s.periodRoutes()

@@ -194,6 +194,8 @@ export interface components {
     Entrance: {
       /** Whether mails go out: without, nobody signs up, and administrators set passwords */
       "mail": boolean;
+      /** What people know the issuer as where the provider's people can sign in; absent: there is none */
+      "oidc"?: string;
       /** Whether a new organisation can sign up */
       "tenant_sign_up": boolean;
     };
@@ -282,6 +284,15 @@ export interface components {
       "public_key": string;
       /** As ssh-ed25519 */
       "type": string;
+    };
+    Identity: {
+      /** As the issuer said it at the first sign-in */
+      "email"?: string;
+      "issuer"?: string;
+      "linked": boolean;
+      "linked_at"?: string;
+      /** What the issuer calls the person; this and the issuer count, and not the email */
+      "subject"?: string;
     };
     Inclusion: {
       "hash": string;
@@ -762,6 +773,17 @@ export interface components {
       /** The kind */
       "id": string;
       "on": boolean;
+    };
+    OIDCBegun: {
+      /** When the browser has to be back */
+      "expires_at": string;
+      "url": string;
+    };
+    OIDCReturn: {
+      "code"?: string;
+      /** The issuer's error; it comes instead of a code */
+      "error"?: string;
+      "state": string;
     };
     Offboarding: {
       /** Until then it can be taken back, and the tenant can export */
@@ -1788,6 +1810,26 @@ export interface paths {
       };
     };
   };
+  "/api/v1/me/identity": {
+    /** Show the identity of an issuer that is linked to one's account */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Identity"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Unlink it; one's other sessions end */
+    delete: {
+      parameters: {
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/me/notices": {
     /** Which mails one gets */
     get: {
@@ -2435,6 +2477,29 @@ export interface paths {
       };
     };
   };
+  "/api/v1/sessions/oidc": {
+    /** Sign in with what the browser came back with from the issuer; the session's token goes into a cookie */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["OIDCReturn"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Session"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sessions/oidc/begin": {
+    /** Begin a sign-in with OIDC: where the browser goes, which keeps a secret in a cookie meanwhile */
+    post: {
+      parameters: {
+      };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["OIDCBegun"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/sessions/{id}": {
     /** Sign out: a session of one's own, or current */
     delete: {
@@ -2875,6 +2940,28 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["UserChange"]; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["User"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/users/{id}/identity": {
+    /** Show the identity that is linked to one of the provider's people */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Identity"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Unlink it; the user's sessions end */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
