@@ -75,3 +75,13 @@ func resetTOTP(w *world, c *credential, id string) shot {
 	}
 	return shot{want: []int{clash}}
 }
+
+// unlinkOwn unlinks what is not linked: there is no issuer.
+func unlinkOwn(_ *world, c *credential, _ string) shot {
+	if c == nil || c.user == nil {
+		return shot{want: []int{denied}}
+	}
+	return shot{want: []int{clash}}
+}
+
+func unlink(*world, *credential, string) shot { return shot{want: []int{clash}} }

@@ -194,16 +194,6 @@ func showTOTP(_ *world, c *credential, _ string) shot {
 	return shot{}
 }
 
-// unlinkOwn unlinks what is not linked: there is no issuer.
-func unlinkOwn(_ *world, c *credential, _ string) shot {
-	if c == nil || c.user == nil {
-		return shot{want: []int{denied}}
-	}
-	return shot{want: []int{clash}}
-}
-
-func unlink(*world, *credential, string) shot { return shot{want: []int{clash}} }
-
 // startTOTP begins a second factor; the model never turns one on.
 func startTOTP(w *world, c *credential, _ string) shot {
 	q := w.own(c, map[string]any{}, created)
