@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 // One server and one browser for all stories, which run one after the other; each has a tenant of its own.
 export default defineConfig({
   test: {
-    include: ["e2e/**/*.story.ts"],
+    include: process.env.TRIBUTARY_FIGURES ? ["e2e/*.bench.ts"] : ["e2e/**/*.story.ts"],
     pool: "forks",
     maxWorkers: 1,
     isolate: false,

@@ -1,30 +1,19 @@
 import { ArrowDown, ArrowUp, ChevronLeft, ChevronRight, Columns3, Filter as FilterIcon, Search, X } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import { Checkbox, Select, TextField } from "./Field";
 import { number } from "./format";
 import type { Filter, ListState, Operator } from "./list";
+import { type Column, Row } from "./PlainTable";
 import { Popover } from "./Popover";
 import { usePreference } from "./preferences";
 import { ProblemBox, Skeleton } from "./states";
 import style from "./Table.module.css";
 
-const t = strings.ui.table;
+export { type Column, PlainTable } from "./PlainTable";
 
-export type Column<T> = {
-  /** As the API names it, for sorting and filtering. */
-  id: string;
-  title: string;
-  cell: (row: T) => ReactNode;
-  sort?: boolean;
-  /** How it can be filtered: by words of one's own, or one of these values. */
-  filter?: "text" | { value: string; label: string }[];
-  /** Not shown until it is chosen. */
-  hidden?: boolean;
-  /** For numbers. */
-  end?: boolean;
-};
+const t = strings.ui.table;
 
 type Props<T> = {
   /** What the list is of: the key under which its look is remembered, and its name for screen readers. */
@@ -138,37 +127,6 @@ function Head<T>({ column, sort, change }: { column: Column<T>; sort: string; ch
         {down && <ArrowDown size={14} aria-hidden />}
       </button>
     </th>
-  );
-}
-
-// A row can be opened with the pointer anywhere, and by keyboard: J and K or the arrows move, Enter opens.
-function Row({ open, children }: { open: (() => void) | undefined; children: ReactNode }) {
-  if (!open) return <tr>{children}</tr>;
-  const key = (event: KeyboardEvent<HTMLTableRowElement>) => {
-    if (event.target !== event.currentTarget) return;
-    const sibling = {
-      j: "nextElementSibling",
-      ArrowDown: "nextElementSibling",
-      k: "previousElementSibling",
-      ArrowUp: "previousElementSibling",
-    }[event.key] as "nextElementSibling" | "previousElementSibling" | undefined;
-    if (event.key === "Enter") open();
-    else if (sibling) (event.currentTarget[sibling] as HTMLElement | null)?.focus();
-    else return;
-    event.preventDefault();
-  };
-  return (
-    <tr
-      tabIndex={-1}
-      data-row
-      className={style.openable}
-      onKeyDown={key}
-      onClick={(event) => {
-        if (!(event.target as HTMLElement).closest("a, button, input, label") && !getSelection()?.toString()) open();
-      }}
-    >
-      {children}
-    </tr>
   );
 }
 
@@ -363,49 +321,5 @@ function Pager({
         }}
       />
     </div>
-  );
-}
-
-/** A table of what is at hand whole, without filters and pages. */
-export function PlainTable<T>({
-  title,
-  columns,
-  rows,
-  id,
-  open,
-}: {
-  title: string;
-  columns: (Omit<Column<T>, "title"> & { title: ReactNode })[];
-  rows: T[];
-  id: (row: T, at: number) => string;
-  open?: (row: T) => void;
-}) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-    <section className={style.scroll} aria-label={title} tabIndex={0}>
-      <table className={style.table}>
-        <caption className="visually-hidden">{title}</caption>
-        <thead>
-          <tr>
-            {columns.map((c) => (
-              <th key={c.id} scope="col" className={c.end ? style.end : undefined}>
-                {c.title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, at) => (
-            <Row key={id(row, at)} open={open && (() => open(row))}>
-              {columns.map((c) => (
-                <td key={c.id} className={c.end ? style.end : undefined}>
-                  {c.cell(row)}
-                </td>
-              ))}
-            </Row>
-          ))}
-        </tbody>
-      </table>
-    </section>
   );
 }

@@ -7,8 +7,8 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Confirm } from "../../ui/Dialog";
 import { TextArea, TextField } from "../../ui/Field";
+import { PlainTable } from "../../ui/PlainTable";
 import { Loaded } from "../../ui/states";
-import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Time } from "../../ui/values";
 

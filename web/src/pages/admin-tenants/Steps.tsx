@@ -1,8 +1,8 @@
 import type { Schemas } from "../../api/client";
 import { strings } from "../../strings";
+import { PlainTable } from "../../ui/PlainTable";
 import { Status } from "../../ui/Status";
 import { Note } from "../../ui/states";
-import { PlainTable } from "../../ui/Table";
 import { Time } from "../../ui/values";
 
 const t = strings.tenants;

@@ -4,8 +4,8 @@ import { api, call, items, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
 import { buttonClass } from "../../ui/Button";
 import { Card } from "../../ui/Card";
+import { type Column, PlainTable } from "../../ui/PlainTable";
 import { Empty, Loaded } from "../../ui/states";
-import { type Column, PlainTable } from "../../ui/Table";
 import { Name } from "../../ui/values";
 import style from "./Submit.module.css";
 

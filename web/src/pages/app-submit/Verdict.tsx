@@ -6,10 +6,10 @@ import { pageAt } from "../../app/nav";
 import { strings } from "../../strings";
 import { Button, buttonClass } from "../../ui/Button";
 import { exactNumber } from "../../ui/format";
+import { type Column, PlainTable } from "../../ui/PlainTable";
 import { PreviewTable } from "../../ui/PreviewTable";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
-import { type Column, PlainTable } from "../../ui/Table";
 import { Name, Nothing } from "../../ui/values";
 
 const t = strings.submit.verdict;

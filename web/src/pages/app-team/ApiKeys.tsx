@@ -9,10 +9,10 @@ import { Card } from "../../ui/Card";
 import { Copy } from "../../ui/Copy";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
+import { PlainTable } from "../../ui/PlainTable";
 import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note, ProblemBox } from "../../ui/states";
 import { useSubmit } from "../../ui/submit";
-import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
 

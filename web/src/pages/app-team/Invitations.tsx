@@ -7,9 +7,9 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Copy } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
+import { PlainTable } from "../../ui/PlainTable";
 import { Status } from "../../ui/Status";
 import { Note, ProblemBox } from "../../ui/states";
-import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
 

@@ -5,9 +5,9 @@ import { queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Confirm, Dialog } from "../../ui/Dialog";
+import { PlainTable } from "../../ui/PlainTable";
 import { Status } from "../../ui/Status";
 import { Loaded } from "../../ui/states";
-import { PlainTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 

@@ -1,0 +1,91 @@
+import type { KeyboardEvent, ReactNode } from "react";
+import style from "./Table.module.css";
+
+export type Column<T> = {
+  /** As the API names it, for sorting and filtering. */
+  id: string;
+  title: string;
+  cell: (row: T) => ReactNode;
+  sort?: boolean;
+  /** How it can be filtered: by words of one's own, or one of these values. */
+  filter?: "text" | { value: string; label: string }[];
+  /** Not shown until it is chosen. */
+  hidden?: boolean;
+  /** For numbers. */
+  end?: boolean;
+};
+
+/** A row that can be opened with the pointer anywhere, and by keyboard: J and K or the arrows move, Enter opens. */
+export function Row({ open, children }: { open: (() => void) | undefined; children: ReactNode }) {
+  if (!open) return <tr>{children}</tr>;
+  const key = (event: KeyboardEvent<HTMLTableRowElement>) => {
+    if (event.target !== event.currentTarget) return;
+    const sibling = {
+      j: "nextElementSibling",
+      ArrowDown: "nextElementSibling",
+      k: "previousElementSibling",
+      ArrowUp: "previousElementSibling",
+    }[event.key] as "nextElementSibling" | "previousElementSibling" | undefined;
+    if (event.key === "Enter") open();
+    else if (sibling) (event.currentTarget[sibling] as HTMLElement | null)?.focus();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <tr
+      tabIndex={-1}
+      data-row
+      className={style.openable}
+      onKeyDown={key}
+      onClick={(event) => {
+        if (!(event.target as HTMLElement).closest("a, button, input, label") && !getSelection()?.toString()) open();
+      }}
+    >
+      {children}
+    </tr>
+  );
+}
+
+/** A table of what is at hand whole, without filters and pages. */
+export function PlainTable<T>({
+  title,
+  columns,
+  rows,
+  id,
+  open,
+}: {
+  title: string;
+  columns: (Omit<Column<T>, "title"> & { title: ReactNode })[];
+  rows: T[];
+  id: (row: T, at: number) => string;
+  open?: (row: T) => void;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+    <section className={style.scroll} aria-label={title} tabIndex={0}>
+      <table className={style.table}>
+        <caption className="visually-hidden">{title}</caption>
+        <thead>
+          <tr>
+            {columns.map((c) => (
+              <th key={c.id} scope="col" className={c.end ? style.end : undefined}>
+                {c.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, at) => (
+            <Row key={id(row, at)} open={open && (() => open(row))}>
+              {columns.map((c) => (
+                <td key={c.id} className={c.end ? style.end : undefined}>
+                  {c.cell(row)}
+                </td>
+              ))}
+            </Row>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
