@@ -1,6 +1,6 @@
 // Command bench measures a built server against its floors: files over SFTP beside
 // OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
-// idle server (row 13). The rows are those of the project's table of measures.
+// idle server (row 13), pages of long lists (row lists), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
 //
 //	go run ./bench [-quick] [-rounds N] [ROW…]
 //
@@ -48,6 +48,8 @@ var rows = []row{
 	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
 	{"8", "cost of a tenant", (*bench).tenants},
 	{"13", "cold start and idle", (*bench).coldStart},
+	{"lists", "pages of lists of 100,000 beside those of 1,000", (*bench).lists},
+	{"portal", "sizes and load times of the portals", (*bench).portal},
 }
 
 func main() {
@@ -112,7 +114,11 @@ func choose(names []string) ([]row, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no row %q; there are 3, 4, 5, 6, 8 and 13", name)
+			var all []string
+			for _, r := range rows {
+				all = append(all, r.name)
+			}
+			return nil, fmt.Errorf("there is no row %q; there are %s", name, strings.Join(all, ", "))
 		}
 		chosen = append(chosen, rows[i])
 	}

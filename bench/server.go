@@ -30,15 +30,40 @@ func build(ctx context.Context, to string) error {
 }
 
 // store is a data directory that was initialised, with its first admin's token.
-type store struct{ data, token string }
+type store struct{ data, token, database string }
+
+// The first system admin.
+const adminEmail, adminPassword = "admin@example.com", "correct horse battery staple"
+
+// place is where a command finds the store.
+func (s store) place() []string {
+	args := []string{"--data", s.data}
+	if s.database != "" {
+		args = append(args, "--database", s.database)
+	}
+	return args
+}
+
+// url is that of its control database.
+func (s store) url() string {
+	if s.database != "" {
+		return s.database
+	}
+	return "sqlite:" + filepath.Join(s.data, "control.db")
+}
 
 func (b *bench) newStore(ctx context.Context, name string) (store, error) {
-	s := store{data: filepath.Join(b.dir, name)}
+	return b.newStoreOn(ctx, name, "")
+}
+
+// newStoreOn is newStore on a database; empty is SQLite.
+func (b *bench) newStoreOn(ctx context.Context, name, database string) (store, error) {
+	s := store{data: filepath.Join(b.dir, name), database: database}
 	password := filepath.Join(b.dir, name+".password")
-	if err := os.WriteFile(password, []byte("correct horse battery staple\n"), 0o600); err != nil {
+	if err := os.WriteFile(password, []byte(adminPassword+"\n"), 0o600); err != nil {
 		return s, err
 	}
-	cmd := exec.CommandContext(ctx, b.binary, "init", "--data", s.data, "--admin-email", "admin@example.com", "--admin-password-file", password, "--json")
+	cmd := exec.CommandContext(ctx, b.binary, append([]string{"init", "--admin-email", adminEmail, "--admin-password-file", password, "--json"}, s.place()...)...)
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -65,7 +90,7 @@ type server struct {
 // start runs a server on a free port and waits until it is ready. The address
 // is the one that this process printed, so it is this one that answers.
 func (b *bench) start(ctx context.Context, s store) (*server, error) {
-	p := &server{cmd: exec.CommandContext(ctx, b.binary, "serve", "--data", s.data, "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"), log: &bytes.Buffer{}, ended: make(chan struct{})}
+	p := &server{cmd: exec.CommandContext(ctx, b.binary, append([]string{"serve", "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, s.place()...)...), log: &bytes.Buffer{}, ended: make(chan struct{})}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {

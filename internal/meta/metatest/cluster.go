@@ -106,6 +106,40 @@ func start() (string, error) {
 	}
 }
 
+// Server returns the URL of a PostgreSQL for what is no test, as benchmarks. The first
+// call starts it, and it ends with the process.
+func Server() (string, error) {
+	if address := os.Getenv(external); address != "" {
+		return address, nil
+	}
+	return started()
+}
+
+// Schema makes an empty schema in Server and returns its URL.
+func Schema(ctx context.Context, name string) (string, error) {
+	address, err := Server()
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	schema := pgx.Identifier{name}.Sanitize()
+	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
 // memory returns a directory in memory if the system has one with room, which
 // starts the cluster ten times as fast, and otherwise "", the temporary directory.
 func memory() string {
