@@ -10,6 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 export GO ?= go
 FUZZTIME ?= 20s
 ROWS     ?=
+DEMO     ?=
 
 BIN   := bin/tributary
 TOOLS := .cache/bin
@@ -43,8 +44,8 @@ build: ui ## build bin/tributary, static, with the portals
 	@scripts/build $(BIN) $(VERSION)
 
 .PHONY: demo
-demo: compilers build ## build, start and fill a server to look at
-	$(BIN) demo
+demo: compilers build ## build, start and fill a server to look at; DEMO='--http 127.0.0.1:9090' has it elsewhere
+	$(BIN) demo $(DEMO)
 
 .PHONY: deps
 deps: ## install what is missing (as root; otherwise prints the command)

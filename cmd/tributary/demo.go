@@ -43,8 +43,11 @@ func (c *demoCmd) Run(_ context.Context, out *output) error {
 		cfg.PublicURL = "http://" + c.HTTP
 	}
 	password := clock.Clock{}.Secret(10)
+	set, now := &demoClock{}, time.Now().UTC()
 	var token string
 	if fresh {
+		set.behind.Store(int64(now.Sub(demoBegan(now))))
+		cfg.Clock = clock.Clock{NowFunc: set.now}
 		if token, err = app.Init(ctx, cfg, demoAdmin, password); err != nil {
 			return err
 		}
@@ -53,7 +56,7 @@ func (c *demoCmd) Run(_ context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	err = c.show(ctx, out, server, token, password)
+	err = c.show(ctx, out, server, token, password, set)
 	if err == nil && !c.Exit {
 		out.note("Ctrl+C stops it. The data is in %s; remove that to begin anew.", c.Data)
 		select {
@@ -75,16 +78,16 @@ func (c *demoCmd) mails() string { return filepath.Join(c.Data, "mails") }
 
 const demoAdmin = "admin@demo.example"
 
-func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token, password string) error {
+func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token, password string, set *demoClock) error {
 	if token == "" {
-		fmt.Fprintf(out.stdout, "The demo of before is running again at %s. Its credentials were shown when it was made.\n", server.URL())
+		fmt.Fprintf(out.stdout, "The demo of before is running again at %s. Its credentials were shown when it was made; who has lost them removes %s and begins anew.\n", server.URL(), c.Data)
 		return nil
 	}
 	admin, err := client.New(server.URL(), token)
 	if err != nil {
 		return err
 	}
-	world := &demoWorld{admin: admin, url: server.URL(), out: out, now: time.Now(), sshKey: filepath.Join(c.Data, "demo.key")}
+	world := &demoWorld{admin: admin, url: server.URL(), out: out, now: time.Now().UTC(), clock: set, sshKey: filepath.Join(c.Data, "demo.key")}
 	if err := world.fill(ctx); err != nil {
 		return fmt.Errorf("fill the demo: %w", err)
 	}
@@ -97,10 +100,10 @@ func (c *demoCmd) show(ctx context.Context, out *output, server *app.App, token,
 	fmt.Fprintf(out.stdout, `
 %s
 
-  Address        %s   (API documentation at /docs, metrics at /metrics)
-  System admin   %s   %s
+  Open           %s   and sign in, as the one or the other (API documentation at /docs, metrics at /metrics)
+  System admin   %s   password %s
                  token %s
-  Tenant %s    %s   %s
+  Tenant %s    %s   password %s
                  token %s
   Shown once; stored only as hashes.
   Mails          none are sent; they are files in %s

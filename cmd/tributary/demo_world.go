@@ -27,6 +27,12 @@ var demoBenchmark []byte
 //go:embed demo/support.yaml
 var demoSupport []byte
 
+//go:embed demo/service.yaml
+var demoService []byte
+
+//go:embed demo/times.yaml
+var demoTimes []byte
+
 // demoTenant is a simulated customer and how it behaves.
 type demoTenant struct {
 	slug, name, organisation, industry, tier, kind string
@@ -62,7 +68,8 @@ type demoWorld struct {
 	url     string
 	out     *output
 	now     time.Time
-	sshKey  string // the file of the first tenant's admin's
+	clock   *demoClock // the server's
+	sshKey  string     // the file of the first tenant's admin's
 	tenants []*demoTenant
 	random  *rand.Rand
 
@@ -70,49 +77,26 @@ type demoWorld struct {
 	runs               []client.Run
 }
 
-const demoMonths = 6
-
-// month is the first day of a month, counted back from the last whole one.
-func (w *demoWorld) month(back int) string {
-	first := time.Date(w.now.Year(), w.now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	return first.AddDate(0, -1-back, 0).Format(time.DateOnly)
-}
-
 func (w *demoWorld) fill(ctx context.Context) error {
 	w.tenants, w.random = demoTenants(), rand.New(rand.NewPCG(42, 42)) //nolint:gosec // figures to look at, the same each time
-	if _, err := w.admin.ApplyDataset(ctx, demoFigures); err != nil {
-		return err
+	for _, contract := range [][]byte{demoFigures, demoService} {
+		if _, err := w.admin.ApplyDataset(ctx, contract); err != nil {
+			return err
+		}
 	}
-	for _, definition := range [][]byte{demoBenchmark, demoSupport} {
+	for _, definition := range [][]byte{demoBenchmark, demoSupport, demoTimes} {
 		if _, err := w.admin.ApplyAnalysis(ctx, definition); err != nil {
 			return err
 		}
 	}
 	for i, t := range w.tenants {
+		w.clock.to(demoBegan(w.now).Add(time.Duration(i) * 29 * time.Hour))
 		if err := w.onboard(ctx, i, t); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.slug, err)
 		}
 		w.out.note("tenant %2d of %d: %s", i+1, len(w.tenants), t.name)
 	}
-	for back := demoMonths - 1; back >= 0; back-- {
-		for _, t := range w.tenants {
-			if back < t.lateFor {
-				continue
-			}
-			if err := w.send(ctx, t, back); err != nil {
-				return fmt.Errorf("tenant %s, %s: %w", t.slug, w.month(back), err)
-			}
-		}
-		w.out.note("month %d of %d: %s sent and validated", demoMonths-back, demoMonths, w.month(back))
-	}
-	for back := demoMonths - 1; back >= 0; back-- {
-		if err := w.run(ctx, back); err != nil {
-			return fmt.Errorf("runs for %s: %w", w.month(back), err)
-		}
-	}
-	// From the next month on it does this by itself, in the morning after the day on which files are due.
-	_, err := w.admin.CreateSchedule(ctx, client.NewSchedule{ID: "monthly", Analyses: []string{"revenue-benchmark", "support-load"}, Cron: "0 6 6 * *", Zone: "Europe/Zurich"})
-	return err
+	return w.live(ctx)
 }
 
 func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
@@ -153,7 +137,7 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 			}
 		}
 	}
-	for _, analysis := range []string{"revenue-benchmark", "support-load"} {
+	for _, analysis := range []string{"revenue-benchmark", "support-load", "service-times"} {
 		switch t.decision {
 		case "accepted":
 			_, err = t.api.AcceptAnalysis(ctx, analysis, 0)
@@ -192,6 +176,11 @@ func (w *demoWorld) takeOver(ctx context.Context, t *demoTenant) error {
 	if _, err := alice.AddSSHKey(ctx, u.ID, client.NewSSHKey{Name: "demo", PublicKey: line}); err != nil {
 		return err
 	}
+	for _, name := range []string{"Bruno", "Carla"} {
+		if _, err := alice.Invite(ctx, client.NewInvitation{Email: strings.ToLower(name) + "@" + t.slug + ".example", Name: name, Role: "tenant_user"}); err != nil {
+			return err
+		}
+	}
 	own, err := alice.CreateAPIKey(ctx, client.NewAPIKey{Role: "tenant_admin", Name: "own key"})
 	t.key = own.Key
 	return err
@@ -202,20 +191,21 @@ func (w *demoWorld) takeOver(ctx context.Context, t *demoTenant) error {
 func (w *demoWorld) send(ctx context.Context, t *demoTenant, back int) error {
 	good := w.file(t, back)
 	if back == 0 && t.breaks != "" {
-		if err := w.submit(ctx, t, back, broken(good, t.breaks), "rejected"); err != nil {
+		if err := w.submit(ctx, t, "figures", w.month(back), broken(good, t.breaks), "rejected"); err != nil {
 			return err
 		}
 		if t.breaks == "ragged" {
 			return nil // still to be corrected
 		}
+		w.clock.to(w.clock.now().Add(100 * time.Minute))
 	}
-	return w.submit(ctx, t, back, good, "accepted")
+	return w.submit(ctx, t, "figures", w.month(back), good, "accepted")
 }
 
-func (w *demoWorld) submit(ctx context.Context, t *demoTenant, back int, content, want string) error {
-	month := w.month(back)
-	s, err := t.api.Submit(ctx, client.Upload{Dataset: "monthly-figures", Date: month, Name: fmt.Sprintf("figures-%s-%s.csv", month, t.external),
-		Body: bytes.NewReader([]byte(content))})
+// submit sends a file of figures or of service, and waits for the verdict.
+func (w *demoWorld) submit(ctx context.Context, t *demoTenant, of, date, content, want string) error {
+	s, err := t.api.Submit(ctx, client.Upload{Dataset: map[string]string{"figures": "monthly-figures", "service": "weekly-service"}[of], Date: date,
+		Name: fmt.Sprintf("%s-%s-%s.csv", of, date, t.external), Body: bytes.NewReader([]byte(content))})
 	if err != nil {
 		return err
 	}
@@ -243,10 +233,24 @@ func (w *demoWorld) file(t *demoTenant, back int) string {
 			continue
 		}
 		for p, product := range []string{"core", "addon", "service"} {
+			if region == "west" && product == "service" && t.scale < 3.5 { // too few have it for it to be shown
+				continue
+			}
 			base := t.scale * season * (1 - 0.01*float64(back)) * []float64{1, 0.35, 0.6}[p] * (0.85 + 0.3*w.random.Float64())
 			revenue := strings.Replace(fmt.Sprintf("%.2f", 42000*base), ".", ",", 1)
 			fmt.Fprintf(&b, "%s;%s;%s;%s;%s;%d;%d\n", w.month(back), t.external, region, product, revenue, int(310*base), int(25*base)+w.random.IntN(9))
 		}
+	}
+	return b.String()
+}
+
+// service makes a tenant's week at its service desk.
+func (w *demoWorld) service(t *demoTenant, back int) string {
+	var b strings.Builder
+	b.WriteString("Week,Customer,Channel,Cases,Minutes\n")
+	for c, channel := range []string{"phone", "mail", "chat"} {
+		cases := int(60*t.scale)/(c+1) + w.random.IntN(12)
+		fmt.Fprintf(&b, "%s,%s,%s,%d,%.1f\n", w.week(back), t.external, channel, cases, []float64{11, 26, 7}[c]*(0.8+0.5*w.random.Float64()))
 	}
 	return b.String()
 }
@@ -265,8 +269,8 @@ func broken(content, how string) string {
 	return strings.Join(lines, "")
 }
 
-func (w *demoWorld) run(ctx context.Context, back int) error {
-	started, err := w.admin.StartRuns(ctx, []string{"revenue-benchmark", "support-load"}, w.month(back))
+func (w *demoWorld) run(ctx context.Context, date string, analyses ...string) error {
+	started, err := w.admin.StartRuns(ctx, analyses, date)
 	if err != nil {
 		return err
 	}
@@ -276,7 +280,6 @@ func (w *demoWorld) run(ctx context.Context, back int) error {
 			return err
 		}
 		w.runs = append(w.runs, ended)
-		w.out.note("%s for %s: %s", ended.Analysis, ended.Date, ended.State)
 	}
 	return nil
 }
@@ -293,8 +296,8 @@ func (w *demoWorld) summary() string {
 			ended = append(ended, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return fmt.Sprintf("%d tenants, %d months, %d files accepted and %d rejected, %d runs (%s).",
-		len(w.tenants), demoMonths, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "))
+	return fmt.Sprintf("%d tenants, %d months and %d weeks, %d files accepted and %d rejected, %d runs (%s).",
+		len(w.tenants), demoMonths, demoWeeks, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "))
 }
 
 // sshKeyFile makes an SSH key, writes the private half to a file and returns the
