@@ -118,7 +118,7 @@ func mayNot(src source, pkg string) string {
 		return "it is not on the map; add it to layers"
 	case rank(src.pkg) < rank(pkg):
 		return "imports go down only, from " + layer(src.pkg) + " it goes up to " + layer(pkg)
-	case isTestHelper(pkg) && !src.test:
+	case isTestHelper(pkg) && !src.test && layer(src.pkg) != "bench": // which is no part of the program either
 		return "it is for tests only"
 	case rank(src.pkg) == len(layers): // cmd, test and bench see everything
 		return ""
