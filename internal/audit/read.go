@@ -87,6 +87,9 @@ var EntryList = entryList("FROM audit_entries", "at", meta.Instant, []meta.Key{{
 // numbers, which is right even where the clock was set back.
 var chainList = entryList("FROM audit_entries", "seq", meta.Number, []meta.Key{{SQL: "seq", Kind: meta.Number}})
 
+// ofTenant picks entries by their tenant, and so by what staff call it.
+const ofTenant = "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)"
+
 func entryList(from, at string, kind meta.Kind, key []meta.Key) meta.List[Record] {
 	return meta.List[Record]{
 		Select: recordColumns, From: from, Order: "-at", Key: key,
@@ -95,7 +98,8 @@ func entryList(from, at string, kind meta.Kind, key []meta.Key) meta.List[Record
 			{Name: "verb", Kind: meta.Text, SQL: "verb", Search: true},
 			{Name: "subject", Kind: meta.Text, SQL: "subject", Search: true},
 			{Name: "outcome", Kind: meta.Text, SQL: "outcome"},
-			{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)", Search: true},
+			{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: ofTenant, Search: true},
+			{Name: "tenant_name", Kind: meta.Text, SQL: "t.name", Within: ofTenant, Search: true},
 			{Name: "at", Kind: kind, SQL: at, Sort: true},
 		},
 	}

@@ -223,6 +223,7 @@ var ResultList = meta.List[Result]{
 		{Name: "analysis", Kind: meta.Text, SQL: "r.analysis", Search: true, Sort: true},
 		{Name: "date", Kind: meta.Text, SQL: "r.date", Search: true, Sort: true},
 		{Name: "run", Kind: meta.Ident, SQL: "l.run", Search: true},
+		{Name: "release", Kind: meta.Ident, SQL: "r.release_id", Search: true},
 		{Name: "state", Kind: meta.Choice, Values: []string{string(Available), string(Recalled), string(Deleted)},
 			SQL: "CASE WHEN COALESCE(r.recalled_at, l.recalled_at) IS NOT NULL THEN 'recalled' WHEN r.deleted_at IS NOT NULL THEN 'deleted' ELSE 'available' END"},
 		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "r." + ofTenant, Search: true},

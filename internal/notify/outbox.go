@@ -304,6 +304,9 @@ func (n *Notices) UnscopedOutbox(ctx context.Context, id *tenant.ID, f MailFilte
 	return n.listMails(ctx, n.DB.Unscoped(), id, f, page)
 }
 
+// ofTenant picks mails by their tenant, and so by what staff call it.
+const ofTenant = "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)"
+
 // MailList is how mails are searched, filtered and sorted. What is in them, and whom
 // they go to, is sealed, and not searched.
 var MailList = meta.List[Mail]{
@@ -314,7 +317,8 @@ var MailList = meta.List[Mail]{
 		{Name: "kind", Kind: meta.Text, SQL: "kind", Search: true},
 		{Name: "user", Kind: meta.Ident, SQL: "user_id", Search: true},
 		{Name: "state", Kind: meta.Choice, SQL: "state", Values: []string{string(Waiting), string(Sent), string(Failed)}},
-		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: "tenant IN (SELECT t.id FROM tenants AS t WHERE %s)", Search: true},
+		{Name: "tenant", Kind: meta.Text, SQL: "t.slug", Within: ofTenant, Search: true},
+		{Name: "tenant_name", Kind: meta.Text, SQL: "t.name", Within: ofTenant, Search: true},
 		{Name: "error", Kind: meta.Text, SQL: "error", Search: true},
 		{Name: "attempts", Kind: meta.Number, SQL: "attempts"},
 		{Name: "created_at", Kind: meta.Instant, SQL: "created_at", Sort: true},

@@ -70,6 +70,6 @@ story("the provider's people, outbox, audit log and settings", async ({ page, so
     await page.waitForLoadState("networkidle").catch(() => undefined);
     await sound();
   }
-  await go(page, "/admin/audit?verb=user.create&tenant=provider");
+  await go(page, "/admin/audit?filter=verb:is:user.create&provider=yes");
   await page.getByRole("cell", { name: "user.create" }).first().waitFor();
 });

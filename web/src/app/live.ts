@@ -5,7 +5,8 @@ import { queries } from "./session";
 
 /**
  * Keeps what is shown in step with the server: each change that it tells makes the queries of that kind fetch again. A query's
- * first key is the kind of thing it shows. Returns how the connection stands.
+ * first key is the kind of thing it shows; other kinds that it shows something of are in its meta, as also. Returns how the
+ * connection stands.
  */
 export function useLive(): State {
   const [state, setState] = useState<State>("live");
@@ -13,7 +14,8 @@ export function useLive(): State {
     const listener = new Listener({
       open: (address) => new EventSource(address),
       changed: (kinds) => {
-        for (const kind of kinds) void queries.invalidateQueries({ queryKey: [kind] });
+        const shows = (kind: unknown) => typeof kind === "string" && kinds.has(kind);
+        void queries.invalidateQueries({ predicate: (q) => shows(q.queryKey[0]) || [q.meta?.also].flat().some(shows) });
       },
       // Who is signed in is not among the things that change.
       all: (before) => void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),

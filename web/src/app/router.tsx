@@ -195,7 +195,7 @@ const adminOutbox = createRoute({
 const adminAudit = createRoute({
   getParentRoute: () => admin,
   path: "/audit",
-  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("tenant", "actor", "verb", "subject", "open")(s) }),
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("provider", "open")(s) }),
   component: lazyRouteComponent(() => import("../pages/admin-platform/Audit"), "Audit"),
 });
 

@@ -7,8 +7,8 @@ export type Column<T> = {
   title: string;
   cell: (row: T) => ReactNode;
   sort?: boolean;
-  /** How it can be filtered: by words of one's own, or one of these values. */
-  filter?: "text" | { value: string; label: string }[];
+  /** How it can be filtered: by a part of a text, by the whole of one, by a whole number, or by one of these values. */
+  filter?: "text" | "exact" | "number" | { value: string; label: string }[];
   /** Not shown until it is chosen. */
   hidden?: boolean;
   /** For numbers. */

@@ -4,7 +4,7 @@ import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import { Checkbox, Select, TextField } from "./Field";
 import { number } from "./format";
-import type { Filter, ListState, Operator } from "./list";
+import { type Filter, type List, type Operator, usePageSize } from "./list";
 import { type Column, Row } from "./PlainTable";
 import { Popover } from "./Popover";
 import { usePreference } from "./preferences";
@@ -16,18 +16,10 @@ export { type Column, PlainTable } from "./PlainTable";
 const t = strings.ui.table;
 
 type Props<T> = {
-  /** What the list is of: the key under which its look is remembered, and its name for screen readers. */
-  name: string;
+  list: List<T>;
+  /** What the list is of, for screen readers. */
   title: string;
   columns: Column<T>[];
-  query: {
-    data: { items: T[] | null; next?: string; searched?: number } | undefined;
-    error: unknown;
-    isFetching: boolean;
-    refetch: () => unknown;
-  };
-  state: ListState;
-  change: (change: Partial<ListState>) => void;
   id: (row: T) => string;
   /** What Enter and a press on a row do; a cell should hold the link too. */
   open?: (row: T) => void;
@@ -37,17 +29,20 @@ type Props<T> = {
   noSearch?: boolean;
   /** Beside the filters. */
   tools?: ReactNode;
+  /** The tools leave something out, so that a list without rows is not one that is empty. */
+  narrowed?: boolean;
 };
 
 /** A list that the server filters, sorts and pages. Which columns and how many rows is remembered for the user. */
-export function DataTable<T>({ name, title, columns, query, state, change, id, open, empty, noSearch, tools }: Props<T>) {
+export function DataTable<T>({ list, title, columns, id, open, empty, noSearch, tools, narrowed }: Props<T>) {
+  const { name, query, state, change } = list;
   const [hidden, setHidden] = usePreference<string[]>(
     `columns.${name}`,
     columns.filter((c) => c.hidden).map((c) => c.id),
   );
   const shown = columns.filter((c) => !hidden.includes(c.id));
   const rows = query.data?.items ?? [];
-  const filtered = state.search !== "" || state.filters.length > 0;
+  const filtered = narrowed || state.search !== "" || state.filters.length > 0;
   if (query.data && rows.length === 0 && !filtered && !state.after) return <>{empty}</>;
   return (
     <div className={style.list}>
@@ -98,7 +93,7 @@ export function DataTable<T>({ name, title, columns, query, state, change, id, o
           </Button>
         </p>
       ) : null}
-      <Pager name={name} state={state} change={change} next={query.data?.next} />
+      <Pager list={list} />
     </div>
   );
 }
@@ -167,7 +162,7 @@ function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filter
   const chosen = able.find((c) => c.id === column) ?? able[0];
   const values = Array.isArray(chosen?.filter) ? chosen.filter : undefined;
   const current = values && !values.some((v) => v.value === value) ? (values[0]?.value ?? "") : value;
-  const operators: Operator[] = values ? ["is", "not"] : ["contains", "is", "not"];
+  const operators: Operator[] = chosen?.filter === "text" ? ["contains", "is", "not"] : ["is", "not"];
   const by = operators.includes(operator) ? operator : (operators[0] ?? "is");
   const title = (id: string) => columns.find((c) => c.id === id)?.title ?? id;
   const label = (f: Filter) => {
@@ -212,7 +207,12 @@ function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filter
           {values ? (
             <Select label={t.value} value={current} onChange={setValue} options={values} />
           ) : (
-            <TextField label={t.value} value={value} onChange={setValue} />
+            <TextField
+              label={t.value}
+              value={value}
+              onChange={setValue}
+              {...(chosen?.filter === "number" && { inputMode: "numeric", pattern: "-?[0-9]+" })}
+            />
           )}
           <Button type="submit" kind="primary" disabled={current === ""}>
             {t.apply}
@@ -261,24 +261,9 @@ function ColumnChoice<T>({ columns, hidden, change }: { columns: Column<T>[]; hi
 
 const sizes = [25, 50, 100, 250, 500];
 
-/** How many rows a page of a list has, as the user chose. */
-export function usePageSize(name: string, state: ListState): number {
-  const [size] = usePreference(`rows.${name}`, 50);
-  return state.limit ?? size;
-}
-
-function Pager({
-  name,
-  state,
-  change,
-  next,
-}: {
-  name: string;
-  state: ListState;
-  change: (change: Partial<ListState>) => void;
-  next: string | undefined;
-}) {
-  const [size, setSize] = usePreference(`rows.${name}`, 50);
+function Pager<T>({ list: { name, state, change, query } }: { list: List<T> }) {
+  const next = query.data?.next;
+  const [size, setSize] = usePageSize(name);
   const [before, setBefore] = useState<string[]>([]); // the cursors of the pages before this one
   const id = useId();
   useEffect(() => {

@@ -1,5 +1,7 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
+import { usePreference } from "./preferences";
 
 export type Operator = "is" | "not" | "contains";
 export type Filter = { column: string; operator: Operator; value: string };
@@ -40,11 +42,10 @@ export function readFilter(raw: string): Filter | undefined {
   return { column, operator, value: rest.join(":") };
 }
 
-/** What a request for the list asks the API for. */
-export function listQuery(
-  state: ListState,
-  limit: number,
-): { limit: number; after?: string; search?: string; sort?: string; filter?: string[] } {
+/** What a request for a page of a list asks the API for. */
+export type ListQuery = { limit: number; after?: string; search?: string; sort?: string; filter?: string[] };
+
+export function listQuery(state: ListState, limit: number): ListQuery {
   return {
     limit,
     ...(state.after && { after: state.after }),
@@ -87,4 +88,51 @@ export function useListState(): [ListState, (change: Partial<ListState>) => void
     [navigate, state],
   );
   return [state, change];
+}
+
+/** A page of a list as the API answers it. */
+export type ListPage<T> = { items: T[] | null; next?: string; searched?: number };
+
+/** Fetches a page of a list. */
+type Fetch<T> = (query: ListQuery, signal: AbortSignal) => Promise<ListPage<T>>;
+
+/** A list as it is looked at: the page that is shown, and how to fetch others. */
+export type List<T> = {
+  name: string;
+  state: ListState;
+  change: (change: Partial<ListState>) => void;
+  query: { data: ListPage<T> | undefined; error: unknown; isFetching: boolean; refetch: () => unknown };
+  fetch: Fetch<T>;
+  command: string[];
+};
+
+type Options<T> = {
+  /** The key under which its look is remembered. */
+  name: string;
+  /** The kind of thing it lists, then what else than its state it depends on. */
+  key: [kind: string, ...unknown[]];
+  /** Other kinds of things of which a change changes what it shows. */
+  also?: string[];
+  /** The command that lists the same: its words, and its flags but for those that all lists have. */
+  command: string[];
+  fetch: Fetch<T>;
+};
+
+/** A list of the API's, looked at as the page's address says. The page before stays until the next is there. */
+export function useList<T>({ name, key: [kind, ...rest], also, command, fetch }: Options<T>): List<T> {
+  const [state, change] = useListState();
+  const [size] = usePageSize(name);
+  const asked = listQuery(state, state.limit ?? size);
+  const query = useQuery({
+    queryKey: [kind, "list", ...rest, asked],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => fetch(asked, signal),
+    ...(also && { meta: { also } }),
+  });
+  return { name, state, change, query, fetch, command };
+}
+
+/** How many rows a page of a list has, as the user chose, and a function that changes it. */
+export function usePageSize(name: string): [number, (size: number) => void] {
+  return usePreference(`rows.${name}`, 50);
 }

@@ -1,54 +1,44 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { api, call, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
-import { Id, Num, Time } from "../../ui/values";
-import { TenantLink } from "../admin/actors";
+import { type Column, DataTable } from "../../ui/Table";
+import { Id, Name, Num, Time } from "../../ui/values";
+import { TenantLink, TenantSlug } from "../admin/actors";
 
 const t = strings.platform.outbox;
 
 const columns: Column<Schemas["Mail"]>[] = [
   { id: "created_at", title: t.columns.created, sort: true, cell: (m) => <Time at={m.created_at} /> },
   { id: "kind", title: t.columns.kind, filter: "text", cell: (m) => <code>{m.kind}</code> },
-  { id: "tenant", title: t.columns.tenant, cell: (m) => (m.tenant ? <TenantLink id={m.tenant} /> : t.provider) },
-  { id: "user", title: t.columns.user, cell: (m) => <Id of={m.user} /> },
+  { id: "tenant_name", title: t.columns.tenant, filter: "text", cell: (m) => (m.tenant ? <TenantLink id={m.tenant} /> : t.provider) },
+  { id: "user", title: t.columns.user, filter: "exact", cell: (m) => <Id of={m.user} /> },
   {
     id: "state",
     title: t.columns.state,
     filter: ["waiting", "sent", "failed"].map((value) => ({ value, label: strings.ui.status[value] ?? value })),
     cell: (m) => <Status state={m.state} />,
   },
-  { id: "attempts", title: t.columns.attempts, end: true, cell: (m) => <Num of={m.attempts} /> },
+  { id: "attempts", title: t.columns.attempts, filter: "number", end: true, cell: (m) => <Num of={m.attempts} /> },
   { id: "settled_at", title: t.columns.settled, cell: (m) => <Time at={m.settled_at} /> },
-  { id: "error", title: t.columns.error, cell: (m) => m.error && <bdi>{m.error}</bdi> },
+  { id: "error", title: t.columns.error, filter: "text", cell: (m) => <Name of={m.error} /> },
+  { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (m) => <TenantSlug id={m.tenant} /> },
+  { id: "id", title: strings.exchanged.id, hidden: true, filter: "exact", cell: (m) => <Id of={m.id} /> },
 ];
 
 /** That mails exist, and nothing in them. */
 export function Outbox() {
-  const [state, change] = useListState();
-  const limit = usePageSize("outbox", state);
-  const query = useQuery({
-    queryKey: ["outbox", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/outbox", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "outbox",
+    key: ["outbox"],
+    command: ["outbox", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/outbox", { signal, params: { query } })),
   });
   return (
     <Page title={t.title} lead={t.lead}>
-      <DataTable
-        name="outbox"
-        title={t.title}
-        columns={columns}
-        query={query}
-        state={state}
-        change={change}
-        id={(m) => m.id}
-        noSearch
-        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
-      />
+      <DataTable list={list} title={t.title} columns={columns} id={(m) => m.id} empty={<Empty title={t.empty}>{t.emptyHint}</Empty>} />
     </Page>
   );
 }

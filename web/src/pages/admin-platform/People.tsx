@@ -1,4 +1,3 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
@@ -7,15 +6,15 @@ import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty, ProblemBox } from "../../ui/states";
 import { useSubmit } from "../../ui/submit";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
-import { Name, Time } from "../../ui/values";
+import { Id, Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { PasswordDialog } from "../app-team/PasswordDialog";
 
@@ -27,6 +26,7 @@ type Asked = { what: "role" | "state" | "password"; user: User };
 
 const nameOf = (u: User) => u.name || u.email;
 const roles = Object.entries(t.roles).map(([value, label]) => ({ value, label }));
+const states = ["active", "disabled"].map((value) => ({ value, label: strings.ui.status[value] ?? value }));
 const changed = async () => {
   await queries.invalidateQueries({ queryKey: ["user"] });
   told(t.done);
@@ -35,22 +35,23 @@ const changed = async () => {
 /** The provider's own people. */
 export function People() {
   const who = useMe();
-  const [state, change] = useListState();
   const [asked, setAsked] = useState<Asked>();
   const { create } = useSearch({ from: "/admin/people" });
   const add = useAddress();
-  const limit = usePageSize("people", state);
-  const query = useQuery({
-    queryKey: ["user", "staff", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "people",
+    key: ["user"],
+    command: ["user", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/users", { signal, params: { query } })),
   });
   const columns: Column<User>[] = [
-    { id: "name", title: t.columns.name, sort: true, cell: (u) => <Name of={u.name} /> },
+    { id: "name", title: t.columns.name, sort: true, filter: "text", cell: (u) => <Name of={u.name} /> },
     { id: "email", title: t.columns.email, sort: true, filter: "text", cell: (u) => <Name of={u.email} /> },
     { id: "role", title: t.columns.role, filter: roles, cell: (u) => t.roles[u.role] ?? u.role },
-    { id: "state", title: t.columns.state, cell: (u) => <Status state={u.state} /> },
+    { id: "state", title: t.columns.state, filter: states, cell: (u) => <Status state={u.state} /> },
     { id: "signed_in_at", title: t.columns.signedIn, sort: true, cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : t.never) },
+    { id: "login", title: t.columns.login, hidden: true, sort: true, filter: "text", cell: (u) => <code>{u.login}</code> },
+    { id: "id", title: strings.exchanged.id, hidden: true, filter: "exact", cell: (u) => <Id of={u.id} /> },
     { id: "created_at", title: t.columns.created, sort: true, cell: (u) => <Time at={u.created_at} /> },
     {
       id: "acts",
@@ -83,16 +84,7 @@ export function People() {
         </Button>
       }
     >
-      <DataTable
-        name="people"
-        title={t.title}
-        columns={columns}
-        query={query}
-        state={state}
-        change={change}
-        id={(u) => u.id}
-        empty={<Empty title={t.empty} />}
-      />
+      <DataTable list={list} title={t.title} columns={columns} id={(u) => u.id} empty={<Empty title={t.empty} />} />
       {create && <NewPerson onClose={() => add({ create: undefined })} />}
       {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}

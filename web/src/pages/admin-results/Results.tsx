@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
@@ -8,12 +8,12 @@ import { Button } from "../../ui/Button";
 import { Facts } from "../../ui/Card";
 import { Confirm, Dialog } from "../../ui/Dialog";
 import { TextField } from "../../ui/Field";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Sealed } from "../../ui/Sealed";
 import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Num, Time } from "../../ui/values";
 import { TenantLink } from "../admin/actors";
@@ -36,7 +36,7 @@ function columns(open: (id: string) => void): Column<Result>[] {
         </button>
       ),
     },
-    { id: "tenant", title: t.tenant, filter: "text", cell: (r) => <TenantLink id={r.tenant} slug={r.tenant_slug} /> },
+    { id: "tenant_name", title: t.tenant, filter: "text", cell: (r) => <TenantLink id={r.tenant} slug={r.tenant_slug} /> },
     {
       id: "analysis",
       title: t.analysis,
@@ -57,45 +57,43 @@ function columns(open: (id: string) => void): Column<Result>[] {
     },
     { id: "created_at", title: t.created, sort: true, cell: (r) => <Time at={r.created_at} /> },
     { id: "downloaded_at", title: t.downloaded, cell: (r) => <Time at={r.downloaded_at} /> },
-    { id: "rows", title: t.rows, end: true, cell: (r) => <Num of={r.rows} /> },
+    { id: "rows", title: t.rows, filter: "number", end: true, cell: (r) => <Num of={r.rows} /> },
     { id: "suppressed", title: t.suppressed, end: true, cell: (r) => <Num of={r.suppressed} /> },
     {
       id: "run",
       title: t.run,
       hidden: true,
-      filter: "text",
+      filter: "exact",
       cell: (r) => (
         <Link to="/admin/runs/$id" params={{ id: r.run }}>
           <Id of={r.run} />
         </Link>
       ),
     },
-    { id: "id", title: t.id, hidden: true, filter: "text", cell: (r) => <Id of={r.id} /> },
+    { id: "release", title: t.release, hidden: true, filter: "exact", cell: (r) => <Id of={r.release} /> },
+    { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (r) => <code>{r.tenant_slug}</code> },
+    { id: "id", title: t.id, hidden: true, filter: "exact", cell: (r) => <Id of={r.id} /> },
   ];
 }
 
 /** What runs gave to tenants: metadata only. */
 export function Results() {
-  const [state, change] = useListState();
-  const limit = usePageSize("results", state);
   const { open } = useSearch({ strict: false }) as { open?: string };
   const address = useAddress();
-  const query = useQuery({
-    queryKey: ["result", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/results", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "results",
+    key: ["result"],
+    command: ["result", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/results", { signal, params: { query } })),
   });
   const show = (id: string) => address({ open: id });
   return (
     <Page title={t.title} actions={<RunButton />}>
       <Sealed>{strings.exchanged.sealedResults}</Sealed>
       <DataTable
-        name="results"
+        list={list}
         title={t.title}
         columns={columns(show)}
-        query={query}
-        state={state}
-        change={change}
         id={(r) => r.id}
         open={(r) => show(r.id)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

@@ -1,13 +1,13 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { api, call, items } from "../../api/client";
 import { go } from "../../app/go";
 import { strings } from "../../strings";
 import { Card } from "../../ui/Card";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Empty, Loaded } from "../../ui/states";
-import { DataTable, PlainTable, usePageSize } from "../../ui/Table";
+import { DataTable, PlainTable } from "../../ui/Table";
 import { Views } from "../../ui/Views";
 import { byDate } from "./byDate";
 import { columns } from "./columns";
@@ -32,21 +32,17 @@ export function Runs() {
 }
 
 function List() {
-  const [state, change] = useListState();
-  const limit = usePageSize("runs", state);
-  const query = useQuery({
-    queryKey: ["run", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/runs", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "runs",
+    key: ["run"],
+    command: ["run", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/runs", { signal, params: { query } })),
   });
   return (
     <DataTable
-      name="runs"
+      list={list}
       title={t.title}
       columns={columns}
-      query={query}
-      state={state}
-      change={change}
       id={(r) => r.id}
       open={(r) => go(`/admin/runs/${r.id}`)}
       empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

@@ -46,8 +46,8 @@ export const columns: Column<Run>[] = [
     end: true,
     cell: (r) => (r.state === "running" ? <Elapsed from={r.started_at} /> : <Took from={r.started_at} to={r.finished_at} />),
   },
-  { id: "participants", title: t.participants, end: true, cell: (r) => <Num of={r.participants} /> },
+  { id: "participants", title: t.participants, filter: "number", end: true, cell: (r) => <Num of={r.participants} /> },
   { id: "started_by", title: t.startedBy, filter: "text", cell: (r) => <Actor of={r.started_by} /> },
   { id: "finished_at", title: t.finished, sort: true, hidden: true, cell: (r) => <Time at={r.finished_at} /> },
-  { id: "id", title: t.id, filter: "text", hidden: true, cell: (r) => <Id of={r.id} /> },
+  { id: "id", title: t.id, filter: "exact", hidden: true, cell: (r) => <Id of={r.id} /> },
 ];

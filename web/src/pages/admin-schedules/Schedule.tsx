@@ -1,4 +1,4 @@
-import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { Pause, Pencil, Play, Trash2 } from "lucide-react";
 import { useState } from "react";
@@ -9,12 +9,12 @@ import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Card, Facts } from "../../ui/Card";
 import { Confirm, Dialog } from "../../ui/Dialog";
-import { useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Nothing, Time } from "../../ui/values";
 import { Actor } from "../admin/actors";
@@ -120,27 +120,17 @@ const firingColumns: Column<Schemas["Firing"]>[] = [
 ];
 
 function Firings({ of }: { of: Schedule }) {
-  const [state, change] = useListState();
-  const limit = usePageSize("firings", state);
-  const query = useQuery({
-    queryKey: ["schedule", of.id, "firings", state.after, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) =>
-      call(
-        api.GET("/api/v1/schedules/{id}/firings", {
-          signal,
-          params: { path: { id: of.id }, query: { limit, ...(state.after && { after: state.after }) } },
-        }),
-      ),
+  const list = useList({
+    name: "firings",
+    key: ["schedule", of.id, "firings"],
+    command: ["schedule", "firings", of.id],
+    fetch: (query, signal) => call(api.GET("/api/v1/schedules/{id}/firings", { signal, params: { path: { id: of.id }, query } })),
   });
   return (
     <DataTable
-      name="firings"
+      list={list}
       title={t.firings}
       columns={firingColumns}
-      query={query}
-      state={state}
-      change={change}
       id={(f) => f.id}
       noSearch
       empty={

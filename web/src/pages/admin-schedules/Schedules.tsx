@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { CalendarPlus } from "lucide-react";
 import { api, call, items, type Schemas } from "../../api/client";
@@ -7,11 +7,11 @@ import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { Name, Nothing, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { local } from "./NextTimes";
@@ -78,15 +78,14 @@ export function Last({ of }: { of: Schedule }) {
 }
 
 export function Schedules() {
-  const [state, change] = useListState();
-  const limit = usePageSize("schedules", state);
   const may = useMe().role === "system_admin";
   const { create } = useSearch({ strict: false }) as { create?: string };
   const address = useAddress();
-  const query = useQuery({
-    queryKey: ["schedule", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/schedules", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "schedules",
+    key: ["schedule"],
+    command: ["schedule", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/schedules", { signal, params: { query } })),
   });
   const button = may && (
     <Button kind="primary" icon={<CalendarPlus size={16} aria-hidden />} onClick={() => address({ create: "1" })}>
@@ -96,12 +95,9 @@ export function Schedules() {
   return (
     <Page title={t.title} lead={t.lead} actions={button}>
       <DataTable
-        name="schedules"
+        list={list}
         title={t.title}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(s) => s.id}
         open={(s) => go(`/admin/schedules/${s.id}`)}
         noSearch

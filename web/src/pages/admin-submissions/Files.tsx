@@ -1,14 +1,14 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
 import { Facts } from "../../ui/Card";
 import { Dialog } from "../../ui/Dialog";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Sealed } from "../../ui/Sealed";
 import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { Bytes, Id, Name, Num, Time } from "../../ui/values";
 import { Actor, TenantLink } from "../admin/actors";
 import { useAddress } from "../admin/address";
@@ -32,7 +32,7 @@ function columns(open: (id: string) => void): Column<Submission>[] {
         </button>
       ),
     },
-    { id: "tenant", title: t.tenant, filter: "text", cell: (s) => <TenantLink id={s.tenant} slug={s.tenant_slug} /> },
+    { id: "tenant_name", title: t.tenant, filter: "text", cell: (s) => <TenantLink id={s.tenant} slug={s.tenant_slug} /> },
     {
       id: "dataset",
       title: t.dataset,
@@ -57,9 +57,9 @@ function columns(open: (id: string) => void): Column<Submission>[] {
       ),
     },
     { id: "received_at", title: t.received, sort: true, cell: (s) => <Time at={s.received_at} /> },
-    { id: "size", title: t.size, sort: true, end: true, cell: (s) => <Bytes of={s.size} /> },
+    { id: "size", title: t.size, sort: true, filter: "number", end: true, cell: (s) => <Bytes of={s.size} /> },
     { id: "rows", title: t.rows, end: true, cell: (s) => <Num of={s.rows} /> },
-    { id: "errors", title: t.errors, end: true, cell: (s) => <Num of={s.error_count} /> },
+    { id: "error_count", title: t.errors, end: true, cell: (s) => <Num of={s.error_count} /> },
     {
       id: "channel",
       title: t.channel,
@@ -67,32 +67,29 @@ function columns(open: (id: string) => void): Column<Submission>[] {
       cell: (s) => t.channels[s.channel] ?? s.channel,
     },
     { id: "revision", title: t.revision, hidden: true, end: true, cell: (s) => <Num of={s.revision} /> },
-    { id: "submitted_by", title: t.submittedBy, hidden: true, filter: "text", cell: (s) => <Id of={s.submitted_by} /> },
-    { id: "id", title: t.id, hidden: true, filter: "text", cell: (s) => <Id of={s.id} /> },
+    { id: "submitted_by", title: t.submittedBy, hidden: true, filter: "exact", cell: (s) => <Id of={s.submitted_by} /> },
+    { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (s) => <code>{s.tenant_slug}</code> },
+    { id: "id", title: t.id, hidden: true, filter: "exact", cell: (s) => <Id of={s.id} /> },
   ];
 }
 
 /** The files of all tenants, as metadata. */
 export function Files() {
-  const [state, change] = useListState();
-  const limit = usePageSize("submissions", state);
   const { open } = useSearch({ strict: false }) as { open?: string };
   const address = useAddress();
-  const query = useQuery({
-    queryKey: ["submission", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/submissions", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "submissions",
+    key: ["submission"],
+    command: ["submission", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/submissions", { signal, params: { query } })),
   });
   const show = (id: string) => address({ open: id });
   return (
     <>
       <DataTable
-        name="submissions"
+        list={list}
         title={t.title}
         columns={columns(show)}
-        query={query}
-        state={state}
-        change={change}
         id={(s) => s.id}
         open={(s) => show(s.id)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

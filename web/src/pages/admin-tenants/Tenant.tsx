@@ -99,9 +99,7 @@ function One({ of: x }: { of: Tenant }) {
                   <Link to={`/admin/results?filter=tenant:is:${x.slug}` as string}>{t.more.results}</Link>
                 </li>
                 <li>
-                  <Link to="/admin/audit" search={{ tenant: x.slug }}>
-                    {t.more.audit}
-                  </Link>
+                  <Link to={`/admin/audit?filter=tenant:is:${x.slug}` as string}>{t.more.audit}</Link>
                 </li>
               </ul>
             </div>

@@ -1,14 +1,13 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
 import { isAdmin, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { CreateTenant } from "./CreateTenant";
@@ -41,12 +40,11 @@ const columns: Column<Schemas["Tenant"]>[] = [
 ];
 
 export function Tenants() {
-  const [state, change] = useListState();
-  const limit = usePageSize("tenants", state);
-  const query = useQuery({
-    queryKey: ["tenant", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/tenants", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "tenants",
+    key: ["tenant"],
+    command: ["tenant", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/tenants", { signal, params: { query } })),
   });
   const admin = isAdmin(useMe());
   const navigate = useNavigate();
@@ -65,12 +63,9 @@ export function Tenants() {
       }
     >
       <DataTable
-        name="tenants"
+        list={list}
         title={t.title}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(x) => x.id}
         open={(x) => navigate({ to: "/admin/tenants/$id", params: { id: x.id } })}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

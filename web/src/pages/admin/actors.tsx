@@ -1,39 +1,55 @@
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, call, items } from "../../api/client";
 import { useMe } from "../../app/session";
 import { strings } from "../../strings";
-import { Id, Name } from "../../ui/values";
+import { Id, Name, Nothing } from "../../ui/values";
 
-/** Names of tenants by their ids; empty until they are fetched, and for who may not read them. */
-export function useTenantNames(): Map<string, string> {
-  const { data } = useQuery({
-    queryKey: ["tenant", "names"],
-    staleTime: 60_000,
-    queryFn: async ({ signal }) => {
-      const names = new Map<string, string>();
-      let after: string | undefined;
-      do {
-        const page = await call(api.GET("/api/v1/tenants", { signal, params: { query: { limit: 500, ...(after && { after }) } } }));
-        for (const x of items(page)) names.set(x.id, x.name);
-        after = page.next;
-      } while (after && names.size < 5000);
-      return names;
-    },
-  });
-  return data ?? none;
+type Named = { name: string; slug: string };
+
+const known = queryOptions({
+  queryKey: ["tenant", "names"],
+  staleTime: 60_000,
+  queryFn: async ({ signal }) => {
+    const found = new Map<string, Named>();
+    let after: string | undefined;
+    do {
+      const page = await call(api.GET("/api/v1/tenants", { signal, params: { query: { limit: 500, ...(after && { after }) } } }));
+      for (const { id, name, slug } of items(page)) found.set(id, { name, slug });
+      after = page.next;
+    } while (after && found.size < 5000);
+    return found;
+  },
+});
+
+/** Names and slugs of tenants by their ids; empty until they are fetched, and for who may not read them. */
+export function useTenants(): Map<string, Named> {
+  return useQuery(known).data ?? none;
 }
 
-const none = new Map<string, string>();
+/** Only their names. */
+export function useTenantNames(): Map<string, string> {
+  return useQuery({ ...known, select: namesOf }).data ?? nameless;
+}
+
+const none = new Map<string, Named>();
+const nameless = new Map<string, string>();
+const namesOf = (all: Map<string, Named>) => new Map([...all].map(([id, { name }]) => [id, name]));
 
 /** A tenant by its name, as far as it is known, and where to read more. */
 export function TenantLink({ id, slug }: { id: string; slug?: string | undefined }) {
-  const names = useTenantNames();
+  const known = useTenants().get(id);
   return (
-    <Link to={`/admin/tenants/${id}` as string} title={slug ?? id}>
-      <Name of={names.get(id) ?? slug ?? id} />
+    <Link to={`/admin/tenants/${id}` as string} title={known?.slug ?? slug ?? id}>
+      <Name of={known?.name ?? slug ?? id} />
     </Link>
   );
+}
+
+/** The slug of a tenant, as far as it is known. */
+export function TenantSlug({ id }: { id: string | undefined }) {
+  const known = useTenants().get(id ?? "");
+  return known ? <code>{known.slug}</code> : <Nothing />;
 }
 
 /** Who did something: a schedule, one of the provider's people or keys by name, or an id. */

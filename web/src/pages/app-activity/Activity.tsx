@@ -1,26 +1,22 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
-import { api, call, items } from "../../api/client";
+import { api, call, items, type Schemas } from "../../api/client";
 import { Actor } from "../../app/people";
 import { strings } from "../../strings";
-import { Button } from "../../ui/Button";
 import { Facts } from "../../ui/Card";
 import { Dialog } from "../../ui/Dialog";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
-import { save } from "../../ui/save";
-import { Empty, Note, ProblemBox } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
-import { told } from "../../ui/Toasts";
+import { Empty, Note } from "../../ui/states";
+import { type Column, DataTable } from "../../ui/Table";
 import { Id, Name, Nothing, Num, Time } from "../../ui/values";
 import style from "./Activity.module.css";
-import { csv, type Entry } from "./csv";
 import type { ActivitySearch } from "./search";
 import { Verify } from "./Verify";
 
 const t = strings.activity;
+
+type Entry = Schemas["AuditEntry"];
 
 const columns: Column<Entry>[] = [
   { id: "seq", title: t.columns.seq, end: true, hidden: true, cell: (e) => <Num of={e.seq} /> },
@@ -49,22 +45,26 @@ const brief = (details: Record<string, unknown>) =>
 
 const plain = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v));
 
-const midnight = (day: string, later = 0) => new Date(new Date(`${day}T00:00:00`).getTime() + later).toISOString();
+// Where a day begins in the user's zone, or one some days later.
+function midnight(day: string, later = 0): string {
+  const at = new Date(`${day}T00:00:00`);
+  at.setDate(at.getDate() + later);
+  return at.toISOString();
+}
 
 /** The tenant's audit log. */
 export function Activity() {
-  const [state, change] = useListState();
   const { from, to, entry } = useSearch({ from: "/app/activity" });
   const navigate = useNavigate({ from: "/app/activity" });
-  const limit = usePageSize("activity", state);
-  const span = { ...(from && { from: midnight(from) }), ...(to && { to: midnight(to, 86_400_000) }) };
-  const query = useQuery({
-    queryKey: ["audit", "list", state, limit, from, to],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/audit", { signal, params: { query: { ...listQuery(state, limit), ...span } } })),
+  const span = { ...(from && { from: midnight(from) }), ...(to && { to: midnight(to, 1) }) };
+  const list = useList({
+    name: "activity",
+    key: ["audit", span],
+    command: ["audit", "list", ...Object.entries(span).map(([bound, at]) => `--${bound}=${at}`)],
+    fetch: (query, signal) => call(api.GET("/api/v1/audit", { signal, params: { query: { ...query, ...span } } })),
   });
   const set = (next: Partial<ActivitySearch>) => navigate({ search: (before: ActivitySearch) => ({ ...before, ...next }), replace: true });
-  const opened = items(query.data).find((e) => e.seq === entry);
+  const opened = items(list.query.data).find((e) => e.seq === entry);
   const date = (label: string, value: string | undefined, key: "from" | "to") => (
     <label className="row">
       <span className="secondary">{label}</span>
@@ -77,15 +77,12 @@ export function Activity() {
     </label>
   );
   return (
-    <Page title={t.title} lead={t.lead} actions={<Export query={{ ...listQuery(state, 500), ...span }} />}>
+    <Page title={t.title} lead={t.lead}>
       <Verify />
       <DataTable
-        name="activity"
+        list={list}
         title={t.title}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(e) => String(e.seq)}
         open={(e) => set({ entry: e.seq })}
         tools={
@@ -94,17 +91,8 @@ export function Activity() {
             {date(t.to, to, "to")}
           </>
         }
-        empty={
-          from || to ? (
-            <div className="row">
-              {date(t.from, from, "from")}
-              {date(t.to, to, "to")}
-              <p>{strings.ui.table.none}</p>
-            </div>
-          ) : (
-            <Empty title={t.empty}>{t.emptyHint}</Empty>
-          )
-        }
+        narrowed={from !== undefined || to !== undefined}
+        empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
       />
       <Dialog open={opened !== undefined} onClose={() => set({ entry: undefined })} title={t.entry(entry ?? 0)} drawer>
         {opened && <One of={opened} />}
@@ -141,41 +129,5 @@ function One({ of: e }: { of: Entry }) {
         !e.sealed && <p className="secondary">{t.noDetails}</p>
       )}
     </div>
-  );
-}
-
-// All pages of what is shown, as one file.
-function Export({ query }: { query: { limit: number; after?: string; from?: string; to?: string } }) {
-  const [count, setCount] = useState<number>();
-  const [error, setError] = useState<unknown>();
-  const run = async () => {
-    setError(undefined);
-    setCount(0);
-    try {
-      const all: Entry[] = [];
-      for (let after: string | undefined = ""; after !== undefined; ) {
-        const { after: _, ...rest } = query;
-        const page: { items: Entry[] | null; next?: string } = await call(
-          api.GET("/api/v1/audit", { params: { query: { ...rest, ...(after && { after }) } } }),
-        );
-        all.push(...items(page));
-        setCount(all.length);
-        after = page.next;
-      }
-      save("activity.csv", csv(all), "text/csv;charset=utf-8");
-      told(t.exported);
-    } catch (e) {
-      setError(e);
-    } finally {
-      setCount(undefined);
-    }
-  };
-  return (
-    <>
-      <Button kind="primary" busy={count !== undefined} onClick={run}>
-        {count ? t.exporting(count) : t.export}
-      </Button>
-      <ProblemBox of={error} dismiss={() => setError(undefined)} />
-    </>
   );
 }

@@ -1,13 +1,12 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
 import { go } from "../../app/go";
 import { pageAt } from "../../app/nav";
 import { strings } from "../../strings";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { Name } from "../../ui/values";
 import { Decision } from "./Decision";
 
@@ -35,22 +34,18 @@ const columns: Column<Schemas["Analysis"]>[] = [
 
 /** The analyses that there are, with what one's organisation has decided. */
 export function Analyses() {
-  const [state, change] = useListState();
-  const limit = usePageSize("analyses", state);
-  const query = useQuery({
-    queryKey: ["analysis", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/analyses", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "analyses",
+    key: ["analysis"],
+    command: ["analysis", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/analyses", { signal, params: { query } })),
   });
   return (
     <Page title={t.title} lead={t.lead}>
       <DataTable
-        name="analyses"
+        list={list}
         title={t.list}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(a) => a.id}
         open={(a) => go(pageAt("app", "analyses", a.id))}
         noSearch

@@ -1,14 +1,13 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
 import { go } from "../../app/go";
 import { strings } from "../../strings";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
-import { Name, Num, Time } from "../../ui/values";
+import { type Column, DataTable } from "../../ui/Table";
+import { Id, Name, Num, Time } from "../../ui/values";
 
 const t = strings.results;
 
@@ -31,7 +30,7 @@ const columns: Column<Schemas["Result"]>[] = [
     filter: ["available", "recalled", "deleted"].map((value) => ({ value, label: strings.ui.status[value] ?? value })),
     cell: (x) => <Status state={x.state} />,
   },
-  { id: "rows", title: t.columns.rows, end: true, cell: (x) => <Num of={x.rows} /> },
+  { id: "rows", title: t.columns.rows, filter: "number", end: true, cell: (x) => <Num of={x.rows} /> },
   { id: "suppressed", title: t.columns.suppressed, end: true, cell: (x) => <Num of={x.suppressed} /> },
   {
     id: "marked",
@@ -59,27 +58,26 @@ const columns: Column<Schemas["Result"]>[] = [
         t.neverOpened
       ),
   },
+  { id: "run", title: t.columns.run, hidden: true, filter: "exact", cell: (x) => <Id of={x.run} /> },
+  { id: "release", title: t.columns.release, hidden: true, filter: "exact", cell: (x) => <Id of={x.release} /> },
+  { id: "id", title: "ID", hidden: true, filter: "exact", cell: (x) => <Id of={x.id} /> },
   { id: "created_at", title: t.columns.created, sort: true, cell: (x) => <Time at={x.created_at} /> },
 ];
 
 /** What the tenant has received. */
 export function Results() {
-  const [state, change] = useListState();
-  const limit = usePageSize("results", state);
-  const query = useQuery({
-    queryKey: ["result", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/results", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "results",
+    key: ["result"],
+    command: ["result", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/results", { signal, params: { query } })),
   });
   return (
     <Page title={t.title} lead={t.lead}>
       <DataTable
-        name="results"
+        list={list}
         title={t.title}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(x) => x.id}
         open={(x) => go(`/app/results/${encodeURIComponent(x.id)}`)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

@@ -14,8 +14,9 @@ import { exactNumber } from "../../ui/format";
 import { Menu } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
 import { PlainTable } from "../../ui/PlainTable";
+import { PreviewTable } from "../../ui/PreviewTable";
 import { Status } from "../../ui/Status";
-import { Loaded, Note, ProblemBox } from "../../ui/states";
+import { Loaded, Note } from "../../ui/states";
 import { told } from "../../ui/Toasts";
 import { Bytes, Id, Name, Num, Time } from "../../ui/values";
 import { Punctual } from "./parts";
@@ -271,32 +272,10 @@ function Preview({ of: s }: { of: Sub }) {
       </Card>
     );
   return (
-    <Card title={t.preview} flush>
+    <Card title={t.preview}>
       <Loaded query={query} lines={8}>
-        {(p) => <PreviewTable of={p} />}
+        {(p) => <PreviewTable title={t.preview} preview={p} problems={s.problems ?? []} />}
       </Loaded>
     </Card>
-  );
-}
-
-function PreviewTable({ of: p }: { of: Schemas["Preview"] }) {
-  const rows = p.rows ?? [];
-  if (rows.length === 0) return <ProblemBox of={t.previewNone} />;
-  return (
-    <>
-      <PlainTable
-        title={t.preview}
-        rows={rows}
-        id={(_, at) => String(at)}
-        columns={(p.columns ?? []).map((title, at) => ({
-          id: `${at}`,
-          title,
-          cell: (row: (string | null)[] | null) => <Name of={row?.[at] ?? undefined} />,
-        }))}
-      />
-      <p className="secondary">
-        {p.more && t.previewMore} {p.hidden > 0 && t.previewHidden(p.hidden)}
-      </p>
-    </>
   );
 }

@@ -1,16 +1,15 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
 import { go } from "../../app/go";
 import { Actor } from "../../app/people";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
-import { Bytes, Name, Num, Time } from "../../ui/values";
+import { type Column, DataTable } from "../../ui/Table";
+import { Bytes, Id, Name, Num, Time } from "../../ui/values";
 import { Punctual } from "./parts";
 
 const t = strings.submissions;
@@ -36,7 +35,7 @@ export const columns: Column<Schemas["Submission"]>[] = [
     cell: (x) => <Status state={x.state} />,
   },
   { id: "revision", title: t.columns.revision, end: true, cell: (x) => <Num of={x.revision} /> },
-  { id: "size", title: t.columns.size, sort: true, end: true, cell: (x) => <Bytes of={x.size} /> },
+  { id: "size", title: t.columns.size, sort: true, filter: "number", end: true, cell: (x) => <Bytes of={x.size} /> },
   { id: "rows", title: t.columns.rows, end: true, cell: (x) => <Num of={x.rows} /> },
   { id: "late", title: t.columns.late, cell: (x) => <Punctual of={x} /> },
   {
@@ -45,18 +44,18 @@ export const columns: Column<Schemas["Submission"]>[] = [
     filter: Object.entries(t.channels).map(([value, label]) => ({ value, label })),
     cell: (x) => t.channels[x.channel] ?? x.channel,
   },
-  { id: "submitted_by", title: t.columns.by, cell: (x) => <Actor id={x.submitted_by} />, hidden: true },
+  { id: "submitted_by", title: t.columns.by, hidden: true, filter: "exact", cell: (x) => <Actor id={x.submitted_by} /> },
+  { id: "id", title: "ID", hidden: true, filter: "exact", cell: (x) => <Id of={x.id} /> },
   { id: "received_at", title: t.columns.received, sort: true, cell: (x) => <Time at={x.received_at} /> },
 ];
 
 /** What the tenant has sent. */
 export function Submissions() {
-  const [state, change] = useListState();
-  const limit = usePageSize("submissions", state);
-  const query = useQuery({
-    queryKey: ["submission", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/submissions", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "submissions",
+    key: ["submission"],
+    command: ["submission", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/submissions", { signal, params: { query } })),
   });
   const send = (
     <Button kind="primary" onClick={() => go("/app/submit")}>
@@ -66,12 +65,9 @@ export function Submissions() {
   return (
     <Page title={t.title} lead={t.lead} actions={send}>
       <DataTable
-        name="submissions"
+        list={list}
         title={t.title}
         columns={columns}
-        query={query}
-        state={state}
-        change={change}
         id={(x) => x.id}
         open={(x) => go(`/app/submissions/${encodeURIComponent(x.id)}`)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

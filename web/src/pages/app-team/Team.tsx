@@ -1,18 +1,17 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { isAdmin, queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Confirm } from "../../ui/Dialog";
-import { listQuery, useListState } from "../../ui/list";
+import { useList } from "../../ui/list";
 import { Menu, type MenuItem } from "../../ui/Menu";
 import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
-import { type Column, DataTable, usePageSize } from "../../ui/Table";
+import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
-import { Name, Time } from "../../ui/values";
+import { Id, Name, Time } from "../../ui/values";
 import { ApiKeys } from "./ApiKeys";
 import { Domains } from "./Domains";
 import { Invitations } from "./Invitations";
@@ -67,6 +66,7 @@ const columns: Column<User>[] = [
       ),
   },
   { id: "signed_in_at", title: t.columns.signedIn, sort: true, cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : t.never) },
+  { id: "id", title: "ID", hidden: true, filter: "exact", cell: (u) => <Id of={u.id} /> },
   { id: "created_at", title: t.columns.created, sort: true, hidden: true, cell: (u) => <Time at={u.created_at} /> },
 ];
 
@@ -76,12 +76,11 @@ export function Team() {
   const [inviting, setInviting] = useState(false);
   const [adding, setAdding] = useState(false);
   const [asked, setAsked] = useState<Asked>();
-  const [state, change] = useListState();
-  const limit = usePageSize("team", state);
-  const query = useQuery({
-    queryKey: ["user", "list", state, limit],
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: listQuery(state, limit) } })),
+  const list = useList({
+    name: "team",
+    key: ["user"],
+    command: ["user", "list"],
+    fetch: (query, signal) => call(api.GET("/api/v1/users", { signal, params: { query } })),
   });
   const withMenu: Column<User>[] = [
     ...columns,
@@ -102,16 +101,7 @@ export function Team() {
         )
       }
     >
-      <DataTable
-        name="team"
-        title={t.title}
-        columns={withMenu}
-        query={query}
-        state={state}
-        change={change}
-        id={(u) => u.id}
-        empty={<Empty title={t.empty} />}
-      />
+      <DataTable list={list} title={t.title} columns={withMenu} id={(u) => u.id} empty={<Empty title={t.empty} />} />
       {admin && <Invitations />}
       {admin && <Domains />}
       <ApiKeys />

@@ -11,9 +11,6 @@ export const activity = {
   damaged: "The details are not what was written.",
   noDetails: "It has no details.",
   entry: (seq: number) => `Entry ${seq}`,
-  export: "Export as CSV",
-  exporting: (n: number) => `${n.toLocaleString("en")} entries`,
-  exported: "The list is saved.",
   verify: {
     title: "Verify the log",
     text: "Each entry holds the hash of the one before it, and the server signs from time to time where the chain ended. Your browser computes all of it anew from the raw records. The code that does so comes from this server too; the command line is a program of your own.",

@@ -2,6 +2,8 @@
 export const exchanged = {
   sealedFiles:
     "You see who sent what and when, and what became of it. What is in the files is sealed with each tenant's own key: only their people, and runs that they have accepted, can open it.",
+  slug: "Tenant's slug",
+  id: "ID",
   sealedResults: "You see who got what and when. Results are sealed to their recipients: nobody at the provider can open them.",
   files: {
     title: "Input files",

@@ -14,6 +14,8 @@ export const results = {
     state: "State",
     created: "Made",
     news: "Opened",
+    run: "Run",
+    release: "Release",
   },
   fresh: "new",
   neverOpened: "never opened",
