@@ -3,19 +3,32 @@ import { api } from "../api/client";
 import { Listener, type State } from "./listener";
 import { queries } from "./session";
 
+/** How old figures about other things may be. */
+const overview = 2000;
+
 /**
  * Keeps what is shown in step with the server: each change that it tells makes the queries of that kind fetch again. A query's
- * first key is the kind of thing it shows; other kinds that it shows something of are in its meta, as also. Returns how the
- * connection stands.
+ * first key is the kind of thing it shows; other kinds, of which it shows figures, are in its meta as also, and those may be
+ * two seconds old. Returns how the connection stands.
  */
 export function useLive(): State {
   const [state, setState] = useState<State>("live");
   useEffect(() => {
+    const others = new Set<string>();
+    let later: ReturnType<typeof setTimeout> | undefined;
     const listener = new Listener({
       open: (address) => new EventSource(address),
       changed: (kinds) => {
-        const shows = (kind: unknown) => typeof kind === "string" && kinds.has(kind);
-        void queries.invalidateQueries({ predicate: (q) => shows(q.queryKey[0]) || [q.meta?.also].flat().some(shows) });
+        for (const kind of kinds) {
+          void queries.invalidateQueries({ queryKey: [kind] });
+          others.add(kind);
+        }
+        later ??= setTimeout(() => {
+          later = undefined;
+          const of = new Set(others);
+          others.clear();
+          void queries.invalidateQueries({ predicate: (q) => [q.meta?.also].flat().some((kind) => of.has(kind as string)) });
+        }, overview);
       },
       // Who is signed in is not among the things that change.
       all: (before) => void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),
@@ -28,6 +41,7 @@ export function useLive(): State {
     return () => {
       document.removeEventListener("visibilitychange", shown);
       listener.stop();
+      clearTimeout(later);
     };
   }, []);
   return state;

@@ -1,4 +1,5 @@
 import type { KeyboardEvent, ReactNode } from "react";
+import type { Value } from "./csv";
 import style from "./Table.module.css";
 
 export type Column<T> = {
@@ -6,6 +7,8 @@ export type Column<T> = {
   id: string;
   title: string;
   cell: (row: T) => ReactNode;
+  /** What a file has of it, if not what the API has under this id; null: nothing, it is no data. */
+  value?: ((row: T) => Value) | null;
   sort?: boolean;
   /** How it can be filtered: by a part of a text, by the whole of one, by a whole number, or by one of these values. */
   filter?: "text" | "exact" | "number" | { value: string; label: string }[];
@@ -14,6 +17,11 @@ export type Column<T> = {
   /** For numbers. */
   end?: boolean;
 };
+
+/** What a column has of a row, for a file. */
+export function dataOf<T>(column: Column<T>, row: T): Value {
+  return column.value ? column.value(row) : (row as Record<string, Value>)[column.id];
+}
 
 /** A row that can be opened with the pointer anywhere, and by keyboard: J and K or the arrows move, Enter opens. */
 export function Row({ open, children }: { open: (() => void) | undefined; children: ReactNode }) {

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { strings } from "../strings";
 import style from "./Status.module.css";
 
@@ -44,13 +45,15 @@ type Props = {
   /** Other words than the state's own. */
   children?: string;
   tone?: Tone;
+  /** Instead of the dot. */
+  icon?: ReactNode;
 };
 
 /** A state: a dot and a word, never by colour alone. */
-export function Status({ state, children, tone }: Props) {
+export function Status({ state, children, tone, icon }: Props) {
   return (
     <span className={`${style.status} ${style[tone ?? tones[state] ?? "mute"]}`}>
-      <span className={style.dot} aria-hidden />
+      {icon ?? <span className={style.dot} aria-hidden />}
       {children ?? strings.ui.status[state] ?? state}
     </span>
   );

@@ -4,6 +4,7 @@ import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import { Checkbox, Select, TextField } from "./Field";
 import { number } from "./format";
+import { ListMenu } from "./ListMenu";
 import { type Filter, type List, type Operator, usePageSize } from "./list";
 import { type Column, Row } from "./PlainTable";
 import { Popover } from "./Popover";
@@ -52,6 +53,7 @@ export function DataTable<T>({ list, title, columns, id, open, empty, noSearch, 
         {tools}
         <span className={style.grow} />
         <ColumnChoice columns={columns} hidden={hidden} change={setHidden} />
+        <ListMenu list={list} columns={shown.filter((c) => c.value !== null)} />
       </div>
       {query.error ? <ProblemBox of={query.error} again={() => query.refetch()} /> : null}
       {query.data === undefined ? (

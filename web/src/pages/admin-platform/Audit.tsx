@@ -12,7 +12,7 @@ import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { Id, Nothing, Num, Time } from "../../ui/values";
-import { Actor, TenantLink, TenantSlug } from "../admin/actors";
+import { Actor, TenantLink, tenantValue, useTenants } from "../admin/actors";
 import { useAddress } from "../admin/address";
 
 const t = strings.platform.audit;
@@ -21,14 +21,27 @@ type Entry = Schemas["AuditEntry"];
 
 const key = (e: Entry) => `${e.tenant ?? "provider"}:${e.seq}`;
 
-const columns: Column<Entry>[] = [
+const columns = (tenants: ReturnType<typeof useTenants>): Column<Entry>[] => [
   { id: "at", title: t.columns.at, sort: true, cell: (e) => <Time at={e.at} exact /> },
-  { id: "tenant_name", title: t.columns.tenant, filter: "text", cell: (e) => (e.tenant ? <TenantLink id={e.tenant} /> : t.provider) },
+  {
+    id: "tenant_name",
+    title: t.columns.tenant,
+    filter: "text",
+    value: (e) => (e.tenant ? tenantValue(tenants, e.tenant) : t.provider),
+    cell: (e) => (e.tenant ? <TenantLink id={e.tenant} /> : t.provider),
+  },
   { id: "actor", title: t.columns.actor, filter: "text", cell: (e) => <Actor of={e.actor} /> },
   { id: "verb", title: t.columns.verb, filter: "text", cell: (e) => <code>{e.verb}</code> },
   { id: "subject", title: t.columns.subject, filter: "text", cell: (e) => (e.subject ? <Id of={e.subject} /> : <Nothing />) },
   { id: "outcome", title: t.columns.outcome, filter: "text", cell: (e) => <Status state={e.outcome} /> },
-  { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (e) => <TenantSlug id={e.tenant} /> },
+  {
+    id: "tenant",
+    title: strings.exchanged.slug,
+    hidden: true,
+    filter: "text",
+    value: (e) => tenants.get(e.tenant ?? "")?.slug,
+    cell: (e) => <Id of={tenants.get(e.tenant ?? "")?.slug} />,
+  },
   { id: "seq", title: t.columns.seq, hidden: true, end: true, cell: (e) => <Num of={e.seq} /> },
 ];
 
@@ -55,7 +68,7 @@ export function Audit() {
       <DataTable
         list={list}
         title={t.title}
-        columns={columns}
+        columns={columns(useTenants())}
         id={key}
         open={(e) => add({ open: key(e) })}
         tools={<Checkbox label={t.own} checked={own} onChange={(on) => add({ provider: on ? "yes" : undefined, after: undefined })} />}

@@ -56,6 +56,7 @@ export function People() {
     {
       id: "acts",
       title: strings.ui.table.actions,
+      value: null,
       cell: (u) =>
         u.id !== who.id && (
           <Menu

@@ -16,7 +16,7 @@ import { Empty, Loaded, Note } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Num, Time } from "../../ui/values";
-import { TenantLink } from "../admin/actors";
+import { TenantLink, tenantValue, useTenants } from "../admin/actors";
 import { useAddress } from "../admin/address";
 import { RunButton } from "../admin-runs/RunButton";
 
@@ -24,7 +24,7 @@ const t = strings.exchanged.results;
 
 type Result = Schemas["Result"];
 
-function columns(open: (id: string) => void): Column<Result>[] {
+function columns(open: (id: string) => void, tenants: ReturnType<typeof useTenants>): Column<Result>[] {
   return [
     {
       id: "name",
@@ -36,7 +36,13 @@ function columns(open: (id: string) => void): Column<Result>[] {
         </button>
       ),
     },
-    { id: "tenant_name", title: t.tenant, filter: "text", cell: (r) => <TenantLink id={r.tenant} slug={r.tenant_slug} /> },
+    {
+      id: "tenant_name",
+      title: t.tenant,
+      filter: "text",
+      value: (r) => tenantValue(tenants, r.tenant, r.tenant_slug),
+      cell: (r) => <TenantLink id={r.tenant} slug={r.tenant_slug} />,
+    },
     {
       id: "analysis",
       title: t.analysis,
@@ -71,7 +77,14 @@ function columns(open: (id: string) => void): Column<Result>[] {
       ),
     },
     { id: "release", title: t.release, hidden: true, filter: "exact", cell: (r) => <Id of={r.release} /> },
-    { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (r) => <code>{r.tenant_slug}</code> },
+    {
+      id: "tenant",
+      title: strings.exchanged.slug,
+      hidden: true,
+      filter: "text",
+      value: (r) => r.tenant_slug,
+      cell: (r) => <Id of={r.tenant_slug} />,
+    },
     { id: "id", title: t.id, hidden: true, filter: "exact", cell: (r) => <Id of={r.id} /> },
   ];
 }
@@ -93,7 +106,7 @@ export function Results() {
       <DataTable
         list={list}
         title={t.title}
-        columns={columns(show)}
+        columns={columns(show, useTenants())}
         id={(r) => r.id}
         open={(r) => show(r.id)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

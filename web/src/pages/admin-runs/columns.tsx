@@ -43,6 +43,7 @@ export const columns: Column<Run>[] = [
   {
     id: "took",
     title: t.took,
+    value: (r) => (r.started_at && r.finished_at ? (Date.parse(r.finished_at) - Date.parse(r.started_at)) / 1000 : undefined),
     end: true,
     cell: (r) => (r.state === "running" ? <Elapsed from={r.started_at} /> : <Took from={r.started_at} to={r.finished_at} />),
   },

@@ -43,8 +43,8 @@ const columns: Column<Schedule>[] = [
       </>
     ),
   },
-  { id: "next", title: t.next, cell: (s) => <Next of={s} /> },
-  { id: "last", title: t.last, cell: (s) => <Last of={s} /> },
+  { id: "next", title: t.next, value: (s) => s.next?.[0]?.local, cell: (s) => <Next of={s} /> },
+  { id: "last", title: t.last, value: null, cell: (s) => <Last of={s} /> },
   { id: "created_at", title: strings.tenants.created, hidden: true, cell: (s) => <Time at={s.created_at} /> },
 ];
 

@@ -10,7 +10,7 @@ import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { Bytes, Id, Name, Num, Time } from "../../ui/values";
-import { Actor, TenantLink } from "../admin/actors";
+import { Actor, TenantLink, tenantValue, useTenants } from "../admin/actors";
 import { useAddress } from "../admin/address";
 
 const t = strings.exchanged.files;
@@ -20,7 +20,7 @@ type Submission = Schemas["Submission"];
 const states = ["received", "validating", "accepted", "rejected", "superseded", "withdrawn"];
 const choice = (values: string[], words: Record<string, string>) => values.map((value) => ({ value, label: words[value] ?? value }));
 
-function columns(open: (id: string) => void): Column<Submission>[] {
+function columns(open: (id: string) => void, tenants: ReturnType<typeof useTenants>): Column<Submission>[] {
   return [
     {
       id: "name",
@@ -32,7 +32,13 @@ function columns(open: (id: string) => void): Column<Submission>[] {
         </button>
       ),
     },
-    { id: "tenant_name", title: t.tenant, filter: "text", cell: (s) => <TenantLink id={s.tenant} slug={s.tenant_slug} /> },
+    {
+      id: "tenant_name",
+      title: t.tenant,
+      filter: "text",
+      value: (s) => tenantValue(tenants, s.tenant, s.tenant_slug),
+      cell: (s) => <TenantLink id={s.tenant} slug={s.tenant_slug} />,
+    },
     {
       id: "dataset",
       title: t.dataset,
@@ -68,7 +74,14 @@ function columns(open: (id: string) => void): Column<Submission>[] {
     },
     { id: "revision", title: t.revision, hidden: true, end: true, cell: (s) => <Num of={s.revision} /> },
     { id: "submitted_by", title: t.submittedBy, hidden: true, filter: "exact", cell: (s) => <Id of={s.submitted_by} /> },
-    { id: "tenant", title: strings.exchanged.slug, hidden: true, filter: "text", cell: (s) => <code>{s.tenant_slug}</code> },
+    {
+      id: "tenant",
+      title: strings.exchanged.slug,
+      hidden: true,
+      filter: "text",
+      value: (s) => s.tenant_slug,
+      cell: (s) => <Id of={s.tenant_slug} />,
+    },
     { id: "id", title: t.id, hidden: true, filter: "exact", cell: (s) => <Id of={s.id} /> },
   ];
 }
@@ -89,7 +102,7 @@ export function Files() {
       <DataTable
         list={list}
         title={t.title}
-        columns={columns(show)}
+        columns={columns(show, useTenants())}
         id={(s) => s.id}
         open={(s) => show(s.id)}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}

@@ -20,6 +20,7 @@ import { Id, Name, Time } from "../../ui/values";
 import { Actor } from "../admin/actors";
 import { tiers, types } from "./CreateTenant";
 import { Ending } from "./Ending";
+import { HealthCard } from "./Health";
 import { Holds } from "./Holds";
 import { listed, onboarding, tenant } from "./queries";
 import { Steps } from "./Steps";
@@ -63,6 +64,7 @@ function One({ of: x }: { of: Tenant }) {
       <div className="columns">
         <div className="stack">
           <Ending of={x} admin={admin} />
+          <HealthCard of={x} />
           <People of={x} admin={admin} />
           <Holds tenant={x.id} admin={admin} />
           <Card title={t.saga.title} flush>

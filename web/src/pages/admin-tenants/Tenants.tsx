@@ -8,13 +8,15 @@ import { Page } from "../../ui/Page";
 import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
-import { Name, Time } from "../../ui/values";
+import { Bytes, Id, Name, Num, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
-import { CreateTenant } from "./CreateTenant";
+import { tiers as allTiers, CreateTenant, types } from "./CreateTenant";
+import { glance, shows } from "./glance";
+import { HealthState } from "./Health";
 
 const t = strings.tenants;
 
-const tiers = ["basic", "standard", "premium", "platinum"].map((tier) => ({ value: tier, label: tier }));
+const tiers = allTiers.map((tier) => ({ value: tier, label: tier }));
 const states = ["onboarding", "active", "suspended", "offboarding", "erased"].map((state) => ({
   value: state,
   label: strings.ui.status[state] ?? state,
@@ -32,19 +34,88 @@ const columns: Column<Schemas["Tenant"]>[] = [
       </Link>
     ),
   },
-  { id: "slug", title: t.slug, sort: true, filter: "text", cell: (x) => <code>{x.slug}</code> },
-  { id: "organisation", title: t.organisation, filter: "text", cell: (x) => <Name of={x.organisation_name} /> },
-  { id: "tier", title: t.tier, filter: tiers, cell: (x) => x.tier },
   { id: "state", title: t.state, filter: states, cell: (x) => <Status state={x.state} /> },
+  { id: "health", title: t.health.title, value: healthValue, cell: (x) => <HealthState of={x} /> },
+  {
+    id: "last_submission",
+    title: t.health.lastSubmission,
+    value: (x) => x.health?.last_submission,
+    cell: (x) => <Time at={x.health?.last_submission} />,
+  },
+  {
+    id: "last_sign_in",
+    title: t.health.lastSignIn,
+    value: (x) => x.health?.last_sign_in,
+    cell: (x) => <Time at={x.health?.last_sign_in} />,
+  },
+  {
+    id: "results_waiting",
+    title: t.health.waiting,
+    end: true,
+    value: (x) => x.health?.results_waiting,
+    cell: (x) => <Num of={x.health?.results_waiting} />,
+  },
+  { id: "tier", title: t.tier, filter: tiers, cell: (x) => x.tier },
+  { id: "slug", title: t.slug, sort: true, filter: "text", cell: (x) => <code>{x.slug}</code> },
+  {
+    id: "organisation",
+    title: t.organisation,
+    hidden: true,
+    filter: "text",
+    value: (x) => x.organisation_name,
+    cell: (x) => <Name of={x.organisation_name} />,
+  },
   { id: "created_at", title: t.created, sort: true, cell: (x) => <Time at={x.created_at} /> },
+  {
+    id: "missing",
+    title: t.health.missing,
+    hidden: true,
+    end: true,
+    value: (x) => x.health?.missing,
+    cell: (x) => <Num of={x.health?.missing} />,
+  },
+  {
+    id: "rejected",
+    title: t.health.rejected,
+    hidden: true,
+    end: true,
+    value: (x) => x.health?.rejected,
+    cell: (x) => <Num of={x.health?.rejected} />,
+  },
+  { id: "users", title: t.health.users, hidden: true, end: true, value: (x) => x.health?.users, cell: (x) => <Num of={x.health?.users} /> },
+  {
+    id: "open_uploads",
+    title: t.health.uploads,
+    hidden: true,
+    end: true,
+    value: (x) => x.health?.open_uploads,
+    cell: (x) => <Num of={x.health?.open_uploads} />,
+  },
+  {
+    id: "stored_bytes",
+    title: t.health.stored,
+    hidden: true,
+    end: true,
+    value: (x) => x.health?.stored_bytes,
+    cell: (x) => <Bytes of={x.health?.stored_bytes} />,
+  },
+  { id: "type", title: t.type, hidden: true, filter: types.map((type) => ({ value: type, label: type })), cell: (x) => x.type },
+  { id: "industry", title: t.industry, hidden: true, filter: "text", cell: (x) => <Name of={x.industry} /> },
+  { id: "id", title: strings.exchanged.id, hidden: true, filter: "exact", cell: (x) => <Id of={x.id} /> },
 ];
+
+function healthValue(x: Schemas["Tenant"]): string | undefined {
+  const found = glance(x);
+  return found && [found.words, ...found.more].join(", ");
+}
 
 export function Tenants() {
   const list = useList({
     name: "tenants",
     key: ["tenant"],
-    command: ["tenant", "list"],
-    fetch: (query, signal) => call(api.GET("/api/v1/tenants", { signal, params: { query } })),
+    also: shows,
+    command: ["tenant", "list", "--health"],
+    fetch: (query, signal) => call(api.GET("/api/v1/tenants", { signal, params: { query: { ...query, health: true } } })),
   });
   const admin = isAdmin(useMe());
   const navigate = useNavigate();

@@ -1,11 +1,13 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, call, Problem, type Schemas } from "../../api/client";
+import { shows } from "./glance";
 
-/** One tenant. */
+/** One tenant, with how it is. */
 export const tenant = (id: string) =>
   queryOptions({
     queryKey: ["tenant", id],
-    queryFn: ({ signal }) => call(api.GET("/api/v1/tenants/{id}", { signal, params: { path: { id } } })),
+    meta: { also: shows },
+    queryFn: ({ signal }) => call(api.GET("/api/v1/tenants/{id}", { signal, params: { path: { id }, query: { health: true } } })),
   });
 
 /** The steps of its onboarding; while they go on it asks again. */

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { api, call, items } from "../../api/client";
 import { useMe } from "../../app/session";
 import { strings } from "../../strings";
-import { Id, Name, Nothing } from "../../ui/values";
+import { Id, Name } from "../../ui/values";
 
 type Named = { name: string; slug: string };
 
@@ -27,6 +27,11 @@ export function useTenants(): Map<string, Named> {
   return useQuery(known).data ?? none;
 }
 
+/** What a file says of a tenant in a list: its name, as far as it is known. */
+export function tenantValue(known: Map<string, Named>, id: string | undefined, slug?: string): string | undefined {
+  return known.get(id ?? "")?.name ?? slug ?? id;
+}
+
 /** Only their names. */
 export function useTenantNames(): Map<string, string> {
   return useQuery({ ...known, select: namesOf }).data ?? nameless;
@@ -44,12 +49,6 @@ export function TenantLink({ id, slug }: { id: string; slug?: string | undefined
       <Name of={known?.name ?? slug ?? id} />
     </Link>
   );
-}
-
-/** The slug of a tenant, as far as it is known. */
-export function TenantSlug({ id }: { id: string | undefined }) {
-  const known = useTenants().get(id ?? "");
-  return known ? <code>{known.slug}</code> : <Nothing />;
 }
 
 /** Who did something: a schedule, one of the provider's people or keys by name, or an id. */

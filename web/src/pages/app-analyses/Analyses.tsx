@@ -8,7 +8,7 @@ import { Page } from "../../ui/Page";
 import { Empty } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { Name } from "../../ui/values";
-import { Decision } from "./Decision";
+import { Decision, widened } from "./Decision";
 
 const t = strings.participation;
 
@@ -16,17 +16,24 @@ const columns: Column<Schemas["Analysis"]>[] = [
   {
     id: "name",
     title: t.name,
+    value: (a) => a.title || a.id,
     cell: (a) => (
       <Link to={pageAt("app", "analyses", a.id)}>
         <Name of={a.title || a.id} />
       </Link>
     ),
   },
-  { id: "decision", title: t.decision, cell: (a) => <Decision of={a} /> },
+  {
+    id: "decision",
+    title: t.decision,
+    value: (a) => (widened(a) ? t.decisions.widened : (a.decision ?? "open")),
+    cell: (a) => <Decision of={a} />,
+  },
   { id: "datasets", title: t.datasets, cell: (a) => <Name of={(a.datasets ?? []).join(", ")} /> },
   {
     id: "organisations",
     title: t.organisations,
+    value: (a) => a.organisations?.accepted,
     cell: (a) => a.organisations && `${t.accepted(a.organisations.accepted)}, ${t.verified(a.organisations.verified)}`,
   },
   { id: "version", title: t.version, end: true, cell: (a) => a.version },

@@ -37,7 +37,12 @@ export const columns: Column<Schemas["Submission"]>[] = [
   { id: "revision", title: t.columns.revision, end: true, cell: (x) => <Num of={x.revision} /> },
   { id: "size", title: t.columns.size, sort: true, filter: "number", end: true, cell: (x) => <Bytes of={x.size} /> },
   { id: "rows", title: t.columns.rows, end: true, cell: (x) => <Num of={x.rows} /> },
-  { id: "late", title: t.columns.late, cell: (x) => <Punctual of={x} /> },
+  {
+    id: "late",
+    title: t.columns.late,
+    value: (x) => (x.after_cut_off ? t.afterCutOff : x.late ? t.late : x.due_at ? t.inTime : undefined),
+    cell: (x) => <Punctual of={x} />,
+  },
   {
     id: "channel",
     title: t.columns.channel,

@@ -84,7 +84,7 @@ export function Team() {
   });
   const withMenu: Column<User>[] = [
     ...columns,
-    { id: "acts", title: strings.ui.table.actions, cell: (u) => <Acts of={u} ask={(what) => setAsked({ what, user: u })} /> },
+    { id: "acts", title: strings.ui.table.actions, value: null, cell: (u) => <Acts of={u} ask={(what) => setAsked({ what, user: u })} /> },
   ];
   return (
     <Page

@@ -61,6 +61,16 @@ export const ui = {
     operator: "Operator",
     column: "Column",
     actions: "Actions",
+    more: "More of this list",
+    export: {
+      start: "Download as CSV",
+      title: "Download as CSV",
+      rows: (n: number) => (n === 1 ? "1 row" : `${n.toLocaleString("en")} rows`),
+      searched: (n: string) => `(${n} looked at)`,
+      saved: (n: number) => `Saved: ${n === 1 ? "1 row" : `${n.toLocaleString("en")} rows`}.`,
+      cut: (n: string) => `The file has the first ${n} rows, and there are more. Filter the list to save the others.`,
+    },
+    command: { copy: "Copy as CLI command", copied: "The command is copied.", title: "CLI command" },
   },
   bars: {
     table: "View as table",
