@@ -5,10 +5,10 @@ import { line, mark } from "./csv";
 import { Dialog } from "./Dialog";
 import { day, exactNumber } from "./format";
 import { type List, listQuery } from "./list";
+import { type Column, dataOf } from "./PlainTable";
 import { type Walked, walk } from "./pages";
 import { save } from "./save";
 import { Note, ProblemBox, Progress } from "./states";
-import { type Column, dataOf } from "./PlainTable";
 import { told } from "./Toasts";
 
 const t = strings.ui.table.export;

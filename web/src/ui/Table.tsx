@@ -1,5 +1,6 @@
-import { ArrowDown, ArrowUp, ChevronLeft, ChevronRight, Columns3, Filter as FilterIcon, Search, X } from "lucide-react";
+import { ArrowDown, ArrowUp, ChevronLeft, ChevronRight, ChevronsUpDown, Columns3, Filter as FilterIcon, Search, X } from "lucide-react";
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+
 import { strings } from "../strings";
 import { Button, IconButton } from "./Button";
 import { Checkbox, Select, TextField } from "./Field";
@@ -50,7 +51,7 @@ export function DataTable<T>({ list, title, columns, id, open, empty, noSearch, 
       <div className={style.tools}>
         {!noSearch && <SearchField value={state.search} onChange={(search) => change({ search })} />}
         <Filters columns={columns} filters={state.filters} change={(filters) => change({ filters })} />
-        {tools}
+        {tools && <div className={style.more}>{tools}</div>}
         <span className={style.grow} />
         <ColumnChoice columns={columns} hidden={hidden} change={setHidden} />
         <ListMenu list={list} columns={shown.filter((c) => c.value !== null)} />
@@ -122,6 +123,7 @@ function Head<T>({ column, sort, change }: { column: Column<T>; sort: string; ch
         {column.title}
         {up && <ArrowUp size={14} aria-hidden />}
         {down && <ArrowDown size={14} aria-hidden />}
+        {!up && !down && <ChevronsUpDown size={14} className={style.unsorted} aria-hidden />}
       </button>
     </th>
   );

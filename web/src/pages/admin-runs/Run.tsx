@@ -206,7 +206,7 @@ function Outputs({ run }: { run: Run }) {
       call(
         api.GET("/api/v1/results", {
           signal,
-          params: { query: { limit: 500, analysis: run.analysis, date: run.date } },
+          params: { query: { limit: 500, filter: [`release:is:${run.release}`] } },
         }),
       ),
   });
@@ -217,12 +217,12 @@ function Outputs({ run }: { run: Run }) {
       </Card>
     );
   return (
-    <Card title={t.outputs} flush>
+    <Card title={t.outputs} aside={<Link to={`/admin/results?filter=release:is:${run.release}` as string}>{t.outputsList}</Link>} flush>
       <Loaded query={query}>
         {(list) => (
           <PlainTable
             title={t.outputs}
-            rows={items(list).filter((r) => r.release === run.release)}
+            rows={items(list)}
             id={(r) => r.id}
             columns={[
               { id: "tenant", title: t.tenant, cell: (r) => <TenantLink id={r.tenant} slug={r.tenant_slug} /> },

@@ -64,8 +64,8 @@ function columns(open: (id: string) => void, tenants: ReturnType<typeof useTenan
     },
     { id: "received_at", title: t.received, sort: true, cell: (s) => <Time at={s.received_at} /> },
     { id: "size", title: t.size, sort: true, filter: "number", end: true, cell: (s) => <Bytes of={s.size} /> },
-    { id: "rows", title: t.rows, end: true, cell: (s) => <Num of={s.rows} /> },
-    { id: "error_count", title: t.errors, end: true, cell: (s) => <Num of={s.error_count} /> },
+    { id: "rows", title: t.rows, hidden: true, end: true, cell: (s) => <Num of={s.rows} /> },
+    { id: "error_count", title: t.errors, hidden: true, end: true, cell: (s) => <Num of={s.error_count} /> },
     {
       id: "channel",
       title: t.channel,

@@ -55,6 +55,7 @@ export const runs = {
   file: "File",
   commitment: "Commitment",
   outputs: "Results",
+  outputsList: "Show as a list",
   outputsHint: "Who got what, as metadata. Results are sealed to their recipients; nobody at the provider can open them.",
   outputsNone: "This run delivered no results.",
   name: "Name",
