@@ -120,18 +120,18 @@ story("a list goes away as a file, or as a command", async ({ page, context, sou
     `tributary tenant list --health --search=${slug.slice(0, -1)} --filter='name:not:${other.name}' --filter=tier:is:premium --sort=-name`,
   );
 
-  // A list of many pages says how far it is, and can be left alone.
+  // While pages come it says how many, and can be left alone.
   let asked = 0;
   await page.route("**/api/v1/tenants?*limit=500*", async (route) => {
-    asked++;
+    if (asked++ > 0) return; // the second page never comes
     const answer = await route.fetch();
     await route.fulfill({ response: answer, json: { ...(await answer.json()), next: "more" } });
   });
   await choose("Download as CSV");
   const saving = page.getByRole("dialog", { name: "Download as CSV" });
-  await saving.getByRole("status").getByText("1 row").waitFor();
+  await saving.getByText("1 row").waitFor();
   await sound();
   await saving.getByRole("button", { name: "Cancel" }).click();
   await expect.poll(() => saving.count()).toBe(0);
-  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBe(2);
 });
