@@ -70,7 +70,7 @@ func (b *bench) visits(ctx context.Context, p *server, s store, chromium string)
 	figures := filepath.Join(b.dir, "figures.json")
 	cmd := exec.CommandContext(ctx, "node", "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts")
 	cmd.Dir = "web"
-	cmd.Env = append(os.Environ(), "TRIBUTARY_URL="+p.url, "TRIBUTARY_TOKEN="+s.token, "TRIBUTARY_PASSWORD="+adminPassword, "TRIBUTARY_CHROMIUM="+chromium, "TRIBUTARY_FIGURES="+figures)
+	cmd.Env = append(os.Environ(), "TRIBUTARY_URL="+p.url, "TRIBUTARY_TOKEN="+s.token, "TRIBUTARY_PASSWORD="+adminPassword, "TRIBUTARY_CHROMIUM="+chromium, "TRIBUTARY_STORIES=e2e/portal.bench.ts", "TRIBUTARY_FIGURES="+figures)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("load the pages: %w: %s", err, text)
 	}

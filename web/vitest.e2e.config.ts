@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+// TRIBUTARY_STORIES names what is no story: pages that are measured, and pictures that are made.
 // One server and one browser for all stories, which run one after the other; each has a tenant of its own.
 export default defineConfig({
   test: {
-    include: process.env.TRIBUTARY_FIGURES ? ["e2e/*.bench.ts"] : ["e2e/**/*.story.ts"],
+    include: [process.env.TRIBUTARY_STORIES || "e2e/**/*.story.ts"],
     pool: "forks",
     maxWorkers: 1,
     isolate: false,

@@ -63,8 +63,18 @@ func mailbox(t *testing.T, mails *notifytest.MailServer) string {
 }
 
 func TestStories(t *testing.T) {
-	chromium := need(t, "chromium", "chromium-browser", "google-chrome")
-	node := need(t, "node")
+	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
+	mails := notifytest.New(t, "127.0.0.1", nil, nil)
+	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
+	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up")
+	tell(t, chromium, node, os.Getenv("STORY"), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password, "TRIBUTARY_MAILS="+mailbox(t, mails))
+	s.Stop()
+	s.Sound()
+}
+
+// tell has stories told whose file names have the pattern, and is the test of each.
+func tell(t *testing.T, chromium, node, pattern string, env ...string) {
+	t.Helper()
 	web, err := filepath.Abs(filepath.Join(servertest.Repository(), "web"))
 	if err != nil {
 		t.Fatal(err)
@@ -72,15 +82,11 @@ func TestStories(t *testing.T) {
 	if out, err := exec.Command(filepath.Join(web, "..", "scripts", "ui")).CombinedOutput(); err != nil { // its modules are needed, also where the program is built
 		t.Fatalf("scripts/ui: %v\n%s", err, out)
 	}
-	mails := notifytest.New(t, "127.0.0.1", nil, nil)
-	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up")
 	results := filepath.Join(t.TempDir(), "results.json")
 	// A process group's end would take Chromium along; its runner closes it.
-	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results, os.Getenv("STORY"))
+	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results, pattern)
 	cmd.Dir = web
-	cmd.Env = append(os.Environ(), "TZ=Europe/Zurich", "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password,
-		"TRIBUTARY_MAILS="+mailbox(t, mails), "TRIBUTARY_CHROMIUM="+chromium)
+	cmd.Env = append(append(os.Environ(), "TZ=Europe/Zurich", "TRIBUTARY_CHROMIUM="+chromium), env...)
 	out, runErr := cmd.CombinedOutput()
 	raw, err := os.ReadFile(results)
 	if err != nil {
@@ -108,6 +114,4 @@ func TestStories(t *testing.T) {
 	if told == 0 || runErr != nil && !t.Failed() {
 		t.Errorf("%d stories were told: %v\n%s", told, runErr, out)
 	}
-	s.Stop()
-	s.Sound()
 }

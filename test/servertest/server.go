@@ -184,7 +184,21 @@ var listens = regexp.MustCompile(`listens on (\S+)\n`)
 // Start starts the server on a free port and waits until it listens.
 func (s *Server) Start(flags ...string) {
 	s.T.Helper()
-	cmd := exec.Command(binary, s.Place("serve", append([]string{"--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, flags...)...)...)
+	s.begin(s.Place("serve", append([]string{"--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, flags...)...), listens, Patience)
+}
+
+var opens = regexp.MustCompile(`(?s) Open +(\S+) .*Ctrl\+C stops`)
+
+// Demo starts the demo on free ports, in a directory of its own, and waits until it is filled. Its log is what it prints.
+func (s *Server) Demo() {
+	s.T.Helper()
+	s.begin([]string{"demo", "--data", s.Data, "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, opens, 4*Patience)
+}
+
+// begin starts a server and waits until it prints its address.
+func (s *Server) begin(args []string, prints *regexp.Regexp, patience time.Duration) {
+	s.T.Helper()
+	cmd := exec.Command(binary, args...)
 	log, ended := &Lines{}, make(chan struct{})
 	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, s.env("")
 	// A test that dies takes its server along.
@@ -204,10 +218,10 @@ func (s *Server) Start(flags ...string) {
 			s.T.Logf("the end of the server's log:\n%s", last(log.String(), 12))
 		}
 	})
-	deadline := time.After(Patience)
+	deadline := time.After(patience)
 	for {
 		more := log.More()
-		if found := listens.FindStringSubmatch(log.String()); found != nil {
+		if found := prints.FindStringSubmatch(log.String()); found != nil {
 			s.URL = found[1]
 			return
 		}
@@ -216,7 +230,7 @@ func (s *Server) Start(flags ...string) {
 		case <-ended:
 			s.T.Fatalf("the server ended: %v\n%s", s.Result, log)
 		case <-deadline:
-			s.T.Fatalf("the server does not listen after %v\n%s", Patience, log)
+			s.T.Fatalf("the server does not listen after %v\n%s", patience, log)
 		}
 	}
 }

@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { type Weight, weigh } from "./weigh";
 import { admin, signIn, story, tenant, type User } from "./world";
 
-// Not a story, but what `make bench ROWS=portal` has told: it alone, where TRIBUTARY_FIGURES says where the figures go.
+// What `make bench ROWS=portal` has told.
 const times = 10;
 
 type Visit = Weight & { page: string; cold: number[]; warm: number[]; blank: number[] };
