@@ -12,6 +12,11 @@ import (
 // preset are the rules that definitions get by default.
 var preset = Rules{MinContributors: 5, PPercent: 10, Dominance: Dominance{N: 2, K: 85}}
 
+// strict is shorthand for rules.
+func strict(minimum, p, n, k int) Rules {
+	return Rules{MinContributors: minimum, PPercent: p, Dominance: Dominance{n, k}}
+}
+
 // apart makes a cell in which each value belongs to an organisation of its own.
 func apart(values ...int64) Cell {
 	cell := make(Cell, len(values))
@@ -32,7 +37,7 @@ func owned(pairs ...int64) Cell {
 
 func TestTextbookAttacks(t *testing.T) {
 	t.Parallel()
-	only := func(minimum, p, n, k int) Rules { return Rules{minimum, p, Dominance{n, k}} }
+	only := strict
 	for _, c := range []struct {
 		name  string
 		rules Rules
@@ -160,7 +165,7 @@ func TestRulesAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, r := range []Rules{
 		{}, {MinContributors: 1}, {MinContributors: 5, PPercent: -1}, {MinContributors: 5, PPercent: 101},
-		{5, 10, Dominance{0, 85}}, {5, 10, Dominance{6, 85}}, {5, 10, Dominance{2, 0}}, {5, 10, Dominance{2, 100}},
+		strict(5, 10, 0, 85), strict(5, 10, 6, 85), strict(5, 10, 2, 0), strict(5, 10, 2, 100),
 	} {
 		if _, err := Judge(r, 0, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("Judge(%+v) = %v, want an invalid fault", r, err)

@@ -2,10 +2,11 @@
 // shown to whom: pure functions over contributions, in exact integers. It
 // leaves to others where contributions come from and what a result looks like.
 //
-// This file has the words and the entrance, rules.go the arithmetic of the
-// primary rules. Secondary suppression and the attack audit take a Judgement
-// and can only take releases away, so they come after Judge and change nothing
-// here.
+// This file has the words and the entrance of the primary rules, rules.go their
+// arithmetic. Judge is for cells that stand alone. Cells with totals go through
+// Protect (protect.go): it takes the same rules, hides further cells so that no
+// hidden one can be computed from what is shown, and proves it by a Witness for
+// each, which Audit (audit.go) checks without knowing how it was found.
 package disclosure
 
 import (
@@ -30,7 +31,9 @@ type Cell []Contribution
 type Rules struct {
 	MinContributors int       // fewest organisations in a cell, the recipient's included; at least 2
 	PPercent        int       // 0 to 100; 0 switches the p % rule off
+	QPercent        int       // what is known of each value beforehand, to within so much of it; 0 stands for 100, so nothing
 	Dominance       Dominance // the zero value switches dominance off
+	Coalition       int       // recipients that tell each other everything, 1 to 5; 0 stands for 1
 }
 
 // Dominance is the (n,k) rule: the N largest organisations may not have more
@@ -47,6 +50,7 @@ func (d Dominance) On() bool { return d != Dominance{} }
 const (
 	FewestContributors = 2
 	MaxDominators      = 5
+	MaxCoalition       = 5
 	maxIndex           = 1 << 22
 )
 
@@ -57,12 +61,36 @@ func (r Rules) Check() error {
 		return fault.New(fault.Invalid, "The minimum number of contributors is %d; it must be at least %d, since a cell of one is that one's value.", r.MinContributors, FewestContributors)
 	case r.PPercent < 0 || r.PPercent > 100:
 		return fault.New(fault.Invalid, "The p %% rule's p is %d; it must be 1 to 100, or 0 to switch the rule off.", r.PPercent)
+	case r.QPercent != 0 && (r.QPercent < max(r.PPercent, 1) || r.QPercent > 100):
+		return fault.New(fault.Invalid, "The pq rule's q is %d; it must be at least p and at most 100, or 0 for 100.", r.QPercent)
+	case r.Coalition < 0 || r.Coalition > MaxCoalition:
+		return fault.New(fault.Invalid, "The coalition is of %d recipients; it must be 1 to %d.", r.Coalition, MaxCoalition)
 	case r.Dominance.On() && (r.Dominance.N < 1 || r.Dominance.N > MaxDominators):
 		return fault.New(fault.Invalid, "The dominance rule's n is %d; it must be 1 to %d.", r.Dominance.N, MaxDominators)
 	case r.Dominance.On() && (r.Dominance.K < 1 || r.Dominance.K > 99):
 		return fault.New(fault.Invalid, "The dominance rule's k is %d; it must be 1 to 99 per cent.", r.Dominance.K)
 	}
 	return nil
+}
+
+// coalition is how many recipients pool what they know.
+func (r Rules) coalition() int { return max(r.Coalition, 1) }
+
+// prior is the q of the pq rule.
+func (r Rules) prior() uint64 {
+	if r.QPercent == 0 {
+		return 100
+	}
+	return uint64(r.QPercent)
+}
+
+// fewest is how many organisations a cell needs. A coalition of several must have
+// at least three others before it.
+func (r Rules) fewest() int {
+	if c := r.coalition(); c > 1 {
+		return max(r.MinContributors, c+3)
+	}
+	return r.MinContributors
 }
 
 // Verdict says whether a recipient gets a cell's value, and if not, why not.
@@ -78,10 +106,11 @@ const (
 	Zero              // nothing remains after the recipient's own value, so every other's would be known to be zero
 	PPercent          // the recipient could bound another organisation's value too closely
 	Dominated         // a few organisations make up too much of the cell
+	Secondary         // others could be computed from it and what else is shown
 	verdicts
 )
 
-var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance"}
+var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "secondary"}
 
 // Released reports whether the recipient gets the value.
 func (v Verdict) Released() bool { return v == Release }
@@ -94,9 +123,9 @@ func (v Verdict) String() string {
 	return verdictNames[v]
 }
 
-// Verdicts lists the verdicts that Judge gives, for tables and manifests.
+// Verdicts lists the verdicts that Judge and Protect give, for tables and manifests.
 func Verdicts() []Verdict {
-	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated}
+	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Secondary}
 }
 
 // Outcome is what was decided about one cell.

@@ -97,3 +97,32 @@ func (w wide) plus(v wide) wide {
 func (w wide) less(v wide) bool {
 	return w.hi < v.hi || w.hi == v.hi && w.lo < v.lo
 }
+
+// add adds two values; what does not fit becomes the smallest, the mark of an overflow.
+func add(a, b int64) int64 {
+	sum := a + b
+	if a == math.MinInt64 || b == math.MinInt64 || (a > 0) == (b > 0) && (sum > 0) != (a > 0) && a != 0 {
+		return math.MinInt64
+	}
+	return sum
+}
+
+// ceiling is a*b/c rounded up, or the largest int64 if that is larger. c is above 0.
+func ceiling(a, b, c uint64) int64 {
+	hi, lo := bits.Mul64(a, b)
+	lo, carry := bits.Add64(lo, c-1, 0)
+	if hi += carry; hi >= c {
+		return math.MaxInt64
+	}
+	q, _ := bits.Div64(hi, lo, c)
+	return int64(min(q, math.MaxInt64))
+}
+
+// over is w/c rounded up, for a c above w.hi.
+func (w wide) over(c uint64) uint64 {
+	q, r := bits.Div64(w.hi, w.lo, c)
+	if r > 0 {
+		q++
+	}
+	return q
+}

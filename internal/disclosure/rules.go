@@ -3,6 +3,7 @@ package disclosure
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The rules, for one cell and one recipient organisation r.
@@ -18,7 +19,7 @@ import (
 // tenant under its own organisation, so the rules look at what is left without
 // them:
 //
-//	minimum    n < MinContributors
+//	minimum    n < MinContributors, or < c+3 against a coalition of c > 1
 //	zero       sum of g(o), o != r, is 0, or B - b(r) is 0 over a floor: the others' values would be known exactly
 //	           (part of the p % rule)
 //	p-percent  B - b(r) - b(v) < p/100 g(v) for any v != r: r, having taken its own away from the total, would
@@ -32,6 +33,10 @@ import (
 // contributor replaced by the actual recipient; the handbook also has absolute
 // values for negative contributions. Zero is added here: sdcTable leaves cells
 // of zeros open by default.
+//
+// Against a coalition of c > 1 the recipient's own is its own and that of the c-1
+// largest others (for p-percent, of others than v). A pq rule with prior knowledge
+// of q per cent compares with p/q instead of p/100.
 //
 // The second form of dominance with n = 2 also holds against a coalition of the
 // recipient and one more organisation u: if x(u) + x(v) <= k/100 R with R = B -
@@ -74,7 +79,7 @@ func (b *scratch) judge(cell Cell, verdicts []Verdict) (Outcome, error) {
 	switch {
 	case !fits:
 		b.all(Overflow)
-	case len(b.order) < b.rules.MinContributors:
+	case len(b.order) < b.rules.fewest():
 		b.all(Minimum)
 	default:
 		b.weigh()
@@ -135,35 +140,42 @@ func (b *scratch) all(v Verdict) {
 // inequality is sorted into a score of v alone and a remainder of r alone, and
 // only the largest scores are kept:
 //
-//	p-percent  100 (B - b(r)) < 100 b(v) + p g(v)
+//	p-percent  q (B - b(r)) < q b(v) + p g(v), q = 100 unless it is a pq rule
 //	dominance  k (B - b(r)) < sum of (100-k) g(v) + k b(v)
 func (b *scratch) weigh() {
-	p, d := uint64(b.rules.PPercent), b.rules.Dominance
-	k := uint64(d.K)
+	p, q, d := uint64(b.rules.PPercent), b.rules.prior(), b.rules.Dominance
+	k, friends := uint64(d.K), b.rules.coalition()-1
 	var hidden, gross uint64 // B and the sum of all g
-	closest, largest := top{size: 2}, top{size: d.N + 1}
+	closest, largest := top{size: friends + 2}, top{size: d.N + 1 + friends}
+	nets := top{size: friends + 2}
 	for _, o := range b.order {
 		s := &b.shares[o]
 		net, g := magnitude(s.net), uint64(s.gross)
 		hidden += net
 		gross += g
+		nets.add(o, product(1, net))
 		if p > 0 {
-			closest.add(o, product(100, net).plus(product(p, g)))
+			closest.add(o, product(q, net).plus(product(p, g)))
 		}
 		if d.On() {
 			largest.add(o, product(100-k, g).plus(product(k, net)))
 		}
 	}
-	dominated := d.On() && product(k, hidden).less(largest.sumWithout(d.N, -1))
+	dominated := d.On() && product(k, hidden).less(largest.sumWithout(d.N, nobody))
 	for _, o := range b.order {
 		s := &b.shares[o]
-		rest := hidden - magnitude(s.net)
+		known := nets.first(friends, o)
+		rest, others := hidden-magnitude(s.net), gross-uint64(s.gross)
+		for _, friend := range known {
+			rest -= magnitude(b.shares[friend].net)
+			others -= uint64(b.shares[friend].gross)
+		}
 		switch {
-		case p > 0 && (gross == uint64(s.gross) || b.floor > 0 && rest == 0):
+		case p > 0 && (others == 0 || b.floor > 0 && rest == 0):
 			s.verdict = Zero
-		case p > 0 && product(100, rest).less(closest.sumWithout(1, o)):
+		case p > 0 && b.closeTo(o, hidden-magnitude(s.net), q, friends, &closest, &nets):
 			s.verdict = PPercent
-		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, o)):
+		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, append(known, o)...)):
 			s.verdict = Dominated
 		default:
 			s.verdict = Release
@@ -171,11 +183,33 @@ func (b *scratch) weigh() {
 	}
 }
 
+// nobody is no organisation's index.
+const nobody = -1
+
+// closeTo reports whether o, with the friends that know the most of what is left
+// beside some victim, would know that victim's value too closely. rest is B - b(o).
+func (b *scratch) closeTo(o int32, rest, q uint64, friends int, closest, nets *top) bool {
+	for i := range closest.used {
+		v := closest.whose[i]
+		if v == o {
+			continue
+		}
+		left := rest
+		for _, friend := range nets.first(friends, o, v) {
+			left -= magnitude(b.shares[friend].net)
+		}
+		if product(q, left).less(closest.scores[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // top keeps the largest few scores and whose they are, largest first.
 type top struct {
 	size, used int
-	scores     [MaxDominators + 1]wide
-	whose      [MaxDominators + 1]int32
+	scores     [MaxDominators + MaxCoalition + 1]wide
+	whose      [MaxDominators + MaxCoalition + 1]int32
 }
 
 func (t *top) add(o int32, score wide) {
@@ -192,11 +226,25 @@ func (t *top) add(o int32, score wide) {
 	t.scores[i], t.whose[i] = score, o
 }
 
-// sumWithout adds the n largest scores of all organisations but o.
-func (t *top) sumWithout(n int, o int32) wide {
+// first lists the n largest of all organisations but some.
+func (t *top) first(n int, without ...int32) []int32 {
+	if n == 0 {
+		return nil
+	}
+	list := make([]int32, 0, n+1)
+	for i := 0; i < t.used && len(list) < n; i++ {
+		if !slices.Contains(without, t.whose[i]) {
+			list = append(list, t.whose[i])
+		}
+	}
+	return list
+}
+
+// sumWithout adds the n largest scores of all organisations but some.
+func (t *top) sumWithout(n int, without ...int32) wide {
 	var sum wide
 	for i := 0; i < t.used && n > 0; i++ {
-		if t.whose[i] != o {
+		if !slices.Contains(without, t.whose[i]) {
 			sum = sum.plus(t.scores[i])
 			n--
 		}

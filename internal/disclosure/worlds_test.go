@@ -156,7 +156,7 @@ func TestNoReleaseLetsAValueBeComputed(t *testing.T) {
 	for _, signed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("signed=%v", signed), func(t *testing.T) {
 			t.Parallel()
-			for _, rules := range []Rules{preset, {5, 60, Dominance{2, 85}}, {5, 100, Dominance{2, 50}}, {7, 5, Dominance{3, 85}}} {
+			for _, rules := range []Rules{preset, strict(5, 60, 2, 85), strict(5, 100, 2, 50), strict(7, 5, 3, 85)} {
 				worked, released := attack(t, rules, int64(rules.PPercent), signed)
 				if len(worked) > 0 {
 					t.Errorf("%+v: attacks worked: %v", rules, worked)
@@ -180,10 +180,10 @@ func TestEachRuleSwitchedOffIsBreached(t *testing.T) {
 		breach  string
 		noOther bool
 	}{
-		{"minimum", Rules{2, 60, Dominance{2, 85}}, 60, "three", true},
-		{"p %", Rules{5, 0, Dominance{2, 85}}, 60, "alone", false},
-		{"p % (its zero part)", Rules{5, 0, Dominance{2, 85}}, 60, "zero", false},
-		{"dominance", Rules{5, 60, Dominance{}}, 60, "pair", true},
+		{"minimum", Rules{MinContributors: 2, PPercent: 60, Dominance: Dominance{2, 85}}, 60, "three", true},
+		{"p %", Rules{MinContributors: 5, PPercent: 0, Dominance: Dominance{2, 85}}, 60, "alone", false},
+		{"p % (its zero part)", Rules{MinContributors: 5, PPercent: 0, Dominance: Dominance{2, 85}}, 60, "zero", false},
+		{"dominance", Rules{MinContributors: 5, PPercent: 60, Dominance: Dominance{}}, 60, "pair", true},
 	} {
 		worked, _ := attack(t, c.rules, c.p, false)
 		t.Logf("%s off: %v", c.off, worked)
@@ -202,7 +202,7 @@ func TestVerdictsAreThoseOfTheFormulas(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	seen := map[Verdict]int{}
 	for range 3000 {
-		rules := Rules{2 + rng.IntN(5), rng.IntN(4) * 11, Dominance{}}
+		rules := Rules{MinContributors: 2 + rng.IntN(5), PPercent: rng.IntN(4) * 11}
 		if rng.IntN(3) > 0 {
 			rules.Dominance = Dominance{1 + rng.IntN(5), 40 + rng.IntN(60)}
 		}

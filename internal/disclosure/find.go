@@ -1,0 +1,356 @@
+package disclosure
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// Limits of the search for a witness. They bound its time; where they are too low,
+// more is hidden than need be.
+const (
+	maxArms  = 48  // ways that are looked at in each dimension
+	maxDowns = 4   // leaves below a cell that are tried with each
+	maxBases = 8   // cells of a sum that are tried
+	maxTurns = 256 // moves that a witness is put together of
+	maxOwned = 8   // victims of one target that get a witness each, where none serves all
+)
+
+// prove finds what keeps a target in doubt, and hides what that takes if it may. If
+// no one witness serves for all whose values are in the target, each gets its own,
+// for attackers that do not know that one's values.
+func (p *protector) prove(t *target, hide bool) error {
+	if w, ok := p.search(t, nobody, hide); ok {
+		t.witnesses = []Witness{w}
+		return nil
+	}
+	var owners []int32
+	for _, cell := range t.cells {
+		for _, c := range p.Parts[t.part].Cells[cell] {
+			if !slices.Contains(owners, c.Organisation) {
+				owners = append(owners, c.Organisation)
+			}
+		}
+	}
+	t.witnesses = nil
+	var found []Witness
+	for _, victim := range owners {
+		w, ok := p.search(t, victim, hide)
+		if !ok || len(owners) > maxOwned {
+			return fmt.Errorf("cell %d of the table cannot be kept in doubt", t.cells[0])
+		}
+		found = append(found, w)
+	}
+	t.witnesses = found
+	return nil
+}
+
+// search is a witness being put together.
+type search struct {
+	*protector
+	part   int
+	target []int32
+	victim int32
+	hide   bool
+	base   int32
+	need   int64
+	moved  map[int32]int64
+	fresh  map[int32]bool // what it would hide
+}
+
+func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
+	s := &search{protector: p, part: t.part, target: t.cells, victim: victim, hide: hide, need: t.level, moved: map[int32]int64{}, fresh: map[int32]bool{}}
+	for range maxTurns {
+		turn, ok := s.best()
+		if !ok {
+			return Witness{}, false
+		}
+		s.take(turn)
+		if s.need <= 0 {
+			break
+		}
+	}
+	if s.need > 0 {
+		return Witness{}, false
+	}
+	for cell := range s.fresh {
+		p.hidden[cell] = true
+	}
+	w := Witness{Part: t.part, Cells: t.cells, Level: t.level, Victim: victim}
+	for _, cell := range slices.Sorted(maps.Keys(s.moved)) {
+		if by := s.moved[cell]; by != 0 {
+			w.Moves = append(w.Moves, Move{cell, by})
+		}
+	}
+	return w, true
+}
+
+// turn is one elementary move: along an arm in each dimension.
+type turn struct {
+	arms  [maxDimensions]arm
+	base  int32
+	cost  int64 // of what it hides
+	room  int64 // how far it can go
+	gives int64 // to the target, a unit of it
+}
+
+// arm is a way in one dimension: what the nodes of plus get those of minus lose.
+// Both go down to a leaf; plus goes up to below the total that both are part of, or,
+// without minus, to the top.
+type arm struct {
+	plus, minus []int32
+	cost        int64
+	short       bool
+}
+
+// best is the cheapest turn that gives the target what it needs, or else the one
+// that gives the most for what it costs.
+func (s *search) best() (turn, bool) {
+	var best turn
+	found := false
+	bases := s.target
+	if len(bases) > maxBases {
+		bases = slices.Clone(bases)
+		slices.SortStableFunc(bases, func(a, b int32) int {
+			return cmp.Compare(s.weights[s.part][b].largest, s.weights[s.part][a].largest)
+		})
+		bases = bases[:maxBases]
+	}
+	for _, base := range bases {
+		s.base = base
+		n := s.Nodes[base]
+		first := s.arms(0, n[0], n[1])
+		second := s.arms(1, n[1], n[0])
+		for _, a := range first {
+			for _, b := range second {
+				if found && s.enough(best) && (a.cost > best.cost || b.cost > best.cost) {
+					break
+				}
+				if t, ok := s.turn(a, b); ok && (!found || s.better(t, best)) {
+					best, found = t, true
+				}
+			}
+		}
+	}
+	return best, found
+}
+
+// enough reports whether a turn gives all that is needed.
+func (s *search) enough(t turn) bool { return t.room >= (s.need+t.gives-1)/t.gives }
+
+func (s *search) better(a, b turn) bool {
+	switch enough := s.enough(a); {
+	case enough != s.enough(b):
+		return enough
+	case enough:
+		return a.cost < b.cost
+	}
+	return product(uint64(b.room), uint64(a.cost+1)).less(product(uint64(a.room), uint64(b.cost+1)))
+}
+
+// take makes a turn.
+func (s *search) take(t turn) {
+	by := min(t.room, (s.need+t.gives-1)/t.gives)
+	s.need -= by * t.gives
+	s.each(t.arms[0], t.arms[1], func(cell int32, sign int64) bool {
+		if s.moved[cell] += sign * by; !s.hidden[cell] {
+			s.fresh[cell] = true
+		}
+		return true
+	})
+}
+
+// turn weighs the crossing of two arms. It is false if it goes where it may not.
+func (s *search) turn(a, b arm) (turn, bool) {
+	t := turn{arms: [maxDimensions]arm{a, b}, base: s.base, room: maxLevel}
+	ok := s.each(a, b, func(cell int32, sign int64) bool {
+		cost, room, ok := s.step(cell, sign)
+		if !ok {
+			return false
+		}
+		t.cost += cost
+		t.room = min(t.room, room)
+		if slices.Contains(s.target, cell) {
+			t.gives += sign
+		}
+		return true
+	})
+	return t, ok && t.room > 0 && t.gives > 0
+}
+
+// each goes through the cells at the crossing of two arms, with the sign in which
+// they change. It is false if one of them is not there or f stopped.
+func (s *search) each(a, b arm, f func(cell int32, sign int64) bool) bool {
+	for i, first := range [2][]int32{a.plus, a.minus} {
+		for _, u := range first {
+			for j, second := range [2][]int32{b.plus, b.minus} {
+				for _, w := range second {
+					cell := s.at(u, w)
+					if cell < 0 || !f(cell, 1-2*int64(i^j)) {
+						return false
+					}
+				}
+			}
+		}
+	}
+	return true
+}
+
+// step says what it costs to change a cell and how far it can go.
+func (s *search) step(cell int32, sign int64) (cost, room int64, ok bool) {
+	if !s.hidden[cell] && !s.fresh[cell] {
+		if !s.hide {
+			return 0, 0, false
+		}
+		cost = s.cost[cell]
+	}
+	if (cell != s.base || len(s.target) > 1) && s.owned(s.part, cell, s.victim) {
+		return 0, 0, false
+	}
+	if room = maxLevel; sign < 0 {
+		room = s.weights[s.part][cell].free + s.moved[cell]
+	}
+	return cost, room, room > 0
+}
+
+// owned reports whether a coalition may know all of a cell: there are no more
+// contributors than it has members, and the victim is none of them.
+func (p *protector) owned(part int, cell, victim int32) bool {
+	if int(p.weights[part][cell].organisations) > p.rules.coalition() {
+		return false
+	}
+	for _, c := range p.Parts[part].Cells[cell] {
+		if c.Organisation == victim {
+			return false
+		}
+	}
+	return true
+}
+
+// arms lists the best ways in dimension d from a node, at another's node in the
+// other dimension.
+func (s *search) arms(d int, node, other int32) []arm {
+	tree := s.trees[d]
+	at := func(n int32) int32 {
+		if d == 0 {
+			return s.at(n, other)
+		}
+		return s.at(other, n)
+	}
+	downs := s.downs(tree, node, at)
+	if len(downs) == 0 {
+		return nil
+	}
+	var list []arm
+	var up []int32 // above the node, the highest last
+	add := func(minus []int32, cost int64, short bool) {
+		for _, down := range downs {
+			plus := append(slices.Clone(up), down.plus...)
+			list = append(list, arm{plus: plus, minus: minus, cost: cost + down.cost, short: short})
+		}
+	}
+	var risen int64 // what hiding the nodes in up costs
+	for top := node; ; {
+		above := tree.parent[top]
+		if above == Top {
+			add(nil, risen, false)
+			break
+		}
+		for _, m := range s.across(tree, top, above, at) {
+			add(m.minus, risen+m.cost, m.short)
+		}
+		cell := at(above)
+		if cell < 0 {
+			break
+		}
+		cost, _, ok := s.step(cell, 1)
+		if !ok {
+			break
+		}
+		risen += cost
+		up = append(up, above)
+		top = above
+	}
+	slices.SortStableFunc(list, byWorth)
+	return list[:min(len(list), maxArms)]
+}
+
+func byWorth(a, b arm) int {
+	if a.short != b.short {
+		if b.short {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(a.cost, b.cost)
+}
+
+// downs lists the best ways down from a node to a leaf.
+func (s *search) downs(tree *tree, node int32, at func(int32) int32) []arm {
+	best := make([]arm, 0, maxDowns+1)
+	for _, leaf := range tree.under(node) {
+		if cost, _, ok := s.climb(tree, leaf, node, 1, at); ok {
+			best = keep(best, arm{cost: cost, plus: []int32{leaf}}, maxDowns)
+		}
+	}
+	for i := range best {
+		best[i].plus = tree.down(node, best[i].plus[0])
+	}
+	return best
+}
+
+// across lists the best ways to take from elsewhere below a total what a node below it gets.
+func (s *search) across(tree *tree, node, above int32, at func(int32) int32) []arm {
+	best := make([]arm, 0, maxArms+1)
+	for _, child := range tree.children[above] {
+		if child == node {
+			continue
+		}
+		for _, leaf := range tree.under(child) {
+			cost, room, ok := s.climb(tree, leaf, child, -1, at)
+			if ok && (len(best) < maxArms || byWorth(arm{cost: cost, short: room < s.need}, best[len(best)-1]) < 0) {
+				best = keep(best, arm{cost: cost, short: room < s.need, minus: []int32{child, leaf}}, maxArms)
+			}
+		}
+	}
+	for i := range best {
+		best[i].minus = tree.down(best[i].minus[0], best[i].minus[1])
+	}
+	return best
+}
+
+// keep adds one to a list of the best, in order.
+func keep(list []arm, a arm, most int) []arm {
+	i, _ := slices.BinarySearchFunc(list, a, func(x, a arm) int {
+		if byWorth(x, a) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	if list = slices.Insert(list, i, a); len(list) > most {
+		list = list[:most]
+	}
+	return list
+}
+
+// climb weighs the way between a leaf and a node above it.
+func (s *search) climb(tree *tree, leaf, top int32, sign int64, at func(int32) int32) (cost, room int64, ok bool) {
+	room = math.MaxInt64
+	for n := leaf; ; n = tree.parent[n] {
+		cell := at(n)
+		if cell < 0 {
+			return 0, 0, false
+		}
+		c, r, ok := s.step(cell, sign)
+		if !ok {
+			return 0, 0, false
+		}
+		cost += c
+		room = min(room, r)
+		if n == top {
+			return cost, room, true
+		}
+	}
+}
