@@ -23,16 +23,22 @@ func Audit(rules Rules, t *Table, p *Protection) error {
 	}
 	a := auditor{grid: g, rules: rules, weights: weights, hidden: p.Hidden, by: make([]int64, len(t.Nodes)), sums: map[relation]int64{}}
 	proven := map[string][]Witness{}
+	moved := make([]bool, len(t.Nodes))
 	for i, w := range p.Witnesses {
 		if err := a.check(w); err != nil {
 			return fmt.Errorf("audit: witness %d: %w", i, err)
 		}
 		key := fmt.Sprint(w.Part, w.Cells)
 		proven[key] = append(proven[key], w)
+		for _, m := range w.Moves {
+			moved[m.Cell] = true
+		}
 	}
+	breaks := make([]bool, len(t.Nodes))
 	for part := range t.Parts {
 		for cell := range t.Nodes {
 			w := weights[part][cell]
+			breaks[cell] = breaks[cell] || w.level > 0
 			switch {
 			case w.level > 0 && !p.Hidden[cell]:
 				return fmt.Errorf("audit: cell %d is shown and breaks a rule", cell)
@@ -44,6 +50,11 @@ func Audit(rules Rules, t *Table, p *Protection) error {
 					return fmt.Errorf("audit: cell %d is hidden and released", cell)
 				}
 			}
+		}
+	}
+	for cell, hidden := range p.Hidden {
+		if hidden && !breaks[cell] && !moved[cell] {
+			return fmt.Errorf("audit: cell %d is hidden and may follow from what is shown", cell)
 		}
 	}
 	return a.unions(b, proven)

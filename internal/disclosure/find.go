@@ -15,7 +15,6 @@ const (
 	maxDowns = 4   // leaves below a cell that are tried with each
 	maxBases = 8   // cells of a sum that are tried
 	maxTurns = 256 // moves that a witness is put together of
-	maxOwned = 8   // victims of one target that get a witness each, where none serves all
 )
 
 // prove finds what keeps a target in doubt, and hides what that takes if it may. If
@@ -38,7 +37,7 @@ func (p *protector) prove(t *target, hide bool) error {
 	var found []Witness
 	for _, victim := range owners {
 		w, ok := p.search(t, victim, hide)
-		if !ok || len(owners) > maxOwned {
+		if !ok {
 			return fmt.Errorf("cell %d of the table cannot be kept in doubt", t.cells[0])
 		}
 		found = append(found, w)
@@ -110,15 +109,7 @@ type arm struct {
 func (s *search) best() (turn, bool) {
 	var best turn
 	found := false
-	bases := s.target
-	if len(bases) > maxBases {
-		bases = slices.Clone(bases)
-		slices.SortStableFunc(bases, func(a, b int32) int {
-			return cmp.Compare(s.weights[s.part][b].largest, s.weights[s.part][a].largest)
-		})
-		bases = bases[:maxBases]
-	}
-	for _, base := range bases {
+	for _, base := range s.bases() {
 		s.base = base
 		n := s.Nodes[base]
 		first := s.arms(0, n[0], n[1])
@@ -135,6 +126,25 @@ func (s *search) best() (turn, bool) {
 		}
 	}
 	return best, found
+}
+
+// bases lists the cells of the target that are tried: the victim's first, and those
+// with the largest values in one hand.
+func (s *search) bases() []int32 {
+	if len(s.target) == 1 {
+		return s.target
+	}
+	list := slices.Clone(s.target)
+	theirs := func(cell int32) int {
+		if slices.ContainsFunc(s.Parts[s.part].Cells[cell], func(c Contribution) bool { return c.Organisation == s.victim }) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(list, func(a, b int32) int {
+		return cmp.Or(theirs(a)-theirs(b), cmp.Compare(s.weights[s.part][b].largest, s.weights[s.part][a].largest))
+	})
+	return list[:min(len(list), maxBases)]
 }
 
 // enough reports whether a turn gives all that is needed.

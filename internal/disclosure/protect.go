@@ -60,26 +60,12 @@ func Protect(rules Rules, cost Cost, t *Table) (*Protection, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range p.weights {
-		for cell := range p.weights[i] {
-			if w := &p.weights[i][cell]; w.level > 0 {
-				p.hidden[cell] = true
-			}
-		}
-	}
-	for i := range p.weights {
-		for cell := range p.weights[i] {
-			if w := p.weights[i][cell]; w.level > 0 && !w.overflow {
-				p.targets = append(p.targets, target{part: i, cells: []int32{int32(cell)}, level: w.level})
-			}
-		}
-	}
-	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
+	p.primaries()
 	if err := p.cover(); err != nil {
 		return nil, err
 	}
 	p.tidy()
-	if err := p.cover(); err != nil { // tidying leaves every union covered; this finds nothing to do, or mends it
+	if err := p.cover(); err != nil { // of sums that tidying left with fewer cells
 		return nil, err
 	}
 	found := p.protection()
@@ -87,6 +73,23 @@ func Protect(rules Rules, cost Cost, t *Table) (*Protection, error) {
 		return nil, fmt.Errorf("protect: %w", err)
 	}
 	return found, nil
+}
+
+// primaries hides the cells that break a rule, and makes targets of them, those that
+// need the most first.
+func (p *protector) primaries() {
+	for part := range p.weights {
+		for cell, w := range p.weights[part] {
+			if w.level == 0 {
+				continue
+			}
+			p.hidden[cell] = true
+			if !w.overflow { // all totals above overflow too, so nothing follows for it
+				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: w.level})
+			}
+		}
+	}
+	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
 }
 
 // target is a sum of cells that has to stay in doubt.
@@ -112,8 +115,7 @@ type protector struct {
 	cost    []int64
 	hidden  []bool
 	targets []target
-	unions  map[relation][]int // the targets that stand for its hidden cells, one for a part at most
-	checked map[relation]int   // how many of its cells were hidden when it was last looked at
+	checked map[relation]int // how many of its cells were hidden when it was last looked at
 }
 
 func newProtector(rules Rules, cost Cost, t *Table) (*protector, error) {
@@ -125,7 +127,7 @@ func newProtector(rules Rules, cost Cost, t *Table) (*protector, error) {
 		return nil, err
 	}
 	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
-		unions: map[relation][]int{}, checked: map[relation]int{}}
+		checked: map[relation]int{}}
 	if p.scratch, p.outcome, p.weights, err = weigh(rules, t); err != nil {
 		return nil, err
 	}
@@ -184,11 +186,12 @@ func typical(part Part) int64 {
 }
 
 // cover finds witnesses for every target that lacks them, and makes targets of
-// unions, until nothing new comes up: each round hides more, so it ends.
+// unions, until nothing new comes up: each round hides more, so it ends. A target
+// stays when more cells of its sum are hidden: they may follow from elsewhere.
 func (p *protector) cover() error {
 	for at := 0; ; {
 		for ; at < len(p.targets); at++ {
-			if t := &p.targets[at]; t.witnesses == nil && t.cells != nil {
+			if t := &p.targets[at]; t.witnesses == nil {
 				if err := p.prove(t, true); err != nil {
 					return err
 				}
@@ -226,17 +229,12 @@ func (p *protector) findUnions() error {
 			continue
 		}
 		p.checked[r] = count[r]
-		for _, old := range p.unions[r] {
-			p.targets[old].cells, p.targets[old].witnesses = nil, nil // another sum now
-		}
-		delete(p.unions, r)
 		for part := range p.Parts {
 			t, bad, err := p.union(r, part)
 			if err != nil {
 				return err
 			}
 			if bad {
-				p.unions[r] = append(p.unions[r], len(p.targets))
 				p.targets = append(p.targets, t)
 			}
 		}

@@ -1,9 +1,11 @@
 package disclosure
 
 import (
+	"math"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"testing"
-	"time"
 )
 
 // branches makes a tree with a total and so many children at each level.
@@ -71,40 +73,195 @@ func filled(rng *rand.Rand, organisations, density, each int, dimensions ...Dime
 	return t
 }
 
-func TestLarge(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, c := range []struct{ a, b Dimension }{
-		{branches(10, 10), branches(9)}, {branches(10, 30), branches(10, 30)},
-	} {
-		tab := filled(rng, 200, 100, 60, c.a, c.b)
-		start := time.Now()
+// A table from the literature: Hundepool et al., Handbook on Statistical Disclosure
+// Control, section 4.1: 8 cells of two rows by regions, one of them sensitive; with
+// totals shown one suppression is none, and the smallest pattern that holds is a
+// rectangle.
+func TestOneHiddenCellTakesARectangle(t *testing.T) {
+	t.Parallel()
+	many := func(v int64) Cell { return apart(v, v, v, v, v, v) }
+	leaves, cells := [][2]int32{}, []Cell{}
+	for u := int32(1); u <= 3; u++ {
+		for w := int32(1); w <= 4; w++ {
+			leaves = append(leaves, [2]int32{u, w})
+			cells = append(cells, many(int64(10*u+w)))
+		}
+	}
+	cells[5] = apart(100, 30, 2, 1, 1, 1)
+	tab, err := Complete([]Dimension{branches(3), branches(4)}, leaves, []Part{{Cells: cells}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Protect(preset, LeastCells, tab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := 0
+	for i, h := range p.Hidden {
+		if h {
+			hidden++
+			if i != 5 && p.Judgements[0].Cells[i].Verdicts[0] != Secondary {
+				t.Errorf("cell %d is hidden as %v", i, p.Judgements[0].Cells[i].Verdicts[0])
+			}
+		}
+	}
+	if hidden != 4 || !p.Hidden[5] {
+		t.Errorf("%d cells hidden, want the rectangle of 4 around cell 5", hidden)
+	}
+	intervals, err := Intervals(preset, tab, p.Hidden, 0)
+	if err != nil || len(intervals) != 4 {
+		t.Fatalf("intervals = %v, %v", intervals, err)
+	}
+	for _, in := range intervals {
+		if in.Cell == 5 && in.Above < 5 { // 10 % of 100 less the 5 of the others
+			t.Errorf("the cell is known to within %v above, want 5 at least", in.Above)
+		}
+	}
+}
+
+// Witnesses that were tampered with, and protections that lack something, are found.
+func TestAuditFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 3))
+	tab := filled(rng, 20, 100, 12, branches(2, 3), branches(4))
+	make := func() *Protection {
 		p, err := Protect(preset, LeastCells, tab)
 		if err != nil {
 			t.Fatal(err)
 		}
-		prim, hid := 0, 0
-		for i, h := range p.Hidden {
-			if h {
-				hid++
+		return p
+	}
+	if p := make(); len(p.Witnesses) < 2 || Audit(preset, tab, p) != nil {
+		t.Fatalf("%d witnesses: %v", len(p.Witnesses), Audit(preset, tab, p))
+	}
+	for name, spoil := range map[string]func(*Protection){
+		"no witnesses":          func(p *Protection) { p.Witnesses = nil },
+		"one witness missing":   func(p *Protection) { p.Witnesses = p.Witnesses[1:] },
+		"a smaller level":       func(p *Protection) { p.Witnesses[0].Level = 0 },
+		"a move left out":       func(p *Protection) { p.Witnesses[0].Moves = p.Witnesses[0].Moves[1:] },
+		"a move too far":        func(p *Protection) { p.Witnesses[0].Moves[0].By *= 3 },
+		"a cell shown":          func(p *Protection) { p.Hidden[p.Witnesses[0].Cells[0]] = false },
+		"a secondary one shown": func(p *Protection) { p.Hidden[p.Witnesses[0].Moves[len(p.Witnesses[0].Moves)-1].Cell] = false },
+		"released and hidden":   func(p *Protection) { p.Judgements[0].Cells[p.Witnesses[0].Cells[0]].Verdicts[0] = Release },
+		"far too much": func(p *Protection) {
+			for _, w := range p.Witnesses {
+				for i := range w.Moves {
+					w.Moves[i].By *= 1 << 30
+				}
 			}
-			for _, v := range p.Judgements[0].Cells[i].Verdicts {
-				if v != Release && v != Secondary {
-					prim++
-					break
+		},
+		"another victim": func(p *Protection) { p.Witnesses[0].Victim = 19 },
+	} {
+		p := make()
+		spoil(p)
+		if err := Audit(preset, tab, p); err == nil {
+			t.Errorf("%s: not found", name)
+		}
+	}
+}
+
+// The same table gives the same protection.
+func TestProtectionIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	tab := filled(rand.New(rand.NewPCG(9, 9)), 30, 80, 12, branches(3, 3), branches(2, 3))
+	first, err := Protect(preset, LeastValue, tab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if again, err := Protect(preset, LeastValue, tab); err != nil || !reflect.DeepEqual(first, again) {
+			t.Fatalf("another protection: %v", err)
+		}
+	}
+}
+
+// Values with signs, several parts and counts are protected too.
+func TestSeveralPartsShareOnePattern(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(4, 4))
+	for range 40 {
+		tab := small(rng, 6+rng.IntN(20))
+		signed, counts := Part{}, Part{Floor: 1}
+		for _, cell := range tab.Parts[0].Cells {
+			s, n := slices.Clone(cell), slices.Clone(cell)
+			for i := range cell {
+				if s[i].Value *= 1 - 2*int64(cell[i].Participant%2); s[i].Participant%5 == 0 {
+					s[i].Value = 0
+				}
+				n[i].Value = 1 + int64(cell[i].Participant%7)
+			}
+			signed.Cells, counts.Cells = append(signed.Cells, s), append(counts.Cells, n)
+		}
+		leaves := 0
+		for leaves < len(tab.Nodes) && isLeaf(tab, leaves) {
+			leaves++
+		}
+		whole, err := Complete(tab.Dimensions, tab.Nodes[:leaves], []Part{{Cells: tab.Parts[0].Cells[:leaves]}, {Cells: signed.Cells[:leaves]}, {Floor: 1, Cells: counts.Cells[:leaves]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Protect(preset, LeastCells, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, h := range p.Hidden {
+			for part, j := range p.Judgements {
+				for _, v := range j.Cells[i].Verdicts {
+					if v.Released() == h {
+						t.Fatalf("cell %d, part %d: hidden is %v and the verdict %v", i, part, h, v)
+					}
 				}
 			}
 		}
-		t.Logf("%d cells, primary %d hidden %d, witnesses %d, %v", len(tab.Nodes), prim, hid, len(p.Witnesses), time.Since(start))
 	}
-	bad := 0
-	for i := range 300 {
-		tab := filled(rng, 3+rng.IntN(20), 30+rng.IntN(70), 12, branches(1+rng.IntN(4), 1+rng.IntN(3)), branches(1+rng.IntN(5)))
-		if _, err := Protect(preset, LeastCells, tab); err != nil {
-			bad++
-			if bad < 5 {
-				t.Logf("world %d: %v", i, err)
-			}
+}
+
+func isLeaf(t *Table, cell int) bool {
+	g, err := t.grid()
+	if err != nil {
+		panic(err)
+	}
+	return len(g.parts(int32(cell), 0)) == 0 && len(g.parts(int32(cell), 1)) == 0
+}
+
+// What overflows is hidden with all that it is part of, and stops nothing.
+func TestOverflowInATable(t *testing.T) {
+	t.Parallel()
+	cells := []Cell{apart(5, 5, 5, 5, 5, 5), apart(5, 5, 5, 5, 5, 5), apart(math.MaxInt64, math.MaxInt64, 5, 5, 5), apart(5, 5, 5, 5, 5, 5)}
+	tab, err := Complete([]Dimension{branches(2, 2)}, [][2]int32{{3}, {4}, {5}, {6}}, []Part{{Cells: cells}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Protect(preset, LeastCells, tab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cell, n := range tab.Nodes {
+		want := n[0] == 5 || n[0] == 2 || n[0] == 0
+		if p.Hidden[cell] != want {
+			t.Errorf("cell %d at node %d is hidden: %v, want %v", cell, n[0], p.Hidden[cell], want)
 		}
 	}
-	t.Logf("failed %d", bad)
+}
+
+func TestMalformedTablesAreRefused(t *testing.T) {
+	t.Parallel()
+	one := []Part{{Cells: []Cell{apart(1, 2)}}}
+	for name, c := range map[string]struct {
+		dimensions []Dimension
+		leaves     [][2]int32
+		parts      []Part
+	}{
+		"no dimension":         {nil, [][2]int32{{0}}, one},
+		"three dimensions":     {[]Dimension{branches(), branches(), branches()}, [][2]int32{{0}}, one},
+		"a parent behind":      {[]Dimension{{Parent: []int32{Top, 2, 0}}}, [][2]int32{{1}}, one},
+		"a cell at a total":    {[]Dimension{branches(2)}, [][2]int32{{0}}, one},
+		"a cell outside":       {[]Dimension{branches(2)}, [][2]int32{{7}}, one},
+		"two cells at a place": {[]Dimension{branches(2)}, [][2]int32{{1}, {1}}, []Part{{Cells: []Cell{apart(1), apart(2)}}}},
+		"a cell too many":      {[]Dimension{branches(2)}, [][2]int32{{1}}, []Part{{Cells: []Cell{apart(1), apart(2)}}}},
+	} {
+		if _, err := Complete(c.dimensions, c.leaves, c.parts); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
 }

@@ -97,7 +97,7 @@ func Complete(dimensions []Dimension, leaves [][2]int32, parts []Part) (*Table, 
 
 // merge adds up what each participant has in a cell.
 func merge(cell Cell) Cell {
-	slices.SortStableFunc(cell, func(a, b Contribution) int { return cmp.Compare(a.Participant, b.Participant) })
+	slices.SortFunc(cell, func(a, b Contribution) int { return cmp.Compare(a.Participant, b.Participant) })
 	merged := cell[:0]
 	for _, c := range cell {
 		last := len(merged) - 1

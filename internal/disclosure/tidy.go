@@ -6,20 +6,13 @@ import (
 )
 
 // tidy shows again what was hidden for others and turns out not to be needed: the
-// dearest first, each if every target that it served can be proven without it.
+// dearest first, each if every target that it served can be proven without it. In
+// the end nothing is hidden that no witness moves, since it might follow from what is
+// shown and then hide nobody.
 func (p *protector) tidy() {
-	users := map[int32][]int{}
-	note := func(n int) {
-		for _, w := range p.targets[n].witnesses {
-			for _, m := range w.Moves {
-				if list := users[m.Cell]; len(list) == 0 || list[len(list)-1] != n {
-					users[m.Cell] = append(users[m.Cell], n)
-				}
-			}
-		}
-	}
+	u := users{p, map[int32][]int{}}
 	for n := range p.targets {
-		note(n)
+		u.note(n)
 	}
 	var spare []int32
 	for cell, hidden := range p.hidden {
@@ -29,14 +22,15 @@ func (p *protector) tidy() {
 	}
 	slices.SortStableFunc(spare, func(a, b int32) int { return cmp.Compare(p.cost[b], p.cost[a]) })
 	for _, cell := range spare {
-		changed, ok := p.without(cell, users[cell])
-		if !ok {
-			continue
-		}
-		for _, n := range changed {
-			note(n)
+		u.show(cell)
+	}
+	for _, cell := range spare {
+		if p.hidden[cell] && len(u.of(cell)) == 0 {
+			p.hidden[cell] = false
 		}
 	}
+	p.targets = slices.DeleteFunc(p.targets, func(t target) bool { return t.cells == nil })
+	clear(p.checked)
 }
 
 // primary reports whether a cell breaks a rule by itself.
@@ -49,65 +43,88 @@ func (p *protector) primary(cell int32) bool {
 	return false
 }
 
-// without shows a cell if all that it served stays in doubt, and lists the targets
-// that have other witnesses now; if not, everything is as it was.
-func (p *protector) without(cell int32, users []int) (changed []int, ok bool) {
-	p.hidden[cell] = false
-	before := map[int]target{}
-	put := func(n int) {
-		if _, is := before[n]; !is {
-			before[n] = p.targets[n]
-		}
-	}
-	undo := func() ([]int, bool) {
-		p.hidden[cell] = true
-		for n, t := range before {
-			p.targets[n] = t
-		}
-		return nil, false
-	}
-	for d := range p.Dimensions {
-		around := []relation{{cell, d}}
-		if up := p.above(cell, d); up >= 0 && !p.hidden[up] {
-			around = append(around, relation{up, d})
-		}
-		for _, r := range around {
-			if !p.stillSafe(r, put) {
-				return undo()
+// users knows which targets have a witness that moves a cell.
+type users struct {
+	*protector
+	by map[int32][]int // some of them may have another witness by now
+}
+
+func (u *users) note(n int) {
+	for _, w := range u.targets[n].witnesses {
+		for _, m := range w.Moves {
+			if list := u.by[m.Cell]; len(list) == 0 || list[len(list)-1] != n {
+				u.by[m.Cell] = append(u.by[m.Cell], n)
 			}
 		}
 	}
-	for _, n := range users {
-		t := &p.targets[n]
-		if t.cells == nil || !t.uses(cell) {
-			continue
-		}
-		put(n)
-		if p.prove(t, false) != nil {
-			return undo()
-		}
-		changed = append(changed, n)
-	}
-	for d := range p.Dimensions { // their sums are others now; what was bad of them has been mended above
-		delete(p.checked, relation{cell, d})
-		if up := p.above(cell, d); up >= 0 {
-			delete(p.checked, relation{up, d})
-		}
-	}
-	return changed, true
 }
 
-// stillSafe looks at the sum of a relation's hidden cells anew: what stood for it
-// before is dropped, and it must keep the rules by itself.
-func (p *protector) stillSafe(r relation, put func(int)) bool {
-	for part := range p.Parts {
-		if _, bad, err := p.union(r, part); bad || err != nil {
-			return false
+func (u *users) of(cell int32) []int {
+	var list []int
+	for _, n := range u.by[cell] {
+		if u.targets[n].uses(cell) && !slices.Contains(list, n) {
+			list = append(list, n)
 		}
 	}
-	for _, n := range p.unions[r] {
-		put(n)
-		p.targets[n].cells, p.targets[n].witnesses = nil, nil
+	u.by[cell] = list
+	return list
+}
+
+// show shows a cell if all that it served stays in doubt without it; if not,
+// everything is as it was.
+func (u *users) show(cell int32) {
+	u.hidden[cell] = false
+	before, added := map[int]target{}, len(u.targets)
+	safe := u.remake(cell, before)
+	for _, n := range u.of(cell) {
+		if !safe {
+			break
+		}
+		if t := &u.targets[n]; t.cells != nil {
+			before[n] = *t
+			safe = u.prove(t, false) == nil
+		}
+	}
+	if !safe {
+		u.hidden[cell] = true
+		u.targets = u.targets[:added]
+		for n, t := range before {
+			u.targets[n] = t
+		}
+		return
+	}
+	for n := range before {
+		u.note(n)
+	}
+	for n := added; n < len(u.targets); n++ {
+		u.note(n)
+	}
+}
+
+// remake puts the sums of hidden cells around a cell that is shown now in the place of
+// those that it was a part of, and proves those that break a rule.
+func (u *users) remake(cell int32, before map[int]target) bool {
+	for _, n := range u.of(cell) {
+		if t := &u.targets[n]; len(t.cells) > 1 && slices.Contains(t.cells, cell) {
+			before[n] = *t
+			*t = target{}
+		}
+	}
+	for d := range u.Dimensions {
+		for _, r := range u.sums(cell, d) {
+			if u.hidden[r] {
+				continue
+			}
+			for part := range u.Parts {
+				t, bad, err := u.union(relation{r, d}, part)
+				if err != nil || bad && u.prove(&t, false) != nil {
+					return false
+				}
+				if bad {
+					u.targets = append(u.targets, t)
+				}
+			}
+		}
 	}
 	return true
 }
