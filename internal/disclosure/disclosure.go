@@ -106,11 +106,12 @@ const (
 	Zero              // nothing remains after the recipient's own value, so every other's would be known to be zero
 	PPercent          // the recipient could bound another organisation's value too closely
 	Dominated         // a few organisations make up too much of the cell
+	Close             // the values lie so close to each other that a variance would tell them
 	Secondary         // others could be computed from it and what else is shown
 	verdicts
 )
 
-var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "secondary"}
+var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "close", "secondary"}
 
 // Released reports whether the recipient gets the value.
 func (v Verdict) Released() bool { return v == Release }
@@ -125,7 +126,7 @@ func (v Verdict) String() string {
 
 // Verdicts lists the verdicts that Judge and Protect give, for tables and manifests.
 func Verdicts() []Verdict {
-	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Secondary}
+	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Close, Secondary}
 }
 
 // Outcome is what was decided about one cell.

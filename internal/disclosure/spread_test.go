@@ -1,0 +1,95 @@
+package disclosure
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// The bound of Spread, by the definition of a variance: whoever knows the sum and the
+// sum of squares of the others' values cannot tell the largest from p % more.
+func TestAVarianceTellsNoValue(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(11, 11))
+	shown, hidden := 0, 0
+	for range 2000 {
+		cell := make(Cell, 5+rng.IntN(20))
+		width := 1 + rng.Int64N(2000)
+		for i := range cell {
+			cell[i] = Contribution{int32(i), int32(i), 1000 + rng.Int64N(width)}
+		}
+		j, err := Judge(preset, 0, []Cell{cell})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Spread(preset, []Cell{cell}, j); err != nil {
+			t.Fatal(err)
+		}
+		for r, v := range j.Cells[0].Verdicts {
+			var sum, squares, n, most float64
+			least := math.Inf(1)
+			for i, c := range cell {
+				if i != r {
+					x := float64(c.Value)
+					sum, squares, n, most, least = sum+x, squares+x*x, n+1, max(most, x), min(least, x)
+				}
+			}
+			far := math.Sqrt((n-1)*(n*squares-sum*sum)) / n
+			safe := sum/n+far >= 1.1*most && sum/n-far <= 0.9*least
+			if v.Released() != safe {
+				t.Fatalf("%v for %d: %v, want shown %v", cell, r, v, safe)
+			}
+			if safe {
+				shown++
+			} else {
+				hidden++
+			}
+		}
+	}
+	if shown < 1000 || hidden < 1000 {
+		t.Errorf("%d shown and %d hidden, so the test shows little", shown, hidden)
+	}
+	same := apart(10, 10, 10, 10, 10, 10)
+	j, err := Judge(preset, 0, []Cell{same})
+	if err != nil || Spread(preset, []Cell{same}, j) != nil || j.Count(Close) != 6 {
+		t.Errorf("equal values: %v, %v", j.Cells, err)
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	t.Parallel()
+	values := func(n int) []int64 {
+		list := make([]int64, n)
+		for i := range list {
+			list[i] = int64(100 + 10*((i*7)%n))
+		}
+		return list
+	}
+	for _, c := range []struct {
+		name  string
+		rules Rules
+		q     int
+		cell  Cell
+		sum   int64
+		want  Verdict
+	}{
+		{"the median of eleven", preset, 50, apart(values(11)...), 140 + 150 + 160, Release},
+		{"nine are too few", preset, 50, apart(values(9)...), 0, Minimum},
+		{"too near the smallest", preset, 10, apart(values(20)...), 0, Minimum},
+		{"the smallest of many is far enough", preset, 10, apart(values(60)...), 140 + 150 + 160, Release},
+		{"too near the largest", preset, 90, apart(values(20)...), 0, Minimum},
+		{"in one hand", preset, 50, append(owned(1, 1, 2, 2, 3, 3, 4, 4, 6, 6, 7, 7, 8, 8, 9, 9), Cell{{20, 5, 5}, {21, 5, 5}, {22, 5, 5}, {23, 5, 5}, {24, 10, 10}}...), 15, Minimum},
+		{"zeros", preset, 50, apart(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, Zero},
+		{"one value among zeros", preset, 50, apart(0, 0, 0, 0, 0, 0, 900, 901, 902, 903, 904), 900, Zero},
+		{"a coalition of two has five values", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}, 50, apart(values(22)...), 180 + 190 + 200 + 210 + 220, Release},
+	} {
+		j, err := Quantile(c.rules, c.q, []Cell{c.cell})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := j.Cells[0]
+		if out.Sum != c.sum || out.Verdicts[0] != c.want || int(j.Count(c.want)) != len(c.cell) {
+			t.Errorf("%s: sum %d and %v, want %d and %v", c.name, out.Sum, out.Verdicts, c.sum, c.want)
+		}
+	}
+}
