@@ -54,7 +54,8 @@ func (b *scratch) weight(cell Cell, typical int64, verdicts []Verdict) (weight, 
 		w.largest = max(w.largest, s.gross)
 	}
 	free := all
-	for _, o := range nets.first(c) {
+	known := nets.first(c)
+	for _, o := range known.all() {
 		free -= magnitude(b.shares[o].net)
 	}
 	w.free = int64(free)
@@ -85,7 +86,8 @@ func (b *scratch) level(w weight, all, gross uint64, typical int64, nets *top) i
 			break
 		}
 		left := all - magnitude(b.shares[v].net)
-		for _, o := range nets.first(c, v) {
+		known := nets.first(c, v)
+		for _, o := range known.all() {
 			left -= magnitude(b.shares[o].net)
 		}
 		level = max(level, ceiling(p, uint64(b.shares[v].gross), q)-int64(left))
@@ -102,8 +104,8 @@ const maxLevel = math.MaxInt64 >> 4
 // dominanceLevel is what has to be added for no recipient, and nobody from outside,
 // to find the cell dominated.
 func (b *scratch) dominanceLevel(d Dominance, all uint64, nets *top) int64 {
-	k, friends := uint64(d.K), b.rules.coalition()-1
-	largest := top{size: d.N + 1 + friends}
+	k, others := uint64(d.K), b.rules.coalition()-1
+	largest := top{size: d.N + 1 + others}
 	for _, o := range b.order {
 		s := &b.shares[o]
 		largest.add(o, product(100-k, uint64(s.gross)).plus(product(k, magnitude(s.net))))
@@ -121,11 +123,11 @@ func (b *scratch) dominanceLevel(d Dominance, all uint64, nets *top) int64 {
 	}
 	level := lacking(all)
 	for _, o := range b.order {
-		known, rest := append(nets.first(friends, o), o), all
-		for _, one := range known {
+		friends, rest := nets.first(others, o), all
+		for _, one := range friends.and(o) {
 			rest -= magnitude(b.shares[one].net)
 		}
-		level = max(level, lacking(rest, known...))
+		level = max(level, lacking(rest, friends.and(o)...))
 	}
 	return level
 }

@@ -124,14 +124,14 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 3))
 	tab := filled(rng, 20, 100, 12, branches(2, 3), branches(4))
-	make := func() *Protection {
+	fresh := func() *Protection {
 		p, err := Protect(preset, LeastCells, tab)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
-	if p := make(); len(p.Witnesses) < 2 || Audit(preset, tab, p) != nil {
+	if p := fresh(); len(p.Witnesses) < 2 || Audit(preset, tab, p) != nil {
 		t.Fatalf("%d witnesses: %v", len(p.Witnesses), Audit(preset, tab, p))
 	}
 	for name, spoil := range map[string]func(*Protection){
@@ -152,7 +152,7 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 		},
 		"another victim": func(p *Protection) { p.Witnesses[0].Victim = 19 },
 	} {
-		p := make()
+		p := fresh()
 		spoil(p)
 		if err := Audit(preset, tab, p); err == nil {
 			t.Errorf("%s: not found", name)

@@ -144,10 +144,10 @@ func (b *scratch) all(v Verdict) {
 //	dominance  k (B - b(r)) < sum of (100-k) g(v) + k b(v)
 func (b *scratch) weigh() {
 	p, q, d := uint64(b.rules.PPercent), b.rules.prior(), b.rules.Dominance
-	k, friends := uint64(d.K), b.rules.coalition()-1
+	k, others := uint64(d.K), b.rules.coalition()-1
 	var hidden, gross uint64 // B and the sum of all g
-	closest, largest := top{size: friends + 2}, top{size: d.N + 1 + friends}
-	nets := top{size: friends + 2}
+	closest, largest := top{size: others + 2}, top{size: d.N + 1 + others}
+	nets := top{size: others + 2}
 	for _, o := range b.order {
 		s := &b.shares[o]
 		net, g := magnitude(s.net), uint64(s.gross)
@@ -164,18 +164,18 @@ func (b *scratch) weigh() {
 	dominated := d.On() && product(k, hidden).less(largest.sumWithout(d.N, nobody))
 	for _, o := range b.order {
 		s := &b.shares[o]
-		known := nets.first(friends, o)
-		rest, others := hidden-magnitude(s.net), gross-uint64(s.gross)
-		for _, friend := range known {
+		known := nets.first(others, o)
+		rest, theirs := hidden-magnitude(s.net), gross-uint64(s.gross)
+		for _, friend := range known.all() {
 			rest -= magnitude(b.shares[friend].net)
-			others -= uint64(b.shares[friend].gross)
+			theirs -= uint64(b.shares[friend].gross)
 		}
 		switch {
-		case p > 0 && (others == 0 || b.floor > 0 && rest == 0):
+		case p > 0 && (theirs == 0 || b.floor > 0 && rest == 0):
 			s.verdict = Zero
-		case p > 0 && b.closeTo(o, hidden-magnitude(s.net), q, friends, &closest, &nets):
+		case p > 0 && b.closeTo(o, hidden-magnitude(s.net), q, others, &closest, &nets):
 			s.verdict = PPercent
-		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, append(known, o)...)):
+		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, known.and(o)...)):
 			s.verdict = Dominated
 		default:
 			s.verdict = Release
@@ -188,14 +188,15 @@ const nobody = -1
 
 // closeTo reports whether o, with the friends that know the most of what is left
 // beside some victim, would know that victim's value too closely. rest is B - b(o).
-func (b *scratch) closeTo(o int32, rest, q uint64, friends int, closest, nets *top) bool {
+func (b *scratch) closeTo(o int32, rest, q uint64, others int, closest, nets *top) bool {
 	for i := range closest.used {
 		v := closest.whose[i]
 		if v == o {
 			continue
 		}
 		left := rest
-		for _, friend := range nets.first(friends, o, v) {
+		known := nets.first(others, o, v)
+		for _, friend := range known.all() {
 			left -= magnitude(b.shares[friend].net)
 		}
 		if product(q, left).less(closest.scores[i]) {
@@ -227,17 +228,32 @@ func (t *top) add(o int32, score wide) {
 }
 
 // first lists the n largest of all organisations but some.
-func (t *top) first(n int, without ...int32) []int32 {
+func (t *top) first(n int, without ...int32) friends {
+	var list friends
 	if n == 0 {
-		return nil
+		return list
 	}
-	list := make([]int32, 0, n+1)
-	for i := 0; i < t.used && len(list) < n; i++ {
+	for i := 0; i < t.used && list.n < n; i++ {
 		if !slices.Contains(without, t.whose[i]) {
-			list = append(list, t.whose[i])
+			list.who[list.n] = t.whose[i]
+			list.n++
 		}
 	}
 	return list
+}
+
+// friends are the organisations of a coalition, with room for one more.
+type friends struct {
+	who [MaxCoalition + 1]int32
+	n   int
+}
+
+func (f *friends) all() []int32 { return f.who[:f.n] }
+
+// and are the friends and one more.
+func (f *friends) and(o int32) []int32 {
+	f.who[f.n] = o
+	return f.who[:f.n+1]
 }
 
 // sumWithout adds the n largest scores of all organisations but some.
