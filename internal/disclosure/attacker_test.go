@@ -237,7 +237,7 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 			for range 600 {
 				organisations := 6 + rng.IntN(10)
 				tab := small(rng, organisations)
-				p, err := newProtector(c.rules, LeastCells, tab)
+				p, err := newProtector(c.rules, LeastCells, tab, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -281,7 +281,7 @@ func TestSumsOfHiddenCellsKeepTheRules(t *testing.T) {
 		unions bool
 		want   int32
 	}{{false, 6}, {true, -1}} {
-		p, err := newProtector(rules, LeastCells, tab)
+		p, err := newProtector(rules, LeastCells, tab, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,130 +5,98 @@ import (
 	"slices"
 )
 
-// Audit checks a protection: every cell that breaks a rule is hidden in all parts,
-// and it, as every sum of hidden cells that follows from a shown total and breaks
-// one, has a witness which holds. It takes nothing over from the search: verdicts,
+// Audit checks a protection: every cell that breaks a rule, or whose difference to an
+// earlier release does, is hidden in all parts; it, as every sum of hidden cells that
+// follows from a shown total and breaks one, has a witness which holds, and so has
+// what is hidden in earlier releases. It takes nothing over from the search: verdicts,
 // levels and bounds are computed from the contributions again, in exact integers.
-func Audit(rules Rules, t *Table, p *Protection) error {
-	g, err := t.grid()
-	if err != nil {
-		return err
-	}
-	b, outcomes, weights, err := weigh(rules, t)
-	if err != nil {
-		return err
-	}
+func Audit(rules Rules, t *Table, p *Protection, earlier ...Earlier) error {
 	if len(p.Hidden) != len(t.Nodes) || len(p.Judgements) != len(t.Parts) {
 		return fmt.Errorf("audit: the protection is of another table")
 	}
-	a := auditor{grid: g, rules: rules, weights: weights, hidden: p.Hidden, by: make([]int64, len(t.Nodes)), sums: map[relation]int64{}}
-	proven := map[string][]Witness{}
+	q, err := newProtector(rules, LeastCells, t, earlier)
+	if err != nil {
+		return err
+	}
+	copy(q.hidden, p.Hidden)
+	a := auditor{protector: q, proven: map[string][]Witness{}}
 	moved := make([]bool, len(t.Nodes))
 	for i, w := range p.Witnesses {
 		if err := a.check(w); err != nil {
 			return fmt.Errorf("audit: witness %d: %w", i, err)
 		}
-		key := fmt.Sprint(w.Part, w.Cells)
-		proven[key] = append(proven[key], w)
+		a.proven[key(w.Release, w.Part, w.Cells)] = append(a.proven[key(w.Release, w.Part, w.Cells)], w)
 		for _, m := range w.Moves {
-			moved[m.Cell] = true
+			moved[m.Cell] = moved[m.Cell] || m.In&1 == 1
 		}
 	}
-	breaks := make([]bool, len(t.Nodes))
-	for part := range t.Parts {
-		for cell := range t.Nodes {
-			w := weights[part][cell]
-			breaks[cell] = breaks[cell] || w.level > 0
-			switch {
-			case w.level > 0 && !p.Hidden[cell]:
-				return fmt.Errorf("audit: cell %d is shown and breaks a rule", cell)
-			case w.level > 0 && !w.overflow && !a.covers(part, []int32{int32(cell)}, w.level, proven):
-				return fmt.Errorf("audit: cell %d has no witness", cell)
-			}
-			for at, v := range p.Judgements[part].Cells[cell].Verdicts {
-				if v.Released() && (p.Hidden[cell] || !outcomes[part][cell].Verdicts[at].Released()) {
+	if err := a.verdicts(p); err != nil {
+		return err
+	}
+	if err := a.covered(p.Hidden); err != nil {
+		return err
+	}
+	for cell, hidden := range p.Hidden {
+		if hidden && !q.primary(int32(cell)) && !moved[cell] {
+			return fmt.Errorf("audit: cell %d is hidden and may follow from what is shown", cell)
+		}
+	}
+	return nil
+}
+
+type auditor struct {
+	*protector
+	proven map[string][]Witness
+}
+
+func key(release, part int, cells []int32) string { return fmt.Sprint(release, part, cells) }
+
+// verdicts checks that what is hidden is released to nobody.
+func (a *auditor) verdicts(p *Protection) error {
+	for part, j := range p.Judgements {
+		if len(j.Cells) != len(a.Nodes) {
+			return fmt.Errorf("audit: part %d is of another table", part)
+		}
+		for cell := range j.Cells {
+			for at, v := range j.Cells[cell].Verdicts {
+				if v.Released() && (p.Hidden[cell] || !a.views[0].outcome[part][cell].Verdicts[at].Released()) {
 					return fmt.Errorf("audit: cell %d is hidden and released", cell)
 				}
 			}
 		}
 	}
-	for cell, hidden := range p.Hidden {
-		if hidden && !breaks[cell] && !moved[cell] {
-			return fmt.Errorf("audit: cell %d is hidden and may follow from what is shown", cell)
-		}
-	}
-	return a.unions(b, proven)
+	return nil
 }
 
-type auditor struct {
-	*grid
-	rules   Rules
-	weights [][]weight
-	hidden  []bool
-	by      []int64
-	sums    map[relation]int64
-}
-
-// check takes a witness apart.
-func (a *auditor) check(w Witness) error {
-	if w.Part < 0 || w.Part >= len(a.Parts) {
-		return fmt.Errorf("part %d", w.Part)
+// covered checks that everything which has to be in doubt is hidden and has a witness.
+func (a *auditor) covered(hidden []bool) error {
+	a.primaries()
+	if err := a.differences(); err != nil {
+		return err
 	}
-	p := protector{grid: a.grid, rules: a.rules, weights: a.weights}
-	clear(a.sums)
-	defer func() {
-		for _, m := range w.Moves {
-			if m.Cell >= 0 && int(m.Cell) < len(a.by) {
-				a.by[m.Cell] = 0
-			}
-		}
-	}()
-	for _, m := range w.Moves {
-		switch {
-		case m.Cell < 0 || int(m.Cell) >= len(a.Nodes) || a.by[m.Cell] != 0 || m.By == 0:
-			return fmt.Errorf("cell %d", m.Cell)
-		case !a.hidden[m.Cell]:
-			return fmt.Errorf("cell %d is shown and changes", m.Cell)
-		case m.By < -a.weights[w.Part][m.Cell].free:
-			return fmt.Errorf("cell %d changes by more than there is", m.Cell)
-		case !slices.Equal(w.Cells, []int32{m.Cell}) && p.owned(w.Part, m.Cell, w.Victim):
-			return fmt.Errorf("cell %d changes and may be known", m.Cell)
-		}
-		a.by[m.Cell] = m.By
-		for d := range a.Dimensions {
-			if len(a.trees[d].children[a.Nodes[m.Cell][d]]) > 0 {
-				a.sums[relation{m.Cell, d}] -= m.By
-			}
-			if a.trees[d].parent[a.Nodes[m.Cell][d]] != Top {
-				up := a.above(m.Cell, d)
-				if up < 0 {
-					return fmt.Errorf("cell %d has no total", m.Cell)
-				}
-				a.sums[relation{up, d}] += m.By
-			}
+	for cell := range a.hidden {
+		if a.hidden[cell] && !hidden[cell] {
+			return fmt.Errorf("audit: cell %d is shown and breaks a rule", cell)
 		}
 	}
-	for r, sum := range a.sums {
-		if sum != 0 {
-			return fmt.Errorf("cell %d is not the sum of its parts", r.cell)
+	a.formerly()
+	if err := a.findUnions(); err != nil {
+		return err
+	}
+	for _, t := range a.targets {
+		if !a.covers(t) {
+			return fmt.Errorf("audit: release %d: the sum of cells %v has no witness", t.release, t.cells)
 		}
-	}
-	var in int64
-	for _, cell := range w.Cells {
-		in += a.by[cell]
-	}
-	if w.Level < 1 || in < w.Level {
-		return fmt.Errorf("the target changes by %d of %d", in, w.Level)
 	}
 	return nil
 }
 
-// covers reports whether witnesses stand for a sum: one for whoever's values are in
+// covers reports whether witnesses stand for a target: one for whoever's values are in
 // it, or one for each of these.
-func (a *auditor) covers(part int, cells []int32, level int64, proven map[string][]Witness) bool {
+func (a *auditor) covers(t target) bool {
 	victims := map[int32]bool{}
-	for _, w := range proven[fmt.Sprint(part, cells)] {
-		if w.Level < level {
+	for _, w := range a.proven[key(t.release, t.part, t.cells)] {
+		if w.Level < t.level || t.against > 0 && !w.after(t.against) {
 			continue
 		}
 		if w.Victim == nobody {
@@ -136,34 +104,100 @@ func (a *auditor) covers(part int, cells []int32, level int64, proven map[string
 		}
 		victims[w.Victim] = true
 	}
-	for _, cell := range cells {
-		for _, c := range a.Parts[part].Cells[cell] {
+	for _, cell := range t.cells {
+		for _, c := range a.views[t.release].parts[t.part].Cells[cell] {
 			if !victims[c.Organisation] {
 				return false
+			}
+		}
+		if t.against > 0 {
+			for _, c := range a.views[t.against].parts[t.part].Cells[cell] {
+				if !victims[c.Organisation] {
+					return false
+				}
 			}
 		}
 	}
 	return len(victims) > 0
 }
 
-// unions checks the sums of hidden cells below every total that is shown.
-func (a *auditor) unions(b *scratch, proven map[string][]Witness) error {
-	p := protector{grid: a.grid, rules: a.rules, weights: a.weights, hidden: a.hidden, scratch: b}
-	for cell := range a.Nodes {
-		if a.hidden[cell] {
-			continue
+// after reports whether a witness moves its target in doubt of a difference: what it
+// adds there is not in the earlier release as well.
+func (w Witness) after(release int) bool {
+	var by int64
+	for _, m := range w.Moves {
+		if m.In>>release&1 == 0 && slices.Contains(w.Cells, m.Cell) {
+			by += m.By
+		}
+	}
+	return by >= w.Level
+}
+
+// sum is a cell of a layer that adds up from others.
+type sum struct {
+	place
+	d int
+}
+
+// check takes a witness apart.
+func (a *auditor) check(w Witness) error {
+	if w.Part < 0 || w.Part >= len(a.Parts) || w.Release < 0 || w.Release >= len(a.views) {
+		return fmt.Errorf("release %d, part %d", w.Release, w.Part)
+	}
+	sums, by := map[sum]int64{}, map[place]int64{}
+	var in int64
+	for _, m := range w.Moves {
+		if m.Cell < 0 || int(m.Cell) >= len(a.Nodes) || m.By == 0 || by[place{m.Cell, m.In}] != 0 {
+			return fmt.Errorf("cell %d", m.Cell)
+		}
+		if err := a.may(w, m); err != nil {
+			return err
+		}
+		by[place{m.Cell, m.In}] = m.By
+		if m.In>>w.Release&1 == 1 && slices.Contains(w.Cells, m.Cell) {
+			in += m.By
 		}
 		for d := range a.Dimensions {
-			for part := range a.Parts {
-				t, bad, err := p.union(relation{int32(cell), d}, part)
-				if err != nil {
-					return err
+			if len(a.trees[d].children[a.Nodes[m.Cell][d]]) > 0 {
+				sums[sum{place{m.Cell, m.In}, d}] -= m.By
+			}
+			if a.trees[d].parent[a.Nodes[m.Cell][d]] != Top {
+				up := a.above(m.Cell, d)
+				if up < 0 {
+					return fmt.Errorf("cell %d has no total", m.Cell)
 				}
-				if bad && !a.covers(part, t.cells, t.level, proven) {
-					return fmt.Errorf("audit: the sum of %d hidden cells below cell %d has no witness", len(t.cells), cell)
-				}
+				sums[sum{place{up, m.In}, d}] += m.By
 			}
 		}
+	}
+	for s, off := range sums {
+		if off != 0 {
+			return fmt.Errorf("cell %d is not the sum of its parts", s.cell)
+		}
+	}
+	if w.Level < 1 || in < w.Level {
+		return fmt.Errorf("the target changes by %d of %d", in, w.Level)
+	}
+	return nil
+}
+
+// may checks that a move is possible to every attacker.
+func (a *auditor) may(w Witness, m Move) error {
+	at := slices.IndexFunc(a.layers[w.Part], func(l layer) bool { return l.in == m.In })
+	if at < 0 {
+		return fmt.Errorf("nothing is in the releases %b alone", m.In)
+	}
+	l := &a.layers[w.Part][at]
+	for release, v := range a.views {
+		if m.In>>release&1 == 1 && !v.hidden[m.Cell] {
+			return fmt.Errorf("cell %d is shown in release %d and changes", m.Cell, release)
+		}
+	}
+	switch {
+	case m.By < -l.weights[m.Cell].free:
+		return fmt.Errorf("cell %d changes by more than there is", m.Cell)
+	case l.weights[m.Cell].organisations == 0, !slices.Equal(w.Cells, []int32{m.Cell}) && a.owned(l, m.Cell, w.Victim):
+		return fmt.Errorf("cell %d changes and may be known", m.Cell)
 	}
 	return nil
 }

@@ -99,19 +99,20 @@ type Verdict uint8
 
 // The verdicts. A cell that breaks several rules gets the first in this order.
 const (
-	Unjudged  Verdict = iota
-	Release           // the recipient gets the value
-	Overflow          // the absolute values add up to more than an int64 holds, so nothing can be said about them
-	Minimum           // too few organisations
-	Zero              // nothing remains after the recipient's own value, so every other's would be known to be zero
-	PPercent          // the recipient could bound another organisation's value too closely
-	Dominated         // a few organisations make up too much of the cell
-	Close             // the values lie so close to each other that a variance would tell them
-	Secondary         // others could be computed from it and what else is shown
+	Unjudged   Verdict = iota
+	Release            // the recipient gets the value
+	Overflow           // the absolute values add up to more than an int64 holds, so nothing can be said about them
+	Minimum            // too few organisations
+	Zero               // nothing remains after the recipient's own value, so every other's would be known to be zero
+	PPercent           // the recipient could bound another organisation's value too closely
+	Dominated          // a few organisations make up too much of the cell
+	Close              // the values lie so close to each other that a variance would tell them
+	Difference         // the difference to an earlier release would tell what too few have changed
+	Secondary          // others could be computed from it and what else is shown
 	verdicts
 )
 
-var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "close", "secondary"}
+var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "close", "difference", "secondary"}
 
 // Released reports whether the recipient gets the value.
 func (v Verdict) Released() bool { return v == Release }
@@ -126,7 +127,7 @@ func (v Verdict) String() string {
 
 // Verdicts lists the verdicts that Judge and Protect give, for tables and manifests.
 func Verdicts() []Verdict {
-	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Close, Secondary}
+	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Close, Difference, Secondary}
 }
 
 // Outcome is what was decided about one cell.

@@ -3,7 +3,6 @@ package disclosure
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 )
@@ -27,9 +26,18 @@ func (p *protector) prove(t *target, hide bool) error {
 	}
 	var owners []int32
 	for _, cell := range t.cells {
-		for _, c := range p.Parts[t.part].Cells[cell] {
+		for _, c := range p.views[t.release].parts[t.part].Cells[cell] {
 			if !slices.Contains(owners, c.Organisation) {
 				owners = append(owners, c.Organisation)
+			}
+		}
+	}
+	if t.against > 0 { // who left has no value here, and is protected no less
+		for _, cell := range t.cells {
+			for _, c := range p.views[t.against].parts[t.part].Cells[cell] {
+				if !slices.Contains(owners, c.Organisation) {
+					owners = append(owners, c.Organisation)
+				}
 			}
 		}
 	}
@@ -49,18 +57,24 @@ func (p *protector) prove(t *target, hide bool) error {
 // search is a witness being put together.
 type search struct {
 	*protector
-	part   int
-	target []int32
+	*target
 	victim int32
 	hide   bool
 	base   int32
+	layer  *layer
 	need   int64
-	moved  map[int32]int64
+	moved  map[place]int64
 	fresh  map[int32]bool // what it would hide
 }
 
+// place is a cell in a layer.
+type place struct {
+	cell int32
+	in   uint64
+}
+
 func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
-	s := &search{protector: p, part: t.part, target: t.cells, victim: victim, hide: hide, need: t.level, moved: map[int32]int64{}, fresh: map[int32]bool{}}
+	s := &search{protector: p, target: t, victim: victim, hide: hide, need: t.level, moved: map[place]int64{}, fresh: map[int32]bool{}}
 	for range maxTurns {
 		turn, ok := s.best()
 		if !ok {
@@ -77,19 +91,20 @@ func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 	for cell := range s.fresh {
 		p.hidden[cell] = true
 	}
-	w := Witness{Part: t.part, Cells: t.cells, Level: t.level, Victim: victim}
-	for _, cell := range slices.Sorted(maps.Keys(s.moved)) {
-		if by := s.moved[cell]; by != 0 {
-			w.Moves = append(w.Moves, Move{cell, by})
+	w := Witness{Release: t.release, Part: t.part, Cells: t.cells, Level: t.level, Victim: victim}
+	for at, by := range s.moved {
+		if by != 0 {
+			w.Moves = append(w.Moves, Move{at.cell, by, at.in})
 		}
 	}
+	slices.SortFunc(w.Moves, func(a, b Move) int { return cmp.Or(cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.In, b.In)) })
 	return w, true
 }
 
 // turn is one elementary move: along an arm in each dimension.
 type turn struct {
 	arms  [maxDimensions]arm
-	base  int32
+	layer *layer
 	cost  int64 // of what it hides
 	room  int64 // how far it can go
 	gives int64 // to the target, a unit of it
@@ -109,18 +124,22 @@ type arm struct {
 func (s *search) best() (turn, bool) {
 	var best turn
 	found := false
-	for _, base := range s.bases() {
-		s.base = base
-		n := s.Nodes[base]
-		first := s.arms(0, n[0], n[1])
-		second := s.arms(1, n[1], n[0])
-		for _, a := range first {
-			for _, b := range second {
-				if found && s.enough(best) && (a.cost > best.cost || b.cost > best.cost) {
-					break
-				}
-				if t, ok := s.turn(a, b); ok && (!found || s.better(t, best)) {
-					best, found = t, true
+	for i := range s.layers[s.part] {
+		if s.layer = &s.layers[s.part][i]; s.layer.in>>s.release&1 == 0 || s.against > 0 && s.layer.in>>s.against&1 == 1 {
+			continue
+		}
+		for _, s.base = range s.bases() {
+			n := s.Nodes[s.base]
+			first := s.arms(0, n[0], n[1])
+			second := s.arms(1, n[1], n[0])
+			for _, a := range first {
+				for _, b := range second {
+					if found && s.enough(best) && (a.cost > best.cost || b.cost > best.cost) {
+						break
+					}
+					if t, ok := s.turn(a, b); ok && (!found || s.better(t, best)) {
+						best, found = t, true
+					}
 				}
 			}
 		}
@@ -131,18 +150,18 @@ func (s *search) best() (turn, bool) {
 // bases lists the cells of the target that are tried: the victim's first, and those
 // with the largest values in one hand.
 func (s *search) bases() []int32 {
-	if len(s.target) == 1 {
-		return s.target
+	if len(s.cells) == 1 {
+		return s.cells
 	}
-	list := slices.Clone(s.target)
+	list := slices.Clone(s.cells)
 	theirs := func(cell int32) int {
-		if slices.ContainsFunc(s.Parts[s.part].Cells[cell], func(c Contribution) bool { return c.Organisation == s.victim }) {
+		if slices.ContainsFunc(s.layer.cells[cell], func(c Contribution) bool { return c.Organisation == s.victim }) {
 			return 0
 		}
 		return 1
 	}
 	slices.SortStableFunc(list, func(a, b int32) int {
-		return cmp.Or(theirs(a)-theirs(b), cmp.Compare(s.weights[s.part][b].largest, s.weights[s.part][a].largest))
+		return cmp.Or(theirs(a)-theirs(b), cmp.Compare(s.layer.weights[b].largest, s.layer.weights[a].largest))
 	})
 	return list[:min(len(list), maxBases)]
 }
@@ -165,7 +184,7 @@ func (s *search) take(t turn) {
 	by := min(t.room, (s.need+t.gives-1)/t.gives)
 	s.need -= by * t.gives
 	s.each(t.arms[0], t.arms[1], func(cell int32, sign int64) bool {
-		if s.moved[cell] += sign * by; !s.hidden[cell] {
+		if s.moved[place{cell, t.layer.in}] += sign * by; t.layer.in&1 == 1 && !s.hidden[cell] {
 			s.fresh[cell] = true
 		}
 		return true
@@ -174,7 +193,7 @@ func (s *search) take(t turn) {
 
 // turn weighs the crossing of two arms. It is false if it goes where it may not.
 func (s *search) turn(a, b arm) (turn, bool) {
-	t := turn{arms: [maxDimensions]arm{a, b}, base: s.base, room: maxLevel}
+	t := turn{arms: [maxDimensions]arm{a, b}, layer: s.layer, room: maxLevel}
 	ok := s.each(a, b, func(cell int32, sign int64) bool {
 		cost, room, ok := s.step(cell, sign)
 		if !ok {
@@ -182,7 +201,7 @@ func (s *search) turn(a, b arm) (turn, bool) {
 		}
 		t.cost += cost
 		t.room = min(t.room, room)
-		if slices.Contains(s.target, cell) {
+		if slices.Contains(s.cells, cell) {
 			t.gives += sign
 		}
 		return true
@@ -210,28 +229,33 @@ func (s *search) each(a, b arm, f func(cell int32, sign int64) bool) bool {
 
 // step says what it costs to change a cell and how far it can go.
 func (s *search) step(cell int32, sign int64) (cost, room int64, ok bool) {
-	if !s.hidden[cell] && !s.fresh[cell] {
+	if s.layer.in&1 == 1 && !s.hidden[cell] && !s.fresh[cell] {
 		if !s.hide {
 			return 0, 0, false
 		}
 		cost = s.cost[cell]
 	}
-	if (cell != s.base || len(s.target) > 1) && s.owned(s.part, cell, s.victim) {
+	for release := 1; release < len(s.views); release++ {
+		if s.layer.in>>release&1 == 1 && !s.views[release].hidden[cell] {
+			return 0, 0, false
+		}
+	}
+	if (cell != s.base || len(s.cells) > 1) && s.owned(s.layer, cell, s.victim) || s.layer.weights[cell].organisations == 0 {
 		return 0, 0, false
 	}
 	if room = maxLevel; sign < 0 {
-		room = s.weights[s.part][cell].free + s.moved[cell]
+		room = s.layer.weights[cell].free + s.moved[place{cell, s.layer.in}]
 	}
 	return cost, room, room > 0
 }
 
-// owned reports whether a coalition may know all of a cell: there are no more
-// contributors than it has members, and the victim is none of them.
-func (p *protector) owned(part int, cell, victim int32) bool {
-	if int(p.weights[part][cell].organisations) > p.rules.coalition() {
+// owned reports whether a coalition may know all that a layer has in a cell: there are
+// no more contributors than it has members, and the victim is none of them.
+func (p *protector) owned(l *layer, cell, victim int32) bool {
+	if int(l.weights[cell].organisations) > p.rules.coalition() {
 		return false
 	}
-	for _, c := range p.Parts[part].Cells[cell] {
+	for _, c := range l.cells[cell] {
 		if c.Organisation == victim {
 			return false
 		}

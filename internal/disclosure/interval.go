@@ -35,18 +35,21 @@ func Intervals(rules Rules, t *Table, hidden []bool, part int) ([]Interval, erro
 	if part < 0 || part >= len(t.Parts) || len(hidden) != len(t.Nodes) {
 		return nil, fmt.Errorf("intervals of part %d with %d cells", part, len(hidden))
 	}
-	_, _, weights, err := weigh(rules, t)
+	b, views, err := newViews(rules, t, nil)
 	if err != nil {
 		return nil, err
 	}
-	p := protector{grid: g, rules: rules, weights: weights, hidden: hidden}
+	p := protector{grid: g, rules: rules, views: views, hidden: hidden}
+	if p.layers, err = newLayers(b, g, views); err != nil {
+		return nil, err
+	}
 	var list []Interval
 	for _, block := range p.blocks() {
 		if len(block) > MaxBlock {
 			continue
 		}
 		for _, cell := range block {
-			if weights[part][cell].overflow {
+			if views[0].weights[part][cell].overflow {
 				continue
 			}
 			in := Interval{Cell: cell}
@@ -109,7 +112,7 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 	column := map[int32]int{}
 	scale := 1.0
 	for _, c := range block {
-		if c == cell || !p.owned(part, c, nobody) {
+		if c == cell || !p.owned(&p.layers[part][0], c, nobody) {
 			column[c] = len(column)
 			scale = max(scale, float64(p.free(part, c, cell)))
 		}
@@ -120,10 +123,10 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 	for _, c := range block {
 		for d := range p.Dimensions {
 			for _, r := range p.sums(c, d) {
-				if seen[relation{r, d}] {
+				if seen[relation{0, r, d}] {
 					continue
 				}
-				seen[relation{r, d}] = true
+				seen[relation{0, r, d}] = true
 				row, sum := make([]float64, len(column)), 0.0
 				put := func(c int32, by float64) {
 					if at, ok := column[c]; ok {
@@ -149,7 +152,7 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 // free is what may be in doubt of a cell: of the one asked for all that its own
 // contributors have, since the attacker need not be one of them.
 func (p *protector) free(part int, cell, asked int32) int64 {
-	w := p.weights[part][cell]
+	w := p.views[0].weights[part][cell]
 	if cell == asked && int(w.organisations) <= p.rules.coalition() {
 		return w.largest
 	}

@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -17,7 +18,7 @@ func TestLittleMoreIsHiddenThanNeedBe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := newProtector(preset, LeastCells, tab)
+		q, err := newProtector(preset, LeastCells, tab, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,17 +84,17 @@ func fewest(t *testing.T, q *protector, others []int32, most int) int {
 // linear programs, so whatever a witness might be found for.
 func holds(t *testing.T, q *protector) bool {
 	t.Helper()
-	targets := q.targets
+	targets := slices.Clone(q.targets)
 	for i := range q.Nodes {
 		for d := range q.Dimensions {
 			if q.hidden[i] {
 				continue
 			}
-			if u, bad, err := q.union(relation{int32(i), d}, 0); err != nil {
+			list, err := q.unions(relation{0, int32(i), d}, 0)
+			if err != nil {
 				t.Fatal(err)
-			} else if bad {
-				targets = append(targets[:len(targets):len(targets)], u)
 			}
+			targets = append(targets, list...)
 		}
 	}
 	var hidden []int32

@@ -23,44 +23,52 @@ type Protection struct {
 	Witnesses  []Witness
 }
 
-// Witness proves that what is hidden stays in doubt: the table as it is, and the
-// same with Moves added to it, agree in everything that is shown and known, and
+// Witness proves that what is hidden stays in doubt: the releases as they are, and the
+// same with Moves added to them, agree in everything that is shown and known, and
 // differ in the sum of Cells by Level at least. Cells is one cell that breaks a
 // rule, or several hidden ones whose sum follows from what is shown and breaks one.
 type Witness struct {
-	Part   int
-	Cells  []int32
-	Level  int64
-	Victim int32 // the organisation whose value it protects, or nobody in particular (-1)
-	Moves  []Move
+	Release int // that Cells are of: 0 is this one, 1 the first of the earlier ones
+	Part    int
+	Cells   []int32
+	Level   int64
+	Victim  int32 // the organisation whose value it protects, or nobody in particular (-1)
+	Moves   []Move
 }
 
-// Move changes a cell by so much, in units of its part.
+// Move changes what is in a cell by so much, in units of its part, in all releases
+// of the bits of In: what is there with the same value in these and in no others.
 type Move struct {
 	Cell int32
 	By   int64
+	In   uint64
 }
 
 // Protect judges the cells of a table and hides further ones until each that
 // breaks a rule is in doubt by its protection level to any coalition of
-// contributors which is given all that is shown. If it cannot be done it says so;
-// then nothing of the table may be shown.
+// contributors which is given all that is shown, here and in the earlier releases.
+// If it cannot be done it says so; then nothing of the table may be shown.
 //
-// Every attacker knows its own values, who contributed to which cell, and that no
-// value is below the part's floor (of values with signs: that none is larger, by
-// its absolute value, than what is there). Where a total is shown, the sum of the
-// hidden cells below it follows, so that sum has to keep the rules as well.
+// Every attacker knows its own values, who contributed to which cell and when
+// that was changed, and that no value is below the part's floor (of values with
+// signs: that none is larger, by its absolute value, than what is there). Where a
+// total is shown, the sum of the hidden cells below it follows, so that sum has to
+// keep the rules as well.
 //
 // The search is a heuristic in the manner of the hypercube method (Handbook on
 // Statistical Disclosure Control, section 4.4.3): what is taken from one cell is
 // given to another below the same total, in each dimension. What it finds is
 // checked by Audit, so nothing rests on it but the number of cells hidden.
-func Protect(rules Rules, cost Cost, t *Table) (*Protection, error) {
-	p, err := newProtector(rules, cost, t)
+func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection, error) {
+	p, err := newProtector(rules, cost, t, earlier)
 	if err != nil {
 		return nil, err
 	}
 	p.primaries()
+	if err := p.differences(); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
 	if err := p.cover(); err != nil {
 		return nil, err
 	}
@@ -69,56 +77,44 @@ func Protect(rules Rules, cost Cost, t *Table) (*Protection, error) {
 		return nil, err
 	}
 	found := p.protection()
-	if err := Audit(rules, t, found); err != nil {
+	if err := Audit(rules, t, found, earlier...); err != nil {
 		return nil, fmt.Errorf("protect: %w", err)
 	}
 	return found, nil
 }
 
-// primaries hides the cells that break a rule, and makes targets of them, those that
-// need the most first.
-func (p *protector) primaries() {
-	for part := range p.weights {
-		for cell, w := range p.weights[part] {
-			if w.level == 0 {
-				continue
-			}
-			p.hidden[cell] = true
-			if !w.overflow { // all totals above overflow too, so nothing follows for it
-				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: w.level})
-			}
-		}
-	}
-	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
-}
-
-// target is a sum of cells that has to stay in doubt.
+// target is a sum of cells of a release that has to stay in doubt.
 type target struct {
+	release   int
 	part      int
 	cells     []int32
 	level     int64
+	against   int // the earlier release that its difference to is to be in doubt, if not 0
 	witnesses []Witness
 }
 
-// relation is a cell that is shown and adds up from others.
+// relation is a cell of a release that adds up from others.
 type relation struct {
-	cell int32
-	d    int
+	release int
+	cell    int32
+	d       int
 }
 
 type protector struct {
 	*grid
 	rules   Rules
 	scratch *scratch
-	outcome [][]Outcome
-	weights [][]weight // by part and cell
+	views   []view    // releases, the one being made first
+	layers  [][]layer // by part
 	cost    []int64
-	hidden  []bool
+	hidden  []bool // in the release being made
+	differs []bool // what is hidden there for its difference
 	targets []target
 	checked map[relation]int // how many of its cells were hidden when it was last looked at
+	former  map[formerCell]bool
 }
 
-func newProtector(rules Rules, cost Cost, t *Table) (*protector, error) {
+func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protector, error) {
 	if err := rules.Check(); err != nil {
 		return nil, err
 	}
@@ -126,42 +122,39 @@ func newProtector(rules Rules, cost Cost, t *Table) (*protector, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
-		checked: map[relation]int{}}
-	if p.scratch, p.outcome, p.weights, err = weigh(rules, t); err != nil {
+	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), differs: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
+		checked: map[relation]int{}, former: map[formerCell]bool{}}
+	if p.scratch, p.views, err = newViews(rules, t, earlier); err != nil {
+		return nil, err
+	}
+	p.views[0].hidden = p.hidden
+	if p.layers, err = newLayers(p.scratch, g, p.views); err != nil {
 		return nil, err
 	}
 	for cell := range p.cost {
 		p.cost[cell] = 1
 		if cost == LeastValue {
-			p.cost[cell] += int64(magnitude(p.outcome[0][cell].Sum) >> 20)
+			p.cost[cell] += int64(magnitude(p.views[0].outcome[0][cell].Sum) >> 20)
 		}
 	}
 	return p, nil
 }
 
 // weigh judges and weighs every cell of every part.
-func weigh(rules Rules, t *Table) (*scratch, [][]Outcome, [][]weight, error) {
-	var all []Cell
-	for _, part := range t.Parts {
-		all = append(all, part.Cells...)
-	}
-	b, _, err := newScratch(rules, 0, all)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	outcomes, weights := make([][]Outcome, len(t.Parts)), make([][]weight, len(t.Parts))
-	for i, part := range t.Parts {
+func weigh(b *scratch, parts []Part) ([][]Outcome, [][]weight, error) {
+	outcomes, weights := make([][]Outcome, len(parts)), make([][]weight, len(parts))
+	for i, part := range parts {
 		b.floor = part.Floor
 		outcomes[i], weights[i] = make([]Outcome, len(part.Cells)), make([]weight, len(part.Cells))
 		typical := typical(part)
 		for cell, c := range part.Cells {
+			var err error
 			if weights[i][cell], outcomes[i][cell], err = b.weight(c, typical, make([]Verdict, len(c))); err != nil {
-				return nil, nil, nil, fmt.Errorf("part %d, cell %d: %w", i, cell, err)
+				return nil, nil, fmt.Errorf("part %d, cell %d: %w", i, cell, err)
 			}
 		}
 	}
-	return b, outcomes, weights, nil
+	return outcomes, weights, nil
 }
 
 // typical is the median over a part's cells of the largest absolute value in each.
@@ -185,6 +178,21 @@ func typical(part Part) int64 {
 	return list[len(list)/2]
 }
 
+// primaries hides the cells that break a rule, and makes targets of them.
+func (p *protector) primaries() {
+	for part := range p.Parts {
+		for cell, w := range p.views[0].weights[part] {
+			if w.level == 0 {
+				continue
+			}
+			p.hidden[cell] = true
+			if !w.overflow { // all totals above overflow too, so nothing follows for it
+				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: w.level})
+			}
+		}
+	}
+}
+
 // cover finds witnesses for every target that lacks them, and makes targets of
 // unions, until nothing new comes up: each round hides more, so it ends. A target
 // stays when more cells of its sum are hidden: they may follow from elsewhere.
@@ -197,6 +205,7 @@ func (p *protector) cover() error {
 				}
 			}
 		}
+		p.formerly()
 		if err := p.findUnions(); err != nil {
 			return err
 		}
@@ -207,85 +216,115 @@ func (p *protector) cover() error {
 }
 
 // findUnions makes a target of the hidden cells below each shown total whose sum,
-// which follows, does not keep the rules.
+// which follows, does not keep the rules, or the difference of which does not.
 func (p *protector) findUnions() error {
-	count := map[relation]int{}
-	var order []relation
-	for cell, hidden := range p.hidden {
-		if !hidden {
-			continue
-		}
-		for d := range p.Dimensions {
-			if up := p.above(int32(cell), d); up >= 0 && !p.hidden[up] {
-				r := relation{up, d}
-				if count[r]++; count[r] == 1 {
-					order = append(order, r)
-				}
-			}
-		}
-	}
-	for _, r := range order {
-		if count[r] == p.checked[r] {
-			continue
-		}
-		p.checked[r] = count[r]
+	for _, r := range p.partlyShown() {
 		for part := range p.Parts {
-			t, bad, err := p.union(r, part)
+			list, err := p.unions(r, part)
 			if err != nil {
 				return err
 			}
-			if bad {
-				p.targets = append(p.targets, t)
-			}
+			p.targets = append(p.targets, list...)
 		}
 	}
 	return nil
 }
 
-// union judges the sum of the hidden cells of a relation as a cell.
-func (p *protector) union(r relation, part int) (target, bool, error) {
-	t := target{part: part}
-	var sum Cell
-	for _, i := range p.parts(r.cell, r.d) {
-		if p.hidden[i] {
-			t.cells = append(t.cells, i)
-			sum = append(sum, p.Parts[part].Cells[i]...)
+// partlyShown lists the totals that are shown while some of their cells are hidden,
+// of every release, if that has changed.
+func (p *protector) partlyShown() []relation {
+	count := map[relation]int{}
+	var order []relation
+	for release, v := range p.views {
+		for cell, hidden := range v.hidden {
+			if !hidden {
+				continue
+			}
+			for d := range p.Dimensions {
+				if up := p.above(int32(cell), d); up >= 0 && !v.hidden[up] {
+					r := relation{release, up, d}
+					if count[r]++; count[r] == 1 {
+						order = append(order, r)
+					}
+				}
+			}
 		}
 	}
-	if len(t.cells) < 2 {
-		return t, false, nil // its cell is judged already
-	}
-	sum = merge(sum)
-	p.scratch.floor = p.Parts[part].Floor
-	if p.scratch.floor > 0 { // somebody in several cells has so many floors
-		p.scratch.floor = 0
-		sum = p.aboveFloor(t.cells, part)
-	}
-	w, _, err := p.scratch.weight(sum, 0, make([]Verdict, len(sum)))
-	t.level = w.level
-	return t, w.level > 0 && !w.overflow, err
+	return slices.DeleteFunc(order, func(r relation) bool {
+		if count[r] == p.checked[r] {
+			return true
+		}
+		p.checked[r] = count[r]
+		return false
+	})
 }
 
-// aboveFloor adds up what there is in cells above what everybody knows.
-func (p *protector) aboveFloor(cells []int32, part int) Cell {
+// unions judges the sum of the hidden cells of a relation as a cell, and its difference
+// to earlier releases.
+func (p *protector) unions(r relation, part int) ([]target, error) {
+	var list []target
+	cells := p.hiddenBelow(r.release, r)
+	if len(cells) > 1 { // one is judged already
+		t, bad, err := p.union(r.release, part, cells)
+		if err != nil {
+			return nil, err
+		}
+		if bad {
+			list = append(list, t)
+		}
+	}
+	for release := 1; r.release == 0 && release < len(p.views); release++ {
+		old := p.views[release]
+		if old.hidden[r.cell] {
+			continue
+		}
+		both := slices.Compact(slices.Sorted(slices.Values(append(p.hiddenBelow(release, r), cells...))))
+		if len(both) < 2 {
+			continue
+		}
+		level, err := p.differenceLevel(release, part, both)
+		if err != nil {
+			return nil, err
+		}
+		if level > 0 {
+			list = append(list, target{part: part, cells: both, level: level, against: release})
+		}
+	}
+	return list, nil
+}
+
+// hiddenBelow lists the cells of a relation that are hidden in a release.
+func (p *protector) hiddenBelow(release int, r relation) []int32 {
+	return slices.DeleteFunc(p.parts(r.cell, r.d), func(cell int32) bool { return !p.views[release].hidden[cell] })
+}
+
+// union judges the sum of some cells.
+func (p *protector) union(release, part int, cells []int32) (target, bool, error) {
 	var sum Cell
+	of := p.views[release].parts[part]
 	for _, i := range cells {
-		for _, c := range p.Parts[part].Cells[i] {
-			c.Value -= p.Parts[part].Floor
+		for _, c := range of.Cells[i] {
+			c.Value = add(c.Value, -of.Floor) // somebody in several cells has so many floors
 			sum = append(sum, c)
 		}
 	}
-	return merge(sum)
+	sum = merge(sum)
+	p.scratch.floor = 0
+	w, _, err := p.scratch.weight(sum, 0, make([]Verdict, len(sum)))
+	return target{release: release, part: part, cells: cells, level: w.level}, w.level > 0 && !w.overflow, err
 }
 
 func (p *protector) protection() *Protection {
 	found := &Protection{Hidden: p.hidden}
 	for i := range p.Parts {
-		j := &Judgement{Cells: p.outcome[i]}
+		j := &Judgement{Cells: p.views[0].outcome[i]}
 		for cell := range j.Cells {
 			for at, v := range j.Cells[cell].Verdicts {
 				if p.hidden[cell] && v.Released() {
 					v = Secondary
+					if p.differs[cell] {
+						v = Difference
+					}
 					j.Cells[cell].Verdicts[at] = v
 				}
 				j.counts[v]++

@@ -31,12 +31,21 @@ func (p *protector) tidy() {
 	}
 	p.targets = slices.DeleteFunc(p.targets, func(t target) bool { return t.cells == nil })
 	clear(p.checked)
+	clear(p.former)
+	for _, t := range p.targets {
+		if t.release > 0 && len(t.cells) == 1 {
+			p.former[formerCell{t.release, t.part, t.cells[0]}] = true
+		}
+	}
 }
 
 // primary reports whether a cell breaks a rule by itself.
 func (p *protector) primary(cell int32) bool {
+	if p.differs[cell] {
+		return true
+	}
 	for part := range p.Parts {
-		if p.weights[part][cell].level > 0 {
+		if p.views[0].weights[part][cell].level > 0 {
 			return true
 		}
 	}
@@ -102,10 +111,12 @@ func (u *users) show(cell int32) {
 }
 
 // remake puts the sums of hidden cells around a cell that is shown now in the place of
-// those that it was a part of, and proves those that break a rule.
+// those that it was a part of, and proves those that break a rule. What stood for an
+// earlier release's cell alone need not be in doubt any more.
 func (u *users) remake(cell int32, before map[int]target) bool {
 	for _, n := range u.of(cell) {
-		if t := &u.targets[n]; len(t.cells) > 1 && slices.Contains(t.cells, cell) {
+		t := &u.targets[n]
+		if len(t.cells) > 1 && t.release == 0 && slices.Contains(t.cells, cell) || t.release > 0 && slices.Equal(t.cells, []int32{cell}) {
 			before[n] = *t
 			*t = target{}
 		}
@@ -116,11 +127,14 @@ func (u *users) remake(cell int32, before map[int]target) bool {
 				continue
 			}
 			for part := range u.Parts {
-				t, bad, err := u.union(relation{r, d}, part)
-				if err != nil || bad && u.prove(&t, false) != nil {
+				list, err := u.unions(relation{0, r, d}, part)
+				if err != nil {
 					return false
 				}
-				if bad {
+				for _, t := range list {
+					if u.prove(&t, false) != nil {
+						return false
+					}
 					u.targets = append(u.targets, t)
 				}
 			}
@@ -129,10 +143,10 @@ func (u *users) remake(cell int32, before map[int]target) bool {
 	return true
 }
 
-// uses reports whether a target's witnesses move a cell.
+// uses reports whether a target's witnesses move a cell of this release.
 func (t *target) uses(cell int32) bool {
 	for _, w := range t.witnesses {
-		if slices.ContainsFunc(w.Moves, func(m Move) bool { return m.Cell == cell }) {
+		if slices.ContainsFunc(w.Moves, func(m Move) bool { return m.Cell == cell && m.In&1 == 1 }) {
 			return true
 		}
 	}

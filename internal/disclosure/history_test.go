@@ -1,0 +1,262 @@
+package disclosure
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// story is a table whose contributions change from release to release.
+type story struct {
+	dimensions []Dimension
+	leaves     [][2]int32
+	cells      []Cell // at the leaves, as they are now
+}
+
+func newStory(rng *rand.Rand, organisations int) *story {
+	tab := small(rng, organisations)
+	s := &story{dimensions: tab.Dimensions}
+	for i := range tab.Nodes {
+		if isLeaf(tab, i) {
+			s.leaves = append(s.leaves, tab.Nodes[i])
+			s.cells = append(s.cells, slices.Clone(tab.Parts[0].Cells[i]))
+		}
+	}
+	return s
+}
+
+// change lets some organisations join, leave or correct something: of few at a time
+// more often than of many.
+func (s *story) change(rng *rand.Rand, organisations int) {
+	few := 1 + rng.IntN(2)
+	if rng.IntN(3) == 0 {
+		few = organisations
+	}
+	for _, o := range rng.Perm(organisations)[:few] {
+		for i := range s.cells {
+			at := slices.IndexFunc(s.cells[i], func(c Contribution) bool { return c.Participant == int32(o) })
+			s.cells[i] = slices.Clone(s.cells[i])
+			switch roll := rng.IntN(6); {
+			case at < 0 && roll == 0:
+				s.cells[i] = append(s.cells[i], Contribution{int32(o), int32(o), rng.Int64N(2000)})
+			case at >= 0 && roll == 1:
+				s.cells[i] = slices.Delete(s.cells[i], at, at+1)
+			case at >= 0 && roll == 2:
+				s.cells[i][at].Value = rng.Int64N(2000)
+			}
+		}
+	}
+}
+
+func (s *story) table(t *testing.T) *Table {
+	t.Helper()
+	tab, err := Complete(s.dimensions, s.leaves, []Part{{Cells: slices.Clone(s.cells)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tab
+}
+
+// known is what was released so far.
+type known struct {
+	tables []*Table
+	hidden [][]bool
+}
+
+func (k *known) earlier() []Earlier {
+	var list []Earlier
+	for i, tab := range k.tables {
+		list = append(list, Earlier{Parts: tab.Parts, Hidden: k.hidden[i]})
+	}
+	return list
+}
+
+// breached lets a coalition attack all that was released, as the attack on one table
+// does: an unknown for what the victim has at a leaf in the same releases with the same
+// value, and one for the others.
+func (k *known) breached(t *testing.T, coalition []int32, p float64, tries int, rng *rand.Rand) (release int, cell, victim int32) {
+	t.Helper()
+	tab := k.tables[0]
+	g, err := tab.grid()
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := make([]view, len(k.tables))
+	for i := range views {
+		views[i].parts = k.tables[i].Parts
+	}
+	layers, err := layersOf(g, views, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range tries {
+		release, cell = rng.IntN(len(k.tables)), int32(rng.IntN(len(tab.Nodes)))
+		who := k.tables[release].Parts[0].Cells[cell]
+		if len(who) == 0 {
+			continue
+		}
+		victim = who[rng.IntN(len(who))].Organisation
+		if slices.Contains(coalition, victim) {
+			continue
+		}
+		type unknown struct {
+			leaf   int32
+			in     uint64
+			victim bool
+		}
+		at, truth, scale := map[unknown]int{}, map[unknown]float64{}, 1.0
+		for in, cells := range layers {
+			for leaf := range tab.Nodes {
+				if !g.leaf(int32(leaf)) {
+					continue
+				}
+				for _, c := range cells[leaf] {
+					if u := (unknown{int32(leaf), in, c.Organisation == victim}); !slices.Contains(coalition, c.Organisation) {
+						if _, there := at[u]; !there {
+							at[u] = len(at)
+						}
+						truth[u] += float64(c.Value)
+						scale = max(scale, truth[u])
+					}
+				}
+			}
+		}
+		row := func(release int, i int32, victimOnly bool) (r []float64, is float64) {
+			r = make([]float64, len(at))
+			for u, n := range at {
+				if u.in>>release&1 == 1 && (u.victim || !victimOnly) &&
+					slices.Contains(g.trees[0].under(tab.Nodes[i][0]), tab.Nodes[u.leaf][0]) && slices.Contains(g.trees[1].under(tab.Nodes[i][1]), tab.Nodes[u.leaf][1]) {
+					r[n] = 1
+					is += truth[u]
+				}
+			}
+			return r, is
+		}
+		var s system
+		for i := range k.tables {
+			for c := range tab.Nodes {
+				if !k.hidden[i][c] {
+					if r, is := row(i, int32(c), false); slices.Contains(r, 1) {
+						s.rows, s.is = append(s.rows, r), append(s.is, is/scale)
+					}
+				}
+			}
+		}
+		asked, have := row(release, cell, true)
+		if bound := s.largest(t, asked) * scale; bound < have*(1+p/100)-1e-6*scale {
+			t.Logf("release %d, cell %d (hidden %v): %v bounded by %v", release, cell, k.hidden[release][cell], have, bound)
+			return release, cell, victim
+		}
+	}
+	return -1, -1, -1
+}
+
+// Five releases, between which participants join, leave and correct what they sent:
+// whoever has all of them bounds nobody's value.
+func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		rules Rules
+	}{
+		{"preset", preset},
+		{"p of 40, three", Rules{MinContributors: 3, PPercent: 40}},
+		{"coalitions of two", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(12, 12))
+			released, withheld, differ := 0, 0, int64(0)
+			for world := range worlds(t) {
+				organisations := 6 + rng.IntN(14)
+				s := newStory(rng, organisations)
+				var k known
+				for range 5 {
+					tab := s.table(t)
+					p, err := Protect(c.rules, LeastCells, tab, k.earlier()...)
+					if err != nil {
+						withheld++
+					} else {
+						released++
+						differ += p.Judgements[0].Count(Difference)
+						k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+					}
+					s.change(rng, organisations)
+				}
+				for range 3 {
+					who := coalition(rng, c.rules.coalition(), organisations)
+					if r, cell, victim := k.breached(t, who, float64(c.rules.PPercent), 15, rng); cell >= 0 {
+						t.Errorf("world %d: %v know what %d has in cell %d of release %d", world, who, victim, cell, r)
+					}
+				}
+			}
+			t.Logf("%d releases, %d withheld, %d values hidden for their difference", released, withheld, differ)
+			if released < 2*worlds(t) || differ == 0 {
+				t.Errorf("%d releases, %d withheld, %d values hidden for their difference: the test shows little", released, withheld, differ)
+			}
+		})
+	}
+}
+
+// Without the ledger of what was released before, the same attack works.
+func TestSeriesWithoutALedgerAreBreached(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(13, 13))
+	for range 200 {
+		organisations := 6 + rng.IntN(14)
+		s := newStory(rng, organisations)
+		var k known
+		for range 5 {
+			tab := s.table(t)
+			p, err := Protect(preset, LeastCells, tab)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+			s.change(rng, organisations)
+		}
+		if _, cell, _ := k.breached(t, coalition(rng, 1, organisations), 10, 30, rng); cell >= 0 {
+			return
+		}
+	}
+	t.Error("no attack worked, so the test of the whole could not fail")
+}
+
+// Cells that stand alone are compared one by one.
+func TestDifferencesOfSingleCells(t *testing.T) {
+	t.Parallel()
+	old := apart(10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+	with := func(change func(Cell) Cell) Cell { return change(slices.Clone(old)) }
+	for _, c := range []struct {
+		name string
+		now  Cell
+		want Verdict
+	}{
+		{"nothing changed", with(func(c Cell) Cell { slices.Reverse(c); return c }), Release},
+		{"one joined", with(func(c Cell) Cell { return append(c, Contribution{77, 77, 5}) }), Difference},
+		{"one left", with(func(c Cell) Cell { return c[1:] }), Difference},
+		{"four corrected", with(func(c Cell) Cell {
+			for i := range 4 {
+				c[i].Value += 10
+			}
+			return c
+		}), Difference},
+		{"six corrected alike", with(func(c Cell) Cell {
+			for i := range 6 {
+				c[i].Value += 10
+			}
+			return c
+		}), Release},
+		{"six corrected, one by nearly all of it", with(func(c Cell) Cell {
+			for i := range 6 {
+				c[i].Value++
+			}
+			c[0].Value += 1000
+			return c
+		}), Difference},
+	} {
+		if got, err := Differs(preset, old, c.now); err != nil || got != c.want {
+			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
+		}
+	}
+}
