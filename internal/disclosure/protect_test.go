@@ -61,6 +61,9 @@ func filled(rng *rand.Rand, organisations, density, each int, dimensions ...Dime
 					v <<= rng.IntN(8)
 				}
 				cell = append(cell, Contribution{int32(o), int32(o), v})
+				if rng.IntN(8) == 0 { // an owner of two
+					cell = append(cell, Contribution{int32(o) + 10_000, int32(o), rng.Int64N(1000)})
+				}
 			}
 			leaves = append(leaves, [2]int32{u, w})
 			cells = append(cells, cell)
