@@ -28,8 +28,8 @@ const maxEarlier = 30
 // apart into layers, each of those that are in the same releases with the same
 // value, and a witness moves what is in one layer at a time: only cells that are
 // hidden in all releases of that layer. Then every release stays as it was shown.
-// Each cell that is hidden in an earlier release because of a rule, and in this one
-// as well, needs such a witness too.
+// Each cell that is hidden in an earlier release because of a rule needs such a witness
+// too.
 
 // view is a release with what was found of it.
 type view struct {
@@ -190,30 +190,20 @@ func (p *protector) differenceLevel(release, part int, cells []int32) (int64, er
 }
 
 // formerly makes targets of the cells that broke a rule in an earlier release and were
-// hidden there, as long as they are hidden in this one: what may be shown now keeps
-// the rules by itself.
+// hidden there.
 func (p *protector) formerly() {
 	for release := 1; release < len(p.views); release++ {
-		old := p.views[release]
 		for part := range p.Parts {
-			for cell, w := range old.weights[part] {
-				key := formerCell{release, part, int32(cell)}
-				if w.level == 0 || w.overflow || !old.hidden[cell] || !p.hidden[cell] || p.former[key] {
-					continue
+			for cell, w := range p.views[release].weights[part] {
+				if w.level > 0 && !w.overflow && p.views[release].hidden[cell] {
+					p.targets = append(p.targets, target{release: release, part: part, cells: []int32{int32(cell)}, level: w.level})
 				}
-				p.former[key] = true
-				p.targets = append(p.targets, target{release: release, part: part, cells: []int32{int32(cell)}, level: w.level})
 			}
 		}
 	}
 }
 
-type formerCell struct {
-	release, part int
-	cell          int32
-}
-
-// views gathers the releases of a table, the one being made first.
+// newViews gathers the releases of a table, the one being made first.
 func newViews(rules Rules, t *Table, earlier []Earlier) (*scratch, []view, error) {
 	if len(earlier) > maxEarlier {
 		return nil, nil, fmt.Errorf("%d earlier releases; at most %d can be taken into account", len(earlier), maxEarlier)

@@ -68,6 +68,7 @@ func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection,
 	if err := p.differences(); err != nil {
 		return nil, err
 	}
+	p.formerly()
 	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
 	if err := p.cover(); err != nil {
 		return nil, err
@@ -111,7 +112,6 @@ type protector struct {
 	differs []bool // what is hidden there for its difference
 	targets []target
 	checked map[relation]int // how many of its cells were hidden when it was last looked at
-	former  map[formerCell]bool
 }
 
 func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protector, error) {
@@ -123,7 +123,7 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 		return nil, err
 	}
 	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), differs: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
-		checked: map[relation]int{}, former: map[formerCell]bool{}}
+		checked: map[relation]int{}}
 	if p.scratch, p.views, err = newViews(rules, t, earlier); err != nil {
 		return nil, err
 	}
@@ -205,7 +205,6 @@ func (p *protector) cover() error {
 				}
 			}
 		}
-		p.formerly()
 		if err := p.findUnions(); err != nil {
 			return err
 		}

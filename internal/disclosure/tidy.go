@@ -31,12 +31,6 @@ func (p *protector) tidy() {
 	}
 	p.targets = slices.DeleteFunc(p.targets, func(t target) bool { return t.cells == nil })
 	clear(p.checked)
-	clear(p.former)
-	for _, t := range p.targets {
-		if t.release > 0 && len(t.cells) == 1 {
-			p.former[formerCell{t.release, t.part, t.cells[0]}] = true
-		}
-	}
 }
 
 // primary reports whether a cell breaks a rule by itself.
@@ -111,12 +105,11 @@ func (u *users) show(cell int32) {
 }
 
 // remake puts the sums of hidden cells around a cell that is shown now in the place of
-// those that it was a part of, and proves those that break a rule. What stood for an
-// earlier release's cell alone need not be in doubt any more.
+// those that it was a part of, and proves those that break a rule.
 func (u *users) remake(cell int32, before map[int]target) bool {
 	for _, n := range u.of(cell) {
 		t := &u.targets[n]
-		if len(t.cells) > 1 && t.release == 0 && slices.Contains(t.cells, cell) || t.release > 0 && slices.Equal(t.cells, []int32{cell}) {
+		if len(t.cells) > 1 && t.release == 0 && slices.Contains(t.cells, cell) {
 			before[n] = *t
 			*t = target{}
 		}
