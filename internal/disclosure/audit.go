@@ -96,7 +96,7 @@ func (a *auditor) covered(hidden []bool) error {
 func (a *auditor) covers(t target) bool {
 	victims := map[int32]bool{}
 	for _, w := range a.proven[key(t.release, t.part, t.cells)] {
-		if w.Level < t.level || t.against > 0 && !w.after(t.against) {
+		if w.Level < t.level {
 			continue
 		}
 		if w.Victim == nobody {
@@ -104,33 +104,18 @@ func (a *auditor) covers(t target) bool {
 		}
 		victims[w.Victim] = true
 	}
-	for _, cell := range t.cells {
-		for _, c := range a.views[t.release].parts[t.part].Cells[cell] {
-			if !victims[c.Organisation] {
-				return false
-			}
-		}
-		if t.against > 0 {
-			for _, c := range a.views[t.against].parts[t.part].Cells[cell] {
-				if !victims[c.Organisation] {
-					return false
-				}
-			}
+	for _, o := range a.owners(&t) {
+		if !victims[o] {
+			return false
 		}
 	}
 	return len(victims) > 0
 }
 
-// after reports whether a witness moves its target in doubt of a difference: what it
-// adds there is not in the earlier release as well.
-func (w Witness) after(release int) bool {
-	var by int64
-	for _, m := range w.Moves {
-		if m.In>>release&1 == 0 && slices.Contains(w.Cells, m.Cell) {
-			by += m.By
-		}
-	}
-	return by >= w.Level
+// seen is a cell of a release.
+type seen struct {
+	release int
+	cell    int32
 }
 
 // sum is a cell of a layer that adds up from others.
@@ -144,7 +129,7 @@ func (a *auditor) check(w Witness) error {
 	if w.Part < 0 || w.Part >= len(a.Parts) || w.Release < 0 || w.Release >= len(a.views) {
 		return fmt.Errorf("release %d, part %d", w.Release, w.Part)
 	}
-	sums, by := map[sum]int64{}, map[place]int64{}
+	sums, by, shown := map[sum]int64{}, map[place]int64{}, map[seen]int64{}
 	var in int64
 	for _, m := range w.Moves {
 		if m.Cell < 0 || int(m.Cell) >= len(a.Nodes) || m.By == 0 || by[place{m.Cell, m.In}] != 0 {
@@ -152,6 +137,11 @@ func (a *auditor) check(w Witness) error {
 		}
 		if err := a.may(w, m); err != nil {
 			return err
+		}
+		for release, v := range a.views {
+			if m.In>>release&1 == 1 && !v.hidden[m.Cell] {
+				shown[seen{release, m.Cell}] += m.By
+			}
 		}
 		by[place{m.Cell, m.In}] = m.By
 		if m.In>>w.Release&1 == 1 && slices.Contains(w.Cells, m.Cell) {
@@ -175,6 +165,11 @@ func (a *auditor) check(w Witness) error {
 			return fmt.Errorf("cell %d is not the sum of its parts", s.cell)
 		}
 	}
+	for at, off := range shown {
+		if off != 0 {
+			return fmt.Errorf("cell %d is shown in release %d and changes", at.cell, at.release)
+		}
+	}
 	if w.Level < 1 || in < w.Level {
 		return fmt.Errorf("the target changes by %d of %d", in, w.Level)
 	}
@@ -188,15 +183,10 @@ func (a *auditor) may(w Witness, m Move) error {
 		return fmt.Errorf("nothing is in the releases %b alone", m.In)
 	}
 	l := &a.layers[w.Part][at]
-	for release, v := range a.views {
-		if m.In>>release&1 == 1 && !v.hidden[m.Cell] {
-			return fmt.Errorf("cell %d is shown in release %d and changes", m.Cell, release)
-		}
-	}
 	switch {
-	case m.By < -l.weights[m.Cell].free:
+	case m.By < -a.free(l, m.Cell, w.Victim):
 		return fmt.Errorf("cell %d changes by more than there is", m.Cell)
-	case l.weights[m.Cell].organisations == 0, !slices.Equal(w.Cells, []int32{m.Cell}) && a.owned(l, m.Cell, w.Victim):
+	case a.owned(l, m.Cell, w.Victim):
 		return fmt.Errorf("cell %d changes and may be known", m.Cell)
 	}
 	return nil

@@ -126,3 +126,15 @@ func (w wide) over(c uint64) uint64 {
 	}
 	return q
 }
+
+// times multiplies two values; what does not fit becomes the smallest, the mark of an overflow.
+func times(a, b int64) int64 {
+	hi, lo := bits.Mul64(magnitude(a), magnitude(b))
+	if hi > 0 || lo > math.MaxInt64 {
+		return math.MinInt64
+	}
+	if (a < 0) != (b < 0) {
+		return -int64(lo)
+	}
+	return int64(lo)
+}

@@ -2,7 +2,7 @@ package disclosure
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"math"
 	"slices"
 )
@@ -13,8 +13,13 @@ const (
 	maxArms  = 48  // ways that are looked at in each dimension
 	maxDowns = 4   // leaves below a cell that are tried with each
 	maxBases = 8   // cells of a sum that are tried
+	maxSwaps = 32  // pairs of layers, if no layer by itself will do
 	maxTurns = 256 // moves that a witness is put together of
 )
+
+// ErrInDoubt says that a table cannot be protected beside what was shown before: some
+// cell, or sum of cells, would follow whatever else is hidden.
+var ErrInDoubt = errors.New("a hidden cell cannot be kept in doubt beside what was shown before")
 
 // prove finds what keeps a target in doubt, and hides what that takes if it may. If
 // no one witness serves for all whose values are in the target, each gets its own,
@@ -24,34 +29,37 @@ func (p *protector) prove(t *target, hide bool) error {
 		t.witnesses = []Witness{w}
 		return nil
 	}
-	var owners []int32
-	for _, cell := range t.cells {
-		for _, c := range p.views[t.release].parts[t.part].Cells[cell] {
-			if !slices.Contains(owners, c.Organisation) {
-				owners = append(owners, c.Organisation)
-			}
-		}
-	}
-	if t.against > 0 { // who left has no value here, and is protected no less
-		for _, cell := range t.cells {
-			for _, c := range p.views[t.against].parts[t.part].Cells[cell] {
-				if !slices.Contains(owners, c.Organisation) {
-					owners = append(owners, c.Organisation)
-				}
-			}
-		}
-	}
+	owners := p.owners(t)
 	t.witnesses = nil
 	var found []Witness
 	for _, victim := range owners {
 		w, ok := p.search(t, victim, hide)
 		if !ok {
-			return fmt.Errorf("cell %d of the table cannot be kept in doubt", t.cells[0])
+			return ErrInDoubt
 		}
 		found = append(found, w)
 	}
 	t.witnesses = found
 	return nil
+}
+
+// owners lists whose values a target protects: those in its cells, or, if it would
+// follow from earlier releases, those that changed in them.
+func (p *protector) owners(t *target) []int32 {
+	var list []int32
+	of := t.beside | 1<<t.release
+	for _, l := range p.layers[t.part] {
+		if in := l.in & of; in == 0 || in == of && t.beside > 0 {
+			continue
+		}
+		for _, cell := range t.cells {
+			for _, c := range l.cells[cell] {
+				list = append(list, c.Organisation)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // search is a witness being put together.
@@ -62,6 +70,7 @@ type search struct {
 	hide   bool
 	base   int32
 	layer  *layer
+	swap   *layer // loses what layer gets, so that only releases with one of the two change
 	need   int64
 	moved  map[place]int64
 	fresh  map[int32]bool // what it would hide
@@ -105,6 +114,7 @@ func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 type turn struct {
 	arms  [maxDimensions]arm
 	layer *layer
+	swap  *layer
 	cost  int64 // of what it hides
 	room  int64 // how far it can go
 	gives int64 // to the target, a unit of it
@@ -124,27 +134,45 @@ type arm struct {
 func (s *search) best() (turn, bool) {
 	var best turn
 	found := false
-	for i := range s.layers[s.part] {
-		if s.layer = &s.layers[s.part][i]; s.layer.in>>s.release&1 == 0 || s.against > 0 && s.layer.in>>s.against&1 == 1 {
-			continue
+	layers := s.layers[s.part]
+	for i := range layers {
+		if s.layer, s.swap = &layers[i], nil; s.layer.in>>s.release&1 == 1 {
+			found = s.along(&best, found)
 		}
-		for _, s.base = range s.bases() {
-			n := s.Nodes[s.base]
-			first := s.arms(0, n[0], n[1])
-			second := s.arms(1, n[1], n[0])
-			for _, a := range first {
-				for _, b := range second {
-					if found && s.enough(best) && (a.cost > best.cost || b.cost > best.cost) {
-						break
-					}
-					if t, ok := s.turn(a, b); ok && (!found || s.better(t, best)) {
-						best, found = t, true
-					}
-				}
+	}
+	if found {
+		return best, true
+	}
+	tried := 0
+	for i := range layers {
+		for j := range layers {
+			if s.layer, s.swap = &layers[i], &layers[j]; s.layer.in>>s.release&1 == 1 && s.swap.in>>s.release&1 == 0 && tried < maxSwaps {
+				found = s.along(&best, found)
+				tried++
 			}
 		}
 	}
 	return best, found
+}
+
+// along looks for a better turn in the present layer.
+func (s *search) along(best *turn, found bool) bool {
+	for _, s.base = range s.bases() {
+		n := s.Nodes[s.base]
+		first := s.arms(0, n[0], n[1])
+		second := s.arms(1, n[1], n[0])
+		for _, a := range first {
+			for _, b := range second {
+				if found && s.enough(*best) && (a.cost > best.cost || b.cost > best.cost) {
+					break
+				}
+				if t, ok := s.turn(a, b); ok && (!found || s.better(t, *best)) {
+					*best, found = t, true
+				}
+			}
+		}
+	}
+	return found
 }
 
 // bases lists the cells of the target that are tried: the victim's first, and those
@@ -184,7 +212,13 @@ func (s *search) take(t turn) {
 	by := min(t.room, (s.need+t.gives-1)/t.gives)
 	s.need -= by * t.gives
 	s.each(t.arms[0], t.arms[1], func(cell int32, sign int64) bool {
-		if s.moved[place{cell, t.layer.in}] += sign * by; t.layer.in&1 == 1 && !s.hidden[cell] {
+		in := t.layer.in
+		s.moved[place{cell, in}] += sign * by
+		if t.swap != nil {
+			s.moved[place{cell, t.swap.in}] -= sign * by
+			in ^= t.swap.in
+		}
+		if in&1 == 1 && !s.hidden[cell] {
 			s.fresh[cell] = true
 		}
 		return true
@@ -193,7 +227,7 @@ func (s *search) take(t turn) {
 
 // turn weighs the crossing of two arms. It is false if it goes where it may not.
 func (s *search) turn(a, b arm) (turn, bool) {
-	t := turn{arms: [maxDimensions]arm{a, b}, layer: s.layer, room: maxLevel}
+	t := turn{arms: [maxDimensions]arm{a, b}, layer: s.layer, swap: s.swap, room: maxLevel}
 	ok := s.each(a, b, func(cell int32, sign int64) bool {
 		cost, room, ok := s.step(cell, sign)
 		if !ok {
@@ -229,24 +263,51 @@ func (s *search) each(a, b arm, f func(cell int32, sign int64) bool) bool {
 
 // step says what it costs to change a cell and how far it can go.
 func (s *search) step(cell int32, sign int64) (cost, room int64, ok bool) {
-	if s.layer.in&1 == 1 && !s.hidden[cell] && !s.fresh[cell] {
+	in := s.layer.in
+	if s.swap != nil {
+		in ^= s.swap.in
+	}
+	if in&1 == 1 && !s.hidden[cell] && !s.fresh[cell] {
 		if !s.hide {
 			return 0, 0, false
 		}
 		cost = s.cost[cell]
 	}
 	for release := 1; release < len(s.views); release++ {
-		if s.layer.in>>release&1 == 1 && !s.views[release].hidden[cell] {
+		if in>>release&1 == 1 && !s.views[release].hidden[cell] {
 			return 0, 0, false
 		}
 	}
-	if (cell != s.base || len(s.cells) > 1) && s.owned(s.layer, cell, s.victim) || s.layer.weights[cell].organisations == 0 {
-		return 0, 0, false
-	}
-	if room = maxLevel; sign < 0 {
-		room = s.layer.weights[cell].free + s.moved[place{cell, s.layer.in}]
+	if room = s.room(s.layer, cell, sign); s.swap != nil {
+		room = min(room, s.room(s.swap, cell, -sign))
 	}
 	return cost, room, room > 0
+}
+
+// room is how far what a layer has in a cell can go.
+func (s *search) room(l *layer, cell int32, sign int64) int64 {
+	switch {
+	case s.owned(l, cell, s.victim):
+		return 0
+	case sign > 0:
+		return maxLevel
+	}
+	return s.free(l, cell, s.victim) + s.moved[place{cell, l.in}]
+}
+
+// free is how much of what a layer has in a cell no coalition knows that is without the
+// victim.
+func (p *protector) free(l *layer, cell, victim int32) int64 {
+	w := l.weights[cell]
+	if victim == nobody || !slices.ContainsFunc(l.cells[cell], func(c Contribution) bool { return c.Organisation == victim }) {
+		return w.free
+	}
+	others := slices.DeleteFunc(slices.Clone(l.cells[cell]), func(c Contribution) bool { return c.Organisation == victim })
+	rest, _, err := p.scratch.weight(others, 0, make([]Verdict, len(others)))
+	if err != nil || rest.overflow {
+		return w.free
+	}
+	return w.all - (rest.all - rest.free)
 }
 
 // owned reports whether a coalition may know all that a layer has in a cell: there are

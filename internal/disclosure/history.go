@@ -19,15 +19,16 @@ type Earlier struct {
 const maxEarlier = 30
 
 // A release differs from an earlier one by what joined, left or was corrected. The
-// difference of two cells that are both shown is known, so it has to keep the rules
-// as a cell of its own: not less than the minimum of organisations may have changed,
-// and none of them may have changed by too much of it. If it does not keep them, the
-// newer cell is hidden (Difference).
+// difference of two cells that are both shown is known, and so is whatever follows
+// from several of them: of four, the part that two have in common. So the
+// contributions are taken apart into layers, each of those that are in the same
+// releases with the same value, and every combination of layers that follows from what
+// is shown has to keep the rules as a cell of its own. If one does not, the newer cell
+// is hidden (Difference).
 //
-// Nor may a newer release help against an older one. So the contributions are taken
-// apart into layers, each of those that are in the same releases with the same
-// value, and a witness moves what is in one layer at a time: only cells that are
-// hidden in all releases of that layer. Then every release stays as it was shown.
+// Nor may a newer release help against an older one. So a witness moves what is in one
+// layer at a time, and only in cells that are hidden in all releases of that layer.
+// Then every release stays as it was shown.
 // Each cell that is hidden in an earlier release because of a rule needs such a witness
 // too.
 
@@ -116,77 +117,104 @@ func (g *grid) addUp(cells []Cell) {
 	}
 }
 
-// difference is what changed in a cell between an earlier release and this one: of
-// each participant by how much.
-func difference(old, now Cell) Cell {
-	changed := slices.Clone(now)
-	for _, c := range old {
-		c.Value = -c.Value // the mark of an overflow stays what it is
-		changed = append(changed, c)
-	}
-	return slices.DeleteFunc(merge(changed), func(c Contribution) bool { return c.Value == 0 })
-}
-
-// Differs judges, for a cell that stands alone, the difference to the same cell of an
-// earlier release which the recipient was shown. Release means that it may be shown
-// this one too.
-func Differs(rules Rules, old, now Cell) (Verdict, error) {
-	changed := difference(old, now)
-	if len(changed) == 0 {
-		return Release, nil
-	}
-	j, err := Judge(rules, 0, []Cell{changed})
+// Differs judges, for a cell that stands alone, whether a recipient may be shown it
+// beside those of earlier releases that it was shown. The verdict is Release or
+// Difference.
+func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
+	g, err := (&Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Cells: []Cell{now}}}}).grid()
 	if err != nil {
 		return Unjudged, err
 	}
-	if j.Count(Release) < int64(len(changed)) {
+	var list []Earlier
+	for _, cell := range earlier {
+		list = append(list, Earlier{Parts: []Part{{Cells: []Cell{cell}}}, Hidden: []bool{false}})
+	}
+	p, err := newProtector(rules, LeastCells, g.Table, list)
+	if err != nil {
+		return Unjudged, err
+	}
+	if err := p.differences(); err != nil {
+		return Unjudged, err
+	}
+	if p.hidden[0] {
 		return Difference, nil
 	}
 	return Release, nil
 }
 
-// differences hides the cells whose difference to an earlier release would tell too
-// much, and makes targets of them.
+// differences hides the cells that tell too much beside what was shown of them before,
+// and makes targets of them.
 func (p *protector) differences() error {
-	for release := 1; release < len(p.views); release++ {
-		old := p.views[release]
-		for part := range p.Parts {
-			for cell := range p.Nodes {
-				if old.hidden[cell] {
-					continue
-				}
-				level, err := p.differenceLevel(release, part, []int32{int32(cell)})
-				if err != nil {
-					return err
-				}
-				if level == 0 {
-					continue
-				}
-				p.hidden[cell], p.differs[cell] = true, true
-				if w := p.views[0].weights[part][cell]; !w.overflow {
-					p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: level, against: release})
-				}
+	for part := range p.Parts {
+		for cell := range p.Nodes {
+			before := p.shownBefore(int32(cell))
+			level, err := p.derivedLevel(part, []int32{int32(cell)}, before)
+			if err != nil {
+				return err
+			}
+			if level == 0 {
+				continue
+			}
+			p.hidden[cell], p.differs[cell] = true, true
+			if w := p.views[0].weights[part][cell]; !w.overflow {
+				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: level, beside: before})
 			}
 		}
 	}
 	return nil
 }
 
-// differenceLevel is by how much the difference of a sum of cells to an earlier release
-// has to be in doubt; 0 if it may be known.
-func (p *protector) differenceLevel(release, part int, cells []int32) (int64, error) {
-	var old, now Cell
-	for _, cell := range cells {
-		old = append(old, p.views[release].parts[part].Cells[cell]...)
-		now = append(now, p.Parts[part].Cells[cell]...)
+// shownBefore lists the earlier releases that show a cell, as bits.
+func (p *protector) shownBefore(cell int32) (in uint64) {
+	for release := 1; release < len(p.views); release++ {
+		if !p.views[release].hidden[cell] {
+			in |= 1 << release
+		}
 	}
-	changed := difference(merge(old), merge(now))
-	if len(changed) == 0 {
+	return in
+}
+
+// derivedLevel is by how much a sum of cells has to be in doubt, if it was known in
+// some earlier releases and something that follows from them and this one breaks a
+// rule; 0 if nothing does.
+func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64, error) {
+	if before == 0 {
 		return 0, nil
 	}
-	p.scratch.floor = 0
-	w, _, err := p.scratch.weight(changed, 0, make([]Verdict, len(changed)))
-	return w.level, err
+	var sums []Cell
+	var masks []uint64
+	for _, l := range p.layers[part] {
+		var sum Cell
+		for _, cell := range cells {
+			sum = append(sum, l.cells[cell]...)
+		}
+		if len(sum) > 0 && l.in&(before|1) != 0 {
+			sums, masks = append(sums, merge(slices.Clone(sum))), append(masks, l.in)
+		}
+	}
+	level := int64(0)
+	for _, row := range p.follows.from(masks, before|1) {
+		var what Cell
+		for l, by := range row {
+			for _, c := range sums[l] {
+				if by != 0 {
+					c.Value = times(c.Value, by)
+					what = append(what, c)
+				}
+			}
+		}
+		what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 })
+		if len(what) == 0 {
+			continue
+		}
+		p.scratch.floor = 0
+		w, _, err := p.scratch.weight(what, 0, make([]Verdict, len(what)))
+		if err != nil {
+			return 0, err
+		}
+		level = max(level, w.level)
+	}
+	return level, nil
 }
 
 // formerly makes targets of the cells that broke a rule in an earlier release and were

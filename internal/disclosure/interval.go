@@ -114,7 +114,7 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 	for _, c := range block {
 		if c == cell || !p.owned(&p.layers[part][0], c, nobody) {
 			column[c] = len(column)
-			scale = max(scale, float64(p.free(part, c, cell)))
+			scale = max(scale, float64(p.doubt(part, c, cell)))
 		}
 	}
 	var rows [][]float64
@@ -131,7 +131,7 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 				put := func(c int32, by float64) {
 					if at, ok := column[c]; ok {
 						row[at] = by
-						sum += by * float64(p.free(part, c, cell)) / scale
+						sum += by * float64(p.doubt(part, c, cell)) / scale
 					}
 				}
 				put(r, -1)
@@ -146,12 +146,12 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 	if err != nil {
 		return 0, fmt.Errorf("interval of cell %d: %w", cell, err)
 	}
-	return math.Abs(best*scale - sign*float64(p.free(part, cell, cell))), nil
+	return math.Abs(best*scale - sign*float64(p.doubt(part, cell, cell))), nil
 }
 
-// free is what may be in doubt of a cell: of the one asked for all that its own
+// doubt is what may be in doubt of a cell: of the one asked for all that its own
 // contributors have, since the attacker need not be one of them.
-func (p *protector) free(part int, cell, asked int32) int64 {
+func (p *protector) doubt(part int, cell, asked int32) int64 {
 	w := p.views[0].weights[part][cell]
 	if cell == asked && int(w.organisations) <= p.rules.coalition() {
 		return w.largest

@@ -20,6 +20,7 @@ const usualPercent = 10
 
 // weight is what matters of one cell to those around it.
 type weight struct {
+	all           int64 // B
 	free          int64 // what no coalition knows of the cell: B less the c largest b
 	largest       int64 // largest contribution
 	level         int64 // by how much it has to be in doubt; 0 if it may be shown
@@ -58,7 +59,7 @@ func (b *scratch) weight(cell Cell, typical int64, verdicts []Verdict) (weight, 
 	for _, o := range known.all() {
 		free -= magnitude(b.shares[o].net)
 	}
-	w.free = int64(free)
+	w.all, w.free = int64(all), int64(free)
 	if !shown {
 		w.level = b.level(w, all, gross, typical, &nets)
 	}

@@ -47,7 +47,7 @@ type Move struct {
 // Protect judges the cells of a table and hides further ones until each that
 // breaks a rule is in doubt by its protection level to any coalition of
 // contributors which is given all that is shown, here and in the earlier releases.
-// If it cannot be done it says so; then nothing of the table may be shown.
+// If it cannot be done the error is ErrInDoubt; then nothing of the table may be shown.
 //
 // Every attacker knows its own values, who contributed to which cell and when
 // that was changed, and that no value is below the part's floor (of values with
@@ -90,7 +90,7 @@ type target struct {
 	part      int
 	cells     []int32
 	level     int64
-	against   int // the earlier release that its difference to is to be in doubt, if not 0
+	beside    uint64 // the earlier releases that it would follow from, as bits
 	witnesses []Witness
 }
 
@@ -111,6 +111,7 @@ type protector struct {
 	hidden  []bool // in the release being made
 	differs []bool // what is hidden there for its difference
 	targets []target
+	follows follows
 	checked map[relation]int // how many of its cells were hidden when it was last looked at
 }
 
@@ -123,7 +124,7 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 		return nil, err
 	}
 	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), differs: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
-		checked: map[relation]int{}}
+		follows: follows{}, checked: map[relation]int{}}
 	if p.scratch, p.views, err = newViews(rules, t, earlier); err != nil {
 		return nil, err
 	}
@@ -258,8 +259,8 @@ func (p *protector) partlyShown() []relation {
 	})
 }
 
-// unions judges the sum of the hidden cells of a relation as a cell, and its difference
-// to earlier releases.
+// unions judges the sum of the hidden cells of a relation as a cell, and what follows
+// of it from earlier releases.
 func (p *protector) unions(r relation, part int) ([]target, error) {
 	var list []target
 	cells := p.hiddenBelow(r.release, r)
@@ -272,21 +273,22 @@ func (p *protector) unions(r relation, part int) ([]target, error) {
 			list = append(list, t)
 		}
 	}
-	for release := 1; r.release == 0 && release < len(p.views); release++ {
-		old := p.views[release]
-		if old.hidden[r.cell] {
-			continue
+	if before := p.shownBefore(r.cell); r.release == 0 && before > 0 {
+		for release := 1; release < len(p.views); release++ {
+			if before>>release&1 == 1 {
+				cells = append(cells, p.hiddenBelow(release, r)...)
+			}
 		}
-		both := slices.Compact(slices.Sorted(slices.Values(append(p.hiddenBelow(release, r), cells...))))
-		if len(both) < 2 {
-			continue
+		slices.Sort(cells)
+		if cells = slices.Compact(cells); len(cells) < 2 {
+			return list, nil
 		}
-		level, err := p.differenceLevel(release, part, both)
+		level, err := p.derivedLevel(part, cells, before)
 		if err != nil {
 			return nil, err
 		}
 		if level > 0 {
-			list = append(list, target{part: part, cells: both, level: level, against: release})
+			list = append(list, target{part: part, cells: cells, level: level, beside: before})
 		}
 	}
 	return list, nil
