@@ -128,7 +128,7 @@ func (w *demoWorld) weekly(back int) []event {
 		if t.decision != "accepted" || back < t.lateFor || t.kind == "POC" {
 			continue
 		}
-		at := monday.Add(time.Duration(24*((i+back)%2)+7+i)*time.Hour + time.Duration(13*i)*time.Minute)
+		at := monday.Add(time.Duration(24*((i+back)%2)+6+i/2)*time.Hour + time.Duration(13*i)*time.Minute)
 		list = append(list, event{at, t.name + " sent its week of " + w.week(back), func(ctx context.Context) error {
 			return w.submit(ctx, t, "service", w.week(back), w.service(t, back), "accepted")
 		}})
