@@ -18,8 +18,8 @@ const (
 	pageSize  = 25  // as the portals ask for if nobody chooses
 	deepPage  = 200 // where the list has so many
 	// Of the median: of a page that an index leads to, to that of the small installation; of a search of
-	// sealed names, which reads and opens 5,000 for a page, to opening as many in this process.
-	pageFloor, searchFloor = 3.0, 12.0
+	// sealed names, which reads and opens 5,000 for a page, to opening as many in this process: reading the rows is most of it.
+	pageFloor, searchFloor = 3.0, 40.0
 	openedAtMost           = 5_000
 	perQuestion            = 40
 	pace                   = 5 * time.Millisecond // below the rates at which requests are refused
