@@ -17,9 +17,9 @@ const (
 	smallRows = 1_000
 	pageSize  = 25  // as the portals ask for if nobody chooses
 	deepPage  = 200 // where the list has so many
-	// Of the median: of a page that an index leads to, to that of the small installation; of a search of
-	// sealed names, which reads and opens 5,000 for a page, to opening as many in this process: reading the rows is most of it.
-	pageFloor, searchFloor = 3.0, 40.0
+	// Of the median, to that of the small installation: of a page that an index leads to, and of staff's search of
+	// sealed names, which reads and opens 5,000 for a page where the small one has 1,000.
+	pageFloor, searchFloor = 3.0, 15.0
 	openedAtMost           = 5_000
 	perQuestion            = 40
 	pace                   = 5 * time.Millisecond // below the rates at which requests are refused
@@ -142,7 +142,9 @@ func (b *bench) listsOn(ctx context.Context, kind string, rows int) (err error) 
 			note = " (looks at all rows that the others leave)"
 		case q.sealed:
 			opening := float64(percentile(large, 50)) / float64(both[0].opening)
-			searches = max(searches, opening)
+			if q.staff {
+				searches = max(searches, ratio)
+			}
 			note = fmt.Sprintf("; %.2f of opening %d names", opening, min(openedAtMost, rows))
 		default:
 			pages = max(pages, ratio)
@@ -151,7 +153,7 @@ func (b *bench) listsOn(ctx context.Context, kind string, rows int) (err error) 
 			who, q.list, q.name, millis(percentile(large, 50)), millis(percentile(large, 95)), smallRows, millis(percentile(small, 50)), ratio, note)
 	}
 	b.floor(pages <= pageFloor, "%s: a page of %d rows that an index leads to costs at most %.2f times one of %d; floor %.0f", kind, rows, pages, smallRows, pageFloor)
-	b.floor(searches <= searchFloor, "%s: a page of a search of sealed names costs at most %.2f times what opening the names alone does (%s); floor %.0f", kind, searches, millis(both[0].opening), searchFloor)
+	b.floor(searches <= searchFloor, "%s: a page of staff's search of sealed names costs at most %.2f times one of %d; floor %.0f", kind, searches, smallRows, searchFloor)
 	return nil
 }
 
