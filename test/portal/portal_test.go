@@ -4,6 +4,7 @@ package portal
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"tributary/internal/notify/notifytest"
+	"tributary/internal/oidc/oidctest"
 	"tributary/test/servertest"
 )
 
@@ -62,12 +64,29 @@ func mailbox(t *testing.T, mails *notifytest.MailServer) string {
 	return server.URL
 }
 
+// free is an address of this host that nothing listens on: the issuer has to know
+// before the server starts where it sends people back to.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
 func TestStories(t *testing.T) {
 	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
 	mails := notifytest.New(t, "127.0.0.1", nil, nil)
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	s.Start("--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up")
-	tell(t, chromium, node, os.Getenv("STORY"), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password, "TRIBUTARY_MAILS="+mailbox(t, mails))
+	issuer := oidctest.New(t, oidctest.Person{Subject: "ada-1", Email: "ada@issuer.example"}, oidctest.Person{Subject: "eve-2", Email: "eve@issuer.example"})
+	here := free(t)
+	s.Start("--http", here, "--public-url", "http://"+here, "--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up",
+		"--oidc-issuer", issuer.URL, "--oidc-client-id", oidctest.ClientID, "--oidc-client-secret-file", s.File("oidc-secret", oidctest.Secret+"\n"), "--oidc-name", "Example login")
+	tell(t, chromium, node, os.Getenv("STORY"), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password, "TRIBUTARY_MAILS="+mailbox(t, mails), "TRIBUTARY_ISSUER="+issuer.URL)
 	s.Stop()
 	s.Sound()
 }

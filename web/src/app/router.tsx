@@ -34,6 +34,13 @@ const login = createRoute({
   component: lazyRouteComponent(() => import("../pages/login/Login"), "Login"),
 });
 
+const returned = createRoute({
+  getParentRoute: () => root,
+  path: "/login/oidc",
+  validateSearch: textSearch("state", "code", "error"),
+  component: lazyRouteComponent(() => import("../pages/login/Returned"), "Returned"),
+});
+
 const forgot = createRoute({
   getParentRoute: () => root,
   path: "/forgot",
@@ -305,6 +312,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     start,
     login,
+    returned,
     forgot,
     signup,
     reset,

@@ -5,6 +5,7 @@ import { Page } from "../../ui/Page";
 import { Name } from "../../ui/values";
 import { APIKeys } from "./APIKeys";
 import style from "./account.module.css";
+import { Identity } from "./Identity";
 import { Look } from "./Look";
 import { Mails } from "./Mails";
 import { Password } from "./Password";
@@ -34,6 +35,7 @@ export function Account() {
           </Card>
           <Password />
           <SecondFactor />
+          {!who.tenant && <Identity />}
           <Sessions />
         </div>
         <div className="stack">

@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
@@ -17,12 +18,14 @@ import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { PasswordDialog } from "../app-team/PasswordDialog";
+import { entrance } from "../login/entrance";
+import { IdentityDialog } from "./IdentityDialog";
 
 const t = strings.platform.people;
 
 type User = Schemas["User"];
 type Role = "system_admin" | "auditor" | "analyst";
-type Asked = { what: "role" | "state" | "password"; user: User };
+type Asked = { what: "role" | "state" | "password" | "identity"; user: User };
 
 const nameOf = (u: User) => u.name || u.email;
 const roles = Object.entries(t.roles).map(([value, label]) => ({ value, label }));
@@ -38,6 +41,7 @@ export function People() {
   const [asked, setAsked] = useState<Asked>();
   const { create } = useSearch({ from: "/admin/people" });
   const add = useAddress();
+  const issuer = useQuery(entrance).data?.oidc;
   const list = useList({
     name: "people",
     key: ["user"],
@@ -64,6 +68,7 @@ export function People() {
             items={[
               { label: t.changeRole, act: () => setAsked({ what: "role", user: u }) },
               { label: t.reset, act: () => setAsked({ what: "password", user: u }) },
+              ...(issuer ? [{ label: t.identity(issuer), act: () => setAsked({ what: "identity", user: u }) }] : []),
               {
                 label: u.state === "active" ? t.deactivate : t.activate,
                 danger: u.state === "active",
@@ -86,9 +91,10 @@ export function People() {
       }
     >
       <DataTable list={list} title={t.title} columns={columns} id={(u) => u.id} empty={<Empty title={t.empty} />} />
-      {create && <NewPerson onClose={() => add({ create: undefined })} />}
+      {create && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
       {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}
+      {asked?.what === "identity" && <IdentityDialog of={asked.user} onClose={close} />}
       {asked?.what === "state" && <StateDialog of={asked.user} onClose={close} />}
     </Page>
   );
@@ -130,13 +136,13 @@ function RoleDialog({ of: u, onClose }: { of: User; onClose: () => void }) {
   );
 }
 
-function NewPerson({ onClose }: { onClose: () => void }) {
+function NewPerson({ issuer, onClose }: { issuer: string | undefined; onClose: () => void }) {
   const [email, setEmail] = useState("");
   const [name, setName] = useState("");
   const [role, setRole] = useState<string>("auditor");
   const [password, setPassword] = useState("");
   const { busy, error, submit } = useSubmit(async () => {
-    await call(api.POST("/api/v1/users", { body: { email, role: role as Role, password, ...(name && { name }) } }));
+    await call(api.POST("/api/v1/users", { body: { email, role: role as Role, ...(password && { password }), ...(name && { name }) } }));
     await changed();
     onClose();
   });
@@ -148,13 +154,14 @@ function NewPerson({ onClose }: { onClose: () => void }) {
         <Select label={t.role} hint={t.rolesHint} value={role} onChange={setRole} options={roles} />
         <TextField
           label={t.password}
-          hint={t.passwordHint}
+          hint={issuer ? `${t.passwordOptional(issuer)} ${t.passwordHint}` : t.passwordHint}
           type="password"
           value={password}
           onChange={setPassword}
           autoComplete="new-password"
           minLength={12}
-          required
+          required={!issuer}
+          optional={!!issuer}
         />
         <ProblemBox of={error} />
         <Button type="submit" kind="primary" busy={busy}>

@@ -8,6 +8,7 @@ import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox } from "../../ui/states";
 import { Front } from "./Front";
+import { Issuer } from "./Issuer";
 
 const t = strings.login;
 
@@ -118,6 +119,7 @@ export function Login() {
           </>
         )}
       </form>
+      {!factor && !replace && <Issuer next={next} />}
     </Front>
   );
 }

@@ -15,5 +15,10 @@ export const login = {
   useCode: "Use the authenticator app",
   back: "Back",
   lost: "Lost both? An admin of your organisation can take the second factor away.",
+  or: "or",
+  continueWith: (issuer: string) => `Continue with ${issuer}`,
+  issuerHint: "For the provider's own people.",
+  finishing: "You are being signed in…",
+  again: "Back to the sign-in page",
   noAdmin: "No administrator yet? Run tributary setup-link on the server.",
 };
