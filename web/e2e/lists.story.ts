@@ -109,8 +109,8 @@ story("a list goes away as a file, or as a command", async ({ page, context, sou
   const bytes = await readFile(await download.path());
   expect([...bytes.subarray(0, 3)]).toEqual([0xef, 0xbb, 0xbf]);
   const [head, first, ...rest] = bytes.subarray(3).toString().split("\r\n");
-  expect(head).toMatch(/^Name,State,Health,/);
-  expect(first).toMatch(new RegExp(`^'=1\\+1 List ${slug},active,not started|^'=1\\+1 List ${slug},active,well,`));
+  expect(head).toMatch(/^Name,Health,State,/);
+  expect(first).toMatch(new RegExp(`^'=1\\+1 List ${slug},well,active,`));
   expect(rest).toEqual([""]);
   await page.getByText("Saved: 1 row.").waitFor();
 

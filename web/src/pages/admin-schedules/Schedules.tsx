@@ -37,6 +37,7 @@ const columns: Column<Schedule>[] = [
   {
     id: "cron",
     title: t.cron,
+    value: (s) => `${s.cron} ${s.zone}`,
     cell: (s) => (
       <>
         <code>{s.cron}</code> <span className="secondary">{s.zone}</span>

@@ -34,19 +34,19 @@ const columns: Column<Schemas["Tenant"]>[] = [
       </Link>
     ),
   },
-  { id: "state", title: t.state, filter: states, cell: (x) => <Status state={x.state} /> },
   { id: "health", title: t.health.title, value: healthValue, cell: (x) => <HealthState of={x} /> },
+  { id: "state", title: t.state, filter: states, cell: (x) => <Status state={x.state} /> },
   {
     id: "last_submission",
     title: t.health.lastSubmission,
     value: (x) => x.health?.last_submission,
-    cell: (x) => <Time at={x.health?.last_submission} />,
+    cell: (x) => <Last at={x.health?.last_submission} />,
   },
   {
     id: "last_sign_in",
     title: t.health.lastSignIn,
     value: (x) => x.health?.last_sign_in,
-    cell: (x) => <Time at={x.health?.last_sign_in} />,
+    cell: (x) => <Last at={x.health?.last_sign_in} />,
   },
   {
     id: "results_waiting",
@@ -103,6 +103,10 @@ const columns: Column<Schemas["Tenant"]>[] = [
   { id: "industry", title: t.industry, hidden: true, filter: "text", cell: (x) => <Name of={x.industry} /> },
   { id: "id", title: strings.exchanged.id, hidden: true, filter: "exact", cell: (x) => <Id of={x.id} /> },
 ];
+
+function Last({ at }: { at: string | undefined }) {
+  return at ? <Time at={at} /> : <span className="secondary">{t.health.never}</span>;
+}
 
 function healthValue(x: Schemas["Tenant"]): string | undefined {
   const found = glance(x);
