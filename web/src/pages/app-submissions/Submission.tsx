@@ -272,10 +272,12 @@ function Preview({ of: s }: { of: Sub }) {
       </Card>
     );
   return (
-    <Card title={t.preview}>
-      <Loaded query={query} lines={8}>
-        {(p) => <PreviewTable title={t.preview} preview={p} problems={s.problems ?? []} />}
-      </Loaded>
+    <Card title={t.preview} flush>
+      <div className="inset">
+        <Loaded query={query} lines={8}>
+          {(p) => <PreviewTable title={t.preview} preview={p} problems={s.problems ?? []} />}
+        </Loaded>
+      </div>
     </Card>
   );
 }
