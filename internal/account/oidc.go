@@ -27,8 +27,7 @@ const (
 )
 
 var (
-	errNoIssuer  = fault.New(fault.Conflict, "This server knows no issuer to sign in with. Sign in with a password.")
-	errNoAttempt = fault.New(fault.Unauthenticated, "This sign-in was begun in another browser or more than ten minutes ago, or was finished already. Begin again, at the address at which you come back.")
+	errNoIssuer = fault.New(fault.Conflict, "This server knows no issuer to sign in with. Sign in with a password.")
 	// errStranger says nothing about which part was wrong; the audit log does.
 	errStranger = fault.New(fault.Denied, "There is no account for you here. Ask an administrator.")
 )
@@ -129,7 +128,7 @@ func (a *Accounts) FinishOIDC(ctx context.Context, r Returned) (string, Session,
 		return "", Session{}, cmp.Or(a.Audit.Record(ctx, e), err)
 	}
 	if err := a.spendAttempt(ctx, r); err != nil {
-		if errors.Is(err, errNoAttempt) && a.knocked("oidc "+Network(r.Address)) {
+		if fault.Is(err, fault.Unauthenticated) && a.knocked("oidc "+Network(r.Address)) {
 			return refuse("no sign-in of this browser is under way", err)
 		}
 		return "", Session{}, err
@@ -169,7 +168,7 @@ func (a *Accounts) spendAttempt(ctx context.Context, r Returned) error {
 			return fmt.Errorf("end sign-in under way: %w", err)
 		}
 		if n == 0 {
-			return errNoAttempt
+			return fault.New(fault.Unauthenticated, "This sign-in was begun in another browser or more than ten minutes ago, or was finished already. Begin again at %s/login.", strings.TrimRight(a.Issuer.PublicURL, "/"))
 		}
 		return nil
 	})
