@@ -12,12 +12,16 @@ const t = strings.overview.figures;
 
 const week = 7 * 86_400_000;
 
-// How many of a list's newest part are what is asked for; a plus says that there may be more.
-function counted<T>(list: { items: T[] | null; next?: string } | undefined, fits: (x: T) => boolean): ReactNode {
+// How many of a list's newest part are what is asked for, as a link to the list; a plus says that there may be more.
+function counted<T>(to: string, list: { items: T[] | null; next?: string } | undefined, fits: (x: T) => boolean): ReactNode {
   if (!list) return <Nothing />;
   const all = list.items ?? [];
   const n = all.filter(fits).length;
-  return <span title={exactNumber(n)}>{list.next && n === all.length ? t.atLeast(number(n)) : number(n)}</span>;
+  return (
+    <Link to={to} title={exactNumber(n)}>
+      {list.next && n === all.length ? t.atLeast(number(n)) : number(n)}
+    </Link>
+  );
 }
 
 /** How much there is and goes on. */
@@ -30,22 +34,22 @@ export function Figures() {
     <div className={style.figures}>
       <Figure
         name={t.tenants}
-        value={<Link to="/admin/tenants">{counted(who.data, () => true)}</Link>}
+        value={counted("/admin/tenants", who.data, () => true)}
         note={t.active(n(who.data, (x) => x.state === "active"))}
       />
       <Figure
         name={t.files}
-        value={<Link to="/admin/submissions">{counted(files.data, (s) => recent(s.received_at))}</Link>}
+        value={counted("/admin/submissions", files.data, (s) => recent(s.received_at))}
         note={t.rejected(n(files.data, (s) => recent(s.received_at) && s.state === "rejected"))}
       />
       <Figure
         name={t.runs}
-        value={<Link to="/admin/runs">{counted(runs.data, (r) => recent(r.created_at))}</Link>}
+        value={counted("/admin/runs", runs.data, (r) => recent(r.created_at))}
         note={t.failed(n(runs.data, (r) => recent(r.created_at) && ["failed", "withheld", "skipped"].includes(r.state)))}
       />
       <Figure
         name={t.results}
-        value={<Link to="/admin/results">{counted(results.data, (r) => recent(r.created_at))}</Link>}
+        value={counted("/admin/results", results.data, (r) => recent(r.created_at))}
         note={<Link to="/admin/results">{t.all}</Link>}
       />
     </div>
