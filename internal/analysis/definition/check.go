@@ -126,12 +126,17 @@ func (c *checker) filter(f Filter) {
 }
 
 func (c *checker) measure(path string, m Measure) {
-	if m.Column == "" {
-		return // counts rows
+	if m.Column != "" { // else it counts rows
+		c.number(path+".column", m.Dataset, m.Column)
 	}
-	path += ".column"
-	column, ok := c.column(path, m.Dataset, m.Column, "measured")
+	if m.Of != "" {
+		c.number(path+".of", m.Dataset, m.Of)
+	}
+}
+
+func (c *checker) number(path, dataset, name string) {
+	column, ok := c.column(path, dataset, name, "measured")
 	if ok && !column.numeric() {
-		c.at(path, "column %q of dataset %q is %s; only %s columns can be measured.", m.Column, m.Dataset, column.described(), strings.Join([]string{Integer, Decimal, Float}, ", "))
+		c.at(path, "column %q of dataset %q is %s; only %s columns can be measured.", name, dataset, column.described(), strings.Join([]string{Integer, Decimal, Float}, ", "))
 	}
 }

@@ -14,18 +14,21 @@ import (
 
 // Ceilings that no definition can raise.
 const (
-	MaxYAML     = 256 << 10 // bytes of a definition
-	MaxDatasets = 16
-	MaxFilters  = 64 // one for each dataset that it applies to
-	MaxEquals   = 1_000
-	MaxGroups   = 16
-	MaxMeasures = 64
-	MaxDecimals = 9
-	MaxCells    = 10_000_000
-	MaxDays     = 36_500 // that a result is kept
-	maxName     = 64     // characters of a column or measure
-	maxNote     = 4_000  // characters of a description
-	maxValue    = 256    // characters of a filter's value
+	MaxYAML                     = 256 << 10 // bytes of a definition
+	MaxDatasets                 = 16
+	MaxFilters                  = 64 // one for each dataset that it applies to
+	MaxEquals                   = 1_000
+	MaxGroups                   = 16
+	MaxMeasures                 = 64
+	MaxDecimals                 = 9
+	MaxTotals                   = 2 // lists of groups with totals
+	MaxCoalition                = 5
+	LeastQuantile, MostQuantile = 10, 90
+	MaxCells                    = 10_000_000
+	MaxDays                     = 36_500 // that a result is kept
+	maxName                     = 64     // characters of a column or measure
+	maxNote                     = 4_000  // characters of a description
+	maxValue                    = 256    // characters of a filter's value
 )
 
 // ContributorsOnly is the one value of Recipients: each contributor gets the
@@ -35,12 +38,21 @@ const ContributorsOnly = "contributors"
 // Function says how the values of the participants in a cell become the cell's.
 type Function string
 
-// The functions. They take one value of each participant, see Own.
+// The functions. They take one value of each participant, see Own, or of a ratio two.
 const (
-	Count Function = "count" // sum of the participants' row counts, or of their non-null values if a column is named
-	Sum   Function = "sum"   // sum of the participants' values
-	Mean  Function = "mean"  // sum divided by the number of participants with a value
+	Count    Function = "count"    // sum of the participants' row counts, or of their non-null values if a column is named
+	Sum      Function = "sum"      // sum of the participants' values
+	Mean     Function = "mean"     // sum divided by the number of participants with a value
+	Ratio    Function = "ratio"    // sum of the participants' values of Column divided by that of Of
+	Variance Function = "variance" // of the participants' values, with n-1
+	Quantile Function = "quantile" // of the participants' values, the mean of some neighbours; see disclosure.Quantile
 )
+
+// Additive reports whether the cells of smaller groups say what the cell of a larger
+// one is, so that there can be totals.
+func (m Measure) Additive() bool {
+	return m.Function != Variance && m.Function != Quantile && m.Own != OwnMean
+}
 
 // Own says how one participant's rows in a cell become its one value.
 type Own string
@@ -55,19 +67,22 @@ const (
 // Definition is a definition as it was written, with every default filled in.
 // Parse makes it; it is never changed afterwards and is safe to share.
 type Definition struct {
-	Name        string    `json:"analysis"` // slug
-	Title       string    `json:"title,omitempty"`
-	Description string    `json:"description,omitempty"`
-	Datasets    []string  `json:"datasets"`
-	Filters     []Filter  `json:"filters"` // all must pass; at most one for each column
-	Groups      []string  `json:"groups"`  // columns, in every dataset; their values make a cell
-	Measures    []Measure `json:"measures"`
-	Recipients  string    `json:"recipients"`
-	OwnValue    bool      `json:"own_value"` // each recipient's own value stands beside the cell's
-	Output      Output    `json:"output"`
-	Rules       Rules     `json:"rules"`
-	Quorum      int       `json:"quorum"` // fewest participants of a run
-	Limits      Limits    `json:"limits"`
+	Name        string   `json:"analysis"` // slug
+	Title       string   `json:"title,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Datasets    []string `json:"datasets"`
+	Filters     []Filter `json:"filters"` // all must pass; at most one for each column
+	Groups      []string `json:"groups"`  // columns, in every dataset; their values make a cell
+	// Totals are the groups over which totals are released too: one or two lists of
+	// groups, each from the coarsest to the finest (region, country, city).
+	Totals     [][]string `json:"totals,omitempty"`
+	Measures   []Measure  `json:"measures"`
+	Recipients string     `json:"recipients"`
+	OwnValue   bool       `json:"own_value"` // each recipient's own value stands beside the cell's
+	Output     Output     `json:"output"`
+	Rules      Rules      `json:"rules"`
+	Quorum     int        `json:"quorum"` // fewest participants of a run
+	Limits     Limits     `json:"limits"`
 	// Retention is how long results are kept; nil: for as long as their recipient.
 	Retention *Retention `json:"retention,omitempty"`
 
@@ -99,7 +114,9 @@ type Measure struct {
 	Name     string   `json:"name"` // of the result's column
 	Dataset  string   `json:"dataset"`
 	Function Function `json:"function"`
-	Column   string   `json:"column,omitempty"` // empty only for counts, which then count rows
+	Column   string   `json:"column,omitempty"`   // empty only for counts, which then count rows
+	Of       string   `json:"of,omitempty"`       // of a ratio: the column to divide by
+	Quantile int      `json:"quantile,omitempty"` // of a quantile: how many per cent lie below, 10 to 90
 	Own      Own      `json:"own"`
 	Decimals int      `json:"decimals"` // of the result, 0 to MaxDecimals
 }
@@ -111,14 +128,34 @@ type Output struct {
 	DateFormat string `json:"date_format"` // YYYY, MM and DD, once each, with - . / _ or nothing between
 	IDColumn   string `json:"id_column"`   // the recipient's external id
 	OwnPrefix  string `json:"own_prefix"`  // before a measure's name: the recipient's own value
+	// TotalColumn names the column that says of a total which groups it is over; empty
+	// if there are no totals.
+	TotalColumn string `json:"total_column,omitempty"`
 }
 
 // Rules are the parameters of the disclosure rules, see package disclosure.
 type Rules struct {
-	MinContributors int       `json:"min_contributors"` // organisations, the recipient's included; at least 2
-	PPercent        int       `json:"p_percent"`        // 0: off
-	Dominance       Dominance `json:"dominance"`        // zero: off
+	MinContributors int       `json:"min_contributors"`    // organisations, the recipient's included; at least 2
+	PPercent        int       `json:"p_percent"`           // 0: off
+	QPercent        int       `json:"q_percent,omitempty"` // of a pq rule; 0: nothing is known of values beforehand
+	Dominance       Dominance `json:"dominance"`           // zero: off
+	Coalition       int       `json:"coalition,omitempty"` // recipients that may tell each other everything; 0: one by itself
+	// Suppress says what is least when further cells are hidden to protect others; only
+	// of definitions with totals.
+	Suppress Suppress `json:"suppress,omitempty"`
 }
+
+// Suppress is what hiding a cell is taken to cost.
+type Suppress string
+
+// The costs. The empty one is LeastCells.
+const (
+	LeastCells Suppress = "least_cells"
+	LeastValue Suppress = "least_value"
+)
+
+// Coalitions is how many recipients the rules hold against.
+func (r Rules) Coalitions() int { return max(r.Coalition, 1) }
 
 // Dominance hides cells of which the N largest contributors have more than K per cent.
 type Dominance struct {

@@ -33,6 +33,9 @@ func Describe(d *Definition) []string {
 	} else {
 		add("Results are one cell for all rows.")
 	}
+	for _, total := range d.Totals {
+		add("Besides, there are totals: over %s.", strings.Join(total, ", and over "))
+	}
 	for _, m := range d.Measures {
 		add("%s is %s, given with %s.", m.Name, m.Words(), counted(m.Decimals, "decimal"))
 	}
@@ -41,6 +44,9 @@ func Describe(d *Definition) []string {
 		add("Beside each result a recipient sees its own value, which nobody else sees.")
 	}
 	words = append(words, d.Rules.words()...)
+	if len(d.Totals) > 0 {
+		add("Where a hidden cell could be computed from totals, further cells are hidden until it cannot be. Each release is attacked in this way before it is sent, and withheld if an attack works.")
+	}
 	add("A run needs at least %d participants.", d.Quorum)
 	if d.Retention != nil {
 		add("Your result of a run is kept for %s and then deleted. What was released stays on record, without its values.", counted(d.Retention.Days, "day"))
@@ -60,6 +66,12 @@ func (m Measure) Words() string {
 		return fmt.Sprintf("the %s in %s of all participants together", rows, m.Dataset)
 	case Sum:
 		return fmt.Sprintf("the total over the participants of each one's %s in %s", own, m.Dataset)
+	case Ratio:
+		return fmt.Sprintf("the total of %s of all participants together, divided by their total of %s, in %s", m.Column, m.Of, m.Dataset)
+	case Variance:
+		return fmt.Sprintf("the variance between the participants of each one's %s in %s", own, m.Dataset)
+	case Quantile:
+		return fmt.Sprintf("the value that %d %% of the participants lie below with their %s in %s: the mean of a few neighbours there, of different organisations, and only among 10 or more", m.Quantile, own, m.Dataset)
 	}
 	return fmt.Sprintf("the mean over the participants of each one's %s in %s", own, m.Dataset)
 }
@@ -74,6 +86,12 @@ func (r Rules) words() []string {
 		words = append(words, fmt.Sprintf("A cell is hidden from a recipient that could work out another organisation's value to within %d %% (p %% rule).", r.PPercent))
 	} else {
 		words = append(words, "Warning: the p % rule is off, so a recipient may be able to work out a large contributor's value closely.")
+	}
+	if r.QPercent > 0 && r.PPercent > 0 {
+		words = append(words, fmt.Sprintf("The rule takes it that everybody knows each value to within %d %% beforehand.", r.QPercent))
+	}
+	if c := r.Coalitions(); c > 1 {
+		words = append(words, fmt.Sprintf("The rules hold against %d recipients who tell each other everything that they know.", c))
 	}
 	if d := r.Dominance; d.On() {
 		words = append(words, fmt.Sprintf("A cell is hidden if %s more than %d %% of it, or of what remains of it without the recipient's own part (dominance rule).", makeUp(d.N), d.K))
@@ -94,6 +112,9 @@ func (r Rules) contributorsNeeded() int {
 	}
 	if r.Dominance.On() {
 		needed = max(needed, r.Dominance.N+2) // without the recipient there must be more than N
+	}
+	if c := r.Coalitions(); c > 1 {
+		needed = max(needed, c+3) // as package disclosure has it
 	}
 	return needed
 }

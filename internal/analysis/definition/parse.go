@@ -23,7 +23,7 @@ func Parse(text []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := root.fields("analysis", "title", "description", "datasets", "filters", "groups", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits", "retention")
+	f := root.fields("analysis", "title", "description", "datasets", "filters", "groups", "totals", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits", "retention")
 	d := &Definition{
 		Name:        f.text("analysis", "", maxName),
 		Title:       f.text("title", "", 200),
@@ -43,9 +43,10 @@ func Parse(text []byte) (*Definition, error) {
 	if len(d.Datasets) == 0 {
 		f.missing("datasets", "Name at least one dataset.")
 	}
+	d.Totals = readTotals(f, d.Groups)
 	d.Filters = readFilters(f, d.Datasets)
 	d.Measures = readMeasures(f, d.Datasets)
-	d.Output = readOutput(f)
+	d.Output = readOutput(f, len(d.Totals) > 0)
 	d.Rules = readRules(f)
 	d.Quorum = int(f.integer("quorum", int64(d.Rules.MinContributors), 1, 1_000_000))
 	d.Limits = readLimits(f)
@@ -114,12 +115,14 @@ func readFilters(f fields, datasets []string) []Filter {
 func readMeasures(f fields, datasets []string) []Measure {
 	measures := []Measure{}
 	for _, n := range f.list("measures", MaxMeasures) {
-		g := n.fields("name", "function", "column", "own", "decimals", "dataset")
+		g := n.fields("name", "function", "column", "of", "quantile", "own", "decimals", "dataset")
 		m := Measure{
 			Name:     g.text("name", "", maxName),
 			Dataset:  dataset(g, datasets),
-			Function: Function(g.oneOf("function", "", string(Count), string(Sum), string(Mean))),
+			Function: Function(g.oneOf("function", "", string(Count), string(Sum), string(Mean), string(Ratio), string(Variance), string(Quantile))),
 			Column:   g.text("column", "", maxName),
+			Of:       g.text("of", "", maxName),
+			Quantile: int(g.integer("quantile", 0, LeastQuantile, MostQuantile)),
 			Decimals: int(g.integer("decimals", 0, 0, MaxDecimals)),
 		}
 		own := OwnSum
@@ -135,8 +138,9 @@ func readMeasures(f fields, datasets []string) []Measure {
 			g.missing("dataset", "Say which of the datasets %s is measured.", strings.Join(datasets, ", "))
 		}
 		if !g.has("function") {
-			g.missing("function", "It is count, sum or mean.")
+			g.missing("function", "It is count, sum, mean, ratio, variance or quantile.")
 		}
+		m.checkFunction(g)
 		if !g.has("column") && m.Own != OwnCount {
 			g.missing("column", "Name the column to measure.")
 		}
@@ -160,12 +164,55 @@ func readMeasures(f fields, datasets []string) []Measure {
 	return measures
 }
 
+// checkFunction finds what a measure lacks or has too much of for its function.
+func (m Measure) checkFunction(g fields) {
+	if m.Function == Ratio {
+		if !g.has("of") {
+			g.missing("of", "Name the column to divide by.")
+		}
+		if m.Own != OwnSum {
+			g.values["own"].problem("a ratio divides the sum of what all participants have by another, so it can only be sum.")
+		}
+	} else if g.has("of") {
+		g.values["of"].problem("only a ratio has a column to divide by.")
+	}
+	if m.Function == Quantile && !g.has("quantile") {
+		g.missing("quantile", "Say how many per cent of the participants lie below, %d to %d; 50 is the median.", LeastQuantile, MostQuantile)
+	}
+	if m.Function != Quantile && g.has("quantile") {
+		g.values["quantile"].problem("only a quantile has one.")
+	}
+}
+
+// readTotals reads which groups have totals.
+func readTotals(f fields, groups []string) [][]string {
+	var totals [][]string
+	seen := map[string]bool{}
+	for _, n := range f.list("totals", MaxTotals) {
+		list := fields{n, map[string]node{"": n}}.texts("", MaxGroups, maxName)
+		for _, g := range list {
+			switch {
+			case !slices.Contains(groups, g):
+				n.problem("%q is not among the groups.%s Totals are over groups.", cut(g), didYouMean(g, groups))
+			case seen[g]:
+				n.problem("%q is in two totals.", cut(g))
+			}
+			seen[g] = true
+		}
+		if len(list) == 0 {
+			n.problem("names no group. Give a list of groups, from the coarsest to the finest.")
+		}
+		totals = append(totals, list)
+	}
+	return totals
+}
+
 func readRules(f fields) Rules {
 	rules := DefaultRules()
 	if !f.has("rules") {
 		return rules
 	}
-	g := f.values["rules"].fields("min_contributors", "p_percent", "dominance")
+	g := f.values["rules"].fields("min_contributors", "p_percent", "q_percent", "dominance", "coalition", "suppress")
 	if n, ok := g.values["min_contributors"]; ok {
 		if v, err := strconv.Atoi(n.yaml.Value); err == nil && v < 2 {
 			n.problem("is %d; it must be at least 2. The result of one contributor is that contributor's own value, so no rule can make this safe.", v)
@@ -174,6 +221,19 @@ func readRules(f fields) Rules {
 		}
 	}
 	rules.PPercent = int(g.integer("p_percent", int64(rules.PPercent), 0, 100))
+	rules.QPercent = int(g.integer("q_percent", 0, 1, 100))
+	if rules.QPercent > 0 && rules.QPercent < rules.PPercent {
+		g.values["q_percent"].problem("is %d; what is known beforehand cannot be closer than the %d %% that have to stay in doubt.", rules.QPercent, rules.PPercent)
+	}
+	if rules.QPercent == 100 { // the p % rule
+		rules.QPercent = 0
+	}
+	if rules.Coalition = int(g.integer("coalition", 1, 1, MaxCoalition)); rules.Coalition == 1 {
+		rules.Coalition = 0
+	}
+	if rules.Suppress = Suppress(g.oneOf("suppress", "", string(LeastCells), string(LeastValue))); rules.Suppress == LeastCells {
+		rules.Suppress = ""
+	}
 	if n, ok := g.values["dominance"]; ok && n.yaml.Value == "off" {
 		rules.Dominance = Dominance{}
 	} else if ok {
@@ -196,19 +256,28 @@ func DefaultOutput() Output {
 	}
 }
 
-func readOutput(f fields) Output {
+// defaultTotalColumn is the name of the column that tells totals from cells.
+const defaultTotalColumn = "TotalOver"
+
+func readOutput(f fields, totals bool) Output {
 	o := DefaultOutput()
+	if totals {
+		o.TotalColumn = defaultTotalColumn
+	}
 	if !f.has("output") {
 		return o
 	}
-	g := f.values["output"].fields("file_name", "date_column", "date_format", "id_column", "own_prefix")
+	g := f.values["output"].fields("file_name", "date_column", "date_format", "id_column", "own_prefix", "total_column")
+	if g.has("total_column") && !totals {
+		g.values["total_column"].problem("there are no totals. Remove it, or declare totals.")
+	}
 	for _, text := range []struct {
 		key  string
 		into *string
 		most int
 	}{
 		{"file_name", &o.FileName, 200}, {"date_column", &o.DateColumn, maxName}, {"date_format", &o.DateFormat, maxName},
-		{"id_column", &o.IDColumn, maxName}, {"own_prefix", &o.OwnPrefix, maxName},
+		{"id_column", &o.IDColumn, maxName}, {"own_prefix", &o.OwnPrefix, maxName}, {"total_column", &o.TotalColumn, maxName},
 	} {
 		*text.into = g.filled(text.key, *text.into, text.most)
 	}
@@ -287,6 +356,7 @@ func (d *Definition) checkUse(doc *document) {
 		doc.at("quorum", "is %d, but a cell needs %d contributors, so a run of so few could release nothing. Raise it to at least %d.", d.Quorum, d.Rules.MinContributors, d.Rules.MinContributors)
 	}
 	d.checkJoint(doc)
+	d.checkTotals(doc)
 	// Names that differ only in case are one name to many readers of Parquet.
 	taken := map[string]string{strings.ToLower(d.Output.DateColumn): "output.date_column"}
 	take := func(path, name string) {
@@ -303,6 +373,9 @@ func (d *Definition) checkUse(doc *document) {
 		take("measures["+strconv.Itoa(i)+"].name", m.Name)
 	}
 	take("output.id_column", d.Output.IDColumn)
+	if len(d.Totals) > 0 {
+		take("output.total_column", d.Output.TotalColumn)
+	}
 	for i, m := range d.Measures {
 		if d.OwnValue {
 			take("measures["+strconv.Itoa(i)+"].name", d.Output.OwnPrefix+m.Name)
@@ -323,14 +396,37 @@ func (d *Definition) checkJoint(doc *document) {
 		if m.Own != OwnMean {
 			continue
 		}
-		kinds := map[Own]bool{}
+		type kind struct {
+			own      Own
+			function Function // where it says more than a sum
+		}
+		kinds := map[kind]bool{}
 		for _, other := range d.Measures {
 			if other.Dataset == m.Dataset && (other.Column == m.Column || other.Column == "") {
-				kinds[other.Own] = true
+				k := kind{own: other.Own}
+				if other.Function == Variance || other.Function == Quantile {
+					k.function = other.Function
+				}
+				kinds[k] = true
 			}
 		}
 		if need := len(kinds) + 2; d.Rules.MinContributors < need {
 			doc.at("measures["+strconv.Itoa(i)+"]", "the definition has %d different measures of column %q: together they say more of each contributor than each alone. Set rules.min_contributors to at least %d, or remove measures.", len(kinds), cut(m.Column), need)
+		}
+	}
+}
+
+// checkTotals refuses totals of what does not add up.
+func (d *Definition) checkTotals(doc *document) {
+	if len(d.Totals) == 0 {
+		if d.Rules.Suppress != "" {
+			doc.at("rules.suppress", "there are no totals, so no cell is hidden to protect another. Remove it, or declare totals.")
+		}
+		return
+	}
+	for i, m := range d.Measures {
+		if !m.Additive() {
+			doc.at("measures["+strconv.Itoa(i)+"]", "a %s of participants' own %ss has no totals: those of smaller groups do not add up to it. Release it in an analysis of its own, without totals.", m.Function, m.Own)
 		}
 	}
 }

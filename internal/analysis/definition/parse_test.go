@@ -65,8 +65,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			{Name: "Rows", Dataset: "sales", Function: Count, Own: OwnCount},
 		},
 		Recipients: ContributorsOnly, OwnValue: true,
-		Output: Output{"output-{date}-{participant}-{dataset}.csv", "Date", "YYYYMMDD", "YourId", "Your"},
-		Rules:  Rules{6, 15, Dominance{3, 80}}, Quorum: 7,
+		Output: Output{FileName: "output-{date}-{participant}-{dataset}.csv", DateColumn: "Date", DateFormat: "YYYYMMDD", IDColumn: "YourId", OwnPrefix: "Your"},
+		Rules:  Rules{MinContributors: 6, PPercent: 15, Dominance: Dominance{3, 80}}, Quorum: 7,
 		Limits: Limits{512 << 20, 90 * time.Second, 5000},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -61,6 +61,7 @@ func (d *Definition) uses() map[string][]string {
 	}
 	for _, m := range d.Measures {
 		also(m.Dataset, m.Column)
+		also(m.Dataset, m.Of)
 	}
 	return used
 }
@@ -90,6 +91,11 @@ func (w *widening) groups() {
 	for _, g := range w.old.Groups {
 		if !slices.Contains(w.next.Groups, g) {
 			w.add("cells are no longer divided by %s, so they can be compared with the smaller ones released before", g)
+		}
+	}
+	for _, total := range w.next.Totals {
+		if !slices.ContainsFunc(w.old.Totals, func(o []string) bool { return slices.Equal(o, total) }) {
+			w.add("totals over %s are released as well", strings.Join(total, ", "))
 		}
 	}
 }
@@ -139,11 +145,14 @@ func (f Filter) words() string {
 
 func (w *widening) measures() {
 	type identity struct {
-		dataset, column string
-		function        Function
-		own             Own
+		dataset, column, of string
+		function            Function
+		own                 Own
+		quantile            int
 	}
-	of := func(m Measure) identity { return identity{m.Dataset, m.Column, m.Function, m.Own} }
+	of := func(m Measure) identity {
+		return identity{m.Dataset, m.Column, m.Of, m.Function, m.Own, m.Quantile}
+	}
 	decimals := map[identity]int{}
 	for _, m := range w.old.Measures {
 		decimals[of(m)] = max(decimals[of(m)], m.Decimals+1)
@@ -169,6 +178,12 @@ func (w *widening) rules() {
 	case n.PPercent < o.PPercent:
 		w.add("the p %% rule asks for %d %% instead of %d %%", n.PPercent, o.PPercent)
 	}
+	if prior(n) > prior(o) {
+		w.add("the rules take it that others know your values to within %d %% beforehand, instead of %d %%", prior(n), prior(o))
+	}
+	if n.Coalitions() < o.Coalitions() {
+		w.add("the rules hold against %s instead of %d", counted(n.Coalitions(), "recipient"), o.Coalitions())
+	}
 	switch {
 	case !o.Dominance.On():
 	case !n.Dominance.On():
@@ -179,4 +194,12 @@ func (w *widening) rules() {
 	if w.next.Quorum < w.old.Quorum {
 		w.add("a run needs %d participants instead of %d", w.next.Quorum, w.old.Quorum)
 	}
+}
+
+// prior is how closely values are taken to be known beforehand, in per cent.
+func prior(r Rules) int {
+	if r.QPercent == 0 {
+		return 100
+	}
+	return r.QPercent
 }
