@@ -77,7 +77,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 func TestDefaultsAreTheStrictOnes(t *testing.T) {
 	t.Parallel()
 	d := parsed(t, small)
-	if want := (Rules{5, 10, Dominance{2, 85}}); d.Rules != want {
+	if want := (Rules{MinContributors: 5, PPercent: 10, Dominance: Dominance{2, 85}}); d.Rules != want {
 		t.Errorf("rules = %+v, want %+v", d.Rules, want)
 	}
 	if d.Quorum != 5 || !d.OwnValue || d.Recipients != ContributorsOnly || d.Output != DefaultOutput() {
@@ -100,13 +100,13 @@ func TestRulesAreRelaxedOnlyInSoManyWords(t *testing.T) {
 		weak   bool
 	}{
 		{"{}", DefaultRules(), 5, false},
-		{"{min_contributors: 3}", Rules{3, 10, Dominance{2, 85}}, 3, false},
-		{"{min_contributors: 2}", Rules{2, 10, Dominance{2, 85}}, 2, true},
-		{"{p_percent: 0}", Rules{5, 0, Dominance{2, 85}}, 5, false},
-		{"{dominance: off}", Rules{5, 10, Dominance{}}, 5, false},
-		{"{dominance: {n: 1, k: 60}}", Rules{5, 10, Dominance{1, 60}}, 5, false},
-		{"{min_contributors: 2, p_percent: 0, dominance: off}", Rules{2, 0, Dominance{}}, 2, true},
-		{"{min_contributors: 20}", Rules{20, 10, Dominance{2, 85}}, 20, false},
+		{"{min_contributors: 3}", Rules{MinContributors: 3, PPercent: 10, Dominance: Dominance{2, 85}}, 3, false},
+		{"{min_contributors: 2}", Rules{MinContributors: 2, PPercent: 10, Dominance: Dominance{2, 85}}, 2, true},
+		{"{p_percent: 0}", Rules{MinContributors: 5, PPercent: 0, Dominance: Dominance{2, 85}}, 5, false},
+		{"{dominance: off}", Rules{MinContributors: 5, PPercent: 10, Dominance: Dominance{}}, 5, false},
+		{"{dominance: {n: 1, k: 60}}", Rules{MinContributors: 5, PPercent: 10, Dominance: Dominance{1, 60}}, 5, false},
+		{"{min_contributors: 2, p_percent: 0, dominance: off}", Rules{MinContributors: 2, PPercent: 0, Dominance: Dominance{}}, 2, true},
+		{"{min_contributors: 20}", Rules{MinContributors: 20, PPercent: 10, Dominance: Dominance{2, 85}}, 20, false},
 	} {
 		d := parsed(t, small+"rules: "+c.rules)
 		if d.Rules != c.want || d.Quorum != c.quorum || d.MarksResults() != c.weak {
