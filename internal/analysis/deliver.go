@@ -117,6 +117,9 @@ func (x *execution) layout(o *outcome, date time.Time, release string) render.Sp
 		c := x.groupColumn(g)
 		spec.Groups = append(spec.Groups, render.Column{Name: g, Type: render.Type(c.Type), Scale: c.Scale})
 	}
+	if len(x.def.Totals) > 0 {
+		spec.Groups = append(spec.Groups, render.Column{Name: x.def.Output.TotalColumn, Type: render.Text})
+	}
 	for _, m := range o.measures {
 		c := render.Column{Name: m.Name, Type: render.Integer}
 		if m.Decimals > 0 {

@@ -55,7 +55,8 @@ type execution struct {
 	contracts    []ManifestDataset         // that the inputs were accepted under
 	dry          bool                      // nothing is stored: what the log would say is in remarks
 	remarks      []string
-	counted      []bool // by measure of the query: it counts rows, so nobody who has a cell has less than 1
+	measures     []measure // of the definition, without what is found of them
+	counted      []bool    // by measure of the query: it counts rows, so nobody who has a cell has less than 1
 }
 
 // do is the job of a run. While keys cannot be reached the run waits.
@@ -389,7 +390,6 @@ func (x *execution) grant(context.Context) error {
 // answer is what the child found and the gate decided of it.
 type answer struct {
 	*outcome
-	cells  int
 	totals query.Totals
 }
 
@@ -431,7 +431,6 @@ func (x *execution) compute(ctx context.Context) (a answer, err error) {
 		var err error
 		a.totals, err = query.ReadThen(r, spec, t.add, func() (err error) {
 			x.job.Progress(ctx, "judging", 0, 0)
-			a.cells = len(t.keys)
 			a.outcome, err = x.judge(t)
 			return err
 		})

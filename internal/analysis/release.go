@@ -5,193 +5,17 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"tributary/internal/analysis/definition"
-	"tributary/internal/analysis/render"
 	"tributary/internal/audit"
 	"tributary/internal/disclosure"
 	"tributary/internal/exchange"
-	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/query"
 	"tributary/internal/tenant"
 )
-
-// table gathers the engine's answer by cell: for each cell and measure the
-// contributions in order of participant.
-type table struct {
-	spec  query.Spec
-	limit int64 // cells
-	keys  [][]query.Value
-	cells [][]disclosure.Cell // by measure, then by cell
-}
-
-func newTable(spec query.Spec, limit int64) *table {
-	return &table{spec: spec, limit: limit, cells: make([][]disclosure.Cell, len(spec.Measures))}
-}
-
-// add takes the next row; rows come sorted by key, then participant.
-func (t *table) add(r query.Row) error {
-	if n := len(t.keys); n == 0 || query.CompareKeys(t.keys[n-1], r.Key) != 0 {
-		if int64(n) >= t.limit {
-			return fault.New(fault.TooLarge, "The result has more than the %d cells of the analysis's limit. Group by fewer columns, filter, or raise limits.cells.", t.limit)
-		}
-		t.keys = append(t.keys, r.Key)
-		for m := range t.cells {
-			t.cells[m] = append(t.cells[m], make(disclosure.Cell, 0, min(t.spec.Participants, 8)))
-		}
-	}
-	last := len(t.keys) - 1
-	for m, v := range r.Values {
-		if v.Present {
-			t.cells[m][last] = append(t.cells[m][last], disclosure.Contribution{Participant: int32(r.Participant), Value: v.Fixed})
-		}
-	}
-	return nil
-}
-
-// outcome is what the gate decided.
-type outcome struct {
-	measures   []definition.Measure // those that were asked for, in the order of the table
-	judgements []*disclosure.Judgement
-	rows       [][]render.Row // by participant
-	suppressed []int64        // by participant: cells and measures it contributed to and does not get
-	reasons    map[string]int64
-	released   int64 // pairs of cell and recipient
-	spare      []render.Value
-}
-
-// judge puts every measure of every cell before the gate, for each recipient.
-func (x *execution) judge(t *table) (*outcome, error) {
-	o := &outcome{rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{}}
-	organisation := x.organisationIndex()
-	rules := disclosure.Rules{MinContributors: x.def.Rules.MinContributors, PPercent: x.def.Rules.PPercent,
-		Dominance: disclosure.Dominance{N: x.def.Rules.Dominance.N, K: x.def.Rules.Dominance.K}}
-	for m, qm := range t.spec.Measures {
-		for _, cell := range t.cells[m] {
-			for i := range cell {
-				cell[i].Organisation = organisation[cell[i].Participant]
-			}
-		}
-		var floor int64
-		var err error
-		if x.counted[m] {
-			if floor, err = disclosure.Mean(1, 1, 0, qm.Scale); err != nil { // one row, at the measure's scale
-				return nil, fmt.Errorf("judge %s: %w", qm.Name, err)
-			}
-		}
-		j, err := disclosure.Judge(rules, floor, t.cells[m])
-		if err != nil {
-			return nil, fmt.Errorf("judge %s: %w", qm.Name, err)
-		}
-		o.judgements = append(o.judgements, j)
-		for _, def := range x.def.Measures {
-			if def.Name == qm.Name {
-				o.measures = append(o.measures, def)
-			}
-		}
-		for _, v := range disclosure.Verdicts() {
-			if n := j.Count(v); n > 0 && !v.Released() {
-				o.reasons[v.String()] += n
-			}
-		}
-	}
-	rows := make([]render.Row, len(x.participants))
-	for cell, key := range t.keys {
-		clear(rows)
-		if err := x.cellRows(t, o, cell, renderKey(key), rows); err != nil {
-			return nil, err
-		}
-	}
-	return o, nil
-}
-
-// organisationIndex numbers the participants' organisations.
-func (x *execution) organisationIndex() []int32 {
-	numbers := map[string]int32{}
-	index := make([]int32, len(x.owners))
-	for p, owner := range x.owners {
-		n, ok := numbers[owner]
-		if !ok {
-			n = int32(len(numbers))
-			numbers[owner] = n
-		}
-		index[p] = n
-	}
-	return index
-}
-
-// cellRows adds a cell's row to the table of each recipient that may have it.
-// rows has an empty one for each participant.
-func (x *execution) cellRows(t *table, o *outcome, cell int, key []render.Value, rows []render.Row) error {
-	for m := range o.judgements {
-		out := o.judgements[m].Cells[cell]
-		scale, decimals := t.spec.Measures[m].Scale, o.measures[m].Decimals
-		divisor := int64(1)
-		if o.measures[m].Function == definition.Mean {
-			divisor = int64(out.Participants)
-		}
-		value, err := disclosure.Mean(out.Sum, max(divisor, 1), scale, decimals)
-		for i, c := range t.cells[m][cell] {
-			r := &rows[c.Participant]
-			if r.Values == nil {
-				r.Key, r.Values = key, o.nulls(len(o.judgements))
-				if x.def.OwnValue {
-					r.Own = o.nulls(len(o.judgements))
-				}
-			}
-			if !out.Verdicts[i].Released() {
-				o.suppressed[c.Participant]++
-				continue
-			}
-			o.released++
-			own, ownErr := disclosure.Mean(c.Value, 1, scale, decimals)
-			if errors.Is(err, disclosure.ErrOverflow) || errors.Is(ownErr, disclosure.ErrOverflow) {
-				// A value that cannot be written hides its cell; it must not stop the run for all.
-				o.released--
-				o.suppressed[c.Participant]++
-				o.reasons[disclosure.Overflow.String()]++
-				continue
-			}
-			if err := errors.Join(err, ownErr); err != nil {
-				return fmt.Errorf("measure %s: %w", o.measures[m].Name, err)
-			}
-			r.Values[m] = render.Value{Int: value}
-			if x.def.OwnValue {
-				r.Own[m] = render.Value{Int: own}
-			}
-		}
-	}
-	for p, r := range rows {
-		if slices.ContainsFunc(r.Values, func(v render.Value) bool { return !v.Null }) {
-			o.rows[p] = append(o.rows[p], r)
-		}
-	}
-	return nil
-}
-
-// nulls returns n nulls. There are many short lists of them, so they are cut from
-// long ones.
-func (o *outcome) nulls(n int) []render.Value {
-	if len(o.spare) < n {
-		o.spare = slices.Repeat([]render.Value{{Null: true}}, 1024*n)
-	}
-	list := o.spare[:n:n]
-	o.spare = o.spare[n:]
-	return list
-}
-
-func renderKey(key []query.Value) []render.Value {
-	list := make([]render.Value, len(key))
-	for i, v := range key {
-		list[i] = render.Value{Null: v.Null, Text: v.Text, Int: v.Int}
-	}
-	return list
-}
 
 // Manifest is what a release says about itself. It names inputs by commitments,
 // which only their owners can open, and no values.
@@ -218,6 +42,7 @@ type Manifest struct {
 	Cells        int               `json:"cells"`
 	Released     int64             `json:"values_released"`
 	Suppressed   map[string]int64  `json:"values_suppressed"` // by reason
+	Attack       *Attack           `json:"attack,omitempty"`  // of a release with totals
 	Marked       bool              `json:"marked"`            // made under a minimum below 3
 	Results      []ManifestResult  `json:"results"`
 }
@@ -250,6 +75,11 @@ type ManifestResult struct {
 // at all.
 func (x *execution) release(ctx context.Context, a answer) error {
 	o := a.outcome
+	if o.withheld != "" {
+		return x.job.Finish(ctx, func(tx *meta.DB) error {
+			return x.conclude(ctx, tx, x.run, RunWithheld, o.withheld)
+		})
+	}
 	if o.released == 0 {
 		return x.job.Finish(ctx, func(tx *meta.DB) error {
 			return x.conclude(ctx, tx, x.run, RunWithheld, "The disclosure rules released no cell to anybody: "+words(o.reasons)+".")
@@ -260,7 +90,7 @@ func (x *execution) release(ctx context.Context, a answer) error {
 	if err != nil {
 		return err
 	}
-	m, err := x.manifest(ctx, o, a.cells, release, results)
+	m, err := x.manifest(ctx, o, release, results)
 	if err != nil {
 		return err
 	}
@@ -331,7 +161,7 @@ func words(reasons map[string]int64) string {
 	return text
 }
 
-func (x *execution) manifest(ctx context.Context, o *outcome, cells int, release string, results []exchange.NewResult) (Manifest, error) {
+func (x *execution) manifest(ctx context.Context, o *outcome, release string, results []exchange.NewResult) (Manifest, error) {
 	owners := slices.Compact(slices.Sorted(slices.Values(x.owners)))
 	verified, err := x.Control.UnscopedVerified(ctx, owners)
 	if err != nil {
@@ -341,8 +171,8 @@ func (x *execution) manifest(ctx context.Context, o *outcome, cells int, release
 		Statement: "tributary run manifest v1", Run: x.run.ID, Release: release, Analysis: x.run.Analysis, Version: x.run.Version,
 		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Through: x.run.Through, Snapshot: hex.EncodeToString(x.run.Snapshot),
 		Participants: len(x.participants), Owners: len(owners), Verified: verified, Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
-		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: cells, Released: o.released,
-		Suppressed: o.reasons, Marked: x.def.MarksResults(), Datasets: x.contracts,
+		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: o.cells, Released: o.released,
+		Suppressed: o.reasons, Attack: o.attack, Marked: x.def.MarksResults(), Datasets: x.contracts,
 	}
 	for _, i := range x.inputs {
 		m.Inputs = append(m.Inputs, ManifestInput{Tenant: i.Tenant, Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})

@@ -27,6 +27,7 @@ type Role string
 const (
 	DateRole    Role = "date"
 	GroupRole   Role = "group"
+	TotalRole   Role = "total" // of a total: the groups that it is over
 	MeasureRole Role = "measure"
 	IDRole      Role = "id"
 	OwnRole     Role = "own" // the recipient's own value of a measure
@@ -135,6 +136,9 @@ func rowColumns(d *definition.Definition, header []*string) ([]RowColumn, error)
 	add(d.Output.DateColumn, RowColumn{Role: DateRole})
 	for _, g := range d.Groups {
 		add(g, RowColumn{Role: GroupRole})
+	}
+	if len(d.Totals) > 0 {
+		add(d.Output.TotalColumn, RowColumn{Role: TotalRole})
 	}
 	for _, m := range d.Measures {
 		add(m.Name, RowColumn{Role: MeasureRole, Measure: m.Name, Function: m.Function, Words: m.Words()})

@@ -56,9 +56,13 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
 			continue
 		}
-		column, _ := columns[m.Dataset].Find(m.Column)
-		x.counted = append(x.counted, query.Own(m.Own) == query.Count && (m.Column == "" || column.Required))
-		s.Measures = append(s.Measures, query.Measure{Name: m.Name, Dataset: m.Dataset, Column: m.Column, Own: query.Own(m.Own), Scale: m.Scale(column)})
+		of := measure{Measure: m}
+		for _, name := range m.Columns() {
+			column, _ := columns[m.Dataset].Find(name)
+			counts := query.Own(m.Own) == query.Count && (name == "" || column.Required)
+			of.parts = append(of.parts, x.part(&s, query.Measure{Dataset: m.Dataset, Column: name, Own: query.Own(m.Own), Scale: m.Scale(column)}, counts))
+		}
+		x.measures = append(x.measures, of)
 	}
 	for _, f := range x.def.Filters {
 		if columns[f.Dataset] == nil {
@@ -71,6 +75,20 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 		s.Filters = append(s.Filters, q)
 	}
 	return s, nil
+}
+
+// part is the number of one of the engine's measures, which several of the definition's
+// may have a part in.
+func (x *execution) part(s *query.Spec, q query.Measure, counts bool) int {
+	for i, known := range s.Measures {
+		if q.Name = known.Name; q == known {
+			return i
+		}
+	}
+	q.Name = fmt.Sprintf("part %d", len(s.Measures)+1)
+	s.Measures = append(s.Measures, q)
+	x.counted = append(x.counted, counts)
+	return len(s.Measures) - 1
 }
 
 // certain keeps of both versions of a contract's columns the later one's, required
@@ -95,8 +113,8 @@ func (x *execution) columns(d exchange.Dataset) ([]query.Column, error) {
 	var names []string
 	names = append(names, x.def.Groups...)
 	for _, m := range x.def.Measures {
-		if m.Dataset == d.Name && m.Column != "" {
-			names = append(names, m.Column)
+		if m.Dataset == d.Name {
+			names = append(names, slices.DeleteFunc(m.Columns(), func(name string) bool { return name == "" })...)
 		}
 	}
 	for _, f := range x.def.Filters {

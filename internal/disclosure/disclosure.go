@@ -107,12 +107,13 @@ const (
 	PPercent           // the recipient could bound another organisation's value too closely
 	Dominated          // a few organisations make up too much of the cell
 	Close              // the values lie so close to each other that a variance would tell them
+	Undefined          // there is no value: a divisor is zero
 	Difference         // the difference to an earlier release would tell what too few have changed
 	Secondary          // others could be computed from it and what else is shown
 	verdicts
 )
 
-var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "close", "difference", "secondary"}
+var verdictNames = [verdicts]string{"unjudged", "release", "overflow", "minimum", "zero", "p-percent", "dominance", "close", "undefined", "difference", "secondary"}
 
 // Released reports whether the recipient gets the value.
 func (v Verdict) Released() bool { return v == Release }
@@ -125,9 +126,9 @@ func (v Verdict) String() string {
 	return verdictNames[v]
 }
 
-// Verdicts lists the verdicts that Judge and Protect give, for tables and manifests.
+// Verdicts lists the verdicts that a cell of a result can get, for tables and manifests.
 func Verdicts() []Verdict {
-	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Close, Difference, Secondary}
+	return []Verdict{Release, Overflow, Minimum, Zero, PPercent, Dominated, Close, Undefined, Difference, Secondary}
 }
 
 // Outcome is what was decided about one cell.

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"errors"
 	"math"
+	"math/big"
 	"math/bits"
 
 	"tributary/internal/fault"
@@ -137,4 +138,52 @@ func times(a, b int64) int64 {
 		return -int64(lo)
 	}
 	return int64(lo)
+}
+
+// Ratio divides one exact sum at a scale by another and rounds the quotient as Mean
+// does. Errors: ErrOverflow with kind TooLarge; of a divisor of 0, ErrUndefined.
+func Ratio(sum, by int64, scale, byScale, decimals int) (int64, error) {
+	if by == 0 {
+		return 0, fault.Wrap(fault.Invalid, ErrUndefined, "The divisor of a ratio is zero.")
+	}
+	over := new(big.Int).Mul(big.NewInt(sum), tenTo(byScale+decimals))
+	return rounded(over, new(big.Int).Mul(big.NewInt(by), tenTo(scale)))
+}
+
+// ErrUndefined is in the chain of every error that says that a cell has no value.
+var ErrUndefined = errors.New("there is no value")
+
+// Variance is the variance, with n-1, of the values of a cell at a scale, rounded as
+// Mean does. Of fewer than two values it is ErrUndefined.
+func Variance(cell Cell, scale, decimals int) (int64, error) {
+	n := int64(len(cell))
+	if n < 2 {
+		return 0, fault.Wrap(fault.Invalid, ErrUndefined, "The variance of one value is none.")
+	}
+	sum, squares := new(big.Int), new(big.Int)
+	for _, c := range cell {
+		v := big.NewInt(c.Value)
+		sum.Add(sum, v)
+		squares.Add(squares, new(big.Int).Mul(v, v))
+	}
+	over := squares.Mul(squares, big.NewInt(n))
+	over.Sub(over, sum.Mul(sum, sum))
+	under := new(big.Int).Mul(big.NewInt(n), big.NewInt(n-1))
+	return rounded(over.Mul(over, tenTo(decimals)), under.Mul(under, tenTo(2*scale)))
+}
+
+func tenTo(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
+// rounded divides half away from zero.
+func rounded(over, under *big.Int) (int64, error) {
+	negative := over.Sign()*under.Sign() < 0
+	over, under = new(big.Int).Abs(over), new(big.Int).Abs(under)
+	q := over.Add(over.Lsh(over, 1), under).Div(over, new(big.Int).Lsh(under, 1))
+	if !q.IsInt64() || q.Int64() > MaxResult {
+		return 0, fault.Wrap(fault.TooLarge, ErrOverflow, "A value of the result has more than 18 digits.")
+	}
+	if negative {
+		return -q.Int64(), nil
+	}
+	return q.Int64(), nil
 }

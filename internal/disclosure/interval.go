@@ -21,13 +21,13 @@ type Interval struct {
 
 // MaxBlock is how many hidden cells that hang together Intervals solves for; of larger
 // blocks the witnesses say that they are in doubt, and not by how much in all.
-const MaxBlock = 120
+const MaxBlock = 60
 
 // Intervals solves two linear programs for each hidden cell of a part: how small and
 // how large it can be, given every cell that is shown, that totals add up, and that
 // what no coalition knows of a cell is not below zero. It leaves out cells of blocks
-// above MaxBlock.
-func Intervals(rules Rules, t *Table, hidden []bool, part int) ([]Interval, error) {
+// above MaxBlock, and blocks with which there would be more than most.
+func Intervals(rules Rules, t *Table, hidden []bool, part, most int) ([]Interval, error) {
 	g, err := t.grid()
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func Intervals(rules Rules, t *Table, hidden []bool, part int) ([]Interval, erro
 	}
 	var list []Interval
 	for _, block := range p.blocks() {
-		if len(block) > MaxBlock {
+		if len(block) > MaxBlock || len(list) > 0 && len(list)+len(block) > most {
 			continue
 		}
 		for _, cell := range block {

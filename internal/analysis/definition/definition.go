@@ -48,6 +48,15 @@ const (
 	Quantile Function = "quantile" // of the participants' values, the mean of some neighbours; see disclosure.Quantile
 )
 
+// Columns lists what the measure reads: one column, of a ratio two; an empty name counts
+// rows.
+func (m Measure) Columns() []string {
+	if m.Function == Ratio {
+		return []string{m.Column, m.Of}
+	}
+	return []string{m.Column}
+}
+
 // Additive reports whether the cells of smaller groups say what the cell of a larger
 // one is, so that there can be totals.
 func (m Measure) Additive() bool {

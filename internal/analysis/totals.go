@@ -1,0 +1,249 @@
+package analysis
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/disclosure"
+	"tributary/internal/query"
+)
+
+// Attack is what was tried on a release with totals before it was made: from all that
+// is shown, how closely can a hidden cell be known?
+type Attack struct {
+	Cells     int `json:"cells"`     // of all measures, totals included
+	Hidden    int `json:"hidden"`    // of these
+	Witnesses int `json:"witnesses"` // that prove that hidden ones stay in doubt
+	// Intervals says of how many hidden cells the whole interval that an attacker can
+	// derive was computed, and Narrowest how wide the narrowest of these is, in per cent of
+	// the cell's value.
+	Intervals int      `json:"intervals"`
+	Narrowest *float64 `json:"narrowest_percent,omitempty"`
+}
+
+// block is the cells that totals connect: those with the same values of the groups
+// that have no totals.
+type block struct {
+	dimensions []disclosure.Dimension
+	cells      []int         // of the table
+	leaves     [][2]int32    // the nodes of each
+	nodes      [2][]node     // what is at a node
+	free       []query.Value // values of all groups; those that have totals are null
+}
+
+// node is a value of the coarsest groups of a dimension.
+type node struct {
+	key []query.Value // as many as there are groups with one value
+}
+
+// protect adds the totals to a table, judges all of it together, and hides what could
+// be computed. Measures that share a part are hidden together.
+func (x *execution) protect(t *table, o *outcome) (*table, error) {
+	all := &table{spec: t.spec, limit: t.limit, cells: make([][]disclosure.Cell, len(t.cells))}
+	o.attack = &Attack{}
+	families := families(o.measures)
+	judgements := make([]*disclosure.Judgement, len(t.cells))
+	for part := range judgements {
+		judgements[part] = &disclosure.Judgement{}
+	}
+	for _, b := range x.blocks(t) {
+		first := len(all.keys)
+		for _, parts := range families {
+			whole, err := x.complete(t, b, parts)
+			if err != nil {
+				return nil, err
+			}
+			p, err := disclosure.Protect(x.gateRules(), x.cost(), whole)
+			if err != nil {
+				return nil, fmt.Errorf("protect %s: %w", t.spec.Measures[parts[0]].Name, err)
+			}
+			if err := x.look(o.attack, whole, p); err != nil {
+				return nil, err
+			}
+			if len(all.keys) == first {
+				if int64(first+len(whole.Nodes)) > t.limit {
+					return nil, t.tooLarge()
+				}
+				for _, n := range whole.Nodes {
+					key, over := x.keyOf(b, n)
+					all.keys, all.over = append(all.keys, key), append(all.over, over)
+				}
+			}
+			for i, part := range parts {
+				all.cells[part] = append(all.cells[part], whole.Parts[i].Cells...)
+				judgements[part].Cells = append(judgements[part].Cells, p.Judgements[i].Cells...)
+			}
+		}
+	}
+	for m := range o.measures {
+		for _, part := range o.measures[m].parts {
+			o.measures[m].judgements = append(o.measures[m].judgements, judgements[part])
+		}
+	}
+	return all, nil
+}
+
+// families lists the parts of measures that share any, together.
+func families(measures []measure) [][]int {
+	var list [][]int
+	for _, m := range measures {
+		family := slices.Clone(m.parts)
+		list = slices.DeleteFunc(list, func(other []int) bool {
+			shares := slices.ContainsFunc(other, func(part int) bool { return slices.Contains(family, part) })
+			if shares {
+				family = append(family, other...)
+			}
+			return shares
+		})
+		slices.Sort(family)
+		list = append(list, slices.Compact(family))
+	}
+	return list
+}
+
+func (x *execution) cost() disclosure.Cost {
+	if x.def.Rules.Suppress == definition.LeastValue {
+		return disclosure.LeastValue
+	}
+	return disclosure.LeastCells
+}
+
+// blocks divides a table by the groups without totals, in order of their values, and
+// makes the trees of those with.
+func (x *execution) blocks(t *table) []*block {
+	dimensions := make([][]int, len(x.def.Totals))
+	inside := map[int]bool{}
+	for d, names := range x.def.Totals {
+		for _, name := range names {
+			at := slices.Index(x.def.Groups, name)
+			dimensions[d] = append(dimensions[d], at)
+			inside[at] = true
+		}
+	}
+	var list []*block
+	byFree := map[string]*block{}
+	nodes := map[string]int32{}
+	for cell, key := range t.keys {
+		free := slices.Clone(key)
+		for at := range free {
+			if inside[at] {
+				free[at] = query.Value{Type: free[at].Type, Scale: free[at].Scale, Null: true}
+			}
+		}
+		id := encoded(free, nil)
+		b := byFree[id]
+		if b == nil {
+			b = &block{free: free, dimensions: make([]disclosure.Dimension, len(dimensions))}
+			for d := range dimensions {
+				b.dimensions[d].Parent, b.nodes[d] = []int32{disclosure.Top}, []node{{}}
+			}
+			byFree[id] = b
+			list = append(list, b)
+		}
+		var leaf [2]int32
+		for d, groups := range dimensions {
+			at := int32(0)
+			var path []query.Value
+			for _, g := range groups {
+				path = append(path, key[g])
+				name := fmt.Sprint(d, id, encoded(path, nil))
+				next, known := nodes[name]
+				if !known {
+					next = int32(len(b.nodes[d]))
+					nodes[name] = next
+					b.nodes[d] = append(b.nodes[d], node{key: slices.Clone(path)})
+					b.dimensions[d].Parent = append(b.dimensions[d].Parent, at)
+				}
+				at = next
+			}
+			leaf[d] = at
+		}
+		b.cells, b.leaves = append(b.cells, cell), append(b.leaves, leaf)
+	}
+	return list
+}
+
+// encoded writes values so that different ones are different.
+func encoded(values []query.Value, b []byte) string {
+	for _, v := range values {
+		if v.Null {
+			b = append(b, 'n')
+			continue
+		}
+		b = binary.AppendVarint(append(b, 'v'), v.Int)
+		b = binary.AppendUvarint(b, uint64(len(v.Text)))
+		b = append(b, v.Text...)
+	}
+	return string(b)
+}
+
+// complete adds the totals of some parts of a block.
+func (x *execution) complete(t *table, b *block, parts []int) (*disclosure.Table, error) {
+	list := make([]disclosure.Part, len(parts))
+	for i, part := range parts {
+		floor, err := x.floor(t, part)
+		if err != nil {
+			return nil, err
+		}
+		list[i].Floor = floor
+		for _, cell := range b.cells {
+			list[i].Cells = append(list[i].Cells, t.cells[part][cell])
+		}
+	}
+	return disclosure.Complete(b.dimensions, b.leaves, list)
+}
+
+// keyOf is the key of a cell of a block, and the groups that it is a total over.
+func (x *execution) keyOf(b *block, n [2]int32) (key []query.Value, over string) {
+	key = slices.Clone(b.free)
+	var names []string
+	for d, groups := range x.def.Totals {
+		values := b.nodes[d][n[d]].key
+		for i, name := range groups {
+			if i < len(values) {
+				key[slices.Index(x.def.Groups, name)] = values[i]
+			} else {
+				names = append(names, name)
+			}
+		}
+	}
+	return key, strings.Join(names, ", ")
+}
+
+// maxIntervals is how many hidden cells of a release are solved for; the witnesses are
+// for all.
+const maxIntervals = 100
+
+// look counts what was tried on a table, and solves for some of what is hidden.
+func (x *execution) look(a *Attack, t *disclosure.Table, p *disclosure.Protection) error {
+	a.Cells += len(t.Nodes)
+	a.Witnesses += len(p.Witnesses)
+	for _, hidden := range p.Hidden {
+		if hidden {
+			a.Hidden++
+		}
+	}
+	for part := range t.Parts {
+		left := maxIntervals - a.Intervals
+		if left <= 0 {
+			return nil
+		}
+		intervals, err := disclosure.Intervals(x.gateRules(), t, p.Hidden, part, left)
+		if err != nil {
+			return err
+		}
+		a.Intervals += len(intervals)
+		for _, in := range intervals {
+			value := math.Abs(float64(p.Judgements[part].Cells[in.Cell].Sum))
+			if width := 100 * (in.Below + in.Above) / value; value > 0 && !math.IsInf(width, 0) && (a.Narrowest == nil || width < *a.Narrowest) {
+				width = math.Round(10*width) / 10
+				a.Narrowest = &width
+			}
+		}
+	}
+	return nil
+}
