@@ -1032,12 +1032,12 @@ export interface components {
     };
     ResultColumn: {
       /** Of these: how the cell's value comes from the participants' values */
-      "function"?: "count" | "sum" | "mean";
+      "function"?: "count" | "sum" | "mean" | "ratio" | "variance" | "quantile";
       /** Of measure and own: the measure's name */
       "measure"?: string;
       "name": string;
-      /** own: the recipient's own value of a measure; id: the recipient's external id */
-      "role": "date" | "group" | "measure" | "id" | "own";
+      /** total: of a total, the groups that it is over; own: the recipient's own value of a measure; id: the recipient's external id */
+      "role": "date" | "group" | "total" | "measure" | "id" | "own";
       /** Of measure: the same in words */
       "words"?: string;
     };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Column, pairs, shapes } from "./shape";
+import { type Column, labelOf, pairs, shapes } from "./shape";
 
 const columns = [
   { name: "Date", role: "date" },
@@ -24,4 +24,14 @@ test("a hidden value is not zero", () => {
   if (!shape) throw new Error("no shape");
   const got = pairs(columns, [["2026-01-01", null, null, "3", "x", "1.50", "2"]], shape, "all", "none");
   expect(got).toEqual([{ id: "0", label: "none", mine: "1.50", theirs: undefined }]);
+});
+
+test("a total says what it is over", () => {
+  const totals = [
+    { name: "Tag", role: "group" },
+    { name: "Sub", role: "group" },
+    { name: "TotalOver", role: "total" },
+  ] as Column[];
+  expect(labelOf(totals, ["a", null, "Sub"], "all", "none")).toBe("a · Σ Sub");
+  expect(labelOf(totals, ["a", null, null], "all", "none")).toBe("a · none");
 });

@@ -16,9 +16,10 @@ export function shapes(columns: Column[]): Shape[] {
   });
 }
 
-/** What a row is the cell of: the values of its groups. */
+/** What a row is the cell of: the values of its groups, or the groups that it is a total over. */
 export function labelOf(columns: Column[], row: Row, whole: string, none: string): string {
-  const parts = columns.flatMap((c, at) => (c.role === "group" ? [row[at] ?? none] : []));
+  const over = (row[columns.findIndex((c) => c.role === "total")] ?? "").split(", ");
+  const parts = columns.flatMap((c, at) => (c.role === "group" ? [over.includes(c.name) ? `Σ ${c.name}` : (row[at] ?? none)] : []));
   return parts.length > 0 ? parts.join(" · ") : whole;
 }
 
