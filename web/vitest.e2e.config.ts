@@ -1,14 +1,13 @@
 import { defineConfig } from "vitest/config";
 
 // TRIBUTARY_STORIES names what is no story: pages that are measured, and pictures that are made.
-// One server and one browser for all stories, which run one after the other; each has a tenant of its own.
+// One server and one browser for all stories, two of which are told at a time; each has a tenant of its own.
 export default defineConfig({
   test: {
-    include: [process.env.TRIBUTARY_STORIES || "e2e/**/*.story.ts"],
+    include: [process.env.TRIBUTARY_STORIES || "e2e/stories.ts"],
     pool: "forks",
     maxWorkers: 1,
-    isolate: false,
-    fileParallelism: false,
+    maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

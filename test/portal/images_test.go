@@ -45,7 +45,7 @@ func TestImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell(t, chromium, node, "", "TRIBUTARY_STORIES=e2e/images.ts", "TRIBUTARY_IMAGES="+string(asked), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN=none", "TRIBUTARY_PASSWORD=none", "TRIBUTARY_ISSUER=none")
+	tell(t, chromium, node, "TRIBUTARY_STORIES=e2e/images.ts", "TRIBUTARY_IMAGES="+string(asked), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN=none", "TRIBUTARY_PASSWORD=none", "TRIBUTARY_ISSUER=none")
 	s.Stop()
 	kept := filepath.Join(servertest.Repository(), "docs", "images")
 	for _, page := range []string{"home", "overview", "result"} {

@@ -86,13 +86,13 @@ func TestStories(t *testing.T) {
 	here := free(t)
 	s.Start("--http", here, "--public-url", "http://"+here, "--smtp", mails.Address, "--smtp-from", "tributary@example.com", "--sign-up",
 		"--oidc-issuer", issuer.URL, "--oidc-client-id", oidctest.ClientID, "--oidc-client-secret-file", s.File("oidc-secret", oidctest.Secret+"\n"), "--oidc-name", "Example login")
-	tell(t, chromium, node, os.Getenv("STORY"), "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password, "TRIBUTARY_MAILS="+mailbox(t, mails), "TRIBUTARY_ISSUER="+issuer.URL)
+	tell(t, chromium, node, "TRIBUTARY_URL="+s.URL, "TRIBUTARY_TOKEN="+s.Token, "TRIBUTARY_PASSWORD="+servertest.Password, "TRIBUTARY_MAILS="+mailbox(t, mails), "TRIBUTARY_ISSUER="+issuer.URL)
 	s.Stop()
 	s.Sound()
 }
 
-// tell has stories told whose file names have the pattern, and is the test of each.
-func tell(t *testing.T, chromium, node, pattern string, env ...string) {
+// tell has stories told, of files whose names have STORY, and is the test of each.
+func tell(t *testing.T, chromium, node string, env ...string) {
 	t.Helper()
 	web, err := filepath.Abs(filepath.Join(servertest.Repository(), "web"))
 	if err != nil {
@@ -103,7 +103,7 @@ func tell(t *testing.T, chromium, node, pattern string, env ...string) {
 	}
 	results := filepath.Join(t.TempDir(), "results.json")
 	// A process group's end would take Chromium along; its runner closes it.
-	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results, pattern)
+	cmd := exec.CommandContext(t.Context(), node, "node_modules/vitest/vitest.mjs", "run", "--config", "vitest.e2e.config.ts", "--reporter=json", "--outputFile="+results)
 	cmd.Dir = web
 	cmd.Env = append(append(os.Environ(), "TZ=Europe/Zurich", "TRIBUTARY_CHROMIUM="+chromium), env...)
 	out, runErr := cmd.CombinedOutput()
@@ -123,7 +123,7 @@ func tell(t *testing.T, chromium, node, pattern string, env ...string) {
 		for _, story := range file.AssertionResults {
 			told++
 			t.Run(story.FullName, func(t *testing.T) {
-				t.Logf("%s: %.1f s", filepath.Base(file.Name), story.Duration/1000)
+				t.Logf("%.1f s", story.Duration/1000)
 				if story.Status != "passed" {
 					t.Errorf("%s: %s", story.Status, strings.Join(story.FailureMessages, "\n"))
 				}

@@ -62,7 +62,7 @@ story("one of the provider's people signs in with the issuer, and unlinks", asyn
 });
 
 story("an admin sees who somebody is at the issuer", async ({ page, sound }) => {
-  const email = "eve@issuer.example";
+  const email = "fay@issuer.example";
   await ok(root.POST("/api/v1/users", { body: { email, name: "Eve", role: "analyst" } as never }));
   await signIn(page, admin, "/admin/people");
   const row = page.getByRole("row").filter({ hasText: email });

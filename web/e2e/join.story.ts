@@ -28,6 +28,49 @@ story("an admin invites a colleague, who joins by the link in the mail", async (
   await other.getByRole("heading", { name: "There is no such link" }).waitFor();
 });
 
+story(
+  "an admin invites by the dialog; who has come proves their domain, which the admin then approves",
+  async ({ page, another, sound }) => {
+    const t = await tenant("By dialog");
+    const domain = `${t.slug}.example`;
+    const { organisation } = await ok(root.GET("/api/v1/tenants/{id}", { params: { path: { id: t.id } } }));
+    await ok(root.POST("/api/v1/organisations/{id}/verify", { params: { path: { id: organisation } }, body: { evidence: "A story." } }));
+    await signIn(page, t.admin, "/app/team");
+    await page.getByRole("button", { name: "Invite", exact: true }).click();
+    const form = page.getByRole("dialog", { name: "Invite somebody" });
+    await form.getByLabel("Email").fill(`dora@${domain}`);
+    await form.getByLabel("Name").fill("Dora");
+    await form.getByLabel("Role").selectOption("admin");
+    await sound();
+    await form.getByRole("button", { name: "Invite" }).click();
+    await page.getByText("The invitation is on its way.").waitFor();
+    await page.getByRole("table", { name: "Invitations" }).getByText(`dora@${domain}`).waitFor();
+
+    const line = async () => {
+      await page.getByLabel("Domain").fill(domain);
+      await page.getByRole("button", { name: "Approve" }).click();
+    };
+    await line();
+    await page.getByRole("alert").getByText("Nobody of you has proven an address").waitFor();
+    const [path] = await mail(`dora@${domain}`, /\/invite\/trl_[a-z0-9]+/);
+    const other = await another();
+    await other.goto(path);
+    await other.getByLabel("Password", { exact: true }).fill(own);
+    await other.getByRole("button", { name: "Join" }).click();
+    await other.waitForURL("**/app");
+    await other.getByRole("link", { name: "Team" }).click();
+    await other.getByRole("row", { name: /Dora/ }).waitFor();
+
+    await page.getByRole("row", { name: /Dora/ }).getByText("active").waitFor(); // told by the stream
+    await line();
+    await page.getByRole("row", { name: domain }).getByText("approved").last().waitFor();
+    await sound();
+    await page.getByRole("table", { name: "Approved domains" }).getByRole("button", { name: "End" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "End" }).click();
+    await page.getByRole("table", { name: "Approved domains" }).waitFor({ state: "hidden" });
+  },
+);
+
 story("who forgot the password sets another by a mail", async ({ page, sound }) => {
   const t = await tenant("Forgetting");
   await page.goto("/login");

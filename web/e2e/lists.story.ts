@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { exchange, file, send } from "./released";
-import { admin, go, ok, root, signIn, story, tenant, unique } from "./world";
+import { admin, go, ok, root, signIn, story, tenant, unique, until } from "./world";
 
 story("a list is searched, filtered and sorted, and looks the same after a reload", async ({ page, sound }) => {
   const word = unique("list");
@@ -14,7 +14,8 @@ story("a list is searched, filtered and sorted, and looks the same after a reloa
     );
   }
   const slugs = async () => page.locator("tbody tr code").allInnerTexts();
-  const shows = async (...want: number[]) => expect.poll(slugs).toEqual(want.map((n) => `${word}-${n}`));
+  const shows = async (...want: number[]) =>
+    until(`${want}`, async () => (await slugs()).join() === want.map((n) => `${word}-${n}`).join());
   await signIn(page, admin, "/admin/tenants");
   await page.getByRole("searchbox").fill(word.toUpperCase());
   await shows(2, 1, 0);
@@ -39,8 +40,10 @@ story("a list is searched, filtered and sorted, and looks the same after a reloa
   await page.getByRole("button", { name: "Columns", exact: true }).click();
   await page.getByRole("checkbox", { name: "Last file" }).click();
   await page.keyboard.press("Escape");
-  await expect.poll(() => page.getByRole("columnheader", { name: "Last file" }).count()).toBe(0);
-  await expect.poll(async () => (await page.request.get("/api/v1/me/preferences")).text()).toContain("last_submission");
+  await page.getByRole("columnheader", { name: "Last file" }).waitFor({ state: "hidden" });
+  await until("the choice is saved", async () =>
+    (await (await page.request.get("/api/v1/me/preferences")).text()).includes("last_submission"),
+  );
 
   await page.reload();
   await shows(1, 2);
@@ -132,6 +135,6 @@ story("a list goes away as a file, or as a command", async ({ page, context, sou
   await saving.getByText("1 row").waitFor();
   await sound();
   await saving.getByRole("button", { name: "Cancel" }).click();
-  await expect.poll(() => saving.count()).toBe(0);
+  await saving.waitFor({ state: "hidden" });
   expect(asked).toBe(2);
 });

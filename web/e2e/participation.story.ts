@@ -47,7 +47,7 @@ story("an admin accepts an analysis, is asked again when it widens, and leaves; 
   await page.getByRole("button", { name: "Leave", exact: true }).click();
   await asked.getByText("are not taken back").waitFor();
   await asked.getByRole("button", { name: "Leave", exact: true }).click();
-  await asked.waitFor({ state: "hidden" });
+  await page.getByRole("dialog", { name: /^Leave/ }).waitFor({ state: "hidden" });
   await page.getByRole("button", { name: "Accept", exact: true }).waitFor();
   expect(await decision()).toBe("declined");
 });

@@ -5,6 +5,7 @@ story("an admin signs in, sees the tenants and signs out", async ({ page, sound 
   const t = await tenant("Signing in");
   await page.goto("/admin/tenants");
   await page.waitForURL(/\/login\?next=/);
+  await page.getByLabel("Login").waitFor();
   await sound();
   await page.getByLabel("Login").fill(admin.login);
   await page.getByLabel("Password").fill("not the password at all");

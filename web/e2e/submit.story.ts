@@ -10,13 +10,15 @@ import { go, ok, signIn, signInHere, story, tenant, unique, until } from "./worl
 const month = "2026-03-01";
 
 /** Drops files on a page, as from a folder. */
-const drop = (page: Page, files: { name: string; text: string }[]) =>
-  page.evaluate((all) => {
+const drop = async (page: Page, files: { name: string; text: string }[]) => {
+  await page.locator("[data-choose]").waitFor({ state: "attached" });
+  await page.evaluate((all) => {
     const dataTransfer = new DataTransfer();
     for (const f of all) dataTransfer.items.add(new File([f.text], f.name));
     for (const kind of ["dragenter", "dragover", "drop"])
       document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
   }, files);
+};
 
 story("from the first sign-in to the first verdict, with a good file and a bad one", async ({ page, sound }) => {
   const t = await tenant("Submitting");
@@ -32,7 +34,7 @@ story("from the first sign-in to the first verdict, with a good file and a bad o
   await ok(t.api.POST("/api/v1/analyses/{id}/accept", { params: { path: { id: analysis } }, body: {} }));
   await signIn(page, { login: `${t.slug}.bo`, password: "a password of Bo 1" });
   await page.getByRole("heading", { name: "First steps" }).waitFor();
-  await page.getByText("1 of 4 done").waitFor();
+  await page.getByText("1 of 5 done").waitFor();
   await page
     .getByRole("row", { name: new RegExp(`Sales of ${dataset}`) })
     .first()

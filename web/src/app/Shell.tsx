@@ -6,10 +6,11 @@ import { IconButton } from "../ui/Button";
 import { zone } from "../ui/format";
 import { Note } from "../ui/states";
 import { AccountMenu } from "./AccountMenu";
+import { may } from "./access";
 import { useLive } from "./live";
 import type { Group } from "./nav";
 import style from "./Shell.module.css";
-import { isAdmin, useMe } from "./session";
+import { useMe } from "./session";
 import { useShortcuts } from "./shortcuts";
 import { ThemeButton } from "./ThemeButton";
 
@@ -22,9 +23,7 @@ const ShortcutHelp = lazy(() => import("./ShortcutHelp"));
 /** The frame of a portal: its pages at the side, search and account at the top. */
 export function Shell({ groups, account }: { groups: Group[] /** The path of one's own account page. */; account: string }) {
   const who = useMe();
-  const seen = groups
-    .map((g) => ({ ...g, entries: g.entries.filter((e) => !e.admin || isAdmin(who)) }))
-    .filter((g) => g.entries.length > 0);
+  const seen = groups.map((g) => ({ ...g, entries: g.entries.filter((e) => may(who, e.to)) })).filter((g) => g.entries.length > 0);
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
   const [nav, setNav] = useState(false);

@@ -1,7 +1,7 @@
 import type { LucideIcon } from "lucide-react";
 
 /** A page in the sidebar: where it is, its name, its icon, and the letter that goes there after G. */
-export type Entry = { to: string; name: string; icon: LucideIcon; key?: string /** Only for admins of this portal. */; admin?: boolean };
+export type Entry = { to: string; name: string; icon: LucideIcon; key?: string };
 
 export type Group = { name?: string; entries: Entry[] };
 

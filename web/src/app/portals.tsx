@@ -23,6 +23,7 @@ import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
 import type { Group } from "./nav";
 import { Shell } from "./Shell";
+import { isAdmin, useMe } from "./session";
 
 const t = strings.app;
 
@@ -47,8 +48,8 @@ const tenantNav: Group[] = [
   {
     name: t.groups.people,
     entries: [
-      { to: "/app/team", name: strings.team.title, icon: Users, key: "t", admin: true },
-      { to: "/app/activity", name: strings.activity.title, icon: ScrollText, key: "y", admin: true },
+      { to: "/app/team", name: strings.team.title, icon: Users, key: "t" },
+      { to: "/app/activity", name: strings.activity.title, icon: ScrollText, key: "y" },
       { to: "/app/settings", name: strings.settings.title, icon: Settings, key: "," },
     ],
   },
@@ -71,7 +72,7 @@ const adminNav: Group[] = [
   {
     name: t.groups.platform,
     entries: [
-      { to: "/admin/people", name: strings.platform.people.title, icon: Users, key: "p", admin: true },
+      { to: "/admin/people", name: strings.platform.people.title, icon: Users, key: "p" },
       { to: "/admin/outbox", name: strings.platform.outbox.title, icon: Mail, key: "m" },
       { to: "/admin/audit", name: strings.platform.audit.title, icon: ScrollText, key: "l" },
       { to: "/admin/settings", name: strings.platform.settings.title, icon: Settings, key: "," },
@@ -87,10 +88,11 @@ export function TenantPortal() {
 /** Where the provider's people work. */
 export function AdminPortal() {
   const drawer = useRunDrawer();
+  const admin = isAdmin(useMe());
   return (
     <>
       <Shell groups={adminNav} account="/admin/account" />
-      <Suspense>{drawer.shown && <RunDrawer />}</Suspense>
+      <Suspense>{admin && drawer.shown && <RunDrawer />}</Suspense>
     </>
   );
 }

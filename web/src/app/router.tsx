@@ -7,6 +7,7 @@ import { submitSearch } from "../pages/app-submit/search";
 import { strings } from "../strings";
 import { listSearch } from "../ui/list";
 import { readPreferences } from "../ui/preferences";
+import { may, startOf } from "./access";
 import { inside, parseSearch, writeSearch } from "./address";
 import { Crashed } from "./Crashed";
 import { NotFound } from "./NotFound";
@@ -68,10 +69,10 @@ const invite = createRoute({
 // Whose things this document holds, such as files on their way: they are not for who signs in after them.
 let whose: string | undefined;
 
-// The two portals let in only who belongs there: others are sent to sign in, or to their own.
+// The two portals let in only who belongs there: others are sent to sign in, or to what is theirs.
 const portal =
   (home: "/app" | "/admin") =>
-  async ({ location: to }: { location: { href: string } }) => {
+  async ({ location: to }: { location: { href: string; pathname: string } }) => {
     const who = await queries.ensureQueryData(me);
     if (!who) throw redirect({ to: "/login", search: { next: to.href } });
     if (whose && whose !== who.id) {
@@ -80,6 +81,7 @@ const portal =
     }
     whose = who.id;
     if (homeOf(who) !== home) throw redirect({ to: homeOf(who) });
+    if (!may(who, to.pathname)) throw redirect({ to: startOf(who) });
     await readPreferences(who.id);
   };
 

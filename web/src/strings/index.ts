@@ -1,3 +1,4 @@
+import { sentences } from "./apart";
 import { account } from "./en/account";
 import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
@@ -25,7 +26,7 @@ import { ui } from "./en/ui";
  * Every word that the portals say, by where they say it. Pages take theirs from here and have none of their own, so that another
  * language is another folder beside en with the same shape.
  */
-export const strings = {
+export const strings = sentences({
   account,
   activity,
   analyses,
@@ -48,4 +49,4 @@ export const strings = {
   team,
   tenants,
   ui,
-};
+});

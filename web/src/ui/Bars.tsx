@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { strings } from "../strings";
+import { plain } from "../strings/apart";
 import style from "./Bars.module.css";
 import { Button } from "./Button";
 import { scaleOf } from "./bars";
@@ -67,7 +68,7 @@ export function Bars({
         <div role="img" aria-label={t.label(title, pairs.length, mine, theirs)} className={style.picture}>
           {pairs.map((p) => (
             <div key={p.id} className={style.row}>
-              <bdi className={style.label} title={p.label}>
+              <bdi className={style.label} title={plain(p.label)}>
                 {p.label}
               </bdi>
               <svg className={style.bar} viewBox="0 0 100 26" preserveAspectRatio="none" aria-hidden="true">

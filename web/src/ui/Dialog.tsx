@@ -27,7 +27,9 @@ export function Dialog({ open, onClose, title, children, drawer }: Props) {
         <Base.Backdrop className={style.shade} />
         <Base.Popup ref={popup} className={drawer ? style.drawer : style.dialog} initialFocus={first}>
           <header className={style.head}>
-            <Base.Title>{title}</Base.Title>
+            <Base.Title>
+              <bdi>{title}</bdi>
+            </Base.Title>
             <IconButton label={strings.ui.close} icon={<X size={18} />} onClick={onClose} />
           </header>
           <div className={style.body}>{children}</div>

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
 import { strings } from "../strings";
+import { plain } from "../strings/apart";
 import style from "./Matrix.module.css";
 import { Nothing } from "./values";
 
@@ -68,8 +69,8 @@ export function Matrix({ title, corner, rows, columns, cell, open }: Props) {
                       data-state={x?.state}
                       data-at={`${i}-${j}`}
                       tabIndex={i === row && j === column ? 0 : -1}
-                      title={x?.title}
-                      aria-label={x ? `${r.name}, ${c.name}: ${x.title}` : `${r.name}, ${c.name}: ${strings.ui.matrix.nothing}`}
+                      title={x && plain(x.title)}
+                      aria-label={plain(`${r.name}, ${c.name}: ${x ? x.title : strings.ui.matrix.nothing}`)}
                       onFocus={() => setAt([i, j])}
                       onClick={() => x && open(r.id, c.id)}
                     >

@@ -2,6 +2,7 @@ import { Menu as Base } from "@base-ui/react/menu";
 import { MoreHorizontal } from "lucide-react";
 import type { ReactNode } from "react";
 import { strings } from "../strings";
+import { plain } from "../strings/apart";
 import { buttonClass } from "./Button";
 import style from "./Menu.module.css";
 
@@ -24,7 +25,7 @@ export function Menu({
     <Base.Root defaultOpen={opened}>
       <Base.Trigger
         className={`${buttonClass("quiet")} ${face ? "" : style.dots}`}
-        {...(face ? {} : { "aria-label": label, title: label })}
+        {...(face ? {} : { "aria-label": plain(label), title: plain(label) })}
       >
         {face ?? <MoreHorizontal size={16} />}
       </Base.Trigger>

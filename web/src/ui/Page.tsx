@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect } from "react";
 import { strings } from "../strings";
+import { plain } from "../strings/apart";
 import style from "./Page.module.css";
 
 type Props = {
@@ -16,7 +17,7 @@ type Props = {
 /** A page: its title, its one primary action at the top right, and its content. */
 export function Page({ title, above, lead, actions, children }: Props) {
   useEffect(() => {
-    document.title = `${title} · ${strings.app.name}`;
+    document.title = `${plain(title)} · ${strings.app.name}`;
   }, [title]);
   return (
     <div className={style.page}>
@@ -24,7 +25,7 @@ export function Page({ title, above, lead, actions, children }: Props) {
         <div className={style.titles}>
           {above && <nav className={style.above}>{above}</nav>}
           <h1 tabIndex={-1}>
-            <bdi>{title}</bdi>
+            <bdi>{plain(title)}</bdi>
           </h1>
           {lead && <p className={style.lead}>{lead}</p>}
         </div>

@@ -1,5 +1,6 @@
 import type { Schemas } from "../api/client";
 import { strings } from "../strings";
+import { plain } from "../strings/apart";
 import style from "./PreviewTable.module.css";
 
 const t = strings.submit.preview;
@@ -69,7 +70,7 @@ export function PreviewTable({
 
 function Cell({ value, message }: { value: string | null | undefined; message: string | undefined }) {
   return (
-    <td className={message ? style.wrong : undefined} title={message}>
+    <td className={message ? style.wrong : undefined} title={message && plain(message)}>
       {value === null || value === undefined ? <span className={style.none}>{t.noValue}</span> : <bdi dir="auto">{value}</bdi>}
       {message && <span className="visually-hidden"> ({t.wrong})</span>}
     </td>

@@ -224,9 +224,12 @@ function Filters<T>({ columns, filters, change }: { columns: Column<T>[]; filter
       </Popover>
       {filters.map((f, i) => (
         <span key={`${f.column}${f.operator}${f.value}`} className={style.chip}>
-          <bdi>
-            {title(f.column)} {t[f.operator]} <strong>{label(f)}</strong>
-          </bdi>
+          <span>
+            {title(f.column)} {t[f.operator]}{" "}
+            <strong>
+              <bdi>{label(f)}</bdi>
+            </strong>
+          </span>
           <IconButton
             label={t.removeFilter(title(f.column))}
             icon={<X size={14} />}

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { plain } from "../strings/apart";
 import * as format from "./format";
 
 /** A moment: how long ago, the exact time in the user's zone and in UTC on hover. With exact, the time itself. */
@@ -49,12 +50,13 @@ export function Took({ from, to }: { from: string | undefined; to: string | unde
   );
 }
 
-/** A name that somebody typed: shown as text, apart from its surroundings in direction, and cut where it is very long. */
+/** A name that somebody typed: shown as text, without what would turn its surroundings around, and cut where it is very long. */
 export function Name({ of }: { of: string | undefined }) {
   if (!of) return <Nothing />;
+  const text = plain(of);
   return (
-    <bdi className="name" title={of}>
-      {of}
+    <bdi className="name" title={text}>
+      {text}
     </bdi>
   );
 }

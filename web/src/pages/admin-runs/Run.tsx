@@ -3,6 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { api, call, items } from "../../api/client";
+import { may } from "../../app/access";
 import { go } from "../../app/go";
 import { queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
@@ -47,6 +48,7 @@ export function RunPage() {
 }
 
 function Shown({ run }: { run: Run }) {
+  const sees = may(useMe(), "/admin/results");
   const { lines, progress } = useRunLog(run.id, !going(run));
   const state = going(run) ? (progress?.state ?? run.state) : run.state;
   return (
@@ -61,7 +63,7 @@ function Shown({ run }: { run: Run }) {
               <LogView label={t.logOf(run.id)} lines={lines} name={`${run.id}.log`} download={() => wholeLog(run.id)} />
             )}
           </Card>
-          <Outputs run={run} />
+          {sees && <Outputs run={run} />}
           <Inputs run={run} />
         </div>
         <div className="stack">

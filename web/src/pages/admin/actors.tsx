@@ -1,6 +1,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api, call, items } from "../../api/client";
+import { may } from "../../app/access";
 import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Id, Name } from "../../ui/values";
@@ -24,7 +25,7 @@ const known = queryOptions({
 
 /** Names and slugs of tenants by their ids; empty until they are fetched, and for who may not read them. */
 export function useTenants(): Map<string, Named> {
-  return useQuery(known).data ?? none;
+  return useQuery({ ...known, enabled: may(useMe(), "/admin/tenants") }).data ?? none;
 }
 
 /** What a file says of a tenant in a list: its name, as far as it is known. */
@@ -34,7 +35,7 @@ export function tenantValue(known: Map<string, Named>, id: string | undefined, s
 
 /** Only their names. */
 export function useTenantNames(): Map<string, string> {
-  return useQuery({ ...known, select: namesOf }).data ?? nameless;
+  return useQuery({ ...known, enabled: may(useMe(), "/admin/tenants"), select: namesOf }).data ?? nameless;
 }
 
 const none = new Map<string, Named>();
@@ -44,9 +45,11 @@ const namesOf = (all: Map<string, Named>) => new Map([...all].map(([id, { name }
 /** A tenant by its name, as far as it is known, and where to read more. */
 export function TenantLink({ id, slug }: { id: string; slug?: string | undefined }) {
   const known = useTenants().get(id);
+  const name = <Name of={known?.name ?? slug ?? id} />;
+  if (!may(useMe(), "/admin/tenants")) return name;
   return (
     <Link to={`/admin/tenants/${id}` as string} title={known?.slug ?? slug ?? id}>
-      <Name of={known?.name ?? slug ?? id} />
+      {name}
     </Link>
   );
 }

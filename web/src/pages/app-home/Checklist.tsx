@@ -25,9 +25,9 @@ export function Checklist({
   const [hidden, setHidden] = usePreference(`checklist.${who.tenant}`, false);
   const wanted = !hidden;
   const sshKeys = useQuery({
-    queryKey: ["key", "ssh", who.id],
+    queryKey: ["key", "ssh", "own"],
     enabled: wanted && who.kind === "session",
-    queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/ssh-keys", { signal, params: { path: { id: who.id } } })),
+    queryFn: ({ signal }) => call(api.GET("/api/v1/me/ssh-keys", { signal })),
   });
   const apiKeys = useQuery({
     queryKey: ["key", "api"],

@@ -50,7 +50,7 @@ export function Datasets({
                       <strong>
                         <Name of={d.title || d.id} />
                       </strong>{" "}
-                      <span className="secondary">{d.description}</span>
+                      <bdi className="secondary">{d.description}</bdi>
                     </summary>
                     <div className={style.contract}>
                       <ul className={style.words}>

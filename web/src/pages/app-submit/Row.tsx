@@ -2,6 +2,7 @@ import { Pause, Play, X } from "lucide-react";
 import { useState } from "react";
 import type { Schemas } from "../../api/client";
 import { strings } from "../../strings";
+import { plain } from "../../strings/apart";
 import { Button, IconButton } from "../../ui/Button";
 import { Confirm } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
@@ -47,7 +48,7 @@ export function Row({ item, datasets, correct }: { item: Item; datasets: Schemas
   const stoppable = going || phase === "paused" || phase === "signedOut";
   const shown = face(item);
   return (
-    <li className={style.row} aria-label={file.name}>
+    <li className={style.row} aria-label={plain(file.name)}>
       <div className={style.line}>
         <div className={style.file}>
           <span className={style.fileName}>

@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import type { Schemas } from "../../api/client";
 import { strings } from "../../strings";
+import { plain } from "../../strings/apart";
 import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Confirm } from "../../ui/Dialog";
@@ -32,7 +33,7 @@ function One({ upload }: { upload: Schemas["WebUpload"] }) {
   const [other, setOther] = useState(false);
   const [asking, setAsking] = useState(false);
   return (
-    <li className={style.row} aria-label={upload.name}>
+    <li className={style.row} aria-label={plain(upload.name)}>
       <div className={style.line}>
         <div className={style.file}>
           <span className={style.fileName}>

@@ -1,0 +1,102 @@
+import type { Page } from "playwright-core";
+import { hostileWorld } from "./hostile";
+import { lastMonth } from "./monthly";
+import { settled } from "./world";
+
+export type World = Awaited<ReturnType<typeof hostileWorld>>;
+/** An address, and what is done there. */
+export type Stop = [path: string, then?: (page: Page) => Promise<unknown>];
+
+let world: Promise<World> | undefined;
+/** The world of the tour; it is made once. */
+export const made = () => (world ??= hostileWorld());
+
+const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();
+
+/** Every route of the portals by its pattern, and where it shows the world's names. */
+export const tour: Record<string, (w: World) => Stop[]> = {
+  "/": () => [],
+  "/login": () => [["/login?next=/app/<script>window.hacked=1</script>"]],
+  "/login/oidc": () => [],
+  "/forgot": () => [],
+  "/signup": () => [],
+  "/reset/$token": () => [],
+  "/invite/$token": () => [],
+  "/app": () => [["/app"]],
+  "/app/account": () => [["/app/account"]],
+  "/app/submissions": () => [["/app/submissions"], [`/app/submissions?filter=name:contains:${encodeURIComponent("‮<img src=x>שלום")}`]],
+  "/app/submissions/$id": (w) => [
+    [`/app/submissions/${w.submission.id}`, press("Show the first rows")],
+    [`/app/submissions/${w.rejected.id}`, press("Show the first rows")],
+  ],
+  "/app/results": () => [["/app/results"]],
+  "/app/results/$id": (w) => [[`/app/results/${w.result.id}`]],
+  "/app/team": () => [
+    ["/app/team"],
+    [
+      "/app/team",
+      async (page) => {
+        await page
+          .getByRole("row", { name: /eve@/ })
+          .getByRole("button", { name: /Actions/ })
+          .click();
+        await page.getByRole("menuitem", { name: "Deactivate" }).click();
+        await page.getByRole("dialog").waitFor();
+      },
+    ],
+  ],
+  "/app/activity": () => [["/app/activity"]],
+  "/app/settings": () => [["/app/settings"]],
+  "/app/submit": (w) => [
+    [
+      `/app/submit?dataset=${w.dataset}`,
+      async (page) => {
+        const chosen = { name: `‮${w.submission.name}`, mimeType: "text/csv", buffer: Buffer.from("a") };
+        await page.locator("input[data-choose]").setInputFiles(chosen);
+        await page.getByRole("listitem", { name: chosen.name.slice(1, 10) }).waitFor();
+      },
+    ],
+  ],
+  "/app/analyses": () => [["/app/analyses"]],
+  "/app/analyses/$id": (w) => [[`/app/analyses/${w.analysis}`]],
+  "/admin": () => [["/admin"]],
+  "/admin/account": () => [["/admin/account"]],
+  "/admin/reports": (w) => [["/admin/reports"], [`/admin/reports?by=tenant&from=${lastMonth()}&each=week&x=${w.a.slug}`]],
+  "/admin/submissions": (w) => [
+    ["/admin/submissions"],
+    [`/admin/submissions?view=periods&dataset=${w.dataset}`],
+    [`/admin/submissions?view=periods&dataset=${w.dataset}&period=${w.a.id}+${lastMonth()}`],
+    [`/admin/submissions?open=${w.submission.id}`],
+  ],
+  "/admin/results": (w) => [["/admin/results"], [`/admin/results?open=${w.result.id}`]],
+  "/admin/analyses": () => [["/admin/analyses"], ["/admin/analyses?run=yes"]],
+  "/admin/analyses/$id": (w) => [[`/admin/analyses/${w.analysis}`]],
+  "/admin/datasets/$id": (w) => [[`/admin/datasets/${w.dataset}`]],
+  "/admin/runs": () => [["/admin/runs"], ["/admin/runs?view=dates"]],
+  "/admin/runs/$id": (w) => [[`/admin/runs/${w.run}`]],
+  "/admin/schedules": () => [["/admin/schedules"], ["/admin/schedules?create=yes"]],
+  "/admin/schedules/$id": (w) => [[`/admin/schedules/${w.schedule}`], [`/admin/schedules/${w.schedule}?edit=yes`]],
+  "/admin/tenants": () => [["/admin/tenants"]],
+  "/admin/tenants/$id": (w) => [
+    [`/admin/tenants/${w.a.id}`],
+    [
+      `/admin/tenants/${w.a.id}`,
+      async (page) => {
+        await page.getByRole("button", { name: "Actions", exact: true }).click();
+        await page.getByRole("menuitem", { name: "Offboard" }).click();
+        await page.getByRole("dialog").waitFor();
+      },
+    ],
+  ],
+  "/admin/people": () => [["/admin/people"]],
+  "/admin/outbox": () => [["/admin/outbox"]],
+  "/admin/audit": (w) => [["/admin/audit"], [`/admin/audit?tenant=${w.a.id}`]],
+  "/admin/settings": () => [["/admin/settings"]],
+};
+
+/** Goes to a page as a link does, and waits until it has fetched what it shows. */
+export async function visit(page: Page, path: string): Promise<void> {
+  await page.evaluate((href) => window.__TSR_ROUTER__?.navigate({ href } as never), path);
+  await page.getByRole("heading", { level: 1, includeHidden: true }).waitFor({ state: "attached" });
+  await settled(page);
+}
