@@ -66,6 +66,7 @@ type outcome struct {
 	released   int64   // pairs of cell and recipient
 	cells      int     // totals included
 	attack     *Attack // on a table with totals
+	hidden     []byte  // digests of the cells of such a table that are hidden, in order
 	withheld   string  // why nothing may be released; empty: something may
 	spare      []render.Value
 }
@@ -85,7 +86,9 @@ func (x *execution) judge(t *table) (*outcome, error) {
 	if len(x.def.Totals) > 0 {
 		t, err = x.protect(t, o)
 	} else {
-		err = x.judgeAlone(t, o)
+		if err = x.judgeAlone(t, o); err == nil {
+			err = x.differs(t, o)
+		}
 	}
 	if errors.Is(err, disclosure.ErrInDoubt) {
 		o.withheld = "A hidden value could be computed from the totals, or from what was released before, whatever else is hidden. Nothing was released."

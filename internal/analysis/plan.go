@@ -86,7 +86,7 @@ func (x *execution) plan(ctx context.Context, tx *meta.DB) (Plan, error) {
 	}
 	x.number()
 	p.Notes = x.remarks
-	p.Organisations = int64(len(sent(x.inputs)))
+	p.Organisations = int64(len(slices.Compact(slices.Sorted(slices.Values(x.owners)))))
 	p.Enough = len(x.participants) >= x.def.Quorum && len(x.participants) > 0
 	known, err := x.absent(ctx, tx, &p)
 	if err != nil {

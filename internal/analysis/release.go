@@ -12,6 +12,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/disclosure"
 	"tributary/internal/exchange"
+	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/query"
 	"tributary/internal/tenant"
@@ -41,9 +42,11 @@ type Manifest struct {
 	ReleasedAt   time.Time         `json:"released_at"`
 	Cells        int               `json:"cells"`
 	Released     int64             `json:"values_released"`
-	Suppressed   map[string]int64  `json:"values_suppressed"` // by reason
-	Attack       *Attack           `json:"attack,omitempty"`  // of a release with totals
-	Marked       bool              `json:"marked"`            // made under a minimum below 3
+	Suppressed   map[string]int64  `json:"values_suppressed"`       // by reason
+	Attack       *Attack           `json:"attack,omitempty"`        // of a release with totals
+	Hidden       string            `json:"hidden_sha256,omitempty"` // of the ledger of what was hidden, of a release with totals
+	Before       []string          `json:"judged_beside,omitempty"` // runs that released the date before
+	Marked       bool              `json:"marked"`                  // made under a minimum below 3
 	Results      []ManifestResult  `json:"results"`
 }
 
@@ -98,17 +101,13 @@ func (x *execution) release(ctx context.Context, a answer) error {
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	withheld := ""
-	err = x.job.Finish(ctx, func(tx *meta.DB) (err error) {
-		if withheld, err = x.near(ctx, tx); err != nil {
+	err = x.job.Finish(ctx, func(tx *meta.DB) error {
+		if err := x.alone(ctx, tx); err != nil {
 			return err
-		}
-		if withheld != "" {
-			return x.conclude(ctx, tx, x.run, RunWithheld, withheld)
 		}
 		return x.commit(ctx, tx, o, m, results, body, a.totals)
 	})
-	if err == nil && withheld != "" {
+	if fault.Is(err, fault.Unavailable) {
 		x.discard(ctx, results)
 	}
 	if meta.IsUnique(err) { // another run has released the same snapshot meanwhile
@@ -172,7 +171,7 @@ func (x *execution) manifest(ctx context.Context, o *outcome, release string, re
 		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Through: x.run.Through, Snapshot: hex.EncodeToString(x.run.Snapshot),
 		Participants: len(x.participants), Owners: len(owners), Verified: verified, Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
 		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: o.cells, Released: o.released,
-		Suppressed: o.reasons, Attack: o.attack, Marked: x.def.MarksResults(), Datasets: x.contracts,
+		Suppressed: o.reasons, Attack: o.attack, Hidden: digestOf(o.hidden), Before: x.before.names(), Marked: x.def.MarksResults(), Datasets: x.contracts,
 	}
 	for _, i := range x.inputs {
 		m.Inputs = append(m.Inputs, ManifestInput{Tenant: i.Tenant, Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})
@@ -191,6 +190,9 @@ func (x *execution) commit(ctx context.Context, tx *meta.DB, o *outcome, m Manif
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		m.Release, x.run.ID, x.run.Analysis, x.run.Version, x.run.Date, int64(m.Owners), m.Verified, x.run.Snapshot, manifest, x.Keys.Sign(manifest), meta.Micros(now)); err != nil {
 		return fmt.Errorf("record release: %w", err)
+	}
+	if err := x.record(ctx, tx, m.Release, o.hidden); err != nil {
+		return err
 	}
 	for p, n := range results {
 		r, err := x.Exchange.AddResult(ctx, tx, x.scopes[p], n)

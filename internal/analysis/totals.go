@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -50,16 +51,26 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 	for part := range judgements {
 		judgements[part] = &disclosure.Judgement{}
 	}
+	earlier := x.earlierCells(t)
 	for _, b := range x.blocks(t) {
 		first := len(all.keys)
 		for _, parts := range families {
-			whole, err := x.complete(t, b, parts)
+			whole, err := x.complete(t, t.cells, b, parts)
 			if err != nil {
 				return nil, err
 			}
-			p, err := disclosure.Protect(x.gateRules(), x.cost(), whole)
+			before, digests, err := x.completeEarlier(t, earlier, b, parts, whole)
+			if err != nil {
+				return nil, err
+			}
+			p, err := disclosure.Protect(x.gateRules(), x.cost(), whole, before...)
 			if err != nil {
 				return nil, fmt.Errorf("protect %s: %w", t.spec.Measures[parts[0]].Name, err)
+			}
+			for cell, hidden := range p.Hidden {
+				if hidden {
+					o.hidden = append(o.hidden, digests[cell]...)
+				}
 			}
 			if err := x.look(o.attack, whole, p); err != nil {
 				return nil, err
@@ -79,6 +90,7 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 			}
 		}
 	}
+	o.hidden = inOrder(o.hidden)
 	for m := range o.measures {
 		for _, part := range o.measures[m].parts {
 			o.measures[m].judgements = append(o.measures[m].judgements, judgements[part])
@@ -182,7 +194,7 @@ func encoded(values []query.Value, b []byte) string {
 }
 
 // complete adds the totals of some parts of a block.
-func (x *execution) complete(t *table, b *block, parts []int) (*disclosure.Table, error) {
+func (x *execution) complete(t *table, cells [][]disclosure.Cell, b *block, parts []int) (*disclosure.Table, error) {
 	list := make([]disclosure.Part, len(parts))
 	for i, part := range parts {
 		floor, err := x.floor(t, part)
@@ -191,10 +203,40 @@ func (x *execution) complete(t *table, b *block, parts []int) (*disclosure.Table
 		}
 		list[i].Floor = floor
 		for _, cell := range b.cells {
-			list[i].Cells = append(list[i].Cells, t.cells[part][cell])
+			list[i].Cells = append(list[i].Cells, cells[part][cell])
 		}
 	}
 	return disclosure.Complete(b.dimensions, b.leaves, list)
+}
+
+// completeEarlier does so for each of the earlier releases, with what they hid, and
+// returns the digests of the cells.
+func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *block, parts []int, whole *disclosure.Table) (before []disclosure.Earlier, digests [][]byte, err error) {
+	var measures []query.Measure
+	for _, part := range parts {
+		measures = append(measures, t.spec.Measures[part])
+	}
+	for _, n := range whole.Nodes {
+		key, over := x.keyOf(b, n)
+		digests = append(digests, x.digest(measures, key, over))
+	}
+	for e, cells := range earlier {
+		was, err := x.complete(t, cells, b, parts)
+		if err != nil {
+			return nil, nil, err
+		}
+		hidden := make([]bool, len(digests))
+		for cell, digest := range digests {
+			hidden[cell] = x.before.releases[e].hides(digest)
+		}
+		before = append(before, disclosure.Earlier{Parts: was.Parts, Hidden: hidden})
+	}
+	return before, digests, nil
+}
+
+// inOrder sorts digests.
+func inOrder(digests []byte) []byte {
+	return bytes.Join(slices.SortedFunc(slices.Chunk(digests, digestSize), bytes.Compare), nil)
 }
 
 // keyOf is the key of a cell of a block, and the groups that it is a total over.

@@ -35,6 +35,15 @@ func Spread(rules Rules, cells []Cell, j *Judgement) error {
 	return nil
 }
 
+// Hide gives a verdict to everybody who would be shown a cell.
+func (j *Judgement) Hide(cell int, v Verdict) {
+	for at, old := range j.Cells[cell].Verdicts {
+		if old.Released() {
+			j.change(cell, at, v)
+		}
+	}
+}
+
 // change replaces a verdict.
 func (j *Judgement) change(cell, at int, v Verdict) {
 	j.counts[j.Cells[cell].Verdicts[at]]--

@@ -311,6 +311,11 @@ CREATE TABLE proven_emails (
     PRIMARY KEY (tenant, user_id)
 );
 
+CREATE TABLE release_hidden (
+    release TEXT PRIMARY KEY REFERENCES releases (id),
+    cells   BYTEA NOT NULL
+);
+
 CREATE TABLE releases (
     id           TEXT PRIMARY KEY,
     run          TEXT NOT NULL REFERENCES runs (id),

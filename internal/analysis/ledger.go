@@ -1,0 +1,477 @@
+package analysis
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/audit"
+	"tributary/internal/disclosure"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/query"
+	"tributary/internal/tenant"
+)
+
+// A date may be released more than once: late, corrected and withdrawn files join the
+// next run. What its recipients learn is the difference, so the gate judges a release
+// beside all that the analysis released for the date before. No values are kept for
+// that: of who is in a release with the same files its values are those of now, and
+// of who changed its files the run reads the earlier ones again.
+
+// ledger is what the analysis released for the run's date before.
+type ledger struct {
+	runs     []string // that made the releases, recalled or not: what was downloaded is known
+	releases []former
+	versions []sentVersion
+	table    *table // what the versions have, by version instead of participant
+}
+
+// names lists the runs whose releases were judged beside this one.
+func (l ledger) names() []string {
+	var list []string
+	for _, f := range l.releases {
+		list = append(list, f.run)
+	}
+	return list
+}
+
+// former is an earlier release with the same cells as this one.
+type former struct {
+	run      string
+	same     map[tenant.ID]bool // who is in both with the same files
+	versions []int              // of those who are not
+	hidden   []byte             // digests of cells, in order; see hides
+}
+
+// sentVersion is what one tenant had sent when a release was made, if it is not what
+// it has sent now.
+type sentVersion struct {
+	tenant       tenant.ID
+	organisation string
+	inputs       []RunInput
+}
+
+// file is one tenant's part in one dataset.
+type file struct{ dataset, submission string }
+
+// lookBack finds what was released before, and whose earlier files have to be read
+// again. It says why nothing can be released, if so.
+func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
+	err = x.DB.Transact(ctx, func(tx *meta.DB) error {
+		x.before, withheld = ledger{}, ""
+		rows, err := x.earlier(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now := filesOf(x.inputs)
+		for _, e := range rows {
+			x.before.runs = append(x.before.runs, e.run)
+			v, err := x.AnalysisIn(ctx, tx, x.run.Analysis, e.version)
+			if err != nil {
+				return err
+			}
+			if !sameCells(v.Definition, x.def) {
+				continue
+			}
+			if err := x.compare(ctx, tx, e, now); err != nil {
+				return err
+			}
+		}
+		if len(x.before.releases) > maxReleases {
+			withheld = fmt.Sprintf("This date was released %d times before; more cannot be judged together.", len(x.before.releases))
+			return nil
+		}
+		withheld, err = x.mayReadAgain(ctx, tx)
+		return err
+	})
+	return withheld, err
+}
+
+// maxReleases is how many releases of one date are judged together.
+const maxReleases = 30
+
+// earlierRelease is a row of a release.
+type earlierRelease struct {
+	run     string
+	version int64
+	hidden  []byte
+}
+
+// earlier lists the releases of the analysis for the run's date.
+func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT r.run, r.version, r.manifest, COALESCE(h.cells, $3) FROM releases r LEFT JOIN release_hidden h ON h.release = r.id
+		WHERE r.analysis = $1 AND r.date = $2 ORDER BY r.id`, x.run.Analysis, x.run.Date, []byte{})
+	if err != nil {
+		return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
+	}
+	var list []earlierRelease
+	for rows.Next() {
+		var e earlierRelease
+		var manifest []byte
+		if err := rows.Scan(&e.run, &e.version, &manifest, &e.hidden); err != nil {
+			return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
+		}
+		var m Manifest
+		if err := json.Unmarshal(manifest, &m); err != nil {
+			return nil, fault.Wrap(fault.Damaged, err, "The manifest of run %q cannot be read.", e.run)
+		}
+		if m.Hidden != digestOf(e.hidden) {
+			return nil, fault.New(fault.Damaged, "What the release of run %q hid is not what its manifest says.", e.run)
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// digestOf is what a manifest says of the cells that were hidden; of none, nothing.
+func digestOf(hidden []byte) string {
+	if len(hidden) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(hidden)
+	return hex.EncodeToString(sum[:])
+}
+
+// compare notes whose files of an earlier release are not those of now.
+func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, now map[tenant.ID]map[file]bool) error {
+	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
+	if err != nil {
+		return err
+	}
+	f := former{run: e.run, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	sent := filesOf(inputs)
+	for from := 0; from < len(inputs); {
+		to := from
+		for to < len(inputs) && inputs[to].Tenant == inputs[from].Tenant {
+			to++
+		}
+		v := sentVersion{inputs[from].Tenant, inputs[from].Organisation, inputs[from:to]}
+		if p := x.index(v.tenant); maps.Equal(sent[v.tenant], now[v.tenant]) && x.owners[p] == v.organisation {
+			f.same[v.tenant] = true
+		} else {
+			f.versions = append(f.versions, x.version(v))
+		}
+		from = to
+	}
+	x.before.releases = append(x.before.releases, f)
+	return nil
+}
+
+// version is the number of what a tenant had sent.
+func (x *execution) version(v sentVersion) int {
+	for n, known := range x.before.versions {
+		if known.tenant == v.tenant && known.organisation == v.organisation && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
+			return n
+		}
+	}
+	x.before.versions = append(x.before.versions, v)
+	return len(x.before.versions) - 1
+}
+
+func filesOf(inputs []RunInput) map[tenant.ID]map[file]bool {
+	list := map[tenant.ID]map[file]bool{}
+	for _, i := range inputs {
+		if list[i.Tenant] == nil {
+			list[i.Tenant] = map[file]bool{}
+		}
+		list[i.Tenant][file{i.Dataset, i.Submission}] = true
+	}
+	return list
+}
+
+// sameCells reports whether two versions of a definition divide the same rows into the
+// same cells, so that their releases can be compared cell by cell. A tenant says yes
+// anew to one that does not.
+func sameCells(a, b *definition.Definition) bool {
+	return slices.Equal(a.Datasets, b.Datasets) && slices.Equal(a.Groups, b.Groups) &&
+		slices.EqualFunc(a.Totals, b.Totals, slices.Equal[[]string]) &&
+		slices.EqualFunc(a.Filters, b.Filters, func(f, g definition.Filter) bool {
+			return f.Dataset == g.Dataset && f.Column == g.Column && f.From == g.From && f.To == g.To && slices.Equal(f.Equals, g.Equals)
+		})
+}
+
+// mayReadAgain checks that the earlier files may be read: of tenants that take part
+// still. Each of them finds in its log that they were.
+func (x *execution) mayReadAgain(ctx context.Context, tx *meta.DB) (withheld string, err error) {
+	if len(x.before.versions) == 0 {
+		return "", nil
+	}
+	byTenant, _, err := x.decisions(ctx, tx, x.run.Analysis)
+	if err != nil {
+		return "", err
+	}
+	var ids []tenant.ID
+	for _, v := range x.before.versions {
+		ids = append(ids, v.tenant)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	tenants, err := x.takingPart(ctx, tx, x.analysis, byTenant, ids)
+	if err != nil {
+		return "", err
+	}
+	gone := 0
+	for _, id := range ids {
+		if _, takes := tenants[id]; !takes {
+			gone++
+		}
+	}
+	if gone > 0 {
+		return fmt.Sprintf("Participants of an earlier release of this date that take no part any more: %d. Their files may not be read again, so it cannot be shown that the difference would not tell what they had sent.", gone), nil
+	}
+	for _, v := range x.before.versions {
+		for _, i := range v.inputs {
+			if err := x.Audit.Append(ctx, tx, audit.Entry{Tenant: i.Tenant, Actor: x.run.ID, Verb: "run.grant", Subject: i.Submission, Outcome: "ok",
+				Details: map[string]any{"analysis": x.run.Analysis, "version": x.run.Version, "date": x.run.Date, "compared": true}}); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// readAgain aggregates the earlier files as those of now. If one of them is gone, it
+// says why nothing can be released.
+func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld string, err error) {
+	versions := x.before.versions
+	if len(versions) == 0 {
+		return "", nil
+	}
+	spec.Participants, spec.Sources = len(versions), nil
+	var inputs []RunInput
+	var scopes []tenant.Scope
+	for n, v := range versions {
+		scope, err := x.Policy.WorkScope(policy.Work{Template: policy.RunGrant, Tenant: v.tenant, Actor: x.run.ID, Permissions: reads(v.inputs), For: runTimeout})
+		if err != nil {
+			return "", fmt.Errorf("grant of %s: %w", v.tenant, err)
+		}
+		for _, i := range v.inputs {
+			d, err := x.Exchange.Dataset(ctx, i.Dataset, i.Contract)
+			if err != nil {
+				return "", err
+			}
+			if used, err := x.columns(d); fault.Is(err, fault.Conflict) || err == nil && !slices.Equal(used, spec.Datasets[i.Dataset]) {
+				return "An earlier release of this date was made from files with other columns, so the two cannot be compared.", nil
+			} else if err != nil {
+				return "", err
+			}
+			spec.Sources = append(spec.Sources, query.Source{Dataset: i.Dataset, Participant: n, Input: len(inputs)})
+			inputs, scopes = append(inputs, i), append(scopes, scope)
+		}
+	}
+	x.before.table = newTable(spec, x.def.Limits.Cells)
+	_, err = x.aggregate(ctx, spec, inputs, scopes, x.before.table.add, func() error { return nil })
+	if fault.Is(err, fault.Conflict) {
+		return "A file that an earlier release of this date was made from is gone, so it cannot be shown that the difference would not tell what was in it.", nil
+	}
+	return "", err
+}
+
+func reads(inputs []RunInput) []tenant.Permission {
+	var list []tenant.Permission
+	for _, i := range inputs {
+		list = append(list, tenant.Permission{Verb: tenant.Read, Resource: tenant.VaultInput.One(i.Object)})
+	}
+	return list
+}
+
+// earlierCells are the cells of the earlier releases, by release, then part, then cell
+// of t, which gets those that only they have.
+func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
+	if len(x.before.releases) == 0 {
+		return nil
+	}
+	at := map[string]int{}
+	for n, key := range t.keys {
+		at[encoded(key, nil)] = n
+	}
+	var place []int // in t, of the cells of what was read again
+	if again := x.before.table; again != nil {
+		for _, key := range again.keys {
+			n, known := at[encoded(key, nil)]
+			if !known {
+				n = len(t.keys)
+				at[encoded(key, nil)] = n
+				t.keys = append(t.keys, key)
+				for part := range t.cells {
+					t.cells[part] = append(t.cells[part], nil)
+				}
+			}
+			place = append(place, n)
+		}
+	}
+	who, owner := x.everybody()
+	all := make([][][]disclosure.Cell, len(x.before.releases))
+	for e, f := range x.before.releases {
+		all[e] = make([][]disclosure.Cell, len(t.cells))
+		for part := range t.cells {
+			cells := make([]disclosure.Cell, len(t.keys))
+			for n, cell := range t.cells[part] {
+				for _, c := range cell {
+					if f.same[x.participants[c.Participant]] {
+						cells[n] = append(cells[n], c)
+					}
+				}
+			}
+			for m, n := range place {
+				for _, c := range x.before.table.cells[part][m] {
+					if v := int(c.Participant); slices.Contains(f.versions, v) {
+						cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
+					}
+				}
+			}
+			all[e][part] = cells
+		}
+	}
+	return all
+}
+
+// everybody numbers the tenants of the versions beside the participants, and their
+// organisations: who is the same has the same number.
+func (x *execution) everybody() (who, owner []int32) {
+	numbers := map[string]int32{}
+	for p, n := range x.organisationIndex() {
+		numbers[x.owners[p]] = n
+	}
+	type one struct {
+		tenant       tenant.ID
+		organisation string
+	}
+	known := map[one]int32{}
+	for p, id := range x.participants {
+		known[one{id, x.owners[p]}] = int32(p)
+	}
+	for _, v := range x.before.versions {
+		o, is := numbers[v.organisation]
+		if !is {
+			o = int32(len(numbers))
+			numbers[v.organisation] = o
+		}
+		p, is := known[one{v.tenant, v.organisation}]
+		if !is {
+			p = int32(len(known))
+			known[one{v.tenant, v.organisation}] = p
+		}
+		who, owner = append(who, p), append(owner, o)
+	}
+	return who, owner
+}
+
+// differs hides, of cells that stand alone, those that tell too much beside what was
+// shown of them before. It takes it that every contributor was shown them. What is
+// more than a sum is hidden wherever the cell has changed.
+func (x *execution) differs(t *table, o *outcome) error {
+	earlier := x.earlierCells(t)
+	if earlier == nil {
+		return nil
+	}
+	rules := x.gateRules()
+	for part := range t.cells {
+		for n, now := range t.cells[part] {
+			var before []disclosure.Cell
+			for e := range earlier {
+				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) {
+					before = append(before, cell)
+				}
+			}
+			if len(before) == 0 || len(now) == 0 {
+				continue
+			}
+			v, err := disclosure.Differs(rules, before, now)
+			if err != nil {
+				return err
+			}
+			for m := range o.measures {
+				of := &o.measures[m]
+				at := slices.Index(of.parts, part)
+				if at >= 0 && (!v.Released() || of.Function == definition.Variance || of.Function == definition.Quantile) {
+					of.judgements[at].Hide(n, disclosure.Difference)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func sameContributions(a, b disclosure.Cell) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	values := map[int32]int64{}
+	for _, c := range a {
+		values[c.Participant] = c.Value
+	}
+	for _, c := range b {
+		if v, there := values[c.Participant]; !there || v != c.Value {
+			return false
+		}
+	}
+	return true
+}
+
+// digestSize is how long a digest of a hidden cell is.
+const digestSize = 16
+
+// digest stands for a cell in the ledger: keyed, since values of groups come from
+// tenants' files.
+func (x *execution) digest(parts []query.Measure, key []query.Value, over string) []byte {
+	var names []string
+	for _, p := range parts {
+		names = append(names, fmt.Sprintf("%q %q %s %d", p.Dataset, p.Column, p.Own, p.Scale))
+	}
+	return x.Keys.MAC("released cell", x.run.Analysis, x.run.Date, strings.Join(names, "\n"), encoded(key, nil), over)[:digestSize]
+}
+
+// hides reports whether a release hid the cell of a digest.
+func (f former) hides(digest []byte) bool {
+	from, to := 0, len(f.hidden)/digestSize
+	for from < to {
+		middle := (from + to) / 2
+		switch c := bytes.Compare(f.hidden[middle*digestSize:(middle+1)*digestSize], digest); {
+		case c == 0:
+			return true
+		case c < 0:
+			from = middle + 1
+		default:
+			to = middle
+		}
+	}
+	return false
+}
+
+// record writes down what a release hid.
+func (x *execution) record(ctx context.Context, tx *meta.DB, release string, hidden []byte) error {
+	if len(hidden) == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO release_hidden (release, cells) VALUES ($1, $2)`, release, hidden); err != nil {
+		return fmt.Errorf("record what was hidden: %w", err)
+	}
+	return nil
+}
+
+// alone checks that nothing was released for the date since the run looked back.
+func (x *execution) alone(ctx context.Context, tx *meta.DB) error {
+	rows, err := x.earlier(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var runs []string
+	for _, e := range rows {
+		runs = append(runs, e.run)
+	}
+	if !slices.Equal(runs, x.before.runs) {
+		return fault.New(fault.Unavailable, "The date was released by another run meanwhile, so this one is judged again.")
+	}
+	return nil
+}
