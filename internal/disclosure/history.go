@@ -119,7 +119,8 @@ func (g *grid) addUp(cells []Cell) {
 
 // Differs judges, for a cell that stands alone, whether a recipient may be shown it
 // beside those of earlier releases that it was shown. The verdict is Release or
-// Difference.
+// Difference. Cells of two organisations, where the rules let them be shown, tell each
+// what the other has, so their difference tells nothing.
 func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
 	g, err := (&Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Cells: []Cell{now}}}}).grid()
 	if err != nil {
@@ -127,6 +128,9 @@ func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
 	}
 	var list []Earlier
 	for _, cell := range earlier {
+		if owners(cell) <= 2 && owners(now) <= 2 {
+			continue
+		}
 		list = append(list, Earlier{Parts: []Part{{Cells: []Cell{cell}}}, Hidden: []bool{false}})
 	}
 	p, err := newProtector(rules, LeastCells, g.Table, list)
@@ -140,6 +144,15 @@ func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
 		return Difference, nil
 	}
 	return Release, nil
+}
+
+// owners counts the organisations of a cell.
+func owners(cell Cell) int {
+	seen := map[int32]bool{}
+	for _, c := range cell {
+		seen[c.Organisation] = true
+	}
+	return len(seen)
 }
 
 // differences hides the cells that tell too much beside what was shown of them before,
