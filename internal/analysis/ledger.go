@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -103,13 +102,14 @@ const maxReleases = 30
 type earlierRelease struct {
 	run     string
 	version int64
+	inputs  []ManifestInput
 	hidden  []byte
 }
 
 // earlier lists the releases of the analysis for the run's date.
 func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT r.run, r.version, r.manifest, COALESCE(h.cells, $3) FROM releases r LEFT JOIN release_hidden h ON h.release = r.id
+		SELECT r.run, r.version, r.manifest, r.signature, COALESCE(h.cells, $3) FROM releases r LEFT JOIN release_hidden h ON h.release = r.id
 		WHERE r.analysis = $1 AND r.date = $2 ORDER BY r.id`, x.run.Analysis, x.run.Date, []byte{})
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
@@ -117,17 +117,18 @@ func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease,
 	var list []earlierRelease
 	for rows.Next() {
 		var e earlierRelease
-		var manifest []byte
-		if err := rows.Scan(&e.run, &e.version, &manifest, &e.hidden); err != nil {
+		var manifest, signature []byte
+		if err := rows.Scan(&e.run, &e.version, &manifest, &signature, &e.hidden); err != nil {
 			return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
 		}
-		var m Manifest
-		if err := json.Unmarshal(manifest, &m); err != nil {
-			return nil, fault.Wrap(fault.Damaged, err, "The manifest of run %q cannot be read.", e.run)
+		m, err := signedManifest(x.Keys, manifest, signature)
+		if err != nil {
+			return nil, err
 		}
-		if m.Hidden != digestOf(e.hidden) {
-			return nil, fault.New(fault.Damaged, "What the release of run %q hid is not what its manifest says.", e.run)
+		if m.Run != e.run || m.Version != e.version || m.Hidden != digestOf(e.hidden) {
+			return nil, fault.New(fault.Damaged, "What the release of run %q was made from, or hid, is not what its manifest says.", e.run)
 		}
+		e.inputs = m.Inputs
 		list = append(list, e)
 	}
 	return list, nil
@@ -147,6 +148,11 @@ func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, 
 	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
 	if err != nil {
 		return err
+	}
+	if !slices.EqualFunc(inputs, e.inputs, func(i RunInput, m ManifestInput) bool {
+		return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
+	}) {
+		return fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
 	}
 	f := former{run: e.run, same: map[tenant.ID]bool{}, hidden: e.hidden}
 	sent := filesOf(inputs)

@@ -130,3 +130,33 @@ func TestTwoRunsOfADateAreJudgedBesideEachOther(t *testing.T) {
 		}
 	})
 }
+
+// Whoever can write the database cannot make the gate forget what was hidden or read.
+func TestTheLedgerCannotBeChanged(t *testing.T) {
+	t.Parallel()
+	for name, statement := range map[string]string{
+		"what was hidden": `DELETE FROM release_hidden`,
+		"what was read":   `DELETE FROM run_inputs WHERE tenant = (SELECT MIN(tenant) FROM run_inputs)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b *bench) {
+				b.six(t, withTotals, func(n int) []string {
+					return []string{fmt.Sprintf("a,x,%d", 100+n), fmt.Sprintf("a,y,%d", 200+n), fmt.Sprintf("b,x,%d", 300+n)}
+				})
+				b.run(t, analysis.RunSucceeded)
+				b.tamper(t, statement)
+				n := b.join(t, "Org late")
+				b.decide(t, analysis.Accepted, n)
+				b.send(t, n, rows(n, "a,x,150"))
+				b.turn(t, b.idle(t))
+				if r := b.run(t, analysis.RunFailed); !strings.Contains(r.Reason, "manifest") {
+					t.Errorf("reason: %q", r.Reason)
+				}
+				if name == "what was hidden" && len(b.findings(t)) != 1 {
+					t.Errorf("found %v", b.findings(t))
+				}
+			})
+		})
+	}
+}

@@ -35,15 +35,17 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 			report("acceptances", c.Tenant, c.Analysis, err.Error())
 		}
 	}
-	releases, err := db.Query(ctx, `SELECT id, run, analysis, version, date, organisations, verified, manifest, signature FROM releases ORDER BY created_at, id`)
+	releases, err := db.Query(ctx, `
+		SELECT r.id, r.run, r.analysis, r.version, r.date, r.organisations, r.verified, r.manifest, r.signature, COALESCE(h.cells, $1)
+		FROM releases r LEFT JOIN release_hidden h ON h.release = r.id ORDER BY r.created_at, r.id`, []byte{})
 	if err != nil {
 		return fmt.Errorf("list releases: %w", err)
 	}
 	for releases.Next() {
 		var id, run, name, date string
 		var version, organisations, verified int64
-		var manifest, signature []byte
-		if err := releases.Scan(&id, &run, &name, &version, &date, &organisations, &verified, &manifest, &signature); err != nil {
+		var manifest, signature, hidden []byte
+		if err := releases.Scan(&id, &run, &name, &version, &date, &organisations, &verified, &manifest, &signature, &hidden); err != nil {
 			return fmt.Errorf("list releases: %w", err)
 		}
 		m, err := signedManifest(ring, manifest, signature)
@@ -52,6 +54,8 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, report fu
 			report("releases", "", run, err.Error())
 		case m.Release != id || m.Run != run || m.Analysis != name || m.Version != version || m.Date != date || int64(m.Owners) != organisations || m.Verified != verified:
 			report("releases", "", run, "the row does not say what its manifest says")
+		case m.Hidden != digestOf(hidden):
+			report("releases", "", run, "what it hid is not what its manifest says")
 		}
 	}
 	runs, err := db.Query(ctx, runQuery+`WHERE r.mac IS NOT NULL OR r.state IN ('queued', 'running') ORDER BY r.id`)
