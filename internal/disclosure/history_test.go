@@ -264,3 +264,55 @@ func TestDifferencesOfSingleCells(t *testing.T) {
 		}
 	}
 }
+
+// The same for cells that no totals connect, which each recipient is shown by itself.
+func TestNoSeriesOfSingleCellsLetsAValueBeBounded(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(14, 14))
+	shown, hidden := 0, 0
+	for world := range 10 * worlds(t) {
+		organisations := 6 + rng.IntN(10)
+		s := &story{dimensions: []Dimension{{Parent: []int32{Top}}}, leaves: make([][2]int32, 1), cells: []Cell{nil}}
+		for o := range organisations {
+			if rng.IntN(4) > 0 {
+				s.cells[0] = append(s.cells[0], Contribution{int32(o), int32(o), rng.Int64N(2000)})
+			}
+		}
+		who := int32(rng.IntN(organisations))
+		var k known
+		var before []Cell
+		for range 5 {
+			tab := s.table(t)
+			cell := tab.Parts[0].Cells[0]
+			j, err := Judge(preset, 0, []Cell{cell})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := Differs(preset, before, cell)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.Released() {
+				j.Hide(0, v)
+			}
+			sees := false
+			for at, c := range cell {
+				sees = sees || c.Organisation == who && j.Cells[0].Verdicts[at].Released()
+			}
+			if sees {
+				shown++
+			} else {
+				hidden++
+			}
+			k.tables, k.hidden = append(k.tables, tab), append(k.hidden, []bool{!sees})
+			before = append(before, slices.Clone(cell)) // as if it had been shown to everybody
+			s.change(rng, organisations)
+		}
+		if r, _, victim := k.breached(t, []int32{who}, 10, 10, rng); r >= 0 {
+			t.Errorf("world %d: %d knows what %d has in release %d", world, who, victim, r)
+		}
+	}
+	if shown < hidden/10 {
+		t.Errorf("%d shown, %d hidden: the test shows little", shown, hidden)
+	}
+}
