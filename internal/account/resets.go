@@ -39,7 +39,7 @@ func (a *Accounts) mailReset(ctx context.Context, tx *meta.DB, q ask) error {
 }
 
 func (a *Accounts) mailResetOf(ctx context.Context, tx *meta.DB, u User, address string) error {
-	if ok, err := a.resets(ctx, tx, u); err != nil || !ok {
+	if ok, err := a.resets(ctx, tx, u, true); err != nil || !ok {
 		return err
 	}
 	var lately int64
@@ -62,9 +62,11 @@ func (a *Accounts) mailResetOf(ctx context.Context, tx *meta.DB, u User, address
 
 // resets reports whether a user may set a password by a link. Of an account that the
 // provider made nobody can, once the tenant has taken over: the provider chose its address.
-func (a *Accounts) resets(ctx context.Context, db *meta.DB, u User) (bool, error) {
+// One of the provider's people without a password comes in by the issuer and in no other
+// way, so that no mail gives them one.
+func (a *Accounts) resets(ctx context.Context, db *meta.DB, u User, mailed bool) (bool, error) {
 	if u.Tenant == "" || u.State != UserActive {
-		return u.State == UserActive, nil
+		return u.State == UserActive && (u.HasPassword || !mailed), nil
 	}
 	t, err := a.Control.UnscopedTenantIn(ctx, db, u.Tenant)
 	if err != nil {
@@ -100,7 +102,7 @@ func (a *Accounts) ResetLink(ctx context.Context, login string) (token string, e
 				return err
 			}
 		}
-		ok, err := a.resets(ctx, tx, u)
+		ok, err := a.resets(ctx, tx, u, false)
 		if err != nil {
 			return err
 		}
@@ -220,7 +222,7 @@ func (a *Accounts) resetting(ctx context.Context, db *meta.DB, token string) (li
 			return l, u, err
 		}
 	}
-	ok, err := a.resets(ctx, db, u)
+	ok, err := a.resets(ctx, db, u, l.mailed)
 	if err == nil && !ok {
 		err = fault.New(fault.Conflict, "This account cannot set a password now. Ask an administrator.")
 	}
