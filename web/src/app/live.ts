@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { api } from "../api/client";
+import { fetchAgain, inTurn } from "./fresh";
 import { Listener, type State } from "./listener";
 import { queries } from "./session";
 
@@ -14,24 +15,28 @@ const overview = 2000;
 export function useLive(): State {
   const [state, setState] = useState<State>("live");
   useEffect(() => {
-    const others = new Set<string>();
+    const kind = inTurn((kind: string) => fetchAgain(queries, { queryKey: [kind] }));
+    let others = new Set<string>();
+    const overviews = inTurn((_: "all") => {
+      const of = others;
+      others = new Set();
+      return fetchAgain(queries, { predicate: (q) => [q.meta?.also].flat().some((kind) => of.has(kind as string)) });
+    });
     let later: ReturnType<typeof setTimeout> | undefined;
     const listener = new Listener({
       open: (address) => new EventSource(address),
       changed: (kinds) => {
-        for (const kind of kinds) {
-          void queries.invalidateQueries({ queryKey: [kind] });
-          others.add(kind);
+        for (const k of kinds) {
+          kind(k);
+          others.add(k);
         }
         later ??= setTimeout(() => {
           later = undefined;
-          const of = new Set(others);
-          others.clear();
-          void queries.invalidateQueries({ predicate: (q) => [q.meta?.also].flat().some((kind) => of.has(kind as string)) });
+          overviews("all");
         }, overview);
       },
       // Who is signed in is not among the things that change.
-      all: (before) => void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),
+      all: (before) => void fetchAgain(queries, { predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),
       signedIn: async () => (await api.GET("/api/v1/me")).response.status !== 401,
       state: setState,
     });
