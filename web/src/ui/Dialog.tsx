@@ -48,11 +48,13 @@ type ConfirmProps = {
   verb: string;
   /** To be typed before it can be pressed, for what cannot be taken back. */
   typed?: string;
+  /** It cannot be pressed, and what is in the dialog says why. */
+  disabled?: boolean;
   act: () => Promise<unknown>;
 };
 
 /** Asks before something is done, does it, and shows what went wrong. */
-export function Confirm({ open, onClose, title, children, verb, typed, act }: ConfirmProps) {
+export function Confirm({ open, onClose, title, children, verb, typed, disabled, act }: ConfirmProps) {
   const [text, setText] = useState("");
   const close = () => {
     setText("");
@@ -71,7 +73,12 @@ export function Confirm({ open, onClose, title, children, verb, typed, act }: Co
         <ProblemBox of={error} />
         <div className={style.foot}>
           <Button onClick={close}>{strings.ui.cancel}</Button>
-          <Button type="submit" kind={typed ? "danger" : "primary"} busy={busy} disabled={typed !== undefined && text !== typed}>
+          <Button
+            type="submit"
+            kind={typed ? "danger" : "primary"}
+            busy={busy}
+            disabled={disabled || (typed !== undefined && text !== typed)}
+          >
             {verb}
           </Button>
         </div>

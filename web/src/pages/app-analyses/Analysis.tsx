@@ -20,6 +20,9 @@ const warning = "Warning: ";
 
 type Act = "accept" | "decline" | "leave";
 
+// What is asked, of the version that was read when the dialog opened.
+type Asked = { act: Act; of: Schemas["Analysis"] };
+
 /** One analysis: what it uses, who gets what and by which rules, and the decision. */
 export function Analysis() {
   const { id } = useParams({ from: "/app/analyses/$id" });
@@ -30,7 +33,7 @@ export function Analysis() {
     enabled: version !== undefined,
     queryFn: ({ signal }) => fetched(id, version, signal),
   });
-  const [act, setAct] = useState<Act>();
+  const [asked, setAsked] = useState<Asked>();
   const admin = isAdmin(useMe());
   const current = query.data;
   const shown = version === undefined || version === current?.version ? current : earlier.data;
@@ -50,7 +53,7 @@ export function Analysis() {
       title={name}
       above={above}
       lead={current.description && <bdi>{current.description}</bdi>}
-      actions={admin && isCurrent && <Actions analysis={current} act={setAct} />}
+      actions={admin && isCurrent && <Actions analysis={current} act={(act) => setAsked({ act, of: current })} />}
     >
       <ProblemBox of={query.error} again={() => query.refetch()} />
       {!admin && <Note>{t.notAdmin}</Note>}
@@ -79,7 +82,7 @@ export function Analysis() {
           </section>
         </details>
       )}
-      <Ask analysis={current} act={act} onClose={() => setAct(undefined)} />
+      {asked && <Ask asked={asked} current={current.version} onClose={() => setAsked(undefined)} />}
     </Page>
   );
 }
@@ -202,11 +205,12 @@ const asks = {
   leave: { title: t.leaveTitle, verb: t.leave, said: t.done.left },
 };
 
-function Ask({ analysis, act, onClose }: { analysis: Schemas["Analysis"]; act: Act | undefined; onClose: () => void }) {
-  const asked = asks[act ?? "accept"];
-  const texts = act === "accept" ? t.acceptText((analysis.datasets ?? []).join(", ")) : act === "leave" ? t.leaveText : t.declineText;
+function Ask({ asked: { act, of }, current, onClose }: { asked: Asked; current: number; onClose: () => void }) {
+  const asked = asks[act];
+  const texts = act === "accept" ? t.acceptText((of.datasets ?? []).join(", ")) : act === "leave" ? t.leaveText : t.declineText;
+  const newer = current !== of.version;
   const decide = async () => {
-    const request = { params: { path: { id: analysis.id } }, body: { version: analysis.version } };
+    const request = { params: { path: { id: of.id } }, body: { version: of.version } };
     await call<Schemas["Acceptance"]>(
       act === "accept" ? api.POST("/api/v1/analyses/{id}/accept", request) : api.POST("/api/v1/analyses/{id}/decline", request),
     );
@@ -214,11 +218,20 @@ function Ask({ analysis, act, onClose }: { analysis: Schemas["Analysis"]; act: A
     told(asked.said);
   };
   return (
-    <Confirm open={act !== undefined} onClose={onClose} title={asked.title(analysis.title || analysis.id)} verb={asked.verb} act={decide}>
+    <Confirm
+      open
+      onClose={onClose}
+      title={asked.title(of.title || of.id)}
+      verb={asked.verb}
+      act={decide}
+      disabled={newer && act !== "leave"}
+    >
       <div className="stack">
+        <p>{t.forVersion(of.version)}</p>
         {texts.map((text) => (
           <p key={text}>{text}</p>
         ))}
+        {newer && <Note tone="warn">{t.newer(current)}</Note>}
       </div>
     </Confirm>
   );

@@ -50,5 +50,7 @@ export const participation = {
     "What stays: results of earlier runs, yours and those of others, in which your files were a part. They cannot be computed back and are not taken back.",
     "You can accept again later.",
   ],
+  forVersion: (version: number) => `This is about version ${version}.`,
+  newer: (version: number) => `There is a newer version, ${version}. Close this and read it first.`,
   done: { accepted: "Accepted.", declined: "Declined.", left: "You have left." },
 };
