@@ -16,7 +16,7 @@ const (
 	MaxDatasets     = 64
 	MaxColumns      = 256 // that one question needs of a dataset
 	MaxGroups       = 16
-	MaxMeasures     = 64
+	MaxMeasures     = 256
 	MaxFilters      = 64
 	MaxEquals       = 1_000
 	MaxName         = 1_024 // bytes
@@ -31,7 +31,7 @@ func invalid(format string, args ...any) error { return fault.New(fault.Invalid,
 // part. Engines and Read take a spec that passed, on either side of the stream.
 func (s Spec) Check() error {
 	for _, part := range []func() error{
-		s.checkSizes, s.checkDatasets, s.checkSources, s.checkGroups, s.checkMeasures, s.checkFilters,
+		s.checkSizes, s.checkDatasets, s.checkDerived, s.checkSources, s.checkGroups, s.checkMeasures, s.checkFilters,
 	} {
 		if err := part(); err != nil {
 			return err
@@ -51,6 +51,7 @@ func (s Spec) checkSizes() error {
 		{"group columns", len(s.Groups), 0, MaxGroups},
 		{"measures", len(s.Measures), 1, MaxMeasures},
 		{"filters", len(s.Filters), 0, MaxFilters},
+		{"derived columns", len(s.Derived), 0, MaxDerived},
 		{"rows of the answer", s.Limits.Rows, 1, MaxRows},
 	} {
 		if n.got < n.min || n.got > n.max {
@@ -145,6 +146,8 @@ func (s Spec) checkGroups() error {
 				return err
 			case c.Type == Float:
 				return invalid("Column %q is a float; results cannot be grouped by it.", name)
+			case s.calculated(dataset, name):
+				return invalid("Column %q is calculated; results cannot be grouped by it.", name)
 			case j > 0 && c != first:
 				return invalid("Group column %q does not have the same type in every dataset.", name)
 			}
@@ -177,6 +180,9 @@ func (s Spec) checkMeasures() error {
 		if err != nil {
 			return err
 		}
+		if d, ok := s.derived(m.Dataset, m.Column); ok && (len(d.Terms) == 0 || m.Own == Count) {
+			return invalid("Measure %q takes the %s of the derived column %q; there are sums and means of calculated ones.", m.Name, m.Own, c.Name)
+		}
 		switch m.Own {
 		case Count:
 		case Sum, Mean:
@@ -207,7 +213,7 @@ func (s Spec) checkFilters() error {
 			}
 		}
 		for _, dataset := range datasets {
-			c, err := s.Column(dataset, f.Column)
+			c, err := s.declared(dataset, f.Column)
 			if err != nil {
 				return err
 			}
@@ -228,8 +234,16 @@ func describe(c Column) string {
 	return "of type " + string(c.Type)
 }
 
-// Column finds a declared column, or says as fault.Invalid which is missing.
+// Column finds a column, declared or derived, or says as fault.Invalid which is missing.
 func (s Spec) Column(dataset, name string) (Column, error) {
+	if d, ok := s.derived(dataset, name); ok {
+		return Column{Name: d.Name, Type: d.Type, Scale: d.Scale}, nil
+	}
+	return s.declared(dataset, name)
+}
+
+// declared is Column of the dataset's own.
+func (s Spec) declared(dataset, name string) (Column, error) {
 	for _, c := range s.Datasets[dataset] {
 		if c.Name == name {
 			return c, nil

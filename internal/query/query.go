@@ -88,7 +88,8 @@ type Limits struct {
 // index in it, so it must be the same on both sides of the stream.
 type Spec struct {
 	Participants int                 // how many; sources name them 0 to Participants-1
-	Datasets     map[string][]Column // the columns that groups, measures and filters need
+	Datasets     map[string][]Column // the columns that groups, measures, filters and derived columns need
+	Derived      []Derived           `json:",omitempty"` // further columns of datasets, for groups and measures
 	Sources      []Source            // in the order in which floats are added
 	Groups       []string            // columns whose values make a cell; in every dataset, with one type
 	Measures     []Measure

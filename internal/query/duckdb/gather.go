@@ -43,10 +43,13 @@ type groups struct {
 type partial struct {
 	low  uint64 // of the sum, a hugeint; or the bits of the float
 	high int64
-	n    int64 // values that are not null; of a sum just 1; absent if there is no number
+	n    int64 // values that are not null; of a sum just 1; absent if there is no number; or beyond
 }
 
-const absent = -1
+const (
+	absent = -1
+	beyond = -2 // a row has a value that does not fit
+)
 
 func newGather(spec query.Spec) *gather {
 	g := &gather{
@@ -121,6 +124,10 @@ func (s *groups) add(values []column, measures int, a aggregates, uses []use, ro
 	}
 	for _, u := range uses {
 		p := &s.partial[first+u.measure]
+		if u.tooLarge >= 0 && !values[u.tooLarge].null(row) && at[bool](values[u.tooLarge], row) {
+			p.n = beyond
+			continue
+		}
 		if u.sum >= 0 && values[u.sum].null(row) {
 			continue
 		}
@@ -270,6 +277,8 @@ func (g *gather) join(to, from []partial) error {
 		case b.n == absent:
 		case a.n == absent:
 			*a = b
+		case a.n == beyond || b.n == beyond:
+			a.n = beyond
 		case g.columns[i].Type == query.Float && g.spec.Measures[i].Own != query.Count:
 			a.low = math.Float64bits(math.Float64frombits(a.low) + math.Float64frombits(b.low))
 			a.n += b.n
@@ -299,6 +308,7 @@ func (g *gather) round(from []partial, numbers []query.Number) {
 			n = 1 // joined sources add theirs
 		}
 		switch {
+		case p.n == beyond:
 		case m.Own == query.Count:
 			numbers[i].Fixed, ok = multiply(n, powers[m.Scale])
 		case g.columns[i].Type == query.Float:

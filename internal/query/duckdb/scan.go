@@ -25,6 +25,10 @@ type scan struct {
 	index    map[string]int  // of files
 	required map[string]bool // columns that are never null
 	fileName string          // column that says which file, where "file_index" is the dataset's
+
+	derived []derivation
+	alias   map[string]string // of derived columns, by name
+	prefix  string            // of what SQL names by itself
 }
 
 // scansOf gives one scan for each dataset that has sources, in order of name.
@@ -53,6 +57,11 @@ func scansOf(spec query.Spec, files []string) []*scan {
 			if m.Dataset == s.dataset {
 				s.measures = append(s.measures, i)
 				used[m.Column] = true
+				for _, d := range spec.Derived {
+					for _, name := range d.Inputs() {
+						used[name] = used[name] || d.Dataset == m.Dataset && d.Name == m.Column
+					}
+				}
 			}
 		}
 		for _, c := range spec.Datasets[s.dataset] {
@@ -157,7 +166,7 @@ func (a *aggregates) add(sql string, t columnType) int {
 }
 
 // use says from which aggregates a measure is made; none is -1.
-type use struct{ measure, sum, count int }
+type use struct{ measure, sum, count, tooLarge int }
 
 func (s *scan) uses() (aggregates, []use) {
 	var a aggregates
@@ -167,18 +176,21 @@ func (s *scan) uses() (aggregates, []use) {
 		if name == "" || s.required[name] {
 			return all
 		}
-		return a.add("count("+qualified(name)+")", bigint)
+		return a.add("count("+s.reference(name)+")", bigint)
 	}
 	uses := make([]use, len(s.measures))
 	for i, index := range s.measures {
 		m := s.spec.Measures[index]
-		u := use{measure: index, sum: -1, count: -1}
+		u := use{measure: index, sum: -1, count: -1, tooLarge: -1}
 		if m.Own != query.Sum { // a sum is null if there is nothing to count
 			u.count = count(m.Column)
 		}
 		if m.Own != query.Count {
 			c, _ := s.spec.Column(m.Dataset, m.Column)
-			u.sum = a.add("sum("+qualified(m.Column)+")", sumType(c))
+			u.sum = a.add("sum("+s.reference(m.Column)+")", s.sumType(c))
+		}
+		if sql := s.tooLarge(m.Column); sql != "" {
+			u.tooLarge = a.add(sql, columnType{id: bindings.TypeBoolean})
 		}
 		uses[i] = u
 	}
@@ -188,11 +200,11 @@ func (s *scan) uses() (aggregates, []use) {
 	return a, uses
 }
 
-func sumType(c query.Column) columnType {
-	switch c.Type {
-	case query.Decimal:
+func (s *scan) sumType(c query.Column) columnType {
+	switch _, derived := s.alias[c.Name]; {
+	case c.Type == query.Decimal && !derived:
 		return columnType{id: bindings.TypeDecimal, scale: c.Scale, stored: bindings.TypeHugeInt}
-	case query.Float:
+	case c.Type == query.Float:
 		return columnType{id: bindings.TypeDouble}
 	}
 	return columnType{id: bindings.TypeHugeInt}
@@ -220,6 +232,7 @@ func qualified(name string) string { return "t." + identifier(name) }
 // run executes the scan and gives its groups to g, and the numbers of rows, where
 // inspect has not, to scanned.
 func (s *scan) run(ctx context.Context, db *instance, g *gather, scanned []int64) error {
+	s.derived = s.derivations()
 	a, uses := s.uses()
 	which, option := "t.file_index", ""
 	types := []columnType{{id: bindings.TypeUBigInt}}
@@ -233,7 +246,7 @@ func (s *scan) run(ctx context.Context, db *instance, g *gather, scanned []int64
 		if err != nil {
 			return err
 		}
-		selected = append(selected, qualified(name))
+		selected = append(selected, s.reference(name))
 		grouped = append(grouped, fmt.Sprint(i+2))
 		types = append(types, keyType(c))
 	}
@@ -241,8 +254,8 @@ func (s *scan) run(ctx context.Context, db *instance, g *gather, scanned []int64
 	return s.each(ctx, db, func(files []string) (string, []bindings.Value) {
 		where, parameters := s.where()
 		return "SELECT " + strings.Join(slices.Concat(selected, a.sql), ", ") +
-			" FROM read_parquet(" + list(files) + ", hive_partitioning = false, union_by_name = false" + option + ") AS t" +
-			where + " GROUP BY " + strings.Join(grouped, ", "), parameters
+			s.from(which, "read_parquet("+list(files)+", hive_partitioning = false, union_by_name = false"+option+")", where) +
+			" GROUP BY " + strings.Join(grouped, ", "), parameters
 	}, append(types, a.types...), visit)
 }
 
