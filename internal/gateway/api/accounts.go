@@ -62,6 +62,9 @@ func (s *server) accountRoutes() {
 }
 
 func (s *server) signIn(ctx context.Context, c *call, i *in[client.SignIn]) (*out[client.Session], error) {
+	if err := c.keeps(i.Body.Cookie); err != nil {
+		return nil, err
+	}
 	token, session, _, err := s.Accounts.SignIn(ctx, account.Attempt{Login: i.Body.Login, Password: i.Body.Password, Next: i.Body.NewPassword, Code: i.Body.Code,
 		Address: addressOf(ctx), Agent: c.request.UserAgent()})
 	if err != nil {

@@ -27,11 +27,28 @@ func (c *call) token() (string, error) {
 	if err != nil || !strings.HasPrefix(kept.Value, "trs_") {
 		return "", nil //nolint:nilerr // there is no cookie
 	}
-	if err := origins.Check(c.request); err != nil {
-		return "", fault.New(fault.Denied, "This came from another site's page. Open the portal and do it there.")
+	if err := c.ownPage(); err != nil {
+		return "", err
 	}
 	c.cookie = true
 	return kept.Value, nil
+}
+
+// ownPage refuses what another site's page makes a browser send, which could use
+// somebody's session, or sign somebody in as somebody else.
+func (c *call) ownPage() error {
+	if err := origins.Check(c.request); err != nil {
+		return fault.New(fault.Denied, "This came from another site's page. Open the portal and do it there.")
+	}
+	return nil
+}
+
+// keeps is ownPage for who asks for a session, if its token is to go into a cookie.
+func (c *call) keeps(cookie bool) error {
+	if !cookie {
+		return nil
+	}
+	return c.ownPage()
 }
 
 // cookieName is one that a browser takes only from this host, by TLS alone; without

@@ -76,6 +76,34 @@ func TestAnotherSitesPageCannotUseTheCookie(t *testing.T) {
 	})
 }
 
+// Or a page of anybody's would make its reader somebody else here, who then sends that one files.
+func TestAnotherSitesPageSignsNobodyIn(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		made, err := w.Accounts.UnscopedInvite(t.Context(), "usr_admin", "", account.NewUser{Email: "eve@example.com", Role: "auditor"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			path, body string
+			own        int // what one of our own pages is answered
+		}{
+			{"/api/v1/sessions", `{"login":"admin@example.com","password":"a long enough password","cookie":true}`, http.StatusCreated},
+			{"/api/v1/invitations/accept", `{"token":"` + made.Token + `","password":"a long enough password","cookie":true}`, http.StatusCreated},
+			{"/api/v1/sign-ups/finish", `{"ticket":"trt_none","name":"Eve","password":"a long enough password","cookie":true}`, http.StatusConflict},
+		} {
+			for _, site := range []string{"cross-site", "same-site"} {
+				got := w.browse(http.MethodPost, c.path, site, c.body, nil)
+				wantStatus(t, c.path+" from "+site, got, http.StatusForbidden)
+				if kept := got.Result().Cookies(); len(kept) != 0 {
+					t.Errorf("%s from %s: got the cookies %v", c.path, site, kept)
+				}
+			}
+			wantStatus(t, c.path, w.browse(http.MethodPost, c.path, "same-origin", c.body, nil), c.own)
+		}
+	})
+}
+
 func TestOnlyASessionsTokenWorksAsACookie(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, w *world) {

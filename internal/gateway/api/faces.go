@@ -153,6 +153,9 @@ func (s *server) lookInvitation(ctx context.Context, _ *call, i *in[client.LinkT
 }
 
 func (s *server) acceptInvitation(ctx context.Context, c *call, i *in[client.Acceptor]) (*out[client.Joined], error) {
+	if err := c.keeps(i.Body.Cookie); err != nil {
+		return nil, err
+	}
 	j, err := s.Accounts.Accept(ctx, i.Body.Token, i.Body.Name, i.Body.Password, addressOf(ctx), c.request.UserAgent())
 	if err != nil {
 		return nil, err
@@ -223,6 +226,9 @@ func (s *server) proveSignUp(ctx context.Context, _ *call, i *in[client.SignUpCo
 }
 
 func (s *server) finishSignUp(ctx context.Context, c *call, i *in[client.NewMember]) (*out[client.Joined], error) {
+	if err := c.keeps(i.Body.Cookie); err != nil {
+		return nil, err
+	}
 	j, err := s.Accounts.FinishSignUp(ctx, i.Body.Ticket, account.NewMember{Name: i.Body.Name, Password: i.Body.Password, Organisation: i.Body.Organisation}, addressOf(ctx), c.request.UserAgent())
 	if err != nil {
 		return nil, err

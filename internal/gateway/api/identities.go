@@ -7,7 +7,6 @@ import (
 
 	"tributary/client"
 	"tributary/internal/account"
-	"tributary/internal/fault"
 	"tributary/internal/policy"
 )
 
@@ -26,15 +25,6 @@ func (s *server) identityRoutes() {
 		action: policy.UserRead, audience: staff}, s.identity)
 	add(s, route{method: http.MethodDelete, path: "/users/{id}/identity", id: "unlink-identity", summary: "Unlink it; the user's sessions end", thing: "user",
 		action: policy.UserUnlink, audience: staff, audit: "identity.unlink", status: http.StatusNoContent}, s.unlinkIdentity)
-}
-
-// ownPage refuses what another site's page makes a browser send, which could sign
-// somebody in as somebody else.
-func (c *call) ownPage() error {
-	if err := origins.Check(c.request); err != nil {
-		return fault.New(fault.Denied, "This came from another site's page. Open the portal and do it there.")
-	}
-	return nil
 }
 
 func (s *server) beginOIDC(ctx context.Context, c *call, _ *struct{}) (*out[client.OIDCBegun], error) {
