@@ -36,7 +36,7 @@ async function apply(path: string, yaml: unknown): Promise<void> {
 }
 
 /** Sends a file of last month's, and waits for its verdict. */
-async function send(t: Tenant, dataset: string, name: string, text: string) {
+export async function send(t: Tenant, dataset: string, name: string, text: string) {
   const sent = await ok(
     t.api.POST("/api/v1/submissions", {
       params: { query: { dataset, date: lastMonth(), name } },

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
-import { queries } from "../../app/session";
+import { sends } from "../../app/access";
+import { queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button, buttonClass } from "../../ui/Button";
 import { Card } from "../../ui/Card";
@@ -26,11 +27,12 @@ function alive(k: { revoked_at?: string | undefined; expires_at?: string | undef
 /** The keys that sign one in over SFTP, and how to. */
 export function SSHKeys({ login }: { login: string }) {
   const query = useQuery({ queryKey: key, queryFn: ({ signal }) => call(api.GET("/api/v1/me/ssh-keys", { signal })) });
+  const sender = sends(useMe());
   const [adding, setAdding] = useState(false);
   const [revoking, setRevoking] = useState<Schemas["SSHKey"]>();
   const changed = () => queries.invalidateQueries({ queryKey: key });
   return (
-    <Card title={t.title} aside={<Button onClick={() => setAdding(true)}>{t.add}</Button>}>
+    <Card title={t.title} aside={sender && <Button onClick={() => setAdding(true)}>{t.add}</Button>}>
       <div className="stack">
         <p className="secondary">{t.text}</p>
         <Loaded query={query}>
@@ -61,7 +63,7 @@ export function SSHKeys({ login }: { login: string }) {
             );
           }}
         </Loaded>
-        <Connect login={login} />
+        {sender && <Connect login={login} />}
       </div>
       {adding && (
         <Add

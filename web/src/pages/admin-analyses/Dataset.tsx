@@ -1,6 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { api, call } from "../../api/client";
+import { may } from "../../app/access";
+import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { buttonClass } from "../../ui/Button";
 import { Card, Facts } from "../../ui/Card";
@@ -25,6 +27,7 @@ export function DatasetPage() {
     queryFn: ({ signal }) =>
       call(api.GET("/api/v1/datasets/{id}", { signal, params: { path: { id }, query: version ? { version: Number(version) } : {} } })),
   });
+  const sees = may(useMe(), "/admin/submissions");
   const current = all.data?.find((d) => d.id === id)?.version ?? 1;
   const used = (analyses.data ?? []).filter((a) => a.datasets?.includes(id));
   return (
@@ -33,9 +36,11 @@ export function DatasetPage() {
       above={<Link to="/admin/analyses">{t.datasetAbove}</Link>}
       lead={query.data?.description && <bdi>{query.data.description}</bdi>}
       actions={
-        <Link to="/admin/submissions" search={{ view: "periods", dataset: id }} className={buttonClass("primary")}>
-          {t.periods}
-        </Link>
+        sees && (
+          <Link to="/admin/submissions" search={{ view: "periods", dataset: id }} className={buttonClass("primary")}>
+            {t.periods}
+          </Link>
+        )
       }
     >
       {current > 1 && (

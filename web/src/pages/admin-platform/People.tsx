@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
-import { queries, useMe } from "../../app/session";
+import { isAdmin, queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { Confirm, Dialog } from "../../ui/Dialog";
@@ -38,6 +38,7 @@ const changed = async () => {
 /** The provider's own people. */
 export function People() {
   const who = useMe();
+  const admin = isAdmin(who);
   const [asked, setAsked] = useState<Asked>();
   const { create } = useSearch({ from: "/admin/people" });
   const add = useAddress();
@@ -62,7 +63,8 @@ export function People() {
       title: strings.ui.table.actions,
       value: null,
       cell: (u) =>
-        u.id !== who.id && (
+        u.id !== who.id &&
+        admin && (
           <Menu
             label={`${strings.ui.table.actions}: ${nameOf(u)}`}
             items={[
@@ -85,13 +87,15 @@ export function People() {
       title={t.title}
       lead={t.lead}
       actions={
-        <Button kind="primary" onClick={() => add({ create: "yes" })}>
-          {t.add}
-        </Button>
+        admin && (
+          <Button kind="primary" onClick={() => add({ create: "yes" })}>
+            {t.add}
+          </Button>
+        )
       }
     >
       <DataTable list={list} title={t.title} columns={columns} id={(u) => u.id} empty={<Empty title={t.empty} />} />
-      {create && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
+      {admin && create && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
       {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}
       {asked?.what === "identity" && <IdentityDialog of={asked.user} onClose={close} />}

@@ -153,6 +153,7 @@ function Why({ run }: { run: Run }) {
 }
 
 function Inputs({ run }: { run: Run }) {
+  const sees = may(useMe(), "/admin/submissions");
   const inputs = run.inputs ?? [];
   return (
     <Card title={t.inputs} flush={inputs.length > 0}>
@@ -177,11 +178,14 @@ function Inputs({ run }: { run: Run }) {
             {
               id: "file",
               title: t.file,
-              cell: (i) => (
-                <Link to="/admin/submissions" search={{ open: i.submission }}>
+              cell: (i) =>
+                sees ? (
+                  <Link to="/admin/submissions" search={{ open: i.submission }}>
+                    <Id of={i.submission} />
+                  </Link>
+                ) : (
                   <Id of={i.submission} />
-                </Link>
-              ),
+                ),
             },
             { id: "commitment", title: t.commitment, cell: (i) => <Name of={i.commitment} /> },
           ]}

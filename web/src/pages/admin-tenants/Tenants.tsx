@@ -145,7 +145,7 @@ export function Tenants() {
         open={(x) => navigate({ to: "/admin/tenants/$id", params: { id: x.id } })}
         empty={<Empty title={t.empty}>{t.emptyHint}</Empty>}
       />
-      {create && <CreateTenant onClose={() => add({ create: undefined })} />}
+      {admin && create && <CreateTenant onClose={() => add({ create: undefined })} />}
     </Page>
   );
 }

@@ -1,5 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { items, type Schemas } from "../../api/client";
+import { sends } from "../../app/access";
+import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { buttonClass } from "../../ui/Button";
 import { Card } from "../../ui/Card";
@@ -16,6 +18,7 @@ const t = strings.home.due;
 
 /** The files that are owed, by when. */
 export function Due() {
+  const sender = sends(useMe());
   const periods = usePeriods();
   const datasets = items(useDatasets().data);
   const id = useOwnTenant().data?.external_ids?.[0];
@@ -66,6 +69,7 @@ export function Due() {
       title: t.send,
       end: true,
       cell: (p) =>
+        sender &&
         owed(p) && (
           <Link
             to="/app/submit"

@@ -2,7 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Upload } from "lucide-react";
 import { api, call, items, type Schemas } from "../../api/client";
+import { sends } from "../../app/access";
 import { pageAt } from "../../app/nav";
+import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { buttonClass } from "../../ui/Button";
 import { Card } from "../../ui/Card";
@@ -36,6 +38,7 @@ const last: Column<Schemas["Submission"]>[] = [
 
 /** What a tenant's people see first: what is due, what became of what they sent, what there is for them. */
 export function Home() {
+  const sender = sends(useMe());
   const submissions = useQuery({
     queryKey: ["submission", "list", "last"],
     queryFn: ({ signal }) => call(api.GET("/api/v1/submissions", { signal, params: { query: { limit: 5 } } })),
@@ -48,9 +51,11 @@ export function Home() {
     <Page
       title={t.title}
       actions={
-        <Link to="/app/submit" className={buttonClass("primary")}>
-          <Upload size={16} aria-hidden /> {t.send}
-        </Link>
+        sender && (
+          <Link to="/app/submit" className={buttonClass("primary")}>
+            <Upload size={16} aria-hidden /> {t.send}
+          </Link>
+        )
       }
     >
       <div className={`columns ${style.columns}`}>
@@ -69,7 +74,7 @@ export function Home() {
           </Card>
         </div>
         <div className="stack">
-          <Checklist submissions={submissions.data} results={results.data} />
+          {sender && <Checklist submissions={submissions.data} results={results.data} />}
           <Card title={t.results.title} aside={<Link to={pageAt("app", "results")}>{t.results.all}</Link>} flush>
             <Loaded query={results}>
               {(list) =>
@@ -105,7 +110,7 @@ export function Home() {
           </Card>
         </div>
       </div>
-      <Snippets />
+      {sender && <Snippets />}
     </Page>
   );
 }

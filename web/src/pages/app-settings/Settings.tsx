@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import { useState } from "react";
 import { api, call, items } from "../../api/client";
+import { exports } from "../../app/access";
 import { isAdmin, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button, buttonClass } from "../../ui/Button";
@@ -18,7 +19,8 @@ const t = strings.settings;
 
 /** What is set for the tenant, and what is kept of it for how long. */
 export function Settings() {
-  const admin = isAdmin(useMe());
+  const who = useMe();
+  const admin = isAdmin(who);
   const [making, setMaking] = useState(false);
   const add = (
     <Button kind="primary" onClick={() => setMaking(true)}>
@@ -30,7 +32,7 @@ export function Settings() {
       {admin && <Webhooks making={making} setMaking={setMaking} />}
       <Retention />
       <Holds />
-      {admin && (
+      {exports(who) && (
         <Card title={t.export}>
           <div className="stack">
             <p className="secondary">{t.exportText}</p>

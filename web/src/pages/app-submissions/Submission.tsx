@@ -3,6 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { Download, Trash2, Undo2 } from "lucide-react";
 import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
+import { sends } from "../../app/access";
 import { go } from "../../app/go";
 import { Actor } from "../../app/people";
 import { isAdmin, queries, useMe } from "../../app/session";
@@ -74,7 +75,9 @@ function Lead({ of: s }: { of: Sub }) {
 }
 
 function Actions({ of: s }: { of: Sub }) {
-  const admin = isAdmin(useMe());
+  const who = useMe();
+  const admin = isAdmin(who);
+  const sender = sends(who);
   const [asked, setAsked] = useState<"withdraw" | "delete">();
   const path = { params: { path: { id: s.id } } };
   const done = async (text: string) => {
@@ -83,7 +86,7 @@ function Actions({ of: s }: { of: Sub }) {
   };
   const takenBack = s.state === "withdrawn" || s.state === "superseded";
   const more = [
-    ...(takenBack ? [] : [{ label: t.withdraw, icon: <Undo2 size={16} />, act: () => setAsked("withdraw") }]),
+    ...(takenBack || !sender ? [] : [{ label: t.withdraw, icon: <Undo2 size={16} />, act: () => setAsked("withdraw") }]),
     ...(s.deleted_at || !admin ? [] : [{ label: t.remove, icon: <Trash2 size={16} />, danger: true, act: () => setAsked("delete") }]),
   ];
   return (
@@ -94,9 +97,11 @@ function Actions({ of: s }: { of: Sub }) {
           <Download size={16} aria-hidden /> {t.download}
         </a>
       )}
-      <Button kind="primary" onClick={() => go(`/app/submit?${new URLSearchParams({ dataset: s.dataset, date: s.date })}`)}>
-        {t.corrected}
-      </Button>
+      {sender && (
+        <Button kind="primary" onClick={() => go(`/app/submit?${new URLSearchParams({ dataset: s.dataset, date: s.date })}`)}>
+          {t.corrected}
+        </Button>
+      )}
       <Confirm
         open={asked === "withdraw"}
         onClose={() => setAsked(undefined)}

@@ -1,7 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { api, call, type Schemas } from "../../api/client";
+import { sends } from "../../app/access";
 import { go } from "../../app/go";
 import { Actor } from "../../app/people";
+import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { useList } from "../../ui/list";
@@ -62,7 +64,7 @@ export function Submissions() {
     command: ["submission", "list"],
     fetch: (query, signal) => call(api.GET("/api/v1/submissions", { signal, params: { query } })),
   });
-  const send = (
+  const send = sends(useMe()) && (
     <Button kind="primary" onClick={() => go("/app/submit")}>
       {t.send}
     </Button>

@@ -15,6 +15,7 @@ export const account = {
       analyst: "Analyst",
       tenant_admin: "Tenant admin",
       tenant_user: "Tenant user",
+      departing: "Admin of a tenant that leaves",
     } as Record<string, string>,
   },
   password: {
