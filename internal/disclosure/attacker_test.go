@@ -1,137 +1,99 @@
 package disclosure
 
 import (
-	"errors"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/optimize/convex/lp"
+	"tributary/internal/disclosure/attack"
 )
 
-// The attacker of these tests knows nothing of witnesses. It writes down what it was
-// given as linear equations over what it does not know, and asks a linear program
-// how large another's value can be.
+// The attacker of these tests is package attack, which knows nothing of witnesses.
 
-// system is linear equations over unknowns that are not below zero.
-type system struct {
-	rows [][]float64
-	is   []float64
-}
-
-// largest is the most that c times the unknowns can be; infinite if nothing bounds it.
-func (s system) largest(t *testing.T, c []float64) float64 {
+// worldOf is what an attacker works with: of each cell the leaves that it is the sum of,
+// and what was at them in each release. Tables are of the same places.
+func worldOf(t *testing.T, tables ...*Table) *attack.World {
 	t.Helper()
-	rows, is := independent(s.rows, s.is)
-	if len(rows) == 0 {
-		return math.Inf(1)
-	}
-	var minus []float64
-	var used []int
-	for k := range c {
-		if slices.ContainsFunc(rows, func(r []float64) bool { return r[k] != 0 }) {
-			used, minus = append(used, k), append(minus, -c[k])
-		} else if c[k] != 0 {
-			return math.Inf(1)
-		}
-	}
-	a := mat.NewDense(len(rows), len(used), nil)
-	for i, r := range rows {
-		for k, at := range used {
-			a.Set(i, k, r[at])
-		}
-	}
-	best, _, err := lp.Simplex(minus, a, is, 1e-10, nil)
-	if errors.Is(err, lp.ErrUnbounded) {
-		return math.Inf(1)
-	}
-	if err != nil {
-		t.Fatalf("attack: %v", err)
-	}
-	return -best
-}
-
-// breached lets a coalition attack what it sees of a table, each victim's value in
-// each cell, and returns a cell and the victim whose value there it bounds to within
-// p per cent from above, or -1.
-func breached(t *testing.T, tab *Table, hidden []bool, coalition []int32, p float64, tries int, rng *rand.Rand) (cell, victim int32) {
-	t.Helper()
-	g, err := tab.grid()
-	if err != nil {
-		t.Fatal(err)
-	}
+	tab := tables[0]
 	var leaves []int32
-	for i, n := range tab.Nodes {
-		if len(g.trees[0].children[n[0]])+len(g.trees[1].children[n[1]]) == 0 {
+	for i := range tab.Nodes {
+		if isLeaf(tab, i) {
 			leaves = append(leaves, int32(i))
 		}
 	}
+	cells := make([][]int32, len(tab.Nodes))
+	for n, leaf := range leaves {
+		for i, node := range tab.Nodes {
+			if within(tab.Dimensions, tab.Nodes[leaf], node) {
+				cells[i] = append(cells[i], int32(n))
+			}
+		}
+	}
+	var releases []attack.Release
+	for _, tab := range tables {
+		var r attack.Release
+		for _, leaf := range leaves {
+			var values []attack.Value
+			for _, c := range tab.Parts[0].Cells[leaf] {
+				values = append(values, attack.Value(c))
+			}
+			r.Leaves = append(r.Leaves, values)
+		}
+		releases = append(releases, r)
+	}
+	w, err := attack.New(cells, releases...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// within reports whether a place is at or below another in each dimension.
+func within(dimensions []Dimension, n, of [2]int32) bool {
+	for d, dimension := range dimensions {
+		for n[d] != of[d] {
+			if n[d] = dimension.Parent[n[d]]; n[d] == Top {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// breached lets a coalition attack all that was shown, random victims' values in random
+// cells, and returns a release, a cell and the victim whose value there it bounds to
+// within p per cent from above, or -1.
+func breached(t *testing.T, w *attack.World, tables []*Table, hidden [][]bool, coalition []int32, p float64, tries int, rng *rand.Rand) (release, cell int, victim int32) {
+	t.Helper()
+	shown := func(release, cell int) bool { return !hidden[release][cell] }
 	for range tries {
-		cell = int32(rng.IntN(len(tab.Nodes)))
-		who := tab.Parts[0].Cells[cell]
+		release, cell = rng.IntN(len(tables)), rng.IntN(len(hidden[0]))
+		who := tables[release].Parts[0].Cells[cell]
+		if len(who) == 0 {
+			continue
+		}
 		victim = who[rng.IntN(len(who))].Organisation
 		if slices.Contains(coalition, victim) {
 			continue
 		}
-		own := func(i int32) (v, others float64, there, more bool) {
-			for _, c := range tab.Parts[0].Cells[i] {
-				switch {
-				case c.Organisation == victim:
-					v, there = v+float64(c.Value), true
-				case !slices.Contains(coalition, c.Organisation):
-					others, more = others+float64(c.Value), true
-				}
-			}
-			return v, others, there, more
+		b, err := w.Bound(coalition, shown, attack.Asked{Release: release, Cell: cell, Victim: victim})
+		if err != nil {
+			t.Fatal(err)
 		}
-		// two unknowns a leaf: the victim's and the others'
-		unknown := map[[2]int32]int{}
-		scale := 1.0
-		for _, l := range leaves {
-			v, o, there, more := own(l)
-			if there {
-				unknown[[2]int32{l, 0}] = len(unknown)
-			}
-			if more {
-				unknown[[2]int32{l, 1}] = len(unknown)
-			}
-			scale = max(scale, v, o)
-		}
-		var s system
-		below := func(i, l int32) bool {
-			return slices.Contains(g.trees[0].under(tab.Nodes[i][0]), tab.Nodes[l][0]) && slices.Contains(g.trees[1].under(tab.Nodes[i][1]), tab.Nodes[l][1])
-		}
-		row := func(i int32, kinds ...int32) []float64 {
-			r := make([]float64, len(unknown))
-			for _, l := range leaves {
-				if below(i, l) {
-					for _, kind := range kinds {
-						if at, ok := unknown[[2]int32{l, kind}]; ok {
-							r[at] = 1
-						}
-					}
-				}
-			}
-			return r
-		}
-		for i := range tab.Nodes {
-			if !hidden[i] {
-				v, o, there, more := own(int32(i))
-				if there || more {
-					s.rows, s.is = append(s.rows, row(int32(i), 0, 1)), append(s.is, (v+o)/scale)
-				}
-			}
-		}
-		truth, _, _, _ := own(cell)
-		bound := s.largest(t, row(cell, 0)) * scale
-		if bound < truth*(1+p/100)-1e-6*scale || truth == 0 && bound <= 1e-6*scale {
-			return cell, victim
+		if b.Within(p) {
+			t.Logf("release %d, cell %d (hidden %v): %v bounded by %v", release, cell, hidden[release][cell], b.Value, b.Most)
+			return release, cell, victim
 		}
 	}
-	return -1, -1
+	return -1, -1, -1
+}
+
+// breachedTable is breached of one table.
+func breachedTable(t *testing.T, tab *Table, hidden []bool, coalition []int32, p float64, tries int, rng *rand.Rand) (cell int, victim int32) {
+	t.Helper()
+	_, cell, victim = breached(t, worldOf(t, tab), []*Table{tab}, [][]bool{hidden}, coalition, p, tries, rng)
+	return cell, victim
 }
 
 // small is a random table of up to two dimensions and a hundred cells, in which
@@ -196,7 +158,7 @@ func TestNoTableLetsAValueBeBounded(t *testing.T) {
 				}
 				for range 4 {
 					who := coalition(rng, c.rules.coalition(), organisations)
-					if cell, victim := breached(t, tab, p.Hidden, who, float64(c.rules.PPercent), 20, rng); cell >= 0 {
+					if cell, victim := breachedTable(t, tab, p.Hidden, who, float64(c.rules.PPercent), 20, rng); cell >= 0 {
 						t.Errorf("world %d: %v know what %d has in cell %d (hidden: %v)", world, who, victim, cell, p.Hidden[cell])
 					}
 				}
@@ -242,7 +204,7 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 					t.Fatal(err)
 				}
 				hidden := c.hide(p)
-				if cell, _ := breached(t, tab, hidden, coalition(rng, c.of, organisations), c.p, 40, rng); cell >= 0 {
+				if cell, _ := breachedTable(t, tab, hidden, coalition(rng, c.of, organisations), c.p, 40, rng); cell >= 0 {
 					return
 				}
 			}
@@ -279,7 +241,7 @@ func TestSumsOfHiddenCellsKeepTheRules(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {
 		unions bool
-		want   int32
+		want   int
 	}{{false, 6}, {true, -1}} {
 		p, err := newProtector(rules, LeastCells, tab, nil)
 		if err != nil {
@@ -296,7 +258,7 @@ func TestSumsOfHiddenCellsKeepTheRules(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if cell, _ := breached(t, tab, p.hidden, []int32{1}, 10, 200, rng); cell != c.want {
+		if cell, _ := breachedTable(t, tab, p.hidden, []int32{1}, 10, 200, rng); cell != c.want {
 			t.Errorf("unions looked at: %v; breached cell %d, want %d; hidden %v", c.unions, cell, c.want, p.hidden)
 		}
 	}

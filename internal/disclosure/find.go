@@ -74,6 +74,7 @@ type search struct {
 	need   int64
 	moved  map[place]int64
 	fresh  map[int32]bool // what it would hide
+	ways   []way          // room for across
 }
 
 // place is a cell in a layer.
@@ -298,30 +299,14 @@ func (s *search) room(l *layer, cell int32, sign int64) int64 {
 // free is how much of what a layer has in a cell no coalition knows that is without the
 // victim.
 func (p *protector) free(l *layer, cell, victim int32) int64 {
-	w := l.weights[cell]
-	if victim == nobody || !slices.ContainsFunc(l.cells[cell], func(c Contribution) bool { return c.Organisation == victim }) {
-		return w.free
-	}
-	others := slices.DeleteFunc(slices.Clone(l.cells[cell]), func(c Contribution) bool { return c.Organisation == victim })
-	rest, _, err := p.scratch.weight(others, 0, make([]Verdict, len(others)))
-	if err != nil || rest.overflow {
-		return w.free
-	}
-	return w.all - (rest.all - rest.free)
+	return l.weights[cell].freeOf(victim, p.rules.coalition())
 }
 
 // owned reports whether a coalition may know all that a layer has in a cell: there are
 // no more contributors than it has members, and the victim is none of them.
 func (p *protector) owned(l *layer, cell, victim int32) bool {
-	if int(l.weights[cell].organisations) > p.rules.coalition() {
-		return false
-	}
-	for _, c := range l.cells[cell] {
-		if c.Organisation == victim {
-			return false
-		}
-	}
-	return true
+	w := &l.weights[cell]
+	return int(w.organisations) <= p.rules.coalition() && (w.overflow || !slices.ContainsFunc(w.known, func(k claim) bool { return k.organisation == victim }))
 }
 
 // arms lists the best ways in dimension d from a node, at another's node in the
@@ -338,19 +323,18 @@ func (s *search) arms(d int, node, other int32) []arm {
 	if len(downs) == 0 {
 		return nil
 	}
-	var list []arm
+	var list []way
 	var up []int32 // above the node, the highest last
-	add := func(minus []int32, cost int64, short bool) {
-		for _, down := range downs {
-			plus := append(slices.Clone(up), down.plus...)
-			list = append(list, arm{plus: plus, minus: minus, cost: cost + down.cost, short: short})
+	add := func(minus ends, cost int64, short bool) {
+		for i, down := range downs {
+			list = append(list, way{up: len(up), down: i, minus: minus, cost: cost + down.cost, short: short})
 		}
 	}
 	var risen int64 // what hiding the nodes in up costs
 	for top := node; ; {
 		above := tree.parent[top]
 		if above == Top {
-			add(nil, risen, false)
+			add(ends{Top, Top}, risen, false)
 			break
 		}
 		for _, m := range s.across(tree, top, above, at) {
@@ -369,10 +353,30 @@ func (s *search) arms(d int, node, other int32) []arm {
 		top = above
 	}
 	slices.SortStableFunc(list, byWorth)
-	return list[:min(len(list), maxArms)]
+	list = list[:min(len(list), maxArms)]
+	arms := make([]arm, len(list))
+	for i, w := range list {
+		arms[i] = arm{plus: append(slices.Clone(up[:w.up]), downs[w.down].plus...), cost: w.cost, short: w.short}
+		if w.minus.from != Top {
+			arms[i].minus = tree.down(w.minus.from, w.minus.to)
+		}
+	}
+	return arms
 }
 
-func byWorth(a, b arm) int {
+// way is an arm before its nodes are listed, since most are thrown away: it rises over
+// so many nodes, goes down one of the ways down, and takes from between two nodes.
+type way struct {
+	up, down int
+	minus    ends
+	cost     int64
+	short    bool
+}
+
+// ends are those of a way down; Top if there is none.
+type ends struct{ from, to int32 }
+
+func byWorth(a, b way) int {
 	if a.short != b.short {
 		if b.short {
 			return -1
@@ -384,41 +388,41 @@ func byWorth(a, b arm) int {
 
 // downs lists the best ways down from a node to a leaf.
 func (s *search) downs(tree *tree, node int32, at func(int32) int32) []arm {
-	best := make([]arm, 0, maxDowns+1)
+	best := make([]way, 0, maxDowns+1)
 	for _, leaf := range tree.under(node) {
 		if cost, _, ok := s.climb(tree, leaf, node, 1, at); ok {
-			best = keep(best, arm{cost: cost, plus: []int32{leaf}}, maxDowns)
+			best = keep(best, way{cost: cost, minus: ends{node, leaf}}, maxDowns)
 		}
 	}
-	for i := range best {
-		best[i].plus = tree.down(node, best[i].plus[0])
+	downs := make([]arm, len(best))
+	for i, w := range best {
+		downs[i] = arm{cost: w.cost, plus: tree.down(w.minus.from, w.minus.to)}
 	}
-	return best
+	return downs
 }
 
-// across lists the best ways to take from elsewhere below a total what a node below it gets.
-func (s *search) across(tree *tree, node, above int32, at func(int32) int32) []arm {
-	best := make([]arm, 0, maxArms+1)
+// across lists the best ways to take from elsewhere below a total what a node below it
+// gets. The list is good until the next call.
+func (s *search) across(tree *tree, node, above int32, at func(int32) int32) []way {
+	best := s.ways[:0]
 	for _, child := range tree.children[above] {
 		if child == node {
 			continue
 		}
 		for _, leaf := range tree.under(child) {
 			cost, room, ok := s.climb(tree, leaf, child, -1, at)
-			if ok && (len(best) < maxArms || byWorth(arm{cost: cost, short: room < s.need}, best[len(best)-1]) < 0) {
-				best = keep(best, arm{cost: cost, short: room < s.need, minus: []int32{child, leaf}}, maxArms)
+			if ok && (len(best) < maxArms || byWorth(way{cost: cost, short: room < s.need}, best[len(best)-1]) < 0) {
+				best = keep(best, way{cost: cost, short: room < s.need, minus: ends{child, leaf}}, maxArms)
 			}
 		}
 	}
-	for i := range best {
-		best[i].minus = tree.down(best[i].minus[0], best[i].minus[1])
-	}
+	s.ways = best
 	return best
 }
 
 // keep adds one to a list of the best, in order.
-func keep(list []arm, a arm, most int) []arm {
-	i, _ := slices.BinarySearchFunc(list, a, func(x, a arm) int {
+func keep(list []way, a way, most int) []way {
+	i, _ := slices.BinarySearchFunc(list, a, func(x, a way) int {
 		if byWorth(x, a) <= 0 {
 			return -1
 		}

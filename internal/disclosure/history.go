@@ -86,7 +86,9 @@ func layersOf(g *grid, views []view, part int) (map[uint64][]Cell, error) {
 		}
 	}
 	for _, cells := range layers {
-		g.addUp(cells)
+		if err := g.addUp(cells); err != nil {
+			return nil, err
+		}
 	}
 	return layers, nil
 }
@@ -95,26 +97,6 @@ func layersOf(g *grid, views []view, part int) (map[uint64][]Cell, error) {
 func (g *grid) leaf(cell int32) bool {
 	n := g.Nodes[cell]
 	return len(g.trees[0].children[n[0]])+len(g.trees[1].children[n[1]]) == 0
-}
-
-// addUp fills in the cells of totals from those at leaves.
-func (g *grid) addUp(cells []Cell) {
-	for cell, n := range g.Nodes {
-		if g.leaf(int32(cell)) && len(cells[cell]) > 0 {
-			for u := n[0]; u != Top; u = g.trees[0].parent[u] {
-				for w := n[1]; w != Top; w = g.trees[1].parent[w] {
-					if to := g.at(u, w); to >= 0 && int(to) != cell {
-						cells[to] = append(cells[to], cells[cell]...)
-					}
-				}
-			}
-		}
-	}
-	for cell := range cells {
-		if !g.leaf(int32(cell)) {
-			cells[cell] = merge(cells[cell])
-		}
-	}
 }
 
 // Differs judges, for a cell that stands alone, whether a recipient may be shown it

@@ -72,86 +72,6 @@ func (k *known) earlier() []Earlier {
 	return list
 }
 
-// breached lets a coalition attack all that was released, as the attack on one table
-// does: an unknown for what the victim has at a leaf in the same releases with the same
-// value, and one for the others.
-func (k *known) breached(t *testing.T, coalition []int32, p float64, tries int, rng *rand.Rand) (release int, cell, victim int32) {
-	t.Helper()
-	tab := k.tables[0]
-	g, err := tab.grid()
-	if err != nil {
-		t.Fatal(err)
-	}
-	views := make([]view, len(k.tables))
-	for i := range views {
-		views[i].parts = k.tables[i].Parts
-	}
-	layers, err := layersOf(g, views, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range tries {
-		release, cell = rng.IntN(len(k.tables)), int32(rng.IntN(len(tab.Nodes)))
-		who := k.tables[release].Parts[0].Cells[cell]
-		if len(who) == 0 {
-			continue
-		}
-		victim = who[rng.IntN(len(who))].Organisation
-		if slices.Contains(coalition, victim) {
-			continue
-		}
-		type unknown struct {
-			leaf   int32
-			in     uint64
-			victim bool
-		}
-		at, truth, scale := map[unknown]int{}, map[unknown]float64{}, 1.0
-		for in, cells := range layers {
-			for leaf := range tab.Nodes {
-				if !g.leaf(int32(leaf)) {
-					continue
-				}
-				for _, c := range cells[leaf] {
-					if u := (unknown{int32(leaf), in, c.Organisation == victim}); !slices.Contains(coalition, c.Organisation) {
-						if _, there := at[u]; !there {
-							at[u] = len(at)
-						}
-						truth[u] += float64(c.Value)
-						scale = max(scale, truth[u])
-					}
-				}
-			}
-		}
-		row := func(release int, i int32, victimOnly bool) (r []float64, is float64) {
-			r = make([]float64, len(at))
-			for u, n := range at {
-				if u.in>>release&1 == 1 && (u.victim || !victimOnly) &&
-					slices.Contains(g.trees[0].under(tab.Nodes[i][0]), tab.Nodes[u.leaf][0]) && slices.Contains(g.trees[1].under(tab.Nodes[i][1]), tab.Nodes[u.leaf][1]) {
-					r[n] = 1
-					is += truth[u]
-				}
-			}
-			return r, is
-		}
-		var s system
-		for i := range k.tables {
-			for c := range tab.Nodes {
-				if !k.hidden[i][c] {
-					if r, is := row(i, int32(c), false); slices.Contains(r, 1) {
-						s.rows, s.is = append(s.rows, r), append(s.is, is/scale)
-					}
-				}
-			}
-		}
-		asked, have := row(release, cell, true)
-		if bound := s.largest(t, asked) * scale; bound < have*(1+p/100)-1e-6*scale {
-			t.Logf("release %d, cell %d (hidden %v): %v bounded by %v", release, cell, k.hidden[release][cell], have, bound)
-			return release, cell, victim
-		}
-	}
-	return -1, -1, -1
-}
-
 // Five releases, between which participants join, leave and correct what they sent:
 // whoever has all of them bounds nobody's value.
 func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
@@ -187,9 +107,10 @@ func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
 					}
 					s.change(rng, organisations)
 				}
+				w := worldOf(t, k.tables...)
 				for range 3 {
 					who := coalition(rng, c.rules.coalition(), organisations)
-					if r, cell, victim := k.breached(t, who, float64(c.rules.PPercent), 15, rng); cell >= 0 {
+					if r, cell, victim := breached(t, w, k.tables, k.hidden, who, float64(c.rules.PPercent), 15, rng); cell >= 0 {
 						t.Errorf("world %d: %v know what %d has in cell %d of release %d", world, who, victim, cell, r)
 					}
 				}
@@ -219,7 +140,7 @@ func TestSeriesWithoutALedgerAreBreached(t *testing.T) {
 			k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
 			s.change(rng, organisations)
 		}
-		if _, cell, _ := k.breached(t, coalition(rng, 1, organisations), 10, 30, rng); cell >= 0 {
+		if _, cell, _ := breached(t, worldOf(t, k.tables...), k.tables, k.hidden, coalition(rng, 1, organisations), 10, 30, rng); cell >= 0 {
 			return
 		}
 	}

@@ -26,6 +26,25 @@ type weight struct {
 	level         int64 // by how much it has to be in doubt; 0 if it may be shown
 	organisations int32
 	overflow      bool
+	known         []claim // the c+1 largest b, the largest first
+}
+
+// claim is what an organisation has of a cell, as b.
+type claim struct {
+	organisation int32
+	net          int64
+}
+
+// freeOf is how much of a cell no coalition knows that is without the victim.
+func (w *weight) freeOf(victim int32, coalition int) int64 {
+	free := w.all
+	for _, k := range w.known {
+		if k.organisation != victim && coalition > 0 {
+			free -= k.net
+			coalition--
+		}
+	}
+	return free
 }
 
 // weight judges a cell and weighs it.
@@ -60,10 +79,26 @@ func (b *scratch) weight(cell Cell, typical int64, verdicts []Verdict) (weight, 
 		free -= magnitude(b.shares[o].net)
 	}
 	w.all, w.free = int64(all), int64(free)
+	w.known = b.claims(&nets)
 	if !shown {
 		w.level = b.level(w, all, gross, typical, &nets)
 	}
 	return w, out, nil
+}
+
+// claims are the largest of the cell that was just judged. There are many short lists
+// of them, so they are cut from long ones.
+func (b *scratch) claims(nets *top) []claim {
+	if len(b.spare) < nets.used {
+		b.spare = make([]claim, 4096)
+	}
+	list := b.spare[:nets.used:nets.used]
+	b.spare = b.spare[nets.used:]
+	for i := range list {
+		o := nets.whose[i]
+		list[i] = claim{o, int64(magnitude(b.shares[o].net))}
+	}
+	return list
 }
 
 // level is the protection level of the cell that was just judged.

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -132,13 +133,23 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 	if p.layers, err = newLayers(p.scratch, g, p.views); err != nil {
 		return nil, err
 	}
+	p.price(cost)
+	return p, nil
+}
+
+// price says what hiding each cell costs: one, and with LeastValue its value, in units
+// so large that no sum of them overflows.
+func (p *protector) price(cost Cost) {
+	shift := 0
+	for _, out := range p.views[0].outcome[0] {
+		shift = max(shift, bits.Len64(magnitude(out.Sum))-40)
+	}
 	for cell := range p.cost {
 		p.cost[cell] = 1
 		if cost == LeastValue {
-			p.cost[cell] += int64(magnitude(p.views[0].outcome[0][cell].Sum) >> 20)
+			p.cost[cell] += int64(magnitude(p.views[0].outcome[0][cell].Sum) >> shift)
 		}
 	}
-	return p, nil
 }
 
 // weigh judges and weighs every cell of every part.
@@ -148,9 +159,16 @@ func weigh(b *scratch, parts []Part) ([][]Outcome, [][]weight, error) {
 		b.floor = part.Floor
 		outcomes[i], weights[i] = make([]Outcome, len(part.Cells)), make([]weight, len(part.Cells))
 		typical := typical(part)
+		total := 0
+		for _, c := range part.Cells {
+			total += len(c)
+		}
+		all := make([]Verdict, total)
 		for cell, c := range part.Cells {
+			verdicts := all[:len(c):len(c)]
+			all = all[len(c):]
 			var err error
-			if weights[i][cell], outcomes[i][cell], err = b.weight(c, typical, make([]Verdict, len(c))); err != nil {
+			if weights[i][cell], outcomes[i][cell], err = b.weight(c, typical, verdicts); err != nil {
 				return nil, nil, fmt.Errorf("part %d, cell %d: %w", i, cell, err)
 			}
 		}

@@ -67,6 +67,7 @@ type scratch struct {
 	owner  []owner
 	shares []share
 	order  []int32 // organisations of the present cell
+	spare  []claim
 }
 
 // judge fills in a verdict for each contribution of the cell.

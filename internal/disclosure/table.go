@@ -66,33 +66,93 @@ func Complete(dimensions []Dimension, leaves [][2]int32, parts []Part) (*Table, 
 		}
 		at[n] = int32(i)
 	}
-	for i, n := range leaves {
+	for _, n := range leaves {
 		for u := n[0]; u != Top; u = trees[0].parent[u] {
 			for w := n[1]; w != Top; w = trees[1].parent[w] {
-				if u == n[0] && w == n[1] {
-					continue
-				}
-				to, ok := at[[2]int32{u, w}]
-				if !ok {
-					to = int32(len(t.Nodes))
-					at[[2]int32{u, w}] = to
+				if _, there := at[[2]int32{u, w}]; !there {
+					at[[2]int32{u, w}] = int32(len(t.Nodes))
 					t.Nodes = append(t.Nodes, [2]int32{u, w})
-					for p := range t.Parts {
-						t.Parts[p].Cells = append(t.Parts[p].Cells, nil)
-					}
-				}
-				for p := range t.Parts {
-					t.Parts[p].Cells[to] = append(t.Parts[p].Cells[to], parts[p].Cells[i]...)
 				}
 			}
 		}
 	}
 	for p := range t.Parts {
-		for i := len(leaves); i < len(t.Nodes); i++ {
-			t.Parts[p].Cells[i] = merge(t.Parts[p].Cells[i])
+		t.Parts[p].Cells = append(t.Parts[p].Cells, make([]Cell, len(t.Nodes)-len(leaves))...)
+	}
+	g, err := t.grid()
+	if err != nil {
+		return nil, fmt.Errorf("complete a table: %w", err)
+	}
+	for p := range t.Parts {
+		if err := g.addUp(t.Parts[p].Cells); err != nil {
+			return nil, fmt.Errorf("complete a table: %w", err)
 		}
 	}
 	return t, nil
+}
+
+// addUp fills in the cells of totals from those at leaves: each from those right below
+// it, so the finest first.
+func (g *grid) addUp(cells []Cell) error {
+	var totals []int32
+	for cell := range g.Nodes {
+		if !g.leaf(int32(cell)) {
+			totals = append(totals, int32(cell))
+		}
+	}
+	slices.SortFunc(totals, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(g.Nodes[b][0], g.Nodes[a][0]), cmp.Compare(g.Nodes[b][1], g.Nodes[a][1]))
+	})
+	var a adder
+	for _, cell := range totals {
+		d := 0
+		if len(g.trees[0].children[g.Nodes[cell][0]]) == 0 {
+			d = 1
+		}
+		for _, part := range g.parts(cell, d) {
+			if err := a.add(cells[part]); err != nil {
+				return err
+			}
+		}
+		cells[cell] = a.take()
+	}
+	return nil
+}
+
+// adder adds up cells by participant.
+type adder struct {
+	has    []bool // by participant
+	sums   []Contribution
+	listed []int32 // participants
+}
+
+func (a *adder) add(cell Cell) error {
+	for _, c := range cell {
+		if c.Participant < 0 || c.Participant >= maxIndex {
+			return fmt.Errorf("participant %d is not an index below %d", c.Participant, maxIndex)
+		}
+		if more := int(c.Participant) + 1 - len(a.has); more > 0 {
+			a.has, a.sums = append(a.has, make([]bool, more)...), append(a.sums, make([]Contribution, more)...)
+		}
+		if !a.has[c.Participant] {
+			a.has[c.Participant], a.sums[c.Participant] = true, c
+			a.listed = append(a.listed, c.Participant)
+			continue
+		}
+		a.sums[c.Participant].Value = add(a.sums[c.Participant].Value, c.Value)
+	}
+	return nil
+}
+
+// take returns the sum, in order of participant, and begins another.
+func (a *adder) take() Cell {
+	slices.Sort(a.listed)
+	sum := make(Cell, len(a.listed))
+	for i, p := range a.listed {
+		sum[i], a.has[p] = a.sums[p], false
+	}
+	a.listed = a.listed[:0]
+	return sum
 }
 
 // merge adds up what each participant has in a cell.

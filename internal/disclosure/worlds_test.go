@@ -120,9 +120,9 @@ func breaches(cell Cell, recipient int32, p int64) map[string]bool {
 	return found
 }
 
-// attack makes worlds and returns how often each attack worked on what the
+// attackAll makes worlds and returns how often each attack worked on what the
 // rules released, and how many cells were released to somebody.
-func attack(t *testing.T, rules Rules, p int64, signed bool) (worked map[string]int, released int) {
+func attackAll(t *testing.T, rules Rules, p int64, signed bool) (worked map[string]int, released int) {
 	t.Helper()
 	const worlds = 3000
 	rng := rand.New(rand.NewPCG(42, uint64(rules.PPercent)))
@@ -157,7 +157,7 @@ func TestNoReleaseLetsAValueBeComputed(t *testing.T) {
 		t.Run(fmt.Sprintf("signed=%v", signed), func(t *testing.T) {
 			t.Parallel()
 			for _, rules := range []Rules{preset, strict(5, 60, 2, 85), strict(5, 100, 2, 50), strict(7, 5, 3, 85)} {
-				worked, released := attack(t, rules, int64(rules.PPercent), signed)
+				worked, released := attackAll(t, rules, int64(rules.PPercent), signed)
 				if len(worked) > 0 {
 					t.Errorf("%+v: attacks worked: %v", rules, worked)
 				}
@@ -185,7 +185,7 @@ func TestEachRuleSwitchedOffIsBreached(t *testing.T) {
 		{"p % (its zero part)", Rules{MinContributors: 5, PPercent: 0, Dominance: Dominance{2, 85}}, 60, "zero", false},
 		{"dominance", Rules{MinContributors: 5, PPercent: 60, Dominance: Dominance{}}, 60, "pair", true},
 	} {
-		worked, _ := attack(t, c.rules, c.p, false)
+		worked, _ := attackAll(t, c.rules, c.p, false)
 		t.Logf("%s off: %v", c.off, worked)
 		if worked[c.breach] == 0 {
 			t.Errorf("%s off: attack %q never worked (%v): the property test could not fail", c.off, c.breach, worked)
