@@ -82,6 +82,10 @@ test: deps lint build $(TOOLS)/versitygw ## everything, on both control database
 fuzz: ## fuzz each target for FUZZTIME (20s)
 	@scripts/fuzz $(FUZZTIME)
 
+.PHONY: torture
+torture: ## attack 1,000 random worlds of releases, where `make test` attacks 40
+	TRIBUTARY_TORTURE=1 $(GO) test -count 1 -timeout 30m ./internal/disclosure/...
+
 .PHONY: bench
 bench: ## run the benchmarks against their peers and limits; ROWS='6 8' picks some
 	$(GO) run ./bench $(ROWS)

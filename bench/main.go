@@ -1,6 +1,6 @@
 // Command bench measures a built server against its floors: files over SFTP beside
 // OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
-// idle server (row 13), pages of long lists (row lists), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
+// idle server (row 13), the disclosure gate on large tables (row disclosure), pages of long lists (row lists), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
 //
 //	go run ./bench [-quick] [-rounds N] [ROW…]
 //
@@ -48,6 +48,7 @@ var rows = []row{
 	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
 	{"8", "cost of a tenant", (*bench).tenants},
 	{"13", "cold start and idle", (*bench).coldStart},
+	{"disclosure", "tables protected, and what is hidden beside the best", (*bench).gate},
 	{"lists", "pages of lists of 100,000 beside those of 1,000", (*bench).lists},
 	{"portal", "sizes and load times of the portals", (*bench).portal},
 }

@@ -129,16 +129,27 @@ func worlds(t *testing.T) int {
 	return 40
 }
 
+// Somebody who knows of every value that it is half as large at least has half of each
+// to find out. To know a value to within 10 % is to know that half to within 20 %.
+var priors = Rules{MinContributors: 5, PPercent: 10, QPercent: 50}
+
+// If nobody has more than 80 % of what one recipient has before it, the rest is 25 % of
+// the largest at least.
+var oneHand = Rules{MinContributors: 4, PPercent: 1, Dominance: Dominance{1, 80}}
+
 func TestNoTableLetsAValueBeBounded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		rules Rules
+		p     float64
 	}{
-		{"preset", preset},
-		{"p of 60", Rules{MinContributors: 4, PPercent: 60}},
-		{"coalitions of two", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}},
-		{"coalitions of three, and dominance", Rules{MinContributors: 6, PPercent: 20, Coalition: 3, Dominance: Dominance{1, 80}}},
+		{"preset", preset, 10},
+		{"p of 60", Rules{MinContributors: 4, PPercent: 60}, 60},
+		{"coalitions of two", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}, 10},
+		{"coalitions of three, and dominance", Rules{MinContributors: 6, PPercent: 20, Coalition: 3, Dominance: Dominance{1, 80}}, 20},
+		{"who knows half of each value beforehand", priors, 20},
+		{"dominance", oneHand, 24},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -158,7 +169,7 @@ func TestNoTableLetsAValueBeBounded(t *testing.T) {
 				}
 				for range 4 {
 					who := coalition(rng, c.rules.coalition(), organisations)
-					if cell, victim := breachedTable(t, tab, p.Hidden, who, float64(c.rules.PPercent), 20, rng); cell >= 0 {
+					if cell, victim := breachedTable(t, tab, p.Hidden, who, c.p, 20, rng); cell >= 0 {
 						t.Errorf("world %d: %v know what %d has in cell %d (hidden: %v)", world, who, victim, cell, p.Hidden[cell])
 					}
 				}
@@ -190,6 +201,8 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 		{"no secondary suppression", preset, 10, 1, alone},
 		{"no protection levels", Rules{MinContributors: 3, PPercent: 60}, 60, 1, func(p *protector) []bool { return protected(p, true) }},
 		{"no minimum", Rules{MinContributors: 2, PPercent: 10}, 10, 2, func(p *protector) []bool { return protected(p, false) }},
+		{"no prior knowledge", Rules{MinContributors: 5, PPercent: 10}, 20, 1, func(p *protector) []bool { return protected(p, false) }},
+		{"no dominance", Rules{MinContributors: 4, PPercent: 1}, 24, 1, func(p *protector) []bool { return protected(p, false) }},
 		{"no p %", Rules{MinContributors: 5}, 10, 1, func(p *protector) []bool { return protected(p, false) }},
 		{"no coalition", Rules{MinContributors: 5, PPercent: 10}, 10, 2, func(p *protector) []bool { return protected(p, false) }},
 	} {

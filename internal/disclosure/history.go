@@ -198,7 +198,12 @@ func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64,
 				}
 			}
 		}
-		what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 })
+		// Who changed by nothing hides nobody. But if nobody else changed, whoever came or left
+		// is known to have nothing.
+		zeros := slices.DeleteFunc(slices.Clone(what), func(c Contribution) bool { return c.Value != 0 })
+		if what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 }); len(what) == 0 {
+			what = merge(zeros)
+		}
 		if len(what) == 0 {
 			continue
 		}

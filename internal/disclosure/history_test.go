@@ -15,7 +15,10 @@ type story struct {
 }
 
 func newStory(rng *rand.Rand, organisations int) *story {
-	tab := small(rng, organisations)
+	return storyOf(small(rng, organisations))
+}
+
+func storyOf(tab *Table) *story {
 	s := &story{dimensions: tab.Dimensions}
 	for i := range tab.Nodes {
 		if isLeaf(tab, i) {
@@ -123,28 +126,110 @@ func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
 	}
 }
 
-// Without the ledger of what was released before, the same attack works.
+// Without the ledger of what was released before, the same attack works. So it does if
+// the ledger is looked at, but differences are not.
 func TestSeriesWithoutALedgerAreBreached(t *testing.T) {
 	t.Parallel()
-	rng := rand.New(rand.NewPCG(13, 13))
-	for range 200 {
-		organisations := 6 + rng.IntN(14)
-		s := newStory(rng, organisations)
-		var k known
-		for range 5 {
-			tab := s.table(t)
+	for name, protect := range map[string]func(tab *Table, k known) ([]bool, error){
+		"no ledger": func(tab *Table, _ known) ([]bool, error) {
 			p, err := Protect(preset, LeastCells, tab)
+			return p.Hidden, err
+		},
+		"no differences": func(tab *Table, k known) ([]bool, error) {
+			p, err := newProtector(preset, LeastCells, tab, k.earlier())
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
-			k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
-			s.change(rng, organisations)
-		}
-		if _, cell, _ := breached(t, worldOf(t, k.tables...), k.tables, k.hidden, coalition(rng, 1, organisations), 10, 30, rng); cell >= 0 {
-			return
-		}
+			p.primaries()
+			p.formerly()
+			return p.hidden, p.cover()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(13, 13))
+			for range 200 {
+				organisations := 6 + rng.IntN(14)
+				s := newStory(rng, organisations)
+				var k known
+				for range 5 {
+					tab := s.table(t)
+					hidden, err := protect(tab, k)
+					switch {
+					case errors.Is(err, ErrInDoubt):
+					case err != nil:
+						t.Fatal(err)
+					default:
+						k.tables, k.hidden = append(k.tables, tab), append(k.hidden, hidden)
+					}
+					s.change(rng, organisations)
+				}
+				if _, cell, _ := breached(t, worldOf(t, k.tables...), k.tables, k.hidden, coalition(rng, 1, organisations), 10, 30, rng); cell >= 0 {
+					return
+				}
+			}
+			t.Error("no attack worked, so the test of the whole could not fail")
+		})
 	}
-	t.Error("no attack worked, so the test of the whole could not fail")
+}
+
+// Up to 1,000 participants, some of one owner, in cells of all sizes.
+func TestNoLargeWorldLetsAValueBeBounded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		rules Rules
+	}{
+		{"preset", preset},
+		{"coalitions of two", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(14, 14))
+			released, withheld, shown := 0, 0, 0
+			for world := range worlds(t) / 10 {
+				organisations := 50 + rng.IntN(951)
+				dimensions := []Dimension{branches(1+rng.IntN(3), 1+rng.IntN(3)), branches(1 + rng.IntN(4))}[:1+rng.IntN(2)]
+				tab := filled(rng, organisations, 100, 3+rng.IntN(organisations), dimensions...)
+				s := storyOf(tab)
+				var k known
+				for range 5 {
+					tab := s.table(t)
+					p, err := Protect(c.rules, LeastValue, tab, k.earlier()...)
+					switch {
+					case errors.Is(err, ErrInDoubt):
+						withheld++
+					case err != nil:
+						t.Fatal(err)
+					default:
+						released++
+						shown += int(p.Judgements[0].Count(Release))
+						k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+					}
+					s.change(rng, organisations)
+				}
+				w := worldOf(t, k.tables...)
+				for range 2 {
+					who := coalition(rng, c.rules.coalition(), organisations)
+					if r, cell, victim := breached(t, w, k.tables, k.hidden, who, 10, 5, rng); cell >= 0 {
+						t.Errorf("world %d: %v know what %d has in cell %d of release %d", world, who, victim, cell, r)
+					}
+				}
+			}
+			t.Logf("%d releases of %d values, %d withheld", released, shown, withheld)
+			if released < worlds(t)/10 || shown == 0 {
+				t.Errorf("%d releases of %d values: the test shows little", released, shown)
+			}
+		})
+	}
+}
+
+// from renumbers the participants of a cell.
+func (c Cell) from(first int32) Cell {
+	for i := range c {
+		c[i].Participant = first + int32(i)
+	}
+	return c
 }
 
 // Cells that stand alone are compared one by one.
@@ -159,6 +244,8 @@ func TestDifferencesOfSingleCells(t *testing.T) {
 	}{
 		{"nothing changed", with(func(c Cell) Cell { slices.Reverse(c); return c }), Release},
 		{"one joined", with(func(c Cell) Cell { return append(c, Contribution{77, 77, 5}) }), Difference},
+		{"one joined that has nothing", with(func(c Cell) Cell { return append(c, Contribution{77, 77, 0}) }), Difference},
+		{"six joined that have nothing", with(func(c Cell) Cell { return append(c, owned(77, 0, 78, 0, 79, 0, 80, 0, 81, 0, 82, 0).from(77)...) }), Difference},
 		{"one left", with(func(c Cell) Cell { return c[1:] }), Difference},
 		{"four corrected", with(func(c Cell) Cell {
 			for i := range 4 {

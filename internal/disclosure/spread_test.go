@@ -3,6 +3,7 @@ package disclosure
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -11,7 +12,7 @@ import (
 func TestAVarianceTellsNoValue(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(11, 11))
-	shown, hidden := 0, 0
+	shown, hidden, needed := 0, 0, 0
 	for range 2000 {
 		cell := make(Cell, 5+rng.IntN(20))
 		width := 1 + rng.Int64N(2000)
@@ -22,6 +23,7 @@ func TestAVarianceTellsNoValue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		before := slices.Clone(j.Cells[0].Verdicts)
 		if err := Spread(preset, []Cell{cell}, j); err != nil {
 			t.Fatal(err)
 		}
@@ -43,11 +45,14 @@ func TestAVarianceTellsNoValue(t *testing.T) {
 				shown++
 			} else {
 				hidden++
+				if before[r].Released() {
+					needed++ // with Spread switched off it would be known
+				}
 			}
 		}
 	}
-	if shown < 1000 || hidden < 1000 {
-		t.Errorf("%d shown and %d hidden, so the test shows little", shown, hidden)
+	if shown < 1000 || hidden < 1000 || needed < 1000 {
+		t.Errorf("%d shown, %d hidden, %d of them by nothing else, so the test shows little", shown, hidden, needed)
 	}
 	same := apart(10, 10, 10, 10, 10, 10)
 	j, err := Judge(preset, 0, []Cell{same})
@@ -90,6 +95,64 @@ func TestQuantiles(t *testing.T) {
 		out := j.Cells[0]
 		if out.Sum != c.sum || out.Verdicts[0] != c.want || int(j.Count(c.want)) != len(c.cell) {
 			t.Errorf("%s: sum %d and %v, want %d and %v", c.name, out.Sum, out.Verdicts, c.sum, c.want)
+		}
+	}
+}
+
+// A quantile that were one value, or the mean of neighbours that nobody judged, would
+// tell what somebody has; one that was judged does not.
+func TestAQuantileTellsNoValue(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(15, 15))
+	unjudged := preset
+	unjudged.PPercent, unjudged.MinContributors = 0, FewestContributors
+	for _, c := range []struct {
+		name   string
+		window int
+		rules  Rules
+		breach bool
+	}{
+		{"as it is", preset.Window(), preset, false},
+		{"of one value", 1, unjudged, true},
+		{"not judged", preset.Window(), unjudged, true},
+	} {
+		found, shown := 0, 0
+		for range 3000 {
+			cell := make(Cell, 10+rng.IntN(20))
+			for i := range cell {
+				cell[i] = Contribution{int32(i), int32(i), rng.Int64N(1000) << rng.IntN(12)}
+			}
+			s := newSpread(c.rules, cell)
+			at := (50*len(cell)+50)/100 - 1 - c.window/2
+			out, released := Outcome{Sum: s.sorted[at].Value}, true
+			if c.window > 1 {
+				inner := c.rules
+				inner.MinContributors, inner.Dominance = FewestContributors, Dominance{}
+				verdict, err := s.quantile(50, c.window, inner, &out)
+				if err != nil {
+					t.Fatal(err)
+				}
+				released = verdict(0).Released()
+			}
+			if !released {
+				continue
+			}
+			shown++
+			in := s.sorted[at : at+c.window]
+			for _, victim := range in {
+				for _, attacker := range cell {
+					bound := out.Sum
+					if slices.Contains(in, attacker) {
+						bound -= attacker.Value
+					}
+					if attacker != victim && 10*bound < 11*victim.Value {
+						found++
+					}
+				}
+			}
+		}
+		if (found > 0) != c.breach || shown < 100 {
+			t.Errorf("%s: %d breaches of %d shown, want any: %v", c.name, found, shown, c.breach)
 		}
 	}
 }

@@ -8,7 +8,6 @@ package attack
 import (
 	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 )
 
@@ -228,14 +227,4 @@ func (w *World) Contributors(release, cell int) (organisations []int32, values [
 		values = append(values, have[o])
 	}
 	return organisations, values
-}
-
-// Releases lists the releases that a leaf's layers are in, to see what changed.
-func (w *World) changed(leaf int32) bool {
-	for _, l := range w.layers[leaf] {
-		if bits.OnesCount64(l.in) < w.releases {
-			return true
-		}
-	}
-	return false
 }

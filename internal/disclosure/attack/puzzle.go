@@ -63,9 +63,9 @@ func (p *puzzle) equation(w *World, release int, leaves []int32) {
 // reduce takes away what follows from one equation: a sum of one unknown is that one,
 // and of a sum of nothing each is nothing.
 func (p *puzzle) reduce() {
-	queue := make([]int, len(p.rows))
-	for i := range queue {
-		queue[i] = i
+	var queue []int
+	for i := range p.rows {
+		queue = append(queue, i)
 	}
 	for len(queue) > 0 {
 		i := queue[0]
