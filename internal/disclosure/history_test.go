@@ -316,7 +316,7 @@ func TestNoSeriesOfSingleCellsLetsAValueBeBounded(t *testing.T) {
 			before = append(before, slices.Clone(cell)) // as if it had been shown to everybody
 			s.change(rng, organisations)
 		}
-		if r, _, victim := k.breached(t, []int32{who}, 10, 10, rng); r >= 0 {
+		if r, _, victim := breached(t, worldOf(t, k.tables...), k.tables, k.hidden, []int32{who}, 10, 10, rng); r >= 0 {
 			t.Errorf("world %d: %d knows what %d has in release %d", world, who, victim, r)
 		}
 	}
