@@ -40,7 +40,9 @@ func (x *execution) compute(ctx context.Context) (a answer, err error) {
 	}
 	a.totals, err = x.aggregate(ctx, spec, x.inputs, scopes, t.add, func() (err error) {
 		x.job.Progress(ctx, "judging", 0, 0)
-		a.outcome, err = x.judge(t)
+		if a.outcome, err = x.judge(t); err == nil {
+			a.table = nil // what each has is not needed any more
+		}
 		return err
 	})
 	return a, err

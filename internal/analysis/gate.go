@@ -63,17 +63,20 @@ type outcome struct {
 	rows       [][]render.Row // by participant
 	suppressed []int64        // by participant: cells and measures it contributed to and does not get
 	reasons    map[string]int64
-	released   int64   // pairs of cell and recipient
-	cells      int     // totals included
-	attack     *Attack // on a table with totals
-	hidden     []byte  // digests of the cells of such a table that are hidden, in order
-	withheld   string  // why nothing may be released; empty: something may
+	released   int64     // pairs of cell and recipient
+	cells      int       // totals included
+	attack     *Attack   // on a table with totals
+	hidden     []byte    // digests of the cells of such a table that are hidden, in order
+	utility    []Utility // by measure
+	table      *table    // what was judged, with its totals
+	withheld   string    // why nothing may be released; empty: something may
 	spare      []render.Value
 }
 
 // judge puts every measure of every cell before the gate, for each recipient.
 func (x *execution) judge(t *table) (*outcome, error) {
-	o := &outcome{measures: slices.Clone(x.measures), rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{}}
+	o := &outcome{measures: slices.Clone(x.measures), rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{},
+		utility: make([]Utility, len(x.measures))}
 	organisation := x.organisationIndex()
 	for _, cells := range t.cells {
 		for _, cell := range cells {
@@ -97,7 +100,7 @@ func (x *execution) judge(t *table) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.cells = len(t.keys)
+	o.table, o.cells = t, len(t.keys)
 	rows := make([]render.Row, len(x.participants))
 	for cell := range t.keys {
 		clear(rows)
@@ -174,6 +177,7 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, rows []render.Row) 
 	for m := range o.measures {
 		of := &o.measures[m]
 		value, err := of.value(t, cell)
+		seen := o.utility[m].cell(of.Name)
 		for i, c := range t.cells[of.parts[0]][cell] {
 			verdict, parts, whole := of.verdict(t, cell, i)
 			if !whole {
@@ -198,6 +202,7 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, rows []render.Row) 
 			case ownErr != nil && !errors.Is(ownErr, disclosure.ErrUndefined):
 				return fmt.Errorf("measure %s: %w", of.Name, ownErr)
 			}
+			seen(c.Value, verdict.Released())
 			if !verdict.Released() {
 				o.suppressed[c.Participant]++
 				o.reasons[verdict.String()]++

@@ -52,18 +52,7 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 	if err := definition.Check(x.def, columns); err != nil && len(columns) == len(x.def.Datasets) {
 		return s, err
 	}
-	for _, m := range x.def.Measures {
-		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
-			continue
-		}
-		of := measure{Measure: m}
-		for _, name := range m.Columns() {
-			column, _ := columns[m.Dataset].Find(name)
-			counts := query.Own(m.Own) == query.Count && (name == "" || column.Required)
-			of.parts = append(of.parts, x.part(&s, query.Measure{Dataset: m.Dataset, Column: name, Own: query.Own(m.Own), Scale: m.Scale(column)}, counts))
-		}
-		x.measures = append(x.measures, of)
-	}
+	x.numbers(&s, columns)
 	for _, f := range x.def.Filters {
 		if columns[f.Dataset] == nil {
 			continue
@@ -75,6 +64,22 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 		s.Filters = append(s.Filters, q)
 	}
 	return s, nil
+}
+
+// numbers asks for the parts of the measures of the datasets that there are.
+func (x *execution) numbers(s *query.Spec, columns map[string]definition.Columns) {
+	for _, m := range x.def.Measures {
+		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
+			continue
+		}
+		of := measure{Measure: m}
+		for _, name := range m.Columns() {
+			column, _ := columns[m.Dataset].Find(name)
+			counts := query.Own(m.Own) == query.Count && (name == "" || column.Required)
+			of.parts = append(of.parts, x.part(s, query.Measure{Dataset: m.Dataset, Column: name, Own: query.Own(m.Own), Scale: m.Scale(column)}, counts))
+		}
+		x.measures = append(x.measures, of)
+	}
 }
 
 // part is the number of one of the engine's measures, which several of the definition's

@@ -1,0 +1,235 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/disclosure"
+	"tributary/internal/keys"
+	"tributary/internal/query"
+	"tributary/internal/tenant"
+)
+
+// Trial puts releases of a definition before the gate as runs do, each beside those
+// before it, with no server and nothing that is kept: for authors who want to see what a
+// definition would show, and for tests.
+type Trial struct {
+	def     *definition.Definition
+	columns map[string]definition.Columns
+	before  []triedRelease
+}
+
+// triedRelease is what a ledger keeps of a release, with what went into it.
+type triedRelease struct {
+	contributors map[string]Contributor
+	hidden       []byte
+}
+
+// Contributor is a participant of a trial with its rows: one for each cell, in any order,
+// with the numbers of Parts.
+type Contributor struct {
+	Name, Organisation string
+	Rows               []query.Row
+}
+
+// Tried is what the gate decided of a release. Numbers of participants in cells are
+// indices of Participants.
+type Tried struct {
+	Withheld     string // why nothing may be released; empty: something may
+	Participants []string
+	Owners       []string // of each, its organisation
+	Keys         [][]query.Value
+	Over         []string // by cell: the groups that it is a total over; nil without totals
+	Measures     []TriedMeasure
+	Utility      []Utility
+	Reasons      map[string]int64
+	cells        [][]disclosure.Cell
+	floors       []int64
+}
+
+// TriedMeasure is a measure with its parts: a ratio has two.
+type TriedMeasure struct {
+	definition.Measure
+	Parts      []int
+	judgements []*disclosure.Judgement
+}
+
+// NewTrial makes a trial of a definition. columns are those of its datasets.
+func NewTrial(d *definition.Definition, columns map[string]definition.Columns) *Trial {
+	return &Trial{def: d, columns: columns}
+}
+
+func (t *Trial) execution() (*execution, query.Spec) {
+	x := &execution{Analyses: &Analyses{Config: Config{Keys: new(keys.Ring)}}, def: t.def, run: Run{Analysis: t.def.Name, Date: "trial"}}
+	s := query.Spec{Groups: t.def.Groups}
+	x.numbers(&s, t.columns)
+	return x, s
+}
+
+// Parts lists the numbers that a row has.
+func (t *Trial) Parts() []query.Measure {
+	_, s := t.execution()
+	return s.Measures
+}
+
+// Release puts the next release before the gate.
+func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
+	x, spec := t.execution()
+	now := triedRelease{contributors: map[string]Contributor{}}
+	for _, c := range contributors {
+		if _, twice := now.contributors[c.Name]; twice || c.Name == "" || c.Organisation == "" {
+			return nil, fmt.Errorf("participant %q is there twice, or has no name or organisation", c.Name)
+		}
+		slices.SortFunc(c.Rows, func(a, b query.Row) int { return query.CompareKeys(a.Key, b.Key) })
+		now.contributors[c.Name] = c
+		x.participants = append(x.participants, tenant.ID(c.Name))
+	}
+	slices.Sort(x.participants)
+	for _, id := range x.participants {
+		x.owners = append(x.owners, now.contributors[string(id)].Organisation)
+	}
+	if len(t.before) > maxReleases {
+		return nil, fmt.Errorf("%d releases before this one; at most %d can be judged together", len(t.before), maxReleases)
+	}
+	var versions []Contributor
+	for n, b := range t.before {
+		f := former{run: fmt.Sprintf("release %d", n+1), same: map[tenant.ID]bool{}, hidden: b.hidden}
+		for name, c := range b.contributors {
+			if same(c, now.contributors[name]) {
+				f.same[tenant.ID(name)] = true
+				continue
+			}
+			f.versions = append(f.versions, len(versions))
+			versions = append(versions, c)
+			x.before.versions = append(x.before.versions, sentVersion{tenant: tenant.ID(name), organisation: c.Organisation})
+		}
+		x.before.releases = append(x.before.releases, f)
+	}
+	var err error
+	if len(versions) > 0 {
+		if x.before.table, err = t.table(spec, versions); err != nil {
+			return nil, err
+		}
+	}
+	var ordered []Contributor
+	for _, id := range x.participants {
+		ordered = append(ordered, now.contributors[string(id)])
+	}
+	tab, err := t.table(spec, ordered)
+	if err != nil {
+		return nil, err
+	}
+	tried, hidden, err := x.try(tab)
+	if err != nil {
+		return nil, err
+	}
+	if now.hidden = hidden; tried.Withheld == "" {
+		t.before = append(t.before, now)
+	}
+	return tried, nil
+}
+
+// same reports whether a participant has sent the same.
+func same(a, b Contributor) bool {
+	return a.Organisation == b.Organisation && slices.EqualFunc(a.Rows, b.Rows, func(a, b query.Row) bool {
+		return query.CompareKeys(a.Key, b.Key) == 0 && slices.Equal(a.Values, b.Values)
+	})
+}
+
+// table gathers rows by cell, as the engine gives them.
+func (t *Trial) table(spec query.Spec, contributors []Contributor) (*table, error) {
+	var rows []query.Row
+	for p, c := range contributors {
+		for _, r := range c.Rows {
+			if len(r.Key) != len(spec.Groups) || len(r.Values) != len(spec.Measures) {
+				return nil, fmt.Errorf("a row of %s has %d groups and %d numbers", c.Name, len(r.Key), len(r.Values))
+			}
+			r.Participant = p
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b query.Row) int {
+		return cmp.Or(query.CompareKeys(a.Key, b.Key), cmp.Compare(a.Participant, b.Participant))
+	})
+	spec.Participants = len(contributors)
+	tab := newTable(spec, t.def.Limits.Cells)
+	for n, r := range rows {
+		if n > 0 && rows[n-1].Participant == r.Participant && query.CompareKeys(rows[n-1].Key, r.Key) == 0 {
+			return nil, fmt.Errorf("%s has two rows of one cell", contributors[r.Participant].Name)
+		}
+		if err := tab.add(r); err != nil {
+			return nil, err
+		}
+	}
+	return tab, nil
+}
+
+// try has the gate judge a table.
+func (x *execution) try(tab *table) (*Tried, []byte, error) {
+	o, err := x.judge(tab)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Tried{Withheld: o.withheld, Utility: o.utility, Reasons: o.reasons, Owners: x.owners}
+	for _, id := range x.participants {
+		r.Participants = append(r.Participants, string(id))
+	}
+	if o.withheld != "" {
+		return r, nil, nil
+	}
+	r.Keys, r.Over, r.cells = o.table.keys, o.table.over, o.table.cells
+	for part := range r.cells {
+		floor, err := x.floor(o.table, part)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.floors = append(r.floors, floor)
+	}
+	for _, m := range o.measures {
+		r.Measures = append(r.Measures, TriedMeasure{m.Measure, m.parts, m.judgements})
+	}
+	return r, o.hidden, nil
+}
+
+// Contributions are what is in a cell of a part, less what everybody knows each value to
+// be at least.
+func (r *Tried) Contributions(part, cell int) []disclosure.Contribution {
+	list := slices.Clone(r.cells[part][cell])
+	for i := range list {
+		list[i].Value -= r.floors[part]
+	}
+	return list
+}
+
+// Shown lists the participants that get a measure's cell.
+func (r *Tried) Shown(m TriedMeasure, cell int) []int32 {
+	of := measure{parts: m.Parts, judgements: m.judgements}
+	var list []int32
+	for i, c := range r.cells[m.Parts[0]][cell] {
+		if v, _, whole := of.verdict(&table{cells: r.cells}, cell, i); whole && v.Released() {
+			list = append(list, c.Participant)
+		}
+	}
+	return list
+}
+
+// Verdicts counts a measure's cells by the verdict of the contributor who is worst off.
+func (r *Tried) Verdicts(m TriedMeasure) map[disclosure.Verdict]int {
+	of := measure{parts: m.Parts, judgements: m.judgements}
+	counts := map[disclosure.Verdict]int{}
+	for cell := range r.Keys {
+		worst := disclosure.Unjudged
+		for i := range r.cells[m.Parts[0]][cell] {
+			v, _, whole := of.verdict(&table{cells: r.cells}, cell, i)
+			if whole && (worst == disclosure.Unjudged || worst == disclosure.Release || !v.Released() && v < worst) {
+				worst = v
+			}
+		}
+		if worst != disclosure.Unjudged {
+			counts[worst]++
+		}
+	}
+	return counts
+}
