@@ -21,8 +21,10 @@ import (
 )
 
 // Session life: it ends when it was not used for sessionIdle, and after
-// sessionMost in any case. Its token changes every sessionTurn; the one before
-// is good for sessionOverlap more, since requests may be on their way with it.
+// sessionMost in any case. Every sessionTurn an answer has a new token. That one
+// takes the place of the old at its first use, since the answer may be lost: then
+// another is given out, at most one in sessionOverlap. The one before is good for
+// sessionOverlap more, since requests may be on their way with it.
 const (
 	sessionIdle    = time.Hour
 	sessionMost    = 12 * time.Hour
@@ -47,21 +49,23 @@ type Session struct {
 
 	token, previous []byte // hashes
 	rotated         time.Time
+	next            []byte // hash of the token that was given out and is not used yet; nil: none
+	offered         time.Time
 	revoked         *time.Time
 }
 
-const sessionColumns = `id, tenant, user_id, token_hash, previous_hash, created_at, rotated_at, used_at, idle_until, absolute_until, revoked_at, address, agent, mac`
+const sessionColumns = `id, tenant, user_id, token_hash, previous_hash, next_hash, created_at, rotated_at, offered_at, used_at, idle_until, absolute_until, revoked_at, address, agent, mac`
 
 func (a *Accounts) scanSession(row scanner) (Session, error) {
 	var s Session
-	var created, rotated, used, idle, absolute int64
+	var created, rotated, offered, used, idle, absolute int64
 	var revoked sql.NullInt64
 	var mac []byte
-	if err := row.Scan(&s.ID, &s.Tenant, &s.User, &s.token, &s.previous, &created, &rotated, &used, &idle, &absolute, &revoked, &s.Address, &s.Agent, &mac); err != nil {
+	if err := row.Scan(&s.ID, &s.Tenant, &s.User, &s.token, &s.previous, &s.next, &created, &rotated, &offered, &used, &idle, &absolute, &revoked, &s.Address, &s.Agent, &mac); err != nil {
 		return s, err
 	}
 	s.CreatedAt, s.rotated, s.UsedAt, s.IdleUntil, s.AbsoluteUntil = meta.Time(created), meta.Time(rotated), meta.Time(used), meta.Time(idle), meta.Time(absolute)
-	s.revoked = meta.Moment(revoked)
+	s.offered, s.revoked = meta.Time(offered), meta.Moment(revoked)
 	if err := a.Keys.CheckMAC(mac, "session", s.fields()...); err != nil {
 		return s, fmt.Errorf("session %s: %w", s.ID, err)
 	}
@@ -69,9 +73,14 @@ func (a *Accounts) scanSession(row scanner) (Session, error) {
 }
 
 // fields are what the row's MAC covers. The idle time is not in it: whoever can
-// write the row can keep a session alive, but not make one or take one over.
+// write the row can keep a session alive, but not make one or take one over. The next
+// token is one more field, so that rows of before there was one keep their MAC.
 func (s Session) fields() []any {
-	return []any{s.ID, string(s.Tenant), s.User, s.token, s.previous, meta.Micros(s.AbsoluteUntil), meta.MomentMicros(s.revoked)}
+	list := []any{s.ID, string(s.Tenant), s.User, s.token, s.previous, meta.Micros(s.AbsoluteUntil), meta.MomentMicros(s.revoked)}
+	if s.next != nil {
+		list = append(list, s.next)
+	}
+	return list
 }
 
 func digest(token string) []byte {
@@ -419,73 +428,4 @@ func (a *Accounts) EndOtherSessions(ctx context.Context, p policy.Principal) err
 		a.revoked(ended)
 	}
 	return err
-}
-
-// session finds and checks the session of a token, and turns the token when its
-// time has come: renewed is then the new one.
-func (a *Accounts) session(ctx context.Context, token string) (s Session, renewed string, err error) {
-	hash := digest(token)
-	s, err = a.scanSession(a.DB.Unscoped().QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE token_hash = $1 OR previous_hash = $1`, hash))
-	if errors.Is(err, sql.ErrNoRows) {
-		return s, "", errNotSignedIn
-	}
-	if err != nil {
-		return s, "", fmt.Errorf("find session: %w", err)
-	}
-	now := a.Clock.Now()
-	if ended(now, s.revoked, &s.AbsoluteUntil) || !now.Before(s.IdleUntil) {
-		return s, "", errNotSignedIn
-	}
-	if string(hash) != string(s.token) {
-		if now.Sub(s.rotated) < sessionOverlap {
-			return s, "", nil
-		}
-		// Somebody uses a token that was replaced: it, or the new one, was stolen.
-		err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-			if err := a.endSession(ctx, tx, &s); err != nil {
-				return err
-			}
-			return a.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: s.User, Verb: "session.reuse", Subject: s.ID, Outcome: "revoked"})
-		})
-		if err == nil {
-			a.revoked([]string{s.ID})
-			err = errNotSignedIn
-		}
-		return s, "", err
-	}
-	if now.Sub(s.rotated) >= sessionTurn {
-		renewed, err = a.turn(ctx, &s, hash, now)
-		a.noted(ctx, s.ID, err) // the token of before is good then
-		return s, renewed, nil
-	}
-	if now.Sub(s.UsedAt) >= noteUse {
-		_, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
-			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID, string(s.Tenant))
-		a.noted(ctx, s.ID, err)
-	}
-	return s, "", nil
-}
-
-// noted logs that the use of a credential could not be noted. The request goes on:
-// a disk that is full must not end reading.
-func (a *Accounts) noted(ctx context.Context, credential string, err error) {
-	if err != nil {
-		a.Log.WarnContext(ctx, "the use of a credential could not be noted", "credential", credential, "error", err)
-	}
-}
-
-func (a *Accounts) turn(ctx context.Context, s *Session, old []byte, now time.Time) (string, error) {
-	renewed := "trs_" + a.Clock.Secret(32)
-	s.previous, s.token, s.rotated = old, digest(renewed), now
-	n, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `
-		UPDATE sessions SET token_hash = $1, previous_hash = $2, rotated_at = $3, used_at = $3, idle_until = $4, mac = $5
-		WHERE id = $6 AND token_hash = $2 AND revoked_at IS NULL AND tenant = $7`,
-		s.token, s.previous, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...), s.ID, string(s.Tenant))
-	if err != nil {
-		return "", fmt.Errorf("turn session's token: %w", err)
-	}
-	if n == 0 { // another request has just turned it; the old token is good for a while
-		return "", nil
-	}
-	return renewed, nil
 }

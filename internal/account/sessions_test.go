@@ -149,6 +149,7 @@ func TestSessionTokensTurn(t *testing.T) {
 		if err != nil || next == "" || next == first {
 			t.Fatalf("at its time: got %q, %v, want a new token", next, err)
 		}
+		w.authenticate(t, next)
 		w.hands.Pass(sessionOverlap - time.Second)
 		if _, renewed, err := w.Authenticate(ctx, first, home); err != nil || renewed != "" {
 			t.Errorf("the old token in the overlap: got %q, %v, want it to be good and not renewed", renewed, err)
@@ -161,6 +162,60 @@ func TestSessionTokensTurn(t *testing.T) {
 		wantKind(t, "the live principal", w.Policy.Allow(ctx, p, "tenant:read", policy.Resource{Type: "tenant"}), fault.Unauthenticated)
 		if list, err := w.Sessions(ctx, p); err != nil || len(list) != 0 {
 			t.Errorf("open sessions: got %d, %v, want 0", len(list), err)
+		}
+	})
+}
+
+// A page that was left while it asked, or a connection that broke, loses the answer with
+// the new token. That is no theft.
+func TestALostAnswerEndsNoSession(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.member(t, "", "a@example.com", policy.SystemAdmin)
+		token, _, err := w.signIn(t, "a@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renew := func(what string, want bool) string {
+			t.Helper()
+			_, renewed, err := w.Authenticate(ctx, token, home)
+			if err != nil || (renewed != "") != want {
+				t.Fatalf("%s: got %q, %v, want a new token: %v", what, renewed, err, want)
+			}
+			return renewed
+		}
+		w.hands.Pass(sessionTurn)
+		older := renew("at its time", true)
+		renew("at once after it", false)
+		w.hands.Pass(sessionOverlap - time.Second)
+		renew("a little later", false)
+		w.hands.Pass(time.Second)
+		renew("a minute later", true)
+		w.hands.Pass(sessionIdle - time.Second)
+		next := renew("after a long while", true)
+		w.refused(t, "the first that was lost, which is forgotten", older)
+		p := w.authenticate(t, next)
+		w.authenticate(t, token) // which was on its way
+		w.hands.Pass(sessionTurn)
+		token = next
+		next = renew("at its next time", true)
+		w.authenticate(t, next)
+		if err := w.UnscopedVerify(ctx, func(table string, _ tenant.ID, row, problem string) { t.Errorf("%s %s: %s", table, row, problem) }); err != nil {
+			t.Fatal(err)
+		}
+
+		// One that was given out, replaced and comes all the same was not lost.
+		token = next
+		w.hands.Pass(sessionTurn)
+		lost := renew("at its time", true)
+		w.hands.Pass(sessionOverlap)
+		next = renew("a minute later", true)
+		w.refused(t, "what was replaced", lost)
+		w.refused(t, "what replaced it", next)
+		w.refused(t, "the token of both", token)
+		if e := w.last(t); e.Verb != "session.reuse" || e.Subject != p.Credential {
+			t.Errorf("got the entry %+v, want a session.reuse", e)
 		}
 	})
 }

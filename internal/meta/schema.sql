@@ -508,7 +508,8 @@ CREATE TABLE sessions (
     address        TEXT NOT NULL DEFAULT '',
     agent          TEXT NOT NULL DEFAULT '',
     mac            BYTEA NOT NULL
-);
+, next_hash BYTEA, offered_at BIGINT NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX sessions_next ON sessions (next_hash);
 CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE settings (

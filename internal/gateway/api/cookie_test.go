@@ -60,6 +60,25 @@ func TestAPageSignsInByCookie(t *testing.T) {
 	})
 }
 
+// The answer to what is sent for minutes would put an old token over a newer one.
+func TestAnUploadsAnswerHasNoNewToken(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		kept := w.cookies(t)
+		w.hands.Pass(20 * time.Minute)
+		sent := w.browse(http.MethodPost, "/api/v1/submissions", "same-origin", "", kept)
+		if got := sent.Result().Cookies(); len(got) != 0 {
+			t.Errorf("an upload: got %d with the cookies %v, want none", sent.Code, got)
+		}
+		w.hands.Pass(time.Minute)
+		rec := w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", kept)
+		wantStatus(t, "the old token", rec, http.StatusOK)
+		if got := rec.Result().Cookies(); len(got) != 1 {
+			t.Errorf("the request after it: got the cookies %v, want the new token", got)
+		}
+	})
+}
+
 func TestAnotherSitesPageCannotUseTheCookie(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, w *world) {

@@ -198,6 +198,7 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 		return s.denied(ctx, c, r, p, err)
 	}
 	switch {
+	case r.body < 0: // its answer comes when all has arrived, after those that had a newer one
 	case renewed != "" && c.cookie:
 		c.setCookie(renewed)
 	case renewed != "":
