@@ -1,6 +1,7 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
+import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { admin, go, signIn, signInByForm, story, type Tenant, tenant, type User, until } from "./world";
+import { admin, as, go, ok, root, signIn, signInByForm, story, type Tenant, tenant, token, type User, until } from "./world";
 
 /** What an authenticator shows of a secret: now, or some steps ahead. */
 function code(secret: string, ahead = 0): string {
@@ -92,6 +93,44 @@ story("a second factor: on, signing in with it, a recovery code, off", async ({ 
   await page.getByRole("button", { name: "Turn on" }).waitFor();
   await out();
   await signInByForm(page, t.admin);
+});
+
+/** Turns the second factor of somebody on. */
+async function turnOn(who: User): Promise<void> {
+  const own = as(await token(who));
+  const { secret } = await ok(own.POST("/api/v1/me/totp", { body: { password: who.password } }));
+  await ok(own.POST("/api/v1/me/totp/confirm", { body: { code: code(secret) } }));
+}
+
+story("an admin takes the second factor of somebody away who has lost it", async ({ page, another, sound }) => {
+  const t = await tenant("Lost factor");
+  const ben = await member(t);
+  const email = `cleo@${t.slug}.example`;
+  const password = "a password of staff";
+  await ok(root.POST("/api/v1/users", { body: { email, role: "auditor", password } as never }));
+  await Promise.all([turnOn(ben), turnOn({ login: email, password })]);
+  const takeAway = async (page: Page, row: RegExp) => {
+    await page
+      .getByRole("row", { name: row })
+      .getByRole("button", { name: /Actions/ })
+      .click();
+    await page.getByRole("menuitem", { name: "Take the second factor away" }).click();
+    const asked = page.getByRole("dialog", { name: /^Take the second factor/ });
+    await asked.getByText("make sure that it is they who ask").waitFor();
+    return asked;
+  };
+  await signIn(page, t.admin, "/app/team");
+  const asked = await takeAway(page, /ben@/);
+  await sound();
+  await asked.getByRole("button", { name: "Take the second factor away" }).click();
+  await page.getByRole("row", { name: /ben@/ }).getByText("off", { exact: true }).waitFor();
+  await token(ben); // with the password alone
+
+  const staff = await another();
+  await signIn(staff, admin, `/admin/people?search=${email}`);
+  await (await takeAway(staff, /cleo@/)).getByRole("button", { name: "Take the second factor away" }).click();
+  await staff.getByRole("dialog", { name: /^Take the second factor/ }).waitFor({ state: "hidden" });
+  await token({ login: email, password });
 });
 
 story("a user adds an SSH key of their own and revokes it", async ({ page, sound }) => {

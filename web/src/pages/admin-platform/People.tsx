@@ -17,6 +17,7 @@ import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
+import { FactorDialog } from "../app-team/FactorDialog";
 import { PasswordDialog } from "../app-team/PasswordDialog";
 import { entrance } from "../login/entrance";
 import { IdentityDialog } from "./IdentityDialog";
@@ -25,7 +26,7 @@ const t = strings.platform.people;
 
 type User = Schemas["User"];
 type Role = "system_admin" | "auditor" | "analyst";
-type Asked = { what: "role" | "state" | "password" | "identity"; user: User };
+type Asked = { what: "role" | "state" | "password" | "factor" | "identity"; user: User };
 
 const nameOf = (u: User) => u.name || u.email;
 const roles = Object.entries(t.roles).map(([value, label]) => ({ value, label }));
@@ -70,6 +71,7 @@ export function People() {
             items={[
               { label: t.changeRole, act: () => setAsked({ what: "role", user: u }) },
               { label: t.reset, act: () => setAsked({ what: "password", user: u }) },
+              ...(u.second_factor ? [{ label: strings.team.takeFactor, act: () => setAsked({ what: "factor" as const, user: u }) }] : []),
               ...(issuer ? [{ label: t.identity(issuer), act: () => setAsked({ what: "identity", user: u }) }] : []),
               {
                 label: u.state === "active" ? t.deactivate : t.activate,
@@ -98,6 +100,7 @@ export function People() {
       {admin && create && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
       {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}
+      {asked?.what === "factor" && <FactorDialog of={asked.user} onClose={close} />}
       {asked?.what === "identity" && <IdentityDialog of={asked.user} onClose={close} />}
       {asked?.what === "state" && <StateDialog of={asked.user} onClose={close} />}
     </Page>

@@ -14,6 +14,7 @@ import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { ApiKeys } from "./ApiKeys";
 import { Domains } from "./Domains";
+import { FactorDialog } from "./FactorDialog";
 import { Invitations } from "./Invitations";
 import { Invite } from "./Invite";
 import { NewPerson } from "./NewPerson";
@@ -23,7 +24,7 @@ import { SshKeys } from "./SshKeys";
 const t = strings.team;
 
 type User = Schemas["User"];
-type Asked = { what: "role" | "state" | "password" | "keys"; user: User };
+type Asked = { what: "role" | "state" | "password" | "factor" | "keys"; user: User };
 
 /** A person's name, as far as there is one. */
 const nameOf = (u: User) => u.name || u.email;
@@ -109,6 +110,7 @@ export function Team() {
       <NewPerson open={adding} onClose={() => setAdding(false)} />
       <Change asked={asked} onClose={() => setAsked(undefined)} />
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}
+      {asked?.what === "factor" && <FactorDialog of={asked.user} onClose={() => setAsked(undefined)} />}
       {asked?.what === "keys" && <SshKeys id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}
     </Page>
   );
@@ -122,6 +124,7 @@ function Acts({ of: u, ask }: { of: User; ask: (what: Asked["what"]) => void }) 
     items.push(
       { label: u.role === "tenant_admin" ? t.makeUser : t.makeAdmin, act: () => ask("role") },
       { label: t.reset, act: () => ask("password") },
+      ...(u.second_factor ? [{ label: t.takeFactor, act: () => ask("factor") }] : []),
       { label: u.state === "active" ? t.deactivate : t.activate, danger: u.state === "active", act: () => ask("state") },
     );
   }

@@ -73,6 +73,11 @@ export const team = {
   resetTitle: (name: string) => `Set a password for ${name}`,
   resetText: "Their sessions end. They choose their own at the next sign-in.",
   resetDone: "The password is set.",
+  takeFactor: "Take the second factor away",
+  factorTitle: (name: string) => `Take the second factor of ${name} away?`,
+  factorText:
+    "For somebody who has lost the app and the recovery codes: make sure that it is they who ask. Their sessions end, signing in takes the password alone until they turn it on again, and they are told by mail.",
+  factorTaken: "The second factor is off.",
   changed: "Done.",
   sshKeys: "SSH keys",
   sshTitle: (name: string) => `SSH keys of ${name}`,
