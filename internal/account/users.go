@@ -158,7 +158,7 @@ var UserList = meta.List[User]{
 		{Name: "email", Kind: meta.Text, SQL: "u.email", Search: true, Sort: true},
 		{Name: "name", Kind: meta.Text, SQL: "u.name", Search: true, Sort: true},
 		{Name: "role", Kind: meta.Choice, SQL: "u.role", Values: []string{string(policy.SystemAdmin), string(policy.Auditor), string(policy.Analyst), string(policy.TenantAdmin), string(policy.TenantUser)}},
-		{Name: "state", Kind: meta.Choice, SQL: "u.state", Values: []string{string(UserActive), string(UserDisabled)}},
+		{Name: "state", Kind: meta.Choice, SQL: "u.state", Values: []string{string(UserActive), string(UserDisabled), string(UserInvited)}},
 		{Name: "signed_in_at", Kind: meta.Instant, SQL: "u.signed_in_at", Null: true, Sort: true},
 		{Name: "created_at", Kind: meta.Instant, SQL: "u.created_at", Sort: true},
 	},

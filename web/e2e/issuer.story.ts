@@ -43,7 +43,14 @@ story("one of the provider's people signs in with the issuer, and unlinks", asyn
   });
   await stranger.route("**/api/v1/sessions/oidc", (route) => route.fulfill({ status: 503 })); // it stays unused
   await stranger.goto("/login");
-  await stranger.getByRole("button", { name: "Continue with Example login" }).click();
+  // A page that the browser kept is as it was left: it can go there once more.
+  const away = stranger.getByRole("button", { name: "Continue with Example login" });
+  await stranger.route("**/api/v1/sessions/oidc/begin", () => undefined);
+  await away.click();
+  expect(await away.isDisabled()).toBe(true);
+  await stranger.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await stranger.unroute("**/api/v1/sessions/oidc/begin");
+  await away.click();
   await stranger.getByRole("link", { name: "eve@issuer.example" }).click();
   await stranger.getByRole("alert").waitFor();
   expect(back).toMatch(/\?code=.*&state=/);

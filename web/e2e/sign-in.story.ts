@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { admin, root, signInByForm, story, tenant } from "./world";
 
-story("an admin signs in, sees the tenants and signs out", async ({ page, sound }) => {
+story("an admin signs in, sees the tenants and signs out", async ({ page, sound, expected }) => {
   const t = await tenant("Signing in");
   await page.goto("/admin/tenants");
   await page.waitForURL(/\/login\?next=/);
@@ -19,6 +19,16 @@ story("an admin signs in, sees the tenants and signs out", async ({ page, sound 
   await page.reload();
   await page.getByRole("cell", { name: t.name, exact: true }).waitFor();
   expect(await page.evaluate(() => document.cookie)).toBe("");
+  // Where the server is away it says that nothing has ended, until that is dismissed.
+  expected.push(/ERR_FAILED/);
+  await page.route("**/api/v1/sessions/current", (route) => route.abort());
+  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  const left = page.getByRole("dialog", { name: "You are still signed in" });
+  await left.getByText("The server does not answer.").waitFor();
+  await sound();
+  await left.getByRole("button", { name: "Close" }).click();
+  await page.unroute("**/api/v1/sessions/current");
   await page.getByRole("button", { name: "Account" }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.waitForURL("**/login");

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { signIn, story, tenant } from "./world";
+import { go, ok, signIn, story, tenant } from "./world";
 
 story("a tenant's admin makes a person and a key, and ends both", async ({ page, another }) => {
   const t = await tenant("Team");
@@ -29,5 +29,11 @@ story("a tenant's admin makes a person and a key, and ends both", async ({ page,
   await key.getByRole("button", { name: "Revoke" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
   await key.getByText("revoked").waitFor();
+  // Who is invited has no password to reset, and becomes active by coming.
+  await ok(t.api.POST("/api/v1/invitations", { body: { email: `gus@${t.slug}.example`, role: "tenant_user" } as never }));
+  await go(page, "/app/team?filter=state:is:invited");
+  const gus = page.getByRole("table", { name: "Team" }).getByRole("row", { name: /gus@/ });
+  await gus.getByRole("button", { name: /Actions/ }).click();
+  expect(await page.getByRole("menuitem").allInnerTexts()).toEqual(["Make an admin"]);
   expect((await (await another()).request.get("/api/v1/me", { headers: { Authorization: `Bearer ${secret}` } })).status()).toBe(401);
 });

@@ -61,6 +61,7 @@ story("the provider's people, outbox, audit log and settings", async ({ page, so
   await page.getByRole("cell", { name: email, exact: true }).waitFor();
   await sound();
   for (const [path, heading] of [
+    ["/admin/tenants/ten_nobody", "ten_nobody"], // says so, and leads back
     ["/admin/outbox", "Outbox"],
     ["/admin/audit", "Audit log"],
     ["/admin/settings", "Settings"],

@@ -1,6 +1,8 @@
 import { QueryClient, queryOptions, useSuspenseQuery } from "@tanstack/react-query";
 import { api, call, Problem, type Schemas } from "../api/client";
+import { strings } from "../strings";
 import { savePreferences } from "../ui/preferences";
+import { failed } from "../ui/Toasts";
 
 export type Me = Schemas["Me"];
 
@@ -45,12 +47,18 @@ export function isAdmin(who: Me): boolean {
   return who.role === "tenant_admin" || who.role === "system_admin";
 }
 
-/** Ends the session, and forgets everything that was fetched in it. */
+/** Ends the session, and forgets everything that was fetched in it; where that fails it says so. */
 export async function signOut(): Promise<void> {
   await savePreferences();
-  await call(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: "current" } } })).catch((error) => {
-    if (!(error instanceof Problem && error.status === 401)) throw error;
-  });
+  try {
+    await call(api.DELETE("/api/v1/sessions/{id}", { params: { path: { id: "current" } } }));
+  } catch (error) {
+    const p = error instanceof Problem ? error : undefined;
+    if (p?.status !== 401) {
+      failed(strings.app.notSignedOut, (p?.status !== 0 && p?.message) || strings.app.notReached);
+      return;
+    }
+  }
   queries.clear();
   location.assign("/login");
 }

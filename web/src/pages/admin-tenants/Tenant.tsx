@@ -34,83 +34,94 @@ type Asked = "edit" | "suspend" | "activate" | "offboard";
 export function TenantPage() {
   const { id } = useParams({ from: "/admin/tenants/$id" });
   const query = useQuery(tenant(id));
-  return <Loaded query={query}>{(x) => <One of={x} />}</Loaded>;
-}
-
-function One({ of: x }: { of: Tenant }) {
+  const x = query.data;
   const admin = isAdmin(useMe());
   const [asked, setAsked] = useState<Asked>();
-  const saga = useQuery(onboarding(x.id));
-  const menu: MenuItem[] = [
-    ...(x.state === "active" ? [{ label: t.suspend, act: () => setAsked("suspend") }] : []),
-    ...(x.state === "suspended" ? [{ label: t.activate, act: () => setAsked("activate") }] : []),
-    ...(["active", "suspended"].includes(x.state) ? [{ label: t.offboard, danger: true, act: () => setAsked("offboard") }] : []),
-  ];
   return (
     <Page
-      title={x.name}
+      title={x?.name ?? id}
       above={<Link to="/admin/tenants">{t.title}</Link>}
-      actions={
-        admin && (
-          <>
-            {menu.length > 0 && <Menu items={menu} />}
-            <Button kind="primary" onClick={() => setAsked("edit")}>
-              {t.edit}
-            </Button>
-          </>
-        )
-      }
+      actions={x && admin && <Actions of={x} ask={setAsked} />}
     >
-      <div className="columns">
-        <div className="stack">
-          <Ending of={x} admin={admin} />
-          <HealthCard of={x} />
-          <People of={x} admin={admin} />
-          <Holds tenant={x.id} admin={admin} />
-          <Card title={t.saga.title} flush>
-            <Loaded query={saga}>{(s) => <Steps of={s} />}</Loaded>
-          </Card>
-        </div>
-        <div className="stack">
-          <Card title={t.facts} aside={<Status state={x.state} />}>
-            <Facts
-              of={[
-                ["ID", <Id key="i" of={x.id} />],
-                [t.slug, <code key="s">{x.slug}</code>],
-                [t.tier, x.tier],
-                [t.type, x.type],
-                [t.externalIds, <bdi key="e">{(x.external_ids ?? []).join(", ") || "–"}</bdi>],
-                [t.ipAllow, (x.ip_allow ?? []).join(", ") || t.anywhere],
-                [t.claimed, x.claimed_at ? <Time key="c" at={x.claimed_at} /> : t.notClaimed],
-                [t.reason, x.state_reason && <bdi key="r">{x.state_reason}</bdi>],
-                [t.created, <Time key="a" at={x.created_at} />],
-                [t.createdBy, <Actor key="b" of={x.created_by} />],
-                [t.modified, <Time key="m" at={x.modified_at} />],
-              ]}
-            />
-          </Card>
-          <Organisation id={x.organisation} admin={admin} />
-          <Card title={t.more.title}>
-            <div className="stack">
-              <Sealed>{t.boundary}</Sealed>
-              <ul className="stack">
-                <li>
-                  <Link to={`/admin/submissions?filter=tenant:is:${x.slug}` as string}>{t.more.submissions}</Link>
-                </li>
-                <li>
-                  <Link to={`/admin/results?filter=tenant:is:${x.slug}` as string}>{t.more.results}</Link>
-                </li>
-                <li>
-                  <Link to={`/admin/audit?filter=tenant:is:${x.slug}` as string}>{t.more.audit}</Link>
-                </li>
-              </ul>
-            </div>
-          </Card>
-        </div>
-      </div>
-      {asked === "edit" && <Edit of={x} onClose={() => setAsked(undefined)} />}
-      <Acts of={x} asked={asked} onClose={() => setAsked(undefined)} />
+      <Loaded query={query} lines={8}>
+        {(x) => (
+          <>
+            <Shown of={x} admin={admin} />
+            {asked === "edit" && <Edit of={x} onClose={() => setAsked(undefined)} />}
+            <Acts of={x} asked={asked} onClose={() => setAsked(undefined)} />
+          </>
+        )}
+      </Loaded>
     </Page>
+  );
+}
+
+function Actions({ of: x, ask }: { of: Tenant; ask: (what: Asked) => void }) {
+  const menu: MenuItem[] = [
+    ...(x.state === "active" ? [{ label: t.suspend, act: () => ask("suspend") }] : []),
+    ...(x.state === "suspended" ? [{ label: t.activate, act: () => ask("activate") }] : []),
+    ...(["active", "suspended"].includes(x.state) ? [{ label: t.offboard, danger: true, act: () => ask("offboard") }] : []),
+  ];
+  return (
+    <>
+      {menu.length > 0 && <Menu items={menu} />}
+      <Button kind="primary" onClick={() => ask("edit")}>
+        {t.edit}
+      </Button>
+    </>
+  );
+}
+
+function Shown({ of: x, admin }: { of: Tenant; admin: boolean }) {
+  const saga = useQuery(onboarding(x.id));
+  return (
+    <div className="columns">
+      <div className="stack">
+        <Ending of={x} admin={admin} />
+        <HealthCard of={x} />
+        <People of={x} admin={admin} />
+        <Holds tenant={x.id} admin={admin} />
+        <Card title={t.saga.title} flush>
+          <Loaded query={saga}>{(s) => <Steps of={s} />}</Loaded>
+        </Card>
+      </div>
+      <div className="stack">
+        <Card title={t.facts} aside={<Status state={x.state} />}>
+          <Facts
+            of={[
+              ["ID", <Id key="i" of={x.id} />],
+              [t.slug, <code key="s">{x.slug}</code>],
+              [t.tier, x.tier],
+              [t.type, x.type],
+              [t.externalIds, <bdi key="e">{(x.external_ids ?? []).join(", ") || "–"}</bdi>],
+              [t.ipAllow, (x.ip_allow ?? []).join(", ") || t.anywhere],
+              [t.claimed, x.claimed_at ? <Time key="c" at={x.claimed_at} /> : t.notClaimed],
+              [t.reason, x.state_reason && <bdi key="r">{x.state_reason}</bdi>],
+              [t.created, <Time key="a" at={x.created_at} />],
+              [t.createdBy, <Actor key="b" of={x.created_by} />],
+              [t.modified, <Time key="m" at={x.modified_at} />],
+            ]}
+          />
+        </Card>
+        <Organisation id={x.organisation} admin={admin} />
+        <Card title={t.more.title}>
+          <div className="stack">
+            <Sealed>{t.boundary}</Sealed>
+            <ul className="stack">
+              <li>
+                <Link to={`/admin/submissions?filter=tenant:is:${x.slug}` as string}>{t.more.submissions}</Link>
+              </li>
+              <li>
+                <Link to={`/admin/results?filter=tenant:is:${x.slug}` as string}>{t.more.results}</Link>
+              </li>
+              <li>
+                <Link to={`/admin/audit?filter=tenant:is:${x.slug}` as string}>{t.more.audit}</Link>
+              </li>
+            </ul>
+          </div>
+        </Card>
+      </div>
+    </div>
   );
 }
 

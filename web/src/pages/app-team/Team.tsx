@@ -42,7 +42,7 @@ const columns: Column<User>[] = [
   {
     id: "state",
     title: t.columns.state,
-    filter: ["active", "disabled"].map((value) => ({ value, label: strings.ui.status[value] ?? value })),
+    filter: ["active", "disabled", "invited"].map((value) => ({ value, label: strings.ui.status[value] ?? value })),
     cell: (u) => (
       <span className="row">
         <Status state={u.state} />
@@ -119,10 +119,12 @@ export function Team() {
 function Acts({ of: u, ask }: { of: User; ask: (what: Asked["what"]) => void }) {
   const who = useMe();
   if (!isAdmin(who)) return null;
-  const items: MenuItem[] = [{ label: t.sshKeys, act: () => ask("keys") }];
-  if (u.id !== who.id) {
+  const items: MenuItem[] = u.state === "invited" ? [] : [{ label: t.sshKeys, act: () => ask("keys") }];
+  const others = u.id !== who.id;
+  if (others) items.push({ label: u.role === "tenant_admin" ? t.makeUser : t.makeAdmin, act: () => ask("role") });
+  // Who has not come yet has no password, and becomes active by coming.
+  if (others && u.state !== "invited") {
     items.push(
-      { label: u.role === "tenant_admin" ? t.makeUser : t.makeAdmin, act: () => ask("role") },
       { label: t.reset, act: () => ask("password") },
       ...(u.second_factor ? [{ label: t.takeFactor, act: () => ask("factor") }] : []),
       { label: u.state === "active" ? t.deactivate : t.activate, danger: u.state === "active", act: () => ask("state") },

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { api, call } from "../../api/client";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -15,6 +15,12 @@ export function Issuer({ next }: { next: string | undefined }) {
   const { data } = useQuery(entrance);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  // Whoever comes back from the issuer by the browser's way finds this page as they left it.
+  useEffect(() => {
+    const shown = (event: PageTransitionEvent) => event.persisted && setBusy(false);
+    addEventListener("pageshow", shown);
+    return () => removeEventListener("pageshow", shown);
+  }, []);
   if (!data?.oidc) return null;
   const begin = async () => {
     setBusy(true);

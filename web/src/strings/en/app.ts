@@ -7,6 +7,8 @@ export const app = {
   theme: { toDark: "Dark theme", toLight: "Light theme" },
   account: "Account",
   signOut: "Sign out",
+  notSignedOut: "You are still signed in",
+  notReached: "The server does not answer. Try again in a moment.",
   help: "Keyboard shortcuts",
   zone: (zone: string) => (zone === "UTC" ? "Times are in UTC." : `Times are in ${zone}; hold the pointer over one for UTC.`),
   notFound: { title: "There is no such page", text: "The address may be mistyped, or what was here is gone.", home: "Go to the start" },
