@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import { admin, signIn, story, tenant } from "./world";
+import { admin, signIn, story, tenant, until } from "./world";
 
 story("everything is reached from the keyboard", async ({ page, sound }) => {
-  await tenant("Keyboard");
+  const t = await tenant("Keyboard");
   await signIn(page, admin, "/admin/tenants");
   await page.keyboard.press("Control+k");
   const palette = page.getByRole("dialog", { name: "Search and go" });
@@ -24,4 +24,14 @@ story("everything is reached from the keyboard", async ({ page, sound }) => {
   expect(await page.evaluate(() => document.activeElement?.getAttribute("type"))).toBe("search");
   await page.keyboard.type("t?g"); // in a field these are letters
   expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe("t?g");
+
+  // Whoever follows a link goes on at the heading of the page that it leads to.
+  const heading = () => page.evaluate(() => document.activeElement?.matches("h1") && document.activeElement.textContent);
+  await page.getByRole("searchbox").fill("");
+  await page.getByRole("link", { name: t.name }).click();
+  await until("the heading of a link in the page", async () => (await heading()) === t.name);
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await until("the heading of a link in the menu", async () => (await heading()) === "Runs");
+  await page.keyboard.type("gt");
+  await until("the heading after keys", async () => (await heading()) === "Tenants");
 });

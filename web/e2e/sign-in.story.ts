@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { admin, root, signInByForm, story, tenant } from "./world";
+import { admin, ok, root, signInByForm, story, tenant, unique } from "./world";
 
 story("an admin signs in, sees the tenants and signs out", async ({ page, sound, expected }) => {
   const t = await tenant("Signing in");
@@ -34,6 +34,24 @@ story("an admin signs in, sees the tenants and signs out", async ({ page, sound,
   await page.waitForURL("**/login");
   await page.goto("/admin/tenants");
   await page.waitForURL(/\/login/);
+});
+
+story("who comes for the first time chooses a password where it is asked for", async ({ page }) => {
+  const slug = unique("t");
+  const made = await ok(root.POST("/api/v1/tenants", { body: { slug, name: slug, organisation: `${slug} Ltd` } as never }));
+  const email = `ada@${slug}.example`;
+  const password = "the password of the provider";
+  await ok(root.POST("/api/v1/users", { body: { tenant: made.id, email, login: "ada", role: "tenant_admin", password } as never }));
+  await page.goto("/login");
+  await page.getByLabel("Login").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  const own = page.getByLabel("A new password of your own");
+  await own.waitFor();
+  expect(await own.evaluate((field) => field === document.activeElement)).toBe(true);
+  await page.keyboard.type("a password of my own 1");
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/app");
 });
 
 story("a tenant's admin replaces the password that the provider set", async ({ page }) => {

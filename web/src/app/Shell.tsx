@@ -7,6 +7,7 @@ import { zone } from "../ui/format";
 import { Note } from "../ui/states";
 import { AccountMenu } from "./AccountMenu";
 import { may } from "./access";
+import { useHeading } from "./heading";
 import { useLive } from "./live";
 import type { Group } from "./nav";
 import style from "./Shell.module.css";
@@ -30,6 +31,7 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
   const path = useRouterState({ select: (s) => s.location.pathname });
   // biome-ignore lint/correctness/useExhaustiveDependencies: closes when one has gone somewhere
   useEffect(() => setNav(false), [path]);
+  useHeading();
   const live = useLive();
   useShortcuts(seen, { palette: () => setPalette(true), help: () => setHelp(true) });
   return (

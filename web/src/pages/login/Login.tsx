@@ -99,6 +99,7 @@ export function Login() {
             onChange={setReplacement}
             autoComplete="new-password"
             minLength={12}
+            autoFocus
             required
           />
         )}
