@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import { api, call, items } from "../api/client";
 import { strings } from "../strings";
 import { Id, Name, Nothing } from "../ui/values";
+import { apiKeys } from "./keys";
 import { isAdmin, useMe } from "./session";
 
 const t = strings.people;
@@ -19,18 +20,13 @@ function useNames(): Names {
     enabled,
     queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: { limit: 500 } } })),
   });
-  const keys = useQuery({
-    queryKey: ["key", "api"],
-    staleTime: 60_000,
-    enabled,
-    queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal })),
-  });
+  const keys = useQuery({ ...apiKeys, enabled });
   return useMemo(() => {
     const known = new Map<string, string>();
     for (const u of items(users.data)) known.set(u.id, u.name || u.email);
-    for (const k of items(keys.data)) known.set(k.id, t.key(k.name || k.hint));
+    for (const k of keys.data?.keys ?? []) known.set(k.id, t.key(k.name || k.hint));
     if (who.email) known.set(who.id, t.you);
-    return { known, whole: users.data !== undefined && !users.data.next && keys.data !== undefined && !keys.data.next };
+    return { known, whole: users.data !== undefined && !users.data.next && keys.data !== undefined && !keys.data.more };
   }, [users.data, keys.data, who]);
 }
 

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, call, items, type Schemas } from "../../api/client";
+import { api, call, type Schemas } from "../../api/client";
+import { apiKeys, living } from "../../app/keys";
 import { isAdmin, type Me, queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -28,10 +29,7 @@ export function APIKeys({ who }: { who: Me }) {
 }
 
 function Keys({ who }: { who: Me }) {
-  const query = useQuery({
-    queryKey: ["key", "api"],
-    queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal, params: { query: { limit: 200 } } })),
-  });
+  const query = useQuery(apiKeys);
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<Schemas["APIKey"]>();
   const [revoking, setRevoking] = useState<Schemas["APIKey"]>();
@@ -42,13 +40,13 @@ function Keys({ who }: { who: Me }) {
         <p className="secondary">{t.text(who.tenant_slug ?? t.provider)}</p>
         {made && <Made of={made} onKept={() => setMade(undefined)} />}
         <Loaded query={query}>
-          {(list) => {
-            const living = items(list).filter((k) => !k.revoked_at && !(k.expires_at && Date.parse(k.expires_at) < Date.now()));
+          {({ keys, more }) => {
+            const usable = keys.filter(living);
             return (
               <>
-                {living.length === 0 && <p>{t.none}</p>}
+                {usable.length === 0 && <p>{t.none}</p>}
                 <ul className={style.list}>
-                  {living.map((k) => (
+                  {usable.map((k) => (
                     <li key={k.id}>
                       <div className={style.what}>
                         <h3>
@@ -70,7 +68,7 @@ function Keys({ who }: { who: Me }) {
                     </li>
                   ))}
                 </ul>
-                {list.next && <p className="secondary">{t.more}</p>}
+                {more && <p className="secondary">{t.more}</p>}
               </>
             );
           }}

@@ -30,7 +30,7 @@ export function Checklist({
     queryFn: ({ signal }) => call(api.GET("/api/v1/me/ssh-keys", { signal })),
   });
   const apiKeys = useQuery({
-    queryKey: ["key", "api"],
+    queryKey: ["key", "api", "first"],
     enabled: wanted && admin,
     queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal, params: { query: { limit: 50 } } })),
   });

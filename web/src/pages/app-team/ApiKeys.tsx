@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, call, items, type Schemas } from "../../api/client";
+import { api, call, type Schemas } from "../../api/client";
+import { apiKeys, living } from "../../app/keys";
 import { Actor } from "../../app/people";
 import { isAdmin, queries, useMe } from "../../app/session";
 import { strings } from "../../strings";
@@ -8,15 +9,19 @@ import { Button } from "../../ui/Button";
 import { Card } from "../../ui/Card";
 import { Copy } from "../../ui/Copy";
 import { Confirm, Dialog } from "../../ui/Dialog";
-import { Select, TextField } from "../../ui/Field";
+import { Checkbox, Select, TextField } from "../../ui/Field";
 import { PlainTable } from "../../ui/PlainTable";
 import { Status } from "../../ui/Status";
 import { Empty, Loaded, Note, ProblemBox } from "../../ui/states";
 import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 import { Name, Time } from "../../ui/values";
+import style from "./Team.module.css";
 
 const t = strings.team;
+
+// How many keys are shown, and then how many more.
+const page = 50;
 
 type Key = Schemas["APIKey"];
 
@@ -25,49 +30,60 @@ export function ApiKeys() {
   const admin = isAdmin(useMe());
   const [asked, setAsked] = useState<Key>();
   const [making, setMaking] = useState(false);
-  const query = useQuery({
-    queryKey: ["key", "api"],
-    queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal })),
-  });
+  const [ended, setEnded] = useState(false);
+  const [most, setMost] = useState(page);
+  const query = useQuery(apiKeys);
   return (
     <Card title={t.apiKeys} aside={admin && <Button onClick={() => setMaking(true)}>{t.newKey}</Button>} flush>
       <Loaded query={query}>
-        {(list) =>
-          items(list).length === 0 ? (
-            <Empty title={t.apiKeysNone} />
-          ) : (
-            <PlainTable
-              title={t.apiKeys}
-              rows={items(list)}
-              id={(k) => k.id}
-              columns={[
-                { id: "name", title: t.keyName, cell: (k) => <Name of={k.name} /> },
-                { id: "hint", title: t.keyHint, cell: (k) => <code>{k.hint}</code> },
-                { id: "role", title: t.role, cell: (k) => t.roles[k.role] ?? k.role },
-                { id: "by", title: t.keyBy, cell: (k) => <Actor id={k.created_by} /> },
-                { id: "used", title: t.used, cell: (k) => (k.used_at ? <Time at={k.used_at} /> : t.neverUsed) },
-                { id: "expires", title: t.expires, cell: (k) => (k.expires_at ? <Time at={k.expires_at} /> : t.noEnd) },
-                {
-                  id: "revoke",
-                  title: strings.ui.table.actions,
-                  cell: (k) =>
-                    k.revoked_at ? (
-                      <Status state="revoked">{t.revoked}</Status>
-                    ) : (
-                      <span className="row">
-                        {k.provider_made && (
-                          <Status state="provider" tone="warn">
-                            {t.byProvider}
-                          </Status>
-                        )}
-                        {admin && <Button onClick={() => setAsked(k)}>{t.revoke}</Button>}
-                      </span>
-                    ),
-                },
-              ]}
-            />
-          )
-        }
+        {({ keys }) => {
+          if (keys.length === 0) return <Empty title={t.apiKeysNone} />;
+          const rows = keys.filter((k) => ended || living(k));
+          return (
+            <>
+              {rows.length < keys.length || ended ? (
+                <div className={style.pad}>
+                  <Checkbox label={t.showEnded(keys.filter((k) => !living(k)).length)} checked={ended} onChange={setEnded} />
+                </div>
+              ) : null}
+              <PlainTable
+                title={t.apiKeys}
+                rows={rows.slice(0, most)}
+                id={(k) => k.id}
+                columns={[
+                  { id: "name", title: t.keyName, cell: (k) => <Name of={k.name} /> },
+                  { id: "hint", title: t.keyHint, cell: (k) => <code>{k.hint}</code> },
+                  { id: "role", title: t.role, cell: (k) => t.roles[k.role] ?? k.role },
+                  { id: "by", title: t.keyBy, cell: (k) => <Actor id={k.created_by} /> },
+                  { id: "used", title: t.used, cell: (k) => (k.used_at ? <Time at={k.used_at} /> : t.neverUsed) },
+                  { id: "expires", title: t.expires, cell: (k) => (k.expires_at ? <Time at={k.expires_at} /> : t.noEnd) },
+                  {
+                    id: "revoke",
+                    title: strings.ui.table.actions,
+                    cell: (k) =>
+                      !living(k) ? (
+                        <Status state={k.revoked_at ? "revoked" : "expired"}>{k.revoked_at ? t.revoked : t.ended}</Status>
+                      ) : (
+                        <span className="row">
+                          {k.provider_made && (
+                            <Status state="provider" tone="warn">
+                              {t.byProvider}
+                            </Status>
+                          )}
+                          {admin && <Button onClick={() => setAsked(k)}>{t.revoke}</Button>}
+                        </span>
+                      ),
+                  },
+                ]}
+              />
+              {rows.length > most && (
+                <div className={style.pad}>
+                  <Button onClick={() => setMost(most + page)}>{t.moreKeys(rows.length - most)}</Button>
+                </div>
+              )}
+            </>
+          );
+        }}
       </Loaded>
       {making && <NewKey onClose={() => setMaking(false)} />}
       {asked && (

@@ -91,6 +91,10 @@ export const team = {
   revokeTitle: (name: string) => `Revoke ${name}?`,
   revokeText: "Whatever uses it stops working at once.",
   revoked: "revoked",
+  ended: "ended",
+  showEnded: (n: number) =>
+    n === 1 ? "Show the one that is revoked or has ended too" : `Show the ${n} that are revoked or have ended too`,
+  moreKeys: (n: number) => `Show more (${n})`,
   revokeDone: "The key is revoked.",
   apiKeys: "API keys",
   apiKeysNone: "No API keys. Programs send and fetch with a key of their own.",
