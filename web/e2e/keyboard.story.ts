@@ -34,4 +34,25 @@ story("everything is reached from the keyboard", async ({ page, sound }) => {
   await until("the heading of a link in the menu", async () => (await heading()) === "Runs");
   await page.keyboard.type("gt");
   await until("the heading after keys", async () => (await heading()) === "Tenants");
+
+  // The palette finds things by name, and does what there is an address for.
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type(t.slug);
+  await palette.getByRole("option", { name: t.name }).waitFor();
+  await sound();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`**/admin/tenants/${t.id}`);
+  await until("the heading of what was found", async () => (await heading()) === t.name);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("analyses run");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "Run analyses" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("nothing is called so");
+  await palette.getByText("Nothing is called like that.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { level: 1 }).focus();
+  await page.keyboard.type("gu");
+  await page.waitForURL("**/admin/people");
 });

@@ -9,9 +9,9 @@ import { AccountMenu } from "./AccountMenu";
 import { may } from "./access";
 import { useHeading } from "./heading";
 import { useLive } from "./live";
-import type { Group } from "./nav";
+import type { Action, Group } from "./nav";
 import style from "./Shell.module.css";
-import { useMe } from "./session";
+import { isAdmin, useMe } from "./session";
 import { useShortcuts } from "./shortcuts";
 import { ThemeButton } from "./ThemeButton";
 
@@ -22,8 +22,17 @@ const Palette = lazy(() => import("./Palette"));
 const ShortcutHelp = lazy(() => import("./ShortcutHelp"));
 
 /** The frame of a portal: its pages at the side, search and account at the top. */
-export function Shell({ groups, account }: { groups: Group[] /** The path of one's own account page. */; account: string }) {
+export function Shell({
+  groups,
+  actions,
+  account,
+}: {
+  groups: Group[];
+  actions: Action[] /** The path of one's own account page. */;
+  account: string;
+}) {
   const who = useMe();
+  const mine = actions.filter((a) => may(who, a.to.replace(/[?].*/, "")) && (!a.admin || isAdmin(who)));
   const seen = groups.map((g) => ({ ...g, entries: g.entries.filter((e) => may(who, e.to)) })).filter((g) => g.entries.length > 0);
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
@@ -88,7 +97,7 @@ export function Shell({ groups, account }: { groups: Group[] /** The path of one
         </main>
       </div>
       <Suspense>
-        {palette && <Palette onClose={() => setPalette(false)} groups={seen} account={account} help={() => setHelp(true)} />}
+        {palette && <Palette onClose={() => setPalette(false)} groups={seen} actions={mine} account={account} help={() => setHelp(true)} />}
         {help && <ShortcutHelp onClose={() => setHelp(false)} groups={seen} />}
       </Suspense>
     </div>

@@ -21,7 +21,7 @@ import {
 import { lazy, Suspense } from "react";
 import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
-import type { Group } from "./nav";
+import type { Action, Group } from "./nav";
 import { Shell } from "./Shell";
 import { isAdmin, useMe } from "./session";
 
@@ -30,7 +30,7 @@ const t = strings.app;
 // Fetched when it is first opened.
 const RunDrawer = lazy(() => import("../pages/admin-runs/RunDrawer"));
 
-const tenantNav: Group[] = [
+export const tenantNav: Group[] = [
   {
     entries: [
       { to: "/app", name: strings.home.title, icon: House, key: "h" },
@@ -55,7 +55,9 @@ const tenantNav: Group[] = [
   },
 ];
 
-const adminNav: Group[] = [
+const tenantActions: Action[] = [{ name: strings.team.inviteTitle, to: "/app/team?invite=yes", admin: true }];
+
+export const adminNav: Group[] = [
   { entries: [{ to: "/admin", name: strings.overview.title, icon: LayoutDashboard, key: "o" }] },
   {
     name: t.groups.work,
@@ -68,11 +70,11 @@ const adminNav: Group[] = [
       { to: "/admin/reports", name: strings.reports.title, icon: ChartNoAxesColumn, key: "p" },
     ],
   },
-  { name: t.groups.customers, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },
+  { name: t.groups.tenants, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },
   {
     name: t.groups.platform,
     entries: [
-      { to: "/admin/people", name: strings.platform.people.title, icon: Users, key: "p" },
+      { to: "/admin/people", name: strings.platform.people.title, icon: Users, key: "u" },
       { to: "/admin/outbox", name: strings.platform.outbox.title, icon: Mail, key: "m" },
       { to: "/admin/audit", name: strings.platform.audit.title, icon: ScrollText, key: "l" },
       { to: "/admin/settings", name: strings.platform.settings.title, icon: Settings, key: "," },
@@ -80,9 +82,17 @@ const adminNav: Group[] = [
   },
 ];
 
+const adminActions: Action[] = [
+  { name: strings.runs.start, to: "/admin/runs?run=-", admin: true },
+  { name: strings.tenants.create, to: "/admin/tenants?create=yes", admin: true },
+  { name: strings.schedules.create, to: "/admin/schedules?create=yes", admin: true },
+  { name: strings.platform.people.add, to: "/admin/people?create=yes", admin: true },
+  { name: strings.platform.settings.newWebhook, to: "/admin/settings?create=yes", admin: true },
+];
+
 /** Where a tenant's people work. */
 export function TenantPortal() {
-  return <Shell groups={tenantNav} account="/app/account" />;
+  return <Shell groups={tenantNav} actions={tenantActions} account="/app/account" />;
 }
 
 /** Where the provider's people work. */
@@ -91,7 +101,7 @@ export function AdminPortal() {
   const admin = isAdmin(useMe());
   return (
     <>
-      <Shell groups={adminNav} account="/admin/account" />
+      <Shell groups={adminNav} actions={adminActions} account="/admin/account" />
       <Suspense>{admin && drawer.shown && <RunDrawer />}</Suspense>
     </>
   );

@@ -157,7 +157,7 @@ const result = createRoute({
 const team = createRoute({
   getParentRoute: () => tenants,
   path: "/team",
-  validateSearch: listSearch,
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("invite")(s) }),
   component: lazyRouteComponent(() => import("../pages/app-team/Team"), "Team"),
 });
 

@@ -1,3 +1,4 @@
+import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, type Schemas } from "../../api/client";
 import { isAdmin, queries, useMe } from "../../app/session";
@@ -12,6 +13,7 @@ import { Empty } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
+import { useAddress } from "../admin/address";
 import { ApiKeys } from "./ApiKeys";
 import { Domains } from "./Domains";
 import { FactorDialog } from "./FactorDialog";
@@ -74,7 +76,8 @@ const columns: Column<User>[] = [
 /** The tenant's people and its programs' keys. */
 export function Team() {
   const admin = isAdmin(useMe());
-  const [inviting, setInviting] = useState(false);
+  const { invite } = useSearch({ from: "/app/team" });
+  const inviting = useAddress();
   const [adding, setAdding] = useState(false);
   const [asked, setAsked] = useState<Asked>();
   const list = useList({
@@ -95,7 +98,7 @@ export function Team() {
         admin && (
           <>
             <Button onClick={() => setAdding(true)}>{t.add}</Button>
-            <Button kind="primary" onClick={() => setInviting(true)}>
+            <Button kind="primary" onClick={() => inviting({ invite: "yes" })}>
               {t.invite}
             </Button>
           </>
@@ -106,7 +109,7 @@ export function Team() {
       {admin && <Invitations />}
       {admin && <Domains />}
       <ApiKeys />
-      {inviting && <Invite onClose={() => setInviting(false)} />}
+      {admin && invite && <Invite onClose={() => inviting({ invite: undefined })} />}
       <NewPerson open={adding} onClose={() => setAdding(false)} />
       <Change asked={asked} onClose={() => setAsked(undefined)} />
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}

@@ -18,7 +18,7 @@ export const app = {
     reload: "Load again",
   },
   live: { lost: "Connection lost: what you see may be old. Trying again…" },
-  groups: { work: "Work", people: "People", operate: "Operate", customers: "Customers", platform: "Platform" },
+  groups: { work: "Work", people: "People", operate: "Operate", tenants: "Tenants", platform: "Platform" },
   shortcuts: {
     title: "Keyboard shortcuts",
     palette: "Search, go somewhere, do something",
@@ -38,5 +38,8 @@ export const app = {
     pages: "Pages",
     actions: "Actions",
     found: "Found",
+    busy: "Searching…",
+    away: "The search did not work: there may be more than is shown.",
+    kinds: { tenant: "Tenant", analysis: "Analysis", submission: "File", result: "Result" },
   },
 };
