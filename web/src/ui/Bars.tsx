@@ -28,7 +28,7 @@ export function Bars({
   mine: string;
   theirs: string;
   /** Said in place of a value that is not known. */
-  missing: string;
+  missing: { mine: string; theirs: string };
   pairs: Pair[];
 }) {
   const [table, setTable] = useState(false);
@@ -60,8 +60,8 @@ export function Bars({
           id={(p) => p.id}
           columns={[
             { id: "label", title: label, cell: (p) => <bdi className="name">{p.label}</bdi> },
-            { id: "mine", title: mine, end: true, cell: (p) => p.mine ?? missing },
-            { id: "theirs", title: theirs, end: true, cell: (p) => p.theirs ?? missing },
+            { id: "mine", title: mine, end: true, cell: (p) => p.mine ?? missing.mine },
+            { id: "theirs", title: theirs, end: true, cell: (p) => p.theirs ?? missing.theirs },
           ]}
         />
       ) : (
@@ -78,8 +78,8 @@ export function Bars({
                 <line x1={scale.zero} x2={scale.zero} y1={0} y2={26} className={style.axis} />
               </svg>
               <span className={`${style.values} num`}>
-                <span>{p.mine ?? missing}</span>
-                <span>{p.theirs ?? missing}</span>
+                <span>{p.mine ?? missing.mine}</span>
+                <span>{p.theirs ?? missing.theirs}</span>
               </span>
             </div>
           ))}

@@ -16,7 +16,7 @@ import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox, Skeleton } from "../../ui/states";
 import { Id, Name, Time } from "../../ui/values";
 import style from "./Result.module.css";
-import { type Column, pairs, type Row, shapes } from "./shape";
+import { type Column, hides, pairs, type Row, shapes } from "./shape";
 
 const t = strings.results;
 
@@ -135,6 +135,7 @@ function Rows({ of: r }: { of: Res }) {
             }))}
           />
         )}
+        {hides(columns, rows) && <p className={`${style.more} secondary`}>{t.hiddenWhy}</p>}
         {query.error && <ProblemBox of={query.error} />}
         {query.hasNextPage && (
           <div className={style.more}>
@@ -161,13 +162,7 @@ function Head({ of: c }: { of: Column }) {
 
 function Cell({ column, value }: { column: Column; value: string | null | undefined }) {
   if (value !== null && value !== undefined) return <Name of={value || " "} />;
-  if (column.role === "measure")
-    return (
-      <span className={style.hidden} title={t.hiddenWhy}>
-        {t.hiddenCell}
-      </span>
-    );
-  return <span className={style.hidden}>{t.noValue}</span>;
+  return <span className={style.hidden}>{column.role === "measure" ? t.hiddenCell : t.noValue}</span>;
 }
 
 function Picture({ columns, rows }: { columns: Column[]; rows: Row[] }) {
@@ -198,7 +193,7 @@ function Picture({ columns, rows }: { columns: Column[]; rows: Row[] }) {
           label={t.cell}
           mine={t.mine}
           theirs={t.theirs[shape.function] ?? shape.measure}
-          missing={t.hiddenCell}
+          missing={{ mine: t.noValue, theirs: t.hiddenCell }}
           pairs={pairs(columns, rows.slice(0, drawn), shape, t.whole, t.noValue)}
         />
       </div>

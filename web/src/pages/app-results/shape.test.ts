@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Column, labelOf, pairs, shapes } from "./shape";
+import { type Column, hides, labelOf, pairs, shapes } from "./shape";
 
 const columns = [
   { name: "Date", role: "date" },
@@ -34,4 +34,9 @@ test("a total says what it is over", () => {
   ] as Column[];
   expect(labelOf(totals, ["a", null, "Sub"], "all", "none")).toBe("a · Σ Sub");
   expect(labelOf(totals, ["a", null, null], "all", "none")).toBe("a · none");
+});
+
+test("a value of all participants that is not there is hidden, and one's own that is not there is not", () => {
+  expect(hides(columns, [["2026-01-05", "a", "1.0", "2", "x", null, null]])).toBe(false);
+  expect(hides(columns, [["2026-01-05", "a", null, "2", "x", "1.0", "1"]])).toBe(true);
 });

@@ -16,6 +16,11 @@ export function shapes(columns: Column[]): Shape[] {
   });
 }
 
+/** Whether some row has a value of all participants that is not shown. */
+export function hides(columns: Column[], rows: Row[]): boolean {
+  return columns.some((c, at) => c.role === "measure" && rows.some((row) => (row[at] ?? null) === null));
+}
+
 /** What a row is the cell of: the values of its groups, or the groups that it is a total over. */
 export function labelOf(columns: Column[], row: Row, whole: string, none: string): string {
   const over = (row[columns.findIndex((c) => c.role === "total")] ?? "").split(", ");

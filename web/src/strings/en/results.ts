@@ -28,7 +28,7 @@ export const results = {
   hidden: (n: number) =>
     `${n === 1 ? "1 cell is" : `${n.toLocaleString("en")} cells are`} not shown to you: from ${n === 1 ? "it" : "them"}, alone or together with what you know, somebody's own value could be worked out. A cell of which nothing may be shown has no row; where only one value may not, it says “hidden”.`,
   hiddenCell: "hidden",
-  hiddenWhy: "Not shown: somebody's own value could be worked out from it.",
+  hiddenWhy: "“hidden”: somebody's own value could be worked out from it, alone or together with what else is known.",
   noValue: "no value",
   table: "Rows",
   rowsOf: (shown: number, all: number) =>
