@@ -1,5 +1,6 @@
 import type { KeyboardEvent, ReactNode } from "react";
 import type { Value } from "./csv";
+import { useNarrow } from "./narrow";
 import style from "./Table.module.css";
 
 export type Column<T> = {
@@ -16,6 +17,8 @@ export type Column<T> = {
   hidden?: boolean;
   /** For numbers. */
   end?: boolean;
+  /** What can be done: on a narrow screen it is under the first cell, and not beyond the edge. */
+  acts?: boolean;
 };
 
 /** What a column has of a row, for a file. */
@@ -57,7 +60,7 @@ export function Row({ open, children }: { open: (() => void) | undefined; childr
 /** A table of what is at hand whole, without filters and pages. */
 export function PlainTable<T>({
   title,
-  columns,
+  columns: all,
   rows,
   id,
   open,
@@ -68,6 +71,8 @@ export function PlainTable<T>({
   id: (row: T, at: number) => string;
   open?: (row: T) => void;
 }) {
+  const under = useNarrow() ? all.find((c) => c.acts) : undefined;
+  const columns = all.filter((c) => c !== under);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
     <section className={style.scroll} aria-label={title} tabIndex={0}>
@@ -85,9 +90,10 @@ export function PlainTable<T>({
         <tbody>
           {rows.map((row, at) => (
             <Row key={id(row, at)} open={open && (() => open(row))}>
-              {columns.map((c) => (
+              {columns.map((c, n) => (
                 <td key={c.id} className={c.end ? style.end : undefined}>
                   {c.cell(row)}
+                  {n === 0 && under && <div className={style.under}>{under.cell(row)}</div>}
                 </td>
               ))}
             </Row>

@@ -68,6 +68,7 @@ export function Due() {
       id: "send",
       title: t.send,
       end: true,
+      acts: true,
       cell: (p) =>
         sender &&
         owed(p) && (

@@ -59,6 +59,7 @@ export function ApiKeys() {
                   { id: "expires", title: t.expires, cell: (k) => (k.expires_at ? <Time at={k.expires_at} /> : t.noEnd) },
                   {
                     id: "revoke",
+                    acts: true,
                     title: strings.ui.table.actions,
                     cell: (k) =>
                       !living(k) ? (

@@ -83,6 +83,7 @@ export function Domains() {
                 { id: "at", title: t.since, cell: (d) => <Time at={d.approved_at ?? d.vouched_at ?? d.created_at} /> },
                 {
                   id: "acts",
+                  acts: true,
                   title: strings.ui.table.actions,
                   cell: (d) => (
                     <span className="row">

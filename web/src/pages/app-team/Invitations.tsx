@@ -57,6 +57,7 @@ export function Invitations() {
           { id: "expires", title: t.expires, cell: (i) => <Time at={i.expires_at} /> },
           {
             id: "acts",
+            acts: true,
             title: strings.ui.table.actions,
             cell: (i) => {
               const path = { params: { path: { id: i.id } } };

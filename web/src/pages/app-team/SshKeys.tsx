@@ -39,6 +39,7 @@ export function SshKeys({ id, name, onClose }: { id: string; name: string; onClo
                 { id: "used", title: t.used, cell: (k) => (k.used_at ? <Time at={k.used_at} /> : t.neverUsed) },
                 {
                   id: "revoke",
+                  acts: true,
                   title: strings.ui.table.actions,
                   cell: (k) =>
                     k.revoked_at ? <Status state="revoked">{t.revoked}</Status> : <Button onClick={() => setAsked(k)}>{t.revoke}</Button>,
