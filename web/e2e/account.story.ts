@@ -137,7 +137,7 @@ story("a user adds an SSH key of their own and revokes it", async ({ page, sound
   const ben = await member(await tenant("Own keys"));
   await signIn(page, ben, "/app/account");
   await page.getByText("No SSH keys yet").waitFor();
-  await page.getByText("Admins of your organisation make API keys").waitFor();
+  await page.getByText("Admins of your tenant make API keys").waitFor();
   const command = await page.getByRole("region", { name: "Command to connect by SFTP" }).innerText();
   expect(command).toMatch(new RegExp(`^sftp -P \\d+ ${ben.login}@127\\.0\\.0\\.1\\s*$`));
   await page.getByRole("button", { name: "Add SSH key" }).click();

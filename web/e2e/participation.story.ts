@@ -18,7 +18,7 @@ story("an admin accepts an analysis, is asked again when it widens, and leaves; 
   const user = await another();
   await signIn(user, { login: `${t.slug}.bo`, password: "a password of Bo 1" }, "/app/analyses");
   await user.getByRole("link", { name: `Benchmark ${name}` }).click();
-  await user.getByText("Only an admin of your organisation can accept, decline or leave.").waitFor();
+  await user.getByText("Only an admin of your tenant can accept, decline or leave.").waitFor();
   await user.getByText(`It reads these columns of your dataset ${dataset} and no others`).waitFor();
   expect(await user.getByRole("button", { name: /^(Accept|Decline|Leave)$/ }).count()).toBe(0);
   await sound(user);

@@ -50,7 +50,7 @@ export function Due() {
           <Time at={p.due_at} />
           {owed(p) && p.reopened_until ? (
             <small>
-              {t.reopened} <Time at={p.reopened_until} />
+              {t.reopened} <Time at={p.reopened_until} exact />
             </small>
           ) : (
             owed(p) &&

@@ -40,7 +40,7 @@ function One({ upload }: { upload: Schemas["WebUpload"] }) {
             <Name of={upload.name} />
           </span>
           <span className={style.what}>
-            <bdi>{upload.dataset}</bdi> · {upload.date} · {t.expires} <Time at={upload.expires_at} />
+            <bdi>{upload.dataset}</bdi> · {upload.date} · {t.expires} <Time at={upload.expires_at} exact />
           </span>
         </div>
         <div className="row">

@@ -135,7 +135,7 @@ export const account = {
     text: (whose: string) => `For programs that act for ${whose}. All its admins see and revoke them.`,
     provider: "the provider",
     none: "No API keys yet.",
-    notYours: "Admins of your organisation make API keys for programs. Ask one of them.",
+    notYours: "Admins of your tenant make API keys for programs. Ask one of them.",
     notStaff: "System admins make API keys for programs. Ask one of them.",
     add: "Make API key",
     addTitle: "Make an API key",

@@ -15,13 +15,13 @@ export const join = {
   show: "Show the password",
   ready: {
     title: "Your account is ready",
-    text: "Your organisation lets nobody in from where you are now. Sign in from one of its own networks with",
+    text: "Your tenant lets nobody in from where you are now. Sign in from one of its own networks with",
   },
   noMail: {
     title: "This server sends no mails",
-    forgot: "Ask an administrator of your organisation to set a password for you, or the provider if you are the administrator.",
+    forgot: "Ask an administrator of your tenant to set a password for you, or the provider if you are the administrator.",
     host: "Provider's staff can make a link on the server's host:",
-    signUp: "Ask an administrator of your organisation, or the provider, to invite you.",
+    signUp: "Ask an administrator, or the provider, to invite you.",
   },
   gone: {
     used: { title: "This link was used already", text: "It works once. If it was you, sign in." },
@@ -75,7 +75,7 @@ export const join = {
     codeLead: (email: string) => `If ${email} can sign up here, a code of six digits is on its way to it. It is good for 10 minutes.`,
     code: "Code",
     codeSubmit: "Go on",
-    nothing: "No code? Your organisation may not let its people sign up by themselves: ask one of its administrators to invite you.",
+    nothing: "No code? Signing up may not be open to your address: ask an administrator to invite you.",
     another: "Use another address",
     accountTitle: "Your account",
     joins: (tenant: string) => `You join ${tenant}, as a user.`,

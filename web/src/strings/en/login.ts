@@ -14,7 +14,7 @@ export const login = {
   useRecovery: "Use a recovery code",
   useCode: "Use the authenticator app",
   back: "Back",
-  lost: "Lost both? An admin of your organisation can take the second factor away.",
+  lost: "Lost both? An admin of your tenant can take the second factor away.",
   or: "or",
   continueWith: (issuer: string) => `Continue with ${issuer}`,
   issuerHint: "For the provider's own people.",

@@ -1,7 +1,7 @@
 /** What a tenant takes part in. */
 export const participation = {
   title: "Participation",
-  lead: "Analyses use your accepted files only where your organisation has said yes. You can leave at any time.",
+  lead: "Analyses use your accepted files only where one of your admins has said yes. You can leave at any time.",
   list: "Analyses",
   name: "Analysis",
   datasets: "Datasets",
@@ -35,7 +35,7 @@ export const participation = {
   leave: "Leave",
   widened: (version: number) =>
     `You accepted version ${version}. This version asks for more, so your files are not used until you accept it:`,
-  notAdmin: "Only an admin of your organisation can accept, decline or leave. You see what they see.",
+  notAdmin: "Only an admin of your tenant can accept, decline or leave. You see what they see.",
   acceptTitle: (name: string) => `Accept ${name}?`,
   acceptText: (datasets: string) => [
     `Runs of this analysis may use your accepted files of ${datasets}, by themselves, until you leave. Nobody sees your files; results follow the rules above.`,

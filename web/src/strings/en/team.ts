@@ -1,7 +1,7 @@
 /** The tenant's people and keys. */
 export const team = {
   title: "Team",
-  lead: "Who can sign in for your organisation, and the keys of your programs.",
+  lead: "Who can sign in for your tenant, and the keys of your programs.",
   add: "Add with a password",
   invite: "Invite",
   inviteTitle: "Invite somebody",
