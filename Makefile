@@ -84,7 +84,7 @@ fuzz: ## fuzz each target for FUZZTIME (20s)
 
 .PHONY: torture
 torture: ## attack 1,000 random worlds of releases, where `make test` attacks 40
-	TRIBUTARY_TORTURE=1 $(GO) test -count 1 -timeout 30m ./internal/disclosure/...
+	TRIBUTARY_TORTURE=1 $(GO) test -count 1 -p 1 -timeout 30m ./internal/disclosure/... ./internal/analysis/trial/...
 
 .PHONY: bench
 bench: ## run the benchmarks against their peers and limits; ROWS='6 8' picks some

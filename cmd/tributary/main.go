@@ -67,6 +67,7 @@ type cli struct {
 	Period     periodCmd     `cmd:"" group:"data" help:"Which files are due, late or missing."`
 	Upload     uploadCmd     `cmd:"" group:"data" help:"Large files on their way."`
 	Analysis   analysisCmd   `cmd:"" group:"data" help:"Definitions: apply, accept or decline, run."`
+	Disclosure disclosureCmd `cmd:"" group:"data" help:"What recipients could work out of what an analysis releases."`
 	Schedule   scheduleCmd   `cmd:"" group:"data" help:"Have analyses run by the clock."`
 	Run        runCmd        `cmd:"" group:"data" help:"Executions of analyses."`
 	Result     resultCmd     `cmd:"" group:"data" help:"What runs made for a tenant."`

@@ -89,8 +89,9 @@ func (x *execution) judge(t *table) (*outcome, error) {
 	if len(x.def.Totals) > 0 {
 		t, err = x.protect(t, o)
 	} else {
+		earlier := x.earlierCells(t) // first, since it adds cells that only they have
 		if err = x.judgeAlone(t, o); err == nil {
-			err = x.differs(t, o)
+			err = x.differs(t, earlier, o)
 		}
 	}
 	if errors.Is(err, disclosure.ErrInDoubt) {

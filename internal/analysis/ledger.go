@@ -376,8 +376,7 @@ func (x *execution) everybody() (who, owner []int32) {
 // differs hides, of cells that stand alone, those that tell too much beside what was
 // shown of them before. It takes it that every contributor was shown them. What is
 // more than a sum is hidden wherever the cell has changed.
-func (x *execution) differs(t *table, o *outcome) error {
-	earlier := x.earlierCells(t)
+func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
 	if earlier == nil {
 		return nil
 	}

@@ -74,6 +74,16 @@ func (t *Trial) Parts() []query.Measure {
 	return s.Measures
 }
 
+// Groups lists the columns whose values make a cell.
+func (t *Trial) Groups() []query.Column {
+	var list []query.Column
+	for _, name := range t.def.Groups {
+		c, _ := t.columns[t.def.Datasets[0]].Find(name)
+		list = append(list, query.Column{Name: name, Type: query.Type(c.Type), Scale: c.Scale})
+	}
+	return list
+}
+
 // Release puts the next release before the gate.
 func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	x, spec := t.execution()

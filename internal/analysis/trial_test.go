@@ -53,3 +53,32 @@ func TestATrialIsJudgedAsARunIs(t *testing.T) {
 		t.Errorf("second release with one more: %v, want a difference hidden", second.Verdicts(second.Measures[0]))
 	}
 }
+
+// A cell that only an earlier release has is nobody's now, and stops nothing.
+func TestACellThatIsGoneStopsNothing(t *testing.T) {
+	t.Parallel()
+	d, err := definition.Parse([]byte("analysis: trial\ndatasets: [d]\ngroups: [region]\nmeasures: [{name: m, function: mean, column: x, decimals: 0}, {name: v, function: variance, column: x, decimals: 0}, {name: r, function: ratio, column: x, of: y, decimals: 2}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := analysis.NewTrial(d, map[string]definition.Columns{"d": {{Name: "region", Type: definition.Text}, {Name: "x", Type: definition.Integer}, {Name: "y", Type: definition.Integer}}})
+	release := func(regions ...string) *analysis.Tried {
+		var who []analysis.Contributor
+		for i := range 8 {
+			c := analysis.Contributor{Name: fmt.Sprint("p", i), Organisation: fmt.Sprint("p", i)}
+			for _, region := range regions {
+				c.Rows = append(c.Rows, query.Row{Key: []query.Value{{Type: query.Text, Text: region}}, Values: []query.Number{{Present: true, Fixed: 100 + 50*int64(i)}, {Present: true, Fixed: 20}}})
+			}
+			who = append(who, c)
+		}
+		tried, err := trial.Release(who)
+		if err != nil || tried.Withheld != "" {
+			t.Fatalf("release of %v: %v, %v", regions, tried, err)
+		}
+		return tried
+	}
+	release("a", "b", "c")
+	if u := release("a", "c").Utility[0]; u.Cells != 2 || u.Shown != 2 {
+		t.Errorf("without b: %+v, want both of 2 cells", u)
+	}
+}

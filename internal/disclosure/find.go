@@ -30,7 +30,9 @@ func (p *protector) prove(t *target, hide bool) error {
 		return nil
 	}
 	owners := p.owners(t)
-	t.witnesses = nil
+	if t.witnesses = nil; len(owners) == 0 {
+		return ErrInDoubt
+	}
 	var found []Witness
 	for _, victim := range owners {
 		w, ok := p.search(t, victim, hide)

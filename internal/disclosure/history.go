@@ -198,12 +198,13 @@ func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64,
 				}
 			}
 		}
-		// Who changed by nothing hides nobody. But if nobody else changed, whoever came or left
-		// is known to have nothing.
-		zeros := slices.DeleteFunc(slices.Clone(what), func(c Contribution) bool { return c.Value != 0 })
-		if what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 }); len(what) == 0 {
-			what = merge(zeros)
+		// Whose changes cancel out hides nobody, but who came or left with nothing is a
+		// contributor like any other: alone it would be known to have nothing.
+		changed := map[int32]bool{}
+		for _, c := range what {
+			changed[c.Participant] = changed[c.Participant] || c.Value != 0
 		}
+		what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 && changed[c.Participant] })
 		if len(what) == 0 {
 			continue
 		}

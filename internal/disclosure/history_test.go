@@ -232,6 +232,19 @@ func (c Cell) from(first int32) Cell {
 	return c
 }
 
+// A cell with contributors that have nothing, in which nobody changed anything, is shown
+// again.
+func TestZerosThatStayAreNoDifference(t *testing.T) {
+	t.Parallel()
+	cell := apart(0, 17, 18, 16, 0, 20)
+	if got, err := Differs(strict(5, 10, 2, 85), []Cell{cell}, cell); err != nil || got != Release {
+		t.Errorf("the same once more: %v, %v, want release", got, err)
+	}
+	if got, err := Differs(strict(5, 10, 2, 85), []Cell{cell, cell}, append(cell, apart(0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9)[6:]...)); err != nil || got != Release {
+		t.Errorf("with six more: %v, %v, want release", got, err)
+	}
+}
+
 // Cells that stand alone are compared one by one.
 func TestDifferencesOfSingleCells(t *testing.T) {
 	t.Parallel()

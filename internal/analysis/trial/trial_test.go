@@ -1,0 +1,202 @@
+package trial_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"tributary/internal/analysis"
+	"tributary/internal/analysis/definition"
+	"tributary/internal/analysis/trial"
+	"tributary/internal/fault"
+)
+
+func parsed(t *testing.T, yaml string) *definition.Definition {
+	t.Helper()
+	d, err := definition.Parse([]byte(yaml))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, yaml)
+	}
+	return d
+}
+
+// chosen is a random definition: whatever an author may write, within the defaults of
+// the rules or stricter.
+func chosen(rng *rand.Rand, rules string) string {
+	var b strings.Builder
+	b.WriteString("analysis: chosen\ndatasets: [d]\n")
+	groups := []string{"region", "country", "product", "size"}[:1+rng.IntN(4)]
+	fmt.Fprintf(&b, "groups: [%s]\n", strings.Join(groups, ", "))
+	totals := []string{}
+	switch rng.IntN(4) {
+	case 0:
+	case 1:
+		totals = append(totals, "["+groups[rng.IntN(len(groups))]+"]")
+	default:
+		cut := 1 + rng.IntN(len(groups))
+		totals = append(totals, "["+strings.Join(groups[:cut], ", ")+"]")
+		if cut < len(groups) {
+			totals = append(totals, "["+strings.Join(groups[cut:], ", ")+"]")
+		}
+	}
+	measures := []string{
+		"{name: a, function: sum, column: x, decimals: 0}", "{name: b, function: mean, column: x, decimals: 2}", "{name: c, function: count}",
+		"{name: d, function: ratio, column: y, of: x, decimals: 4}", "{name: e, function: sum, column: y, decimals: 2}",
+	}
+	if len(totals) > 0 {
+		fmt.Fprintf(&b, "totals: [%s]\n", strings.Join(totals, ", "))
+	} else {
+		measures = append(measures, "{name: f, function: variance, column: x, decimals: 1}", "{name: g, function: mean, own: mean, column: y, decimals: 1}")
+	}
+	var picked []string
+	for _, n := range rng.Perm(len(measures))[:1+rng.IntN(len(measures))] {
+		picked = append(picked, measures[n])
+	}
+	fmt.Fprintf(&b, "measures: [%s]\n", strings.Join(picked, ", "))
+	fmt.Fprintf(&b, "rules: {%s}\n", rules)
+	return b.String()
+}
+
+// searched makes up definitions and worlds, and returns the breaches that an attacker
+// found who looked at everything that each of them releases.
+func searched(t *testing.T, seed uint64, worlds int, rules func(*rand.Rand) string) (breaches, shown int, found string) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, seed))
+	for world := range worlds {
+		yaml := chosen(rng, rules(rng))
+		d, err := definition.Parse([]byte(yaml))
+		if fault.Is(err, fault.Invalid) { // too many measures of one column for so low a minimum
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns := trial.Columns(d)
+		releases, err := trial.Generate(analysis.NewTrial(d, columns), d, trial.Synthetic{Participants: 6 + rng.IntN(20), Cells: 2 + rng.IntN(30), Releases: 1 + rng.IntN(4)}, rng)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := trial.Attack(context.Background(), d, columns, releases, trial.Options{Tries: 60, Listed: 1})
+		if err != nil {
+			t.Fatalf("world %d: %v\n%s", world, err, yaml)
+		}
+		for _, m := range r.Measures {
+			shown += m.Shown
+			if r.Breaches > 0 && len(m.Closest) > 0 && m.Closest[0].Breach {
+				found = fmt.Sprintf("world %d: %+v\n%s", world, m.Closest[0], yaml)
+			}
+		}
+		if breaches += r.Breaches; found != "" {
+			return breaches, shown, found
+		}
+	}
+	return breaches, shown, ""
+}
+
+// An attacker who may choose among all that a definition can ask for (which groups,
+// which totals, which measures, how often) finds nothing that tells a value.
+func TestNoDefinitionLetsAValueBeBounded(t *testing.T) {
+	t.Parallel()
+	worlds := 40
+	if os.Getenv("TRIBUTARY_TORTURE") != "" {
+		worlds = 1000
+	}
+	for name, rules := range map[string]func(*rand.Rand) string{
+		"defaults": func(*rand.Rand) string { return "" },
+		"any": func(rng *rand.Rand) string {
+			list := []string{fmt.Sprintf("min_contributors: %d", 3+rng.IntN(4)), fmt.Sprintf("p_percent: %d", 5+rng.IntN(30)), fmt.Sprintf("coalition: %d", 1+rng.IntN(3))}
+			if rng.IntN(2) == 0 {
+				list = append(list, "dominance: off")
+			}
+			return strings.Join(list, ", ")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			breaches, shown, found := searched(t, 21, worlds, rules)
+			if breaches > 0 {
+				t.Errorf("%d attacks worked, as in %s", breaches, found)
+			}
+			if shown < worlds {
+				t.Errorf("only %d cells were shown, so the test shows nothing", shown)
+			}
+		})
+	}
+}
+
+// With a rule switched off the same search finds something.
+func TestARuleSwitchedOffIsFound(t *testing.T) {
+	t.Parallel()
+	if breaches, _, _ := searched(t, 22, 200, func(*rand.Rand) string { return "p_percent: 0, dominance: off, min_contributors: 2" }); breaches == 0 {
+		t.Error("no attack worked, so the search could not fail")
+	}
+}
+
+const three = `analysis: three
+datasets: [d]
+groups: [region]
+measures: [{name: a, function: sum, column: x, decimals: 2}, {name: b, function: mean, own: mean, column: x, decimals: 2}, {name: n, function: count}]
+rules: {p_percent: 0, dominance: off, min_contributors: 2}
+`
+
+func TestRealRowsAreAddedUpAsARunDoes(t *testing.T) {
+	t.Parallel()
+	d := parsed(t, three)
+	columns := trial.Columns(d)
+	sent, err := trial.Read(analysis.NewTrial(d, columns), d, columns, []byte("participant,organisation,region,x\nalpha,one,n,1.50\nalpha,one,n,2.25\nbeta,two,n,7\nbeta,two,,\nbeta,two,s,-1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range sent {
+		for _, row := range c.Rows {
+			text := c.Name + " " + c.Organisation + " " + row.Key[0].Text
+			for _, v := range row.Values {
+				text += fmt.Sprintf(" %v/%d", v.Present, v.Fixed)
+			}
+			got = append(got, text)
+		}
+	}
+	slices.Sort(got)
+	want := []string{"alpha one n true/375 true/1875000 true/2", "beta two  false/0 false/0 true/1", "beta two n true/700 true/7000000 true/1", "beta two s true/-100 true/-1000000 true/1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	r, err := trial.Attack(context.Background(), d, columns, [][]analysis.Contributor{sent}, trial.Options{Tries: 100, Listed: 9})
+	if err != nil || r.Breaches == 0 {
+		t.Fatalf("two contributors: %+v, %v, want each to know the other's", r, err)
+	}
+	if b := r.Measures[0].Closest[0]; !b.Breach || b.Cell != "region n" || !b.Shown || *b.Most != b.Value {
+		t.Errorf("closest = %+v, want an exact value in region n", b)
+	}
+}
+
+func TestBadRowsAreNamed(t *testing.T) {
+	t.Parallel()
+	d := parsed(t, three)
+	columns := trial.Columns(d)
+	for file, want := range map[string]string{
+		"":                                    "no header",
+		"participant,region\n":                `no column "x"`,
+		"region,x\n":                          `no column "participant"`,
+		"participant,region,x\na,n,1.234\n":   "Line 2",
+		"participant,region,x\na,n,1\n,n,1\n": "Line 3",
+		"participant,region,x,x\n":            "two columns",
+		"participant,region,x\na,n\n":         "wrong number of fields",
+		"participant,organisation,region,x\na,o,n,1\na,q,n,1\n":                                       "before",
+		"participant,region,x\na,n,9999999999999999\n" + strings.Repeat("a,n,9999999999999999\n", 10): "too large",
+	} {
+		if _, err := trial.Read(analysis.NewTrial(d, columns), d, columns, []byte(file)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", file, err, want)
+		}
+	}
+	for _, s := range []trial.Synthetic{{1, 10, 1}, {10, 0, 1}, {10, 10, 0}, {10, 10, 99}, {2000, 10, 1}, {10, 20_000, 1}, {1000, 10_000, 1}} {
+		if _, err := trial.Generate(analysis.NewTrial(d, columns), d, s, rand.New(rand.NewPCG(1, 1))); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%+v: %v, want an invalid fault", s, err)
+		}
+	}
+}
