@@ -169,6 +169,6 @@ type ResultColumn struct {
 	Name     string `json:"name"`
 	Role     string `json:"role" enum:"date,group,total,measure,id,own" doc:"total: of a total, the groups that it is over; own: the recipient's own value of a measure; id: the recipient's external id"`
 	Measure  string `json:"measure,omitempty" doc:"Of measure and own: the measure's name"`
-	Function string `json:"function,omitempty" enum:"count,sum,mean,ratio,variance,quantile" doc:"Of these: how the cell's value comes from the participants' values"`
+	Function string `json:"function,omitempty" enum:"count,sum,mean,ratio,weighted_mean,variance,quantile" doc:"Of these: how the cell's value comes from the participants' values"`
 	Words    string `json:"words,omitempty" doc:"Of measure: the same in words"`
 }

@@ -177,11 +177,9 @@ func (x *execution) render(ctx context.Context, d *delivery, o *outcome, p int) 
 }
 
 func (x *execution) groupColumn(name string) query.Column {
-	for _, columns := range x.columnsOf {
-		for _, c := range columns {
-			if c.Name == name {
-				return c
-			}
+	for dataset := range x.asked.Datasets {
+		if c, err := x.asked.Column(dataset, name); err == nil {
+			return c
 		}
 	}
 	return query.Column{Name: name, Type: query.Text}

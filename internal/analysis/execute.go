@@ -45,9 +45,9 @@ type execution struct {
 	participants []tenant.ID // by index, in order of id
 	owners       []string    // organisation of each
 	scopes       []tenant.Scope
-	columnsOf    map[string][]query.Column // of each dataset, those that are used
-	contracts    []ManifestDataset         // that the inputs were accepted under
-	dry          bool                      // nothing is stored: what the log would say is in remarks
+	asked        query.Spec        // its datasets and derived columns
+	contracts    []ManifestDataset // that the inputs were accepted under
+	dry          bool              // nothing is stored: what the log would say is in remarks
 	remarks      []string
 	before       ledger    // what was released for the date
 	measures     []measure // of the definition, without what is found of them

@@ -53,7 +53,8 @@ func (t *table) tooLarge() error {
 // measure is one that can be computed, and what the gate said of it.
 type measure struct {
 	definition.Measure
-	parts      []int                   // of the engine's answer: a ratio has two
+	parts      []int                   // of the engine's answer: a ratio has two; then those that it is judged on as well
+	reads      []string                // columns behind sums, to know which measures have to do with each other
 	judgements []*disclosure.Judgement // of each part
 }
 
@@ -248,7 +249,7 @@ func (m *measure) value(t *table, cell int) (int64, error) {
 	switch m.Function {
 	case definition.Mean, definition.Quantile:
 		return disclosure.Mean(out.Sum, max(int64(out.Participants), 1), scale, m.Decimals)
-	case definition.Ratio:
+	case definition.Ratio, definition.WeightedMean:
 		by := m.judgements[1].Cells[cell]
 		return disclosure.Ratio(out.Sum, by.Sum, scale, t.spec.Measures[m.parts[1]].Scale, m.Decimals)
 	case definition.Variance:
@@ -260,7 +261,7 @@ func (m *measure) value(t *table, cell int) (int64, error) {
 // own is a participant's own value, of what it has in each part.
 func (m *measure) own(t *table, parts []int64) (int64, error) {
 	scale := t.spec.Measures[m.parts[0]].Scale
-	if m.Function == definition.Ratio {
+	if m.Function == definition.Ratio || m.Function == definition.WeightedMean {
 		return disclosure.Ratio(parts[0], parts[1], scale, t.spec.Measures[m.parts[1]].Scale, m.Decimals)
 	}
 	return disclosure.Mean(parts[0], 1, scale, m.Decimals)

@@ -199,6 +199,13 @@ func filesOf(inputs []RunInput) map[tenant.ID]map[file]bool {
 // same cells, so that their releases can be compared cell by cell. A tenant says yes
 // anew to one that does not.
 func sameCells(a, b *definition.Definition) bool {
+	for _, dataset := range a.Datasets {
+		for _, g := range a.Groups {
+			if a.Meaning(dataset, g) != b.Meaning(dataset, g) {
+				return false
+			}
+		}
+	}
 	return slices.Equal(a.Datasets, b.Datasets) && slices.Equal(a.Groups, b.Groups) &&
 		slices.EqualFunc(a.Totals, b.Totals, slices.Equal[[]string]) &&
 		slices.EqualFunc(a.Filters, b.Filters, func(f, g definition.Filter) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 
 	"tributary/internal/analysis/definition"
@@ -48,7 +49,6 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 		version.SHA256 = hex.EncodeToString(d.Hash)
 		x.contracts = append(x.contracts, version)
 	}
-	x.columnsOf = s.Datasets
 	if err := definition.Check(x.def, columns); err != nil && len(columns) == len(x.def.Datasets) {
 		return s, err
 	}
@@ -66,20 +66,23 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 	return s, nil
 }
 
-// numbers asks for the parts of the measures of the datasets that there are.
-func (x *execution) numbers(s *query.Spec, columns map[string]definition.Columns) {
+// numbers asks for the derived columns and the parts of the measures of the datasets
+// that there are.
+func (x *execution) numbers(s *query.Spec, declared map[string]definition.Columns) {
+	columns := map[string]definition.Columns{}
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
+		columns[name] = x.def.Derive(name, declared[name])
+		x.derivedGroups(s, name, columns[name])
+	}
 	for _, m := range x.def.Measures {
 		if columns[m.Dataset] == nil { // nobody sent this dataset for the date
 			continue
 		}
-		of := measure{Measure: m}
-		for _, name := range m.Columns() {
-			column, _ := columns[m.Dataset].Find(name)
-			counts := query.Own(m.Own) == query.Count && (name == "" || column.Required)
-			of.parts = append(of.parts, x.part(s, query.Measure{Dataset: m.Dataset, Column: name, Own: query.Own(m.Own), Scale: m.Scale(column)}, counts))
-		}
-		x.measures = append(x.measures, of)
+		of := measured{x, s, columns[m.Dataset], measure{Measure: m}}
+		of.parts()
+		x.measures = append(x.measures, of.of)
 	}
+	x.asked = *s
 }
 
 // part is the number of one of the engine's measures, which several of the definition's
@@ -115,22 +118,11 @@ func (x *execution) index(id tenant.ID) int {
 
 // columns are those of a dataset that the definition uses.
 func (x *execution) columns(d exchange.Dataset) ([]query.Column, error) {
-	var names []string
-	names = append(names, x.def.Groups...)
-	for _, m := range x.def.Measures {
-		if m.Dataset == d.Name {
-			names = append(names, slices.DeleteFunc(m.Columns(), func(name string) bool { return name == "" })...)
-		}
-	}
-	for _, f := range x.def.Filters {
-		if f.Dataset == d.Name {
-			names = append(names, f.Column)
-		}
-	}
+	names := x.def.Uses()[d.Name]
 	slices.Sort(names)
 	all := columnsOf(d)
 	var list []query.Column
-	for _, name := range slices.Compact(names) {
+	for _, name := range names {
 		c, ok := all.Find(name)
 		if !ok {
 			return nil, fault.New(fault.Conflict, "Version %d of dataset %q has no column %q, which this analysis uses.", d.Version, d.Name, name)

@@ -99,22 +99,36 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 	return all, nil
 }
 
-// families lists the parts of measures that share any, together.
+// families lists the parts of measures that share any, or that are sums of the same
+// columns, together: a sum could be computed from another that has a little beside it.
 func families(measures []measure) [][]int {
-	var list [][]int
-	for _, m := range measures {
-		family := slices.Clone(m.parts)
-		list = slices.DeleteFunc(list, func(other []int) bool {
-			shares := slices.ContainsFunc(other, func(part int) bool { return slices.Contains(family, part) })
-			if shares {
-				family = append(family, other...)
-			}
-			return shares
+	type family struct{ parts, measures []int }
+	var list []family
+	related := func(m measure, f family) bool {
+		return slices.ContainsFunc(f.measures, func(o int) bool {
+			other := measures[o]
+			return slices.ContainsFunc(m.parts, func(part int) bool { return slices.Contains(other.parts, part) }) ||
+				other.Dataset == m.Dataset && slices.ContainsFunc(m.reads, func(name string) bool { return slices.Contains(other.reads, name) })
 		})
-		slices.Sort(family)
-		list = append(list, slices.Compact(family))
 	}
-	return list
+	for i, m := range measures {
+		joined := family{slices.Clone(m.parts), []int{i}}
+		list = slices.DeleteFunc(list, func(f family) bool {
+			if !related(m, f) {
+				return false
+			}
+			joined.parts, joined.measures = append(joined.parts, f.parts...), append(joined.measures, f.measures...)
+			return true
+		})
+		slices.Sort(joined.parts)
+		joined.parts = slices.Compact(joined.parts)
+		list = append(list, joined)
+	}
+	parts := make([][]int, len(list))
+	for i, f := range list {
+		parts[i] = f.parts
+	}
+	return parts
 }
 
 func (x *execution) cost() disclosure.Cost {

@@ -155,8 +155,8 @@ func (s Spec) checkNumber(d Derived) error {
 	}
 	slices.Sort(under)
 	switch {
-	case floats != (d.Type == Float):
-		return invalid("The derived column %q is %s, and what it is made of is not.", d.Name, d.Type)
+	case floats && d.Type != Float:
+		return invalid("The derived column %q is %s, and made of floats.", d.Name, d.Type)
 	case d.Type == Decimal && (d.Scale < 0 || d.Scale > MaxScale || scales > MaxScales):
 		return invalid("The derived column %q and its columns have %d digits after the point in all; at most %d are possible.", d.Name, scales, MaxScales)
 	case len(slices.Compact(under)) > MaxFactors:

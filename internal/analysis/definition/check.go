@@ -17,6 +17,7 @@ import (
 // sender could pick one sender.
 func Check(d *Definition, datasets map[string]Columns) error {
 	c := checker{document{lines: d.lines}, d, datasets}
+	c.derived()
 	for i, name := range d.Datasets {
 		if _, ok := datasets[name]; !ok {
 			c.at(fmt.Sprintf("datasets[%d]", i), "there is no dataset %q.%s", cut(name), didYouMean(name, slices.Sorted(maps.Keys(datasets))))
@@ -131,6 +132,9 @@ func (c *checker) measure(path string, m Measure) {
 	}
 	if m.Of != "" {
 		c.number(path+".of", m.Dataset, m.Of)
+	}
+	if m.Weight != "" {
+		c.number(path+".weight", m.Dataset, m.Weight)
 	}
 }
 

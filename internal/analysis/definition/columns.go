@@ -34,6 +34,8 @@ type Column struct {
 	Role  string
 
 	Required bool // never null
+
+	Derived *Derived // nil: one of the dataset's own
 }
 
 // numeric reports whether the column can be measured.

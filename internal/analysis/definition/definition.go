@@ -22,6 +22,7 @@ const (
 	MaxMeasures                 = 64
 	MaxDecimals                 = 9
 	MaxTotals                   = 2 // lists of groups with totals
+	MaxDerived                  = 32
 	MaxCoalition                = 5
 	LeastQuantile, MostQuantile = 10, 90
 	MaxCells                    = 10_000_000
@@ -40,19 +41,24 @@ type Function string
 
 // The functions. They take one value of each participant, see Own, or of a ratio two.
 const (
-	Count    Function = "count"    // sum of the participants' row counts, or of their non-null values if a column is named
-	Sum      Function = "sum"      // sum of the participants' values
-	Mean     Function = "mean"     // sum divided by the number of participants with a value
-	Ratio    Function = "ratio"    // sum of the participants' values of Column divided by that of Of
-	Variance Function = "variance" // of the participants' values, with n-1
-	Quantile Function = "quantile" // of the participants' values, the mean of some neighbours; see disclosure.Quantile
+	Count Function = "count" // sum of the participants' row counts, or of their non-null values if a column is named
+	Sum   Function = "sum"   // sum of the participants' values
+	Mean  Function = "mean"  // sum divided by the number of participants with a value
+	Ratio Function = "ratio" // sum of the participants' values of Column divided by that of Of
+	// WeightedMean is the sum over all rows of Column times Weight, divided by that of Weight.
+	WeightedMean Function = "weighted_mean"
+	Variance     Function = "variance" // of the participants' values, with n-1
+	Quantile     Function = "quantile" // of the participants' values, the mean of some neighbours; see disclosure.Quantile
 )
 
-// Columns lists what the measure reads: one column, of a ratio two; an empty name counts
-// rows.
+// Columns lists what the measure is of: one column, of a ratio or weighted mean two; an
+// empty name counts rows.
 func (m Measure) Columns() []string {
-	if m.Function == Ratio {
+	switch m.Function {
+	case Ratio:
 		return []string{m.Column, m.Of}
+	case WeightedMean:
+		return []string{m.Column, m.Weight}
 	}
 	return []string{m.Column}
 }
@@ -80,8 +86,10 @@ type Definition struct {
 	Title       string   `json:"title,omitempty"`
 	Description string   `json:"description,omitempty"`
 	Datasets    []string `json:"datasets"`
-	Filters     []Filter `json:"filters"` // all must pass; at most one for each column
-	Groups      []string `json:"groups"`  // columns, in every dataset; their values make a cell
+	// Derived are further columns of datasets, for groups and measures.
+	Derived []Derived `json:"derived,omitempty"`
+	Filters []Filter  `json:"filters"` // all must pass; at most one for each column
+	Groups  []string  `json:"groups"`  // columns, in every dataset; their values make a cell
 	// Totals are the groups over which totals are released too: one or two lists of
 	// groups, each from the coarsest to the finest (region, country, city).
 	Totals     [][]string `json:"totals,omitempty"`
@@ -125,6 +133,7 @@ type Measure struct {
 	Function Function `json:"function"`
 	Column   string   `json:"column,omitempty"`   // empty only for counts, which then count rows
 	Of       string   `json:"of,omitempty"`       // of a ratio: the column to divide by
+	Weight   string   `json:"weight,omitempty"`   // of a weighted mean: the column that weighs a row
 	Quantile int      `json:"quantile,omitempty"` // of a quantile: how many per cent lie below, 10 to 90
 	Own      Own      `json:"own"`
 	Decimals int      `json:"decimals"` // of the result, 0 to MaxDecimals

@@ -11,12 +11,17 @@ import (
 func Describe(d *Definition) []string {
 	var words []string
 	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
-	used := d.uses()
+	used := d.Uses()
 	for _, dataset := range d.Datasets {
 		if len(used[dataset]) == 0 {
 			add("It counts the rows of your dataset %s and reads none of its columns.", dataset)
 		} else {
 			add("It reads these columns of your dataset %s and no others: %s.", dataset, strings.Join(used[dataset], ", "))
+		}
+		for _, o := range d.Derived {
+			if o.Dataset == dataset {
+				add("%s is computed of each row of %s: %s.", o.Name, dataset, strings.TrimPrefix(d.Meaning(dataset, o.Name), "= "))
+			}
 		}
 		var only []string
 		for _, f := range d.Filters {
@@ -68,6 +73,8 @@ func (m Measure) Words() string {
 		return fmt.Sprintf("the total over the participants of each one's %s in %s", own, m.Dataset)
 	case Ratio:
 		return fmt.Sprintf("the total of %s of all participants together, divided by their total of %s, in %s", m.Column, m.Of, m.Dataset)
+	case WeightedMean:
+		return fmt.Sprintf("the mean of %s over all rows of all participants, each row counting by its %s, in %s", m.Column, m.Weight, m.Dataset)
 	case Variance:
 		return fmt.Sprintf("the variance between the participants of each one's %s in %s", own, m.Dataset)
 	case Quantile:

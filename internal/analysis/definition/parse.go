@@ -23,7 +23,7 @@ func Parse(text []byte) (*Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := root.fields("analysis", "title", "description", "datasets", "filters", "groups", "totals", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits", "retention")
+	f := root.fields("analysis", "title", "description", "datasets", "derived", "filters", "groups", "totals", "measures", "recipients", "own_value", "output", "rules", "quorum", "limits", "retention")
 	d := &Definition{
 		Name:        f.text("analysis", "", maxName),
 		Title:       f.text("title", "", 200),
@@ -44,6 +44,7 @@ func Parse(text []byte) (*Definition, error) {
 		f.missing("datasets", "Name at least one dataset.")
 	}
 	d.Totals = readTotals(f, d.Groups)
+	d.Derived = readDerived(f, d.Datasets)
 	d.Filters = readFilters(f, d.Datasets)
 	d.Measures = readMeasures(f, d.Datasets)
 	d.Output = readOutput(f, len(d.Totals) > 0)
@@ -115,13 +116,14 @@ func readFilters(f fields, datasets []string) []Filter {
 func readMeasures(f fields, datasets []string) []Measure {
 	measures := []Measure{}
 	for _, n := range f.list("measures", MaxMeasures) {
-		g := n.fields("name", "function", "column", "of", "quantile", "own", "decimals", "dataset")
+		g := n.fields("name", "function", "column", "of", "weight", "quantile", "own", "decimals", "dataset")
 		m := Measure{
 			Name:     g.text("name", "", maxName),
 			Dataset:  dataset(g, datasets),
-			Function: Function(g.oneOf("function", "", string(Count), string(Sum), string(Mean), string(Ratio), string(Variance), string(Quantile))),
+			Function: Function(g.oneOf("function", "", string(Count), string(Sum), string(Mean), string(Ratio), string(WeightedMean), string(Variance), string(Quantile))),
 			Column:   g.text("column", "", maxName),
 			Of:       g.text("of", "", maxName),
+			Weight:   g.text("weight", "", maxName),
 			Quantile: int(g.integer("quantile", 0, LeastQuantile, MostQuantile)),
 			Decimals: int(g.integer("decimals", 0, 0, MaxDecimals)),
 		}
@@ -138,7 +140,7 @@ func readMeasures(f fields, datasets []string) []Measure {
 			g.missing("dataset", "Say which of the datasets %s is measured.", strings.Join(datasets, ", "))
 		}
 		if !g.has("function") {
-			g.missing("function", "It is count, sum, mean, ratio, variance or quantile.")
+			g.missing("function", "It is count, sum, mean, ratio, weighted_mean, variance or quantile.")
 		}
 		m.checkFunction(g)
 		if !g.has("column") && m.Own != OwnCount {
@@ -175,6 +177,17 @@ func (m Measure) checkFunction(g fields) {
 		}
 	} else if g.has("of") {
 		g.values["of"].problem("only a ratio has a column to divide by.")
+	}
+	switch {
+	case m.Function != WeightedMean && g.has("weight"):
+		g.values["weight"].problem("only a weighted_mean has a column of weights.")
+	case m.Function != WeightedMean:
+	case !g.has("weight"):
+		g.missing("weight", "Name the column that says how much a row counts.")
+	case m.Weight == m.Column:
+		g.values["weight"].problem("is the column that is weighed. Squares tell how close values are.")
+	case m.Own != OwnSum:
+		g.values["own"].problem("a weighted_mean is over the rows of all participants, so it can only be sum.")
 	}
 	if m.Function == Quantile && !g.has("quantile") {
 		g.missing("quantile", "Say how many per cent of the participants lie below, %d to %d; 50 is the median.", LeastQuantile, MostQuantile)
@@ -355,6 +368,7 @@ func (d *Definition) checkUse(doc *document) {
 	if d.Quorum < d.Rules.MinContributors {
 		doc.at("quorum", "is %d, but a cell needs %d contributors, so a run of so few could release nothing. Raise it to at least %d.", d.Quorum, d.Rules.MinContributors, d.Rules.MinContributors)
 	}
+	d.checkDerived(doc)
 	d.checkJoint(doc)
 	d.checkTotals(doc)
 	// Names that differ only in case are one name to many readers of Parquet.
@@ -399,11 +413,15 @@ func (d *Definition) checkJoint(doc *document) {
 		type kind struct {
 			own      Own
 			function Function // where it says more than a sum
+			derived  string   // of which
 		}
 		kinds := map[kind]bool{}
 		for _, other := range d.Measures {
-			if other.Dataset == m.Dataset && (other.Column == m.Column || other.Column == "") {
+			if other.Dataset == m.Dataset && d.alike(m, other) {
 				k := kind{own: other.Own}
+				if d.derived(other.Dataset, other.Column) != nil {
+					k.derived = other.Column
+				}
 				if other.Function == Variance || other.Function == Quantile {
 					k.function = other.Function
 				}

@@ -146,7 +146,7 @@ func TestMistakesAreNamedWithLineAndPath(t *testing.T) {
 		{change("equals: [EU, CH, NO]", "from: ''"), "line 8: filters[0].from: is empty"},
 		{change("column: Value, from: 0", "column: Region, from: 0"), `line 9: filters[1]: column "Region" of dataset "sales" is filtered twice`},
 		{change("dataset: sales}\ngroups", "dataset: sale}\ngroups"), `line 9: filters[1].dataset: "sale" is not among the datasets of this analysis. Did you mean "sales"?`},
-		{change("function: mean", "function: latest"), `line 12: measures[0].function: "latest" is not possible. Possible: count, sum, mean, ratio, variance, quantile.`},
+		{change("function: mean", "function: latest"), `line 12: measures[0].function: "latest" is not possible. Possible: count, sum, mean, ratio, weighted_mean, variance, quantile.`},
 		{change("function: mean", "function: meen"), `Did you mean "mean"?`},
 		{change("own: sum", "own: max"), `line 12: measures[0].own: "max" is not possible`},
 		{change("decimals: 1, ", ""), "line 12: measures[0].decimals: is missing"},
@@ -290,6 +290,7 @@ limits: {memory: 2048MiB, wall: 600s}
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))
 	f.Add([]byte(small))
+	f.Add([]byte(derivedText))
 	f.Add([]byte("analysis: two\ndatasets: [a, b]\nfilters: [{column: R, equals: [x]}]\nmeasures: [{name: N, function: count, dataset: a}]\nrules: {dominance: off}"))
 	columns := Columns{{Name: "Value", Type: Decimal, Scale: 2}, {Name: "Region", Type: Text}, {Name: "Tag1", Type: Date}, {Name: "Tag2", Type: Timestamp}}
 	f.Fuzz(func(t *testing.T, text []byte) {

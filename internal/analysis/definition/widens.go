@@ -25,6 +25,7 @@ func Widens(old, next *Definition) []string {
 		w.add("the results go to %s instead of %s", next.Recipients, old.Recipients)
 	}
 	w.data()
+	w.derived()
 	w.groups()
 	w.filters()
 	w.measures()
@@ -44,30 +45,39 @@ func (w *widening) add(format string, args ...any) {
 	w.words = append(w.words, fmt.Sprintf(format, args...))
 }
 
-// uses lists the columns that the definition reads of each of its datasets, in
-// the order in which it names them.
-func (d *Definition) uses() map[string][]string {
+// Uses lists the columns that the definition reads of each of its datasets, in the
+// order in which it names them; of a derived column those that it is made of.
+func (d *Definition) Uses() map[string][]string {
 	used := map[string][]string{}
-	for _, dataset := range d.Datasets {
-		used[dataset] = slices.Clone(d.Groups)
+	also := func(dataset, name string) {
+		if name == "" {
+			return
+		}
+		for _, column := range d.reads(dataset, name) {
+			if !slices.Contains(used[dataset], column) {
+				used[dataset] = append(used[dataset], column)
+			}
+		}
 	}
-	also := func(dataset, column string) {
-		if column != "" && !slices.Contains(used[dataset], column) {
-			used[dataset] = append(used[dataset], column)
+	for _, dataset := range d.Datasets {
+		used[dataset] = []string{}
+		for _, g := range d.Groups {
+			also(dataset, g)
 		}
 	}
 	for _, f := range d.Filters {
 		also(f.Dataset, f.Column)
 	}
 	for _, m := range d.Measures {
-		also(m.Dataset, m.Column)
-		also(m.Dataset, m.Of)
+		for _, name := range m.Columns() {
+			also(m.Dataset, name)
+		}
 	}
 	return used
 }
 
 func (w *widening) data() {
-	before, after := w.old.uses(), w.next.uses()
+	before, after := w.old.Uses(), w.next.Uses()
 	for _, dataset := range slices.Sorted(maps.Keys(after)) {
 		columns, known := before[dataset]
 		if !known {
@@ -78,6 +88,20 @@ func (w *widening) data() {
 			if !slices.Contains(columns, column) {
 				w.add("the column %s of the dataset %s is used", column, dataset)
 			}
+		}
+	}
+}
+
+// derived names what is computed in another way than before; a name's meaning changes
+// with its expression.
+func (w *widening) derived() {
+	for _, d := range w.next.Derived {
+		switch was, is := w.old.Meaning(d.Dataset, d.Name), w.next.Meaning(d.Dataset, d.Name); {
+		case was == is:
+		case was == d.Name:
+			w.add("%s of the dataset %s is computed: %s", d.Name, d.Dataset, is)
+		default:
+			w.add("%s of the dataset %s is %s instead of %s", d.Name, d.Dataset, is, was)
 		}
 	}
 }
@@ -145,20 +169,21 @@ func (f Filter) words() string {
 
 func (w *widening) measures() {
 	type identity struct {
-		dataset, column, of string
-		function            Function
-		own                 Own
-		quantile            int
+		dataset, column, of, weight string
+		function                    Function
+		own                         Own
+		quantile                    int
 	}
-	of := func(m Measure) identity {
-		return identity{m.Dataset, m.Column, m.Of, m.Function, m.Own, m.Quantile}
+	in := func(d *Definition, m Measure) identity {
+		return identity{m.Dataset, d.Meaning(m.Dataset, m.Column), d.Meaning(m.Dataset, m.Of), d.Meaning(m.Dataset, m.Weight), m.Function, m.Own, m.Quantile}
 	}
 	decimals := map[identity]int{}
 	for _, m := range w.old.Measures {
-		decimals[of(m)] = max(decimals[of(m)], m.Decimals+1)
+		of := in(w.old, m)
+		decimals[of] = max(decimals[of], m.Decimals+1)
 	}
 	for _, m := range w.next.Measures {
-		switch known := decimals[of(m)]; {
+		switch known := decimals[in(w.next, m)]; {
 		case known == 0:
 			w.add("%s is released: %s", m.Name, m.Words())
 		case m.Decimals >= known:

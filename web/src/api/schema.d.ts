@@ -1032,7 +1032,7 @@ export interface components {
     };
     ResultColumn: {
       /** Of these: how the cell's value comes from the participants' values */
-      "function"?: "count" | "sum" | "mean" | "ratio" | "variance" | "quantile";
+      "function"?: "count" | "sum" | "mean" | "ratio" | "weighted_mean" | "variance" | "quantile";
       /** Of measure and own: the measure's name */
       "measure"?: string;
       "name": string;
