@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -166,7 +168,7 @@ func printAttack(out *output, r *trial.Report) {
 			closest = append(closest, []string{m.Name, number(int64(b.Release)), b.Cell, yesNo(b.Shown), b.Victim, fmt.Sprintf("%.6g", b.Value), fmt.Sprintf("%.6g", b.Least), most, fmt.Sprintf("%.4g %%", *b.Above), strings.Join(b.By, " "), yesIf(b.Breach)})
 		}
 		if m.Partial > 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: %d attacks were too large to be made in full; more may be known than they found.", m.Name, m.Partial))
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: %d attacks were too large to be made in full, or had no numerical solution; more may be known than they found.", m.Name, m.Partial))
 		}
 	}
 	fmt.Fprintln(out.stdout)
@@ -201,19 +203,17 @@ func share(part, whole int) string {
 }
 
 // reasons lists counts by verdict, those with most first.
-func reasons[N int | int64](hidden map[string]N) string {
-	var list []string
-	for name := range hidden {
-		list = append(list, name)
-	}
-	slices.SortFunc(list, func(a, b string) int {
-		if hidden[a] != hidden[b] {
-			return int(hidden[b] - hidden[a])
-		}
-		return strings.Compare(a, b)
-	})
+func reasons(hidden map[string]int) string {
+	list := byCount(hidden)
 	for i, name := range list {
 		list[i] = fmt.Sprintf("%s %d", name, hidden[name])
 	}
 	return strings.Join(list, ", ")
+}
+
+// byCount lists names, those with most first.
+func byCount[N int | int64](counts map[string]N) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
 }

@@ -87,7 +87,80 @@ func (r *runShowCmd) Run(ctx context.Context, out *output, c *client.Client) err
 	if err != nil {
 		return err
 	}
-	return out.answer(func() { out.run(found) })
+	if out.json || found.Release == "" {
+		return out.answer(func() { out.run(found) })
+	}
+	signed, err := c.Manifest(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	out.run(found)
+	return out.shown(signed.Body)
+}
+
+// why says in words why a cell was hidden, by the verdict in the manifest.
+var why = map[string]string{
+	"minimum":    "too few organisations",
+	"zero":       "all of the others have nothing",
+	"p-percent":  "a recipient could have worked out another's value too closely",
+	"dominance":  "a few organisations have too much of it",
+	"close":      "the values lie too close to each other",
+	"undefined":  "there is no value: a divisor is zero",
+	"difference": "the difference to an earlier release would tell too much",
+	"secondary":  "others could be computed from it",
+	"overflow":   "the value is too large to be written",
+}
+
+// shown prints what a manifest says of how much was shown, and why the rest was not.
+func (o *output) shown(manifest []byte) error {
+	var m struct {
+		Released   int64            `json:"values_released"`
+		Suppressed map[string]int64 `json:"values_suppressed"`
+		Utility    []struct {
+			Measure string `json:"measure"`
+			Cells   int    `json:"cells"`
+			Shown   int    `json:"shown"`
+			Value   int    `json:"value_percent"`
+		} `json:"utility"`
+		Attack *struct {
+			Hidden    int      `json:"hidden"`
+			Witnesses int      `json:"witnesses"`
+			Intervals int      `json:"intervals"`
+			Narrowest *float64 `json:"narrowest_percent"`
+		} `json:"attack"`
+	}
+	if err := json.Unmarshal(manifest, &m); err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	var lines [][]string
+	for _, u := range m.Utility {
+		lines = append(lines, []string{u.Measure, number(int64(u.Cells)), number(int64(u.Shown)), share(u.Shown, u.Cells), fmt.Sprintf("%d %%", u.Value)})
+	}
+	if len(lines) > 0 {
+		fmt.Fprintln(o.stdout)
+		o.table([]string{"MEASURE", "CELLS", "SHOWN", "OF CELLS", "OF VALUE"}, lines)
+	}
+	fmt.Fprintln(o.stdout)
+	o.line("%d values went to recipients.", m.Released)
+	lines = nil
+	for _, name := range byCount(m.Suppressed) {
+		words := why[name]
+		if words == "" {
+			words = name
+		}
+		lines = append(lines, []string{number(m.Suppressed[name]), name, words})
+	}
+	if len(lines) > 0 {
+		o.table([]string{"HIDDEN", "RULE", "WHY"}, lines)
+	}
+	if a := m.Attack; a != nil {
+		narrowest := ""
+		if a.Narrowest != nil {
+			narrowest = fmt.Sprintf("; the narrowest of %d intervals is %.4g %% of its cell", a.Intervals, *a.Narrowest)
+		}
+		o.line("Attacked before it went out: %d witnesses that the %d hidden cells stay in doubt%s.", a.Witnesses, a.Hidden, narrowest)
+	}
+	return nil
 }
 
 type runLogsCmd struct {

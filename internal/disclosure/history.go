@@ -35,6 +35,7 @@ const maxEarlier = 30
 // view is a release with what was found of it.
 type view struct {
 	parts   []Part
+	floors  [][]Cell // by part; nil where nothing is known
 	hidden  []bool
 	outcome [][]Outcome
 	weights [][]weight // by part and cell
@@ -233,17 +234,17 @@ func (p *protector) formerly() {
 }
 
 // newViews gathers the releases of a table, the one being made first.
-func newViews(rules Rules, t *Table, earlier []Earlier) (*scratch, []view, error) {
+func newViews(rules Rules, g *grid, earlier []Earlier) (*scratch, []view, error) {
 	if len(earlier) > maxEarlier {
 		return nil, nil, fmt.Errorf("%d earlier releases; at most %d can be taken into account", len(earlier), maxEarlier)
 	}
-	all := [][]Part{t.Parts}
+	all := [][]Part{g.Parts}
 	for i, e := range earlier {
-		if len(e.Hidden) != len(t.Nodes) || len(e.Parts) != len(t.Parts) {
+		if len(e.Hidden) != len(g.Nodes) || len(e.Parts) != len(g.Parts) {
 			return nil, nil, fmt.Errorf("earlier release %d is of another table", i)
 		}
 		for _, part := range e.Parts {
-			if len(part.Cells) != len(t.Nodes) {
+			if len(part.Cells) != len(g.Nodes) {
 				return nil, nil, fmt.Errorf("earlier release %d is of another table", i)
 			}
 		}
@@ -262,8 +263,15 @@ func newViews(rules Rules, t *Table, earlier []Earlier) (*scratch, []view, error
 	views := make([]view, len(all))
 	for i, parts := range all {
 		v := view{parts: parts}
-		if v.outcome, v.weights, err = weigh(b, parts); err != nil {
+		if v.outcome, v.weights, err = weigh(b, g, parts); err != nil {
 			return nil, nil, err
+		}
+		for _, part := range parts {
+			floors, err := g.floors(part)
+			if err != nil {
+				return nil, nil, err
+			}
+			v.floors = append(v.floors, floors)
 		}
 		if i > 0 {
 			v.hidden = earlier[i-1].Hidden
@@ -286,7 +294,7 @@ func newLayers(b *scratch, g *grid, views []view) ([][]layer, error) {
 			return nil, err
 		}
 		for in, c := range cells {
-			_, weights, err := weigh(b, []Part{{Floor: g.Parts[part].Floor, Cells: c}})
+			_, weights, err := weigh(b, g, []Part{{Floor: g.Parts[part].Floor, Cells: c}})
 			if err != nil {
 				return nil, err
 			}

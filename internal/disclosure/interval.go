@@ -26,7 +26,8 @@ const MaxBlock = 60
 // Intervals solves two linear programs for each hidden cell of a part: how small and
 // how large it can be, given every cell that is shown, that totals add up, and that
 // what no coalition knows of a cell is not below zero. It leaves out cells of blocks
-// above MaxBlock, and blocks with which there would be more than most.
+// above MaxBlock, blocks with which there would be more than most, and cells whose program
+// has no numerical solution.
 func Intervals(rules Rules, t *Table, hidden []bool, part, most int) ([]Interval, error) {
 	g, err := t.grid()
 	if err != nil {
@@ -35,7 +36,7 @@ func Intervals(rules Rules, t *Table, hidden []bool, part, most int) ([]Interval
 	if part < 0 || part >= len(t.Parts) || len(hidden) != len(t.Nodes) {
 		return nil, fmt.Errorf("intervals of part %d with %d cells", part, len(hidden))
 	}
-	b, views, err := newViews(rules, t, nil)
+	b, views, err := newViews(rules, g, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +53,11 @@ func Intervals(rules Rules, t *Table, hidden []bool, part, most int) ([]Interval
 			if views[0].weights[part][cell].overflow {
 				continue
 			}
-			in := Interval{Cell: cell}
-			if in.Above, err = p.reach(part, block, cell, 1); err != nil {
-				return nil, err
+			above, err := p.reach(part, block, cell, 1)
+			below, errBelow := p.reach(part, block, cell, -1)
+			if err == nil && errBelow == nil { // what floating point cannot solve is left out: nothing rests on it
+				list = append(list, Interval{Cell: cell, Below: below, Above: above})
 			}
-			if in.Below, err = p.reach(part, block, cell, -1); err != nil {
-				return nil, err
-			}
-			list = append(list, in)
 		}
 	}
 	return list, nil

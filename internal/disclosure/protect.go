@@ -126,7 +126,7 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 	}
 	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), differs: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
 		follows: follows{}, checked: map[relation]int{}}
-	if p.scratch, p.views, err = newViews(rules, t, earlier); err != nil {
+	if p.scratch, p.views, err = newViews(rules, g, earlier); err != nil {
 		return nil, err
 	}
 	p.views[0].hidden = p.hidden
@@ -153,9 +153,14 @@ func (p *protector) price(cost Cost) {
 }
 
 // weigh judges and weighs every cell of every part.
-func weigh(b *scratch, parts []Part) ([][]Outcome, [][]weight, error) {
+func weigh(b *scratch, g *grid, parts []Part) ([][]Outcome, [][]weight, error) {
 	outcomes, weights := make([][]Outcome, len(parts)), make([][]weight, len(parts))
+	defer func() { b.floors = nil }()
 	for i, part := range parts {
+		floors, err := g.floors(part)
+		if err != nil {
+			return nil, nil, err
+		}
 		b.floor = part.Floor
 		outcomes[i], weights[i] = make([]Outcome, len(part.Cells)), make([]weight, len(part.Cells))
 		typical := typical(part)
@@ -167,13 +172,42 @@ func weigh(b *scratch, parts []Part) ([][]Outcome, [][]weight, error) {
 		for cell, c := range part.Cells {
 			verdicts := all[:len(c):len(c)]
 			all = all[len(c):]
-			var err error
+			if b.floors = nil; floors != nil {
+				b.floors = floors[cell]
+			}
 			if weights[i][cell], outcomes[i][cell], err = b.weight(c, typical, verdicts); err != nil {
 				return nil, nil, fmt.Errorf("part %d, cell %d: %w", i, cell, err)
 			}
 		}
 	}
 	return outcomes, weights, nil
+}
+
+// floors is what everybody knows each contribution of a part to be at least: in a total
+// as many floors as there are leaves below it where the participant has something.
+// It is nil if nothing is known.
+func (g *grid) floors(part Part) ([]Cell, error) {
+	if part.Floor == 0 {
+		return nil, nil
+	}
+	floors := make([]Cell, len(part.Cells))
+	for cell := range floors {
+		if g.leaf(int32(cell)) {
+			floors[cell] = slices.Clone(part.Cells[cell])
+			for i := range floors[cell] {
+				floors[cell][i].Value = part.Floor
+			}
+		}
+	}
+	if err := g.addUp(floors); err != nil {
+		return nil, err
+	}
+	for cell := range floors {
+		if !slices.EqualFunc(floors[cell], part.Cells[cell], func(a, b Contribution) bool { return a.Participant == b.Participant }) {
+			return nil, fmt.Errorf("cell %d is not the sum of those below it", cell)
+		}
+	}
+	return floors, nil
 }
 
 // typical is the median over a part's cells of the largest absolute value in each.
@@ -322,9 +356,12 @@ func (p *protector) union(release, part int, cells []int32) (target, bool, error
 	var sum Cell
 	of := p.views[release].parts[part]
 	for _, i := range cells {
-		for _, c := range of.Cells[i] {
-			c.Value = add(c.Value, -of.Floor) // somebody in several cells has so many floors
-			sum = append(sum, c)
+		sum = append(sum, of.Cells[i]...)
+		if floors := p.views[release].floors[part]; floors != nil {
+			for _, c := range floors[i] {
+				c.Value = -c.Value
+				sum = append(sum, c)
+			}
 		}
 	}
 	sum = merge(sum)

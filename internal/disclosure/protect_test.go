@@ -268,3 +268,19 @@ func TestMalformedTablesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// Who has a row at each of two leaves has two at least in their total.
+func TestATotalOfCountsHasAFloorForEachLeaf(t *testing.T) {
+	t.Parallel()
+	tab, err := Complete([]Dimension{branches(2)}, [][2]int32{{1}, {2}}, []Part{{Floor: 1, Cells: []Cell{apart(50, 1, 1, 1, 1), apart(1, 1, 1, 1, 1)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Protect(strict(5, 5, 0, 0), LeastCells, tab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Judgements[0].Cells[2].Verdicts; got[1] != PPercent {
+		t.Errorf("the total of 59, of which 51 are one's and nobody can have less than 2: %v, want p-percent", got)
+	}
+}

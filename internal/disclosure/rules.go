@@ -63,6 +63,7 @@ type share struct {
 type scratch struct {
 	rules  Rules
 	floor  int64
+	floors Cell   // of each contribution, if they differ
 	cell   uint64 // number of the present cell, from 1, so that nothing has to be cleared between cells
 	owner  []owner
 	shares []share
@@ -101,7 +102,11 @@ func (b *scratch) gather(cell Cell) (fits bool, err error) {
 	b.order = b.order[:0]
 	var total uint64
 	fits = true
-	for _, c := range cell {
+	for i, c := range cell {
+		floor := b.floor
+		if b.floors != nil {
+			floor = b.floors[i].Value
+		}
 		who := &b.owner[c.Participant]
 		switch {
 		case who.cell == b.cell:
@@ -111,7 +116,7 @@ func (b *scratch) gather(cell Cell) (fits bool, err error) {
 		}
 		*who = owner{organisation: c.Organisation, known: true, cell: b.cell}
 
-		if b.floor > 0 && c.Value < b.floor && c.Value != math.MinInt64 { // that is the mark of an overflow
+		if floor > 0 && c.Value < floor && c.Value != math.MinInt64 { // that is the mark of an overflow
 			return false, fmt.Errorf("participant %d has a value below the floor", c.Participant)
 		}
 		s := &b.shares[c.Organisation]
@@ -123,7 +128,7 @@ func (b *scratch) gather(cell Cell) (fits bool, err error) {
 			total, fits = 0, false
 		}
 		if fits {
-			s.net += c.Value - b.floor
+			s.net += c.Value - floor
 			s.gross += int64(magnitude(c.Value))
 		}
 	}

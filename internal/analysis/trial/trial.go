@@ -62,7 +62,7 @@ type Measure struct {
 	Value   int            `json:"value_percent"`
 	Hidden  map[string]int `json:"hidden"` // cells by reason
 	Tries   int            `json:"attacks"`
-	Partial int            `json:"partial"` // attacks that were too large to be made in full
+	Partial int            `json:"partial"` // attacks that were too large to be made in full, or had no numerical solution
 	Closest []Bound        `json:"closest"`
 }
 
@@ -365,12 +365,12 @@ func (b *battle) fight(ctx context.Context, r *Report, of *Measure, o Options) e
 			return slices.ContainsFunc(b.visible[release][cell], func(o int32) bool { return slices.Contains(a.by, o) })
 		}
 		found, err := b.world.Bound(a.by, shown, a.Asked)
-		if err != nil {
-			return err
-		}
 		of.Tries++
-		if found.Partial {
+		if found.Partial || err != nil {
 			of.Partial++
+		}
+		if err != nil { // floating point could not solve it
+			continue
 		}
 		bound := Bound{Release: a.Release + 1, Cell: b.cells[a.Cell], Column: b.part.Column, Shown: shown(a.Release, a.Cell), Victim: b.owners[a.Victim],
 			Value: found.Value / b.scale, Least: found.Least / b.scale, Breach: found.Within(r.Within)}

@@ -7,7 +7,7 @@ import { number } from "../../ui/format";
 import { saveText } from "../../ui/LogView";
 import { PlainTable } from "../../ui/PlainTable";
 import { Loaded } from "../../ui/states";
-import { Id, Num, Time } from "../../ui/values";
+import { Id, Name, Num, Time } from "../../ui/values";
 import type { Run } from "./columns";
 import { readManifest } from "./manifest";
 
@@ -52,6 +52,40 @@ export function ManifestCard({ run }: { run: Run }) {
                 </>
               )}
             </Card>
+            {m.utility.length > 0 && (
+              <Card title={t.utility} flush>
+                <p className="inset secondary">{t.utilityHint}</p>
+                <PlainTable
+                  title={t.utility}
+                  rows={m.utility}
+                  id={(u) => u.measure}
+                  columns={[
+                    { id: "measure", title: t.utilityColumns.measure, cell: (u) => <Name of={u.measure} /> },
+                    { id: "cells", title: t.utilityColumns.cells, end: true, cell: (u) => <Num of={u.cells} /> },
+                    { id: "shown", title: t.utilityColumns.shown, end: true, cell: (u) => <Num of={u.shown} /> },
+                    {
+                      id: "ofCells",
+                      title: t.utilityColumns.ofCells,
+                      end: true,
+                      cell: (u) => (u.cells > 0 ? t.percent(Math.round((100 * u.shown) / u.cells)) : ""),
+                    },
+                    { id: "ofValue", title: t.utilityColumns.ofValue, end: true, cell: (u) => t.percent(u.value_percent) },
+                  ]}
+                />
+              </Card>
+            )}
+            {m.attack && (
+              <Card title={t.attack}>
+                <Facts
+                  of={[
+                    [t.attackHidden, <Num key="h" of={m.attack.hidden} />],
+                    [t.attackWitnesses, <Num key="w" of={m.attack.witnesses} />],
+                    [t.attackIntervals, <Num key="i" of={m.attack.intervals} />],
+                    [t.attackNarrowest, m.attack.narrowest_percent === undefined ? undefined : t.percent(m.attack.narrowest_percent)],
+                  ]}
+                />
+              </Card>
+            )}
             <Card title={t.manifest}>
               <div className="stack">
                 <p className="secondary">{t.manifestHint}</p>
