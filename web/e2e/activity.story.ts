@@ -20,6 +20,21 @@ story("a tenant's admin reads what was done, and verifies the whole log in the b
   expect(new URL(page.url()).searchParams.get("entry")).toBeTruthy();
   await page.keyboard.press("Escape");
 
+  // Who did it is chosen by name.
+  await page
+    .getByRole("button", { name: /filter/i })
+    .first()
+    .click();
+  const filter = page.getByRole("dialog");
+  await filter.getByLabel("Column").selectOption("Who");
+  await filter.getByLabel("Value").selectOption(a.email);
+  await filter.getByRole("button", { name: "Apply" }).click();
+  await page.getByText(`Who is ${a.email}`).waitFor();
+  await page.getByRole("cell", { name: "submission.receive" }).waitFor({ state: "hidden" }); // a key did that
+  await page.getByRole("cell", { name: "apikey.create" }).waitFor();
+  await page.getByRole("button", { name: /Remove/ }).click();
+  await page.getByRole("cell", { name: "submission.receive" }).waitFor();
+
   await page.getByRole("button", { name: "More of this list" }).click();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Download as CSV" }).click()]);
   const text = (await readFile(await download.path())).toString();

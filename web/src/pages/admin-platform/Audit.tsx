@@ -1,5 +1,6 @@
 import { useSearch } from "@tanstack/react-router";
 import { api, call, items, type Schemas } from "../../api/client";
+import type { Choice } from "../../app/choices";
 import { strings } from "../../strings";
 import { Card, Facts } from "../../ui/Card";
 import { Copy } from "../../ui/Copy";
@@ -12,7 +13,7 @@ import { Status } from "../../ui/Status";
 import { Empty } from "../../ui/states";
 import { type Column, DataTable } from "../../ui/Table";
 import { Id, Nothing, Num, Time } from "../../ui/values";
-import { Actor, TenantLink, tenantValue, useTenants } from "../admin/actors";
+import { Actor, TenantLink, tenantValue, useActors, useTenants } from "../admin/actors";
 import { useAddress } from "../admin/address";
 
 const t = strings.platform.audit;
@@ -21,7 +22,7 @@ type Entry = Schemas["AuditEntry"];
 
 const key = (e: Entry) => `${e.tenant ?? "provider"}:${e.seq}`;
 
-const columns = (tenants: ReturnType<typeof useTenants>): Column<Entry>[] => [
+const columns = (tenants: ReturnType<typeof useTenants>, actors: Choice[]): Column<Entry>[] => [
   { id: "at", title: t.columns.at, sort: true, cell: (e) => <Time at={e.at} exact /> },
   {
     id: "tenant_name",
@@ -30,7 +31,7 @@ const columns = (tenants: ReturnType<typeof useTenants>): Column<Entry>[] => [
     value: (e) => (e.tenant ? tenantValue(tenants, e.tenant) : t.provider),
     cell: (e) => (e.tenant ? <TenantLink id={e.tenant} /> : t.provider),
   },
-  { id: "actor", title: t.columns.actor, filter: "text", cell: (e) => <Actor of={e.actor} /> },
+  { id: "actor", title: t.columns.actor, filter: actors.length > 0 ? actors : "text", cell: (e) => <Actor of={e.actor} /> },
   { id: "verb", title: t.columns.verb, filter: "text", cell: (e) => <code>{e.verb}</code> },
   { id: "subject", title: t.columns.subject, filter: "text", cell: (e) => (e.subject ? <Id of={e.subject} /> : <Nothing />) },
   { id: "outcome", title: t.columns.outcome, filter: "text", cell: (e) => <Status state={e.outcome} /> },
@@ -68,7 +69,7 @@ export function Audit() {
       <DataTable
         list={list}
         title={t.title}
-        columns={columns(useTenants())}
+        columns={columns(useTenants(), useActors())}
         id={key}
         open={(e) => add({ open: key(e) })}
         tools={<Checkbox label={t.own} checked={own} onChange={(on) => add({ provider: on ? "yes" : undefined, after: undefined })} />}

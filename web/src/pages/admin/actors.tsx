@@ -1,7 +1,10 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { api, call, items } from "../../api/client";
 import { may } from "../../app/access";
+import { type Choice, choicesOf } from "../../app/choices";
+import { apiKeys } from "../../app/keys";
 import { useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Id, Name } from "../../ui/values";
@@ -54,21 +57,25 @@ export function TenantLink({ id, slug }: { id: string; slug?: string | undefined
   );
 }
 
+const staffPeople = queryOptions({
+  queryKey: ["user", "staff"],
+  staleTime: 60_000,
+  queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: { limit: 500 } } })),
+});
+
+/** Who of the provider may have acted, to choose from. */
+export function useActors(): Choice[] {
+  const enabled = useMe().role !== "analyst";
+  const staff = useQuery({ ...staffPeople, enabled }).data;
+  const keys = useQuery({ ...apiKeys, enabled }).data;
+  return useMemo(() => choicesOf(items(staff), keys?.keys ?? []), [staff, keys]);
+}
+
 /** Who did something: a schedule, one of the provider's people or keys by name, or an id. */
 export function Actor({ of }: { of: string | undefined }) {
   const who = useMe();
-  const staff = useQuery({
-    queryKey: ["user", "staff"],
-    staleTime: 60_000,
-    enabled: who.role !== "analyst" && (of ?? "").startsWith("usr_"),
-    queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: { limit: 500 } } })),
-  });
-  const keys = useQuery({
-    queryKey: ["key", "staff"],
-    staleTime: 60_000,
-    enabled: who.role !== "analyst" && (of ?? "").startsWith("key_"),
-    queryFn: ({ signal }) => call(api.GET("/api/v1/api-keys", { signal, params: { query: { limit: 500 } } })),
-  });
+  const staff = useQuery({ ...staffPeople, enabled: who.role !== "analyst" && (of ?? "").startsWith("usr_") });
+  const keys = useQuery({ ...apiKeys, enabled: who.role !== "analyst" && (of ?? "").startsWith("key_") });
   if (of?.startsWith("schedule:")) {
     const name = of.slice("schedule:".length);
     return (
@@ -80,7 +87,7 @@ export function Actor({ of }: { of: string | undefined }) {
       </span>
     );
   }
-  const known = items(staff.data).find((u) => u.id === of)?.email ?? items(keys.data).find((k) => k.id === of)?.name;
+  const known = items(staff.data).find((u) => u.id === of)?.email ?? keys.data?.keys.find((k) => k.id === of)?.name;
   return known ? (
     <span title={of}>
       <Name of={known} />

@@ -1,6 +1,7 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { api, call, items, type Schemas } from "../../api/client";
-import { Actor } from "../../app/people";
+import type { Choice } from "../../app/choices";
+import { Actor, useActors } from "../../app/people";
 import { strings } from "../../strings";
 import { Facts } from "../../ui/Card";
 import { Dialog } from "../../ui/Dialog";
@@ -18,10 +19,10 @@ const t = strings.activity;
 
 type Entry = Schemas["AuditEntry"];
 
-const columns: Column<Entry>[] = [
+const columns = (actors: Choice[]): Column<Entry>[] => [
   { id: "seq", title: t.columns.seq, end: true, hidden: true, cell: (e) => <Num of={e.seq} /> },
   { id: "at", title: t.columns.at, sort: true, cell: (e) => <Time at={e.at} exact /> },
-  { id: "actor", title: t.columns.actor, filter: "text", cell: (e) => <Actor id={e.actor} /> },
+  { id: "actor", title: t.columns.actor, filter: actors.length > 0 ? actors : "text", cell: (e) => <Actor id={e.actor} /> },
   { id: "verb", title: t.columns.verb, filter: "text", cell: (e) => <code>{e.verb}</code> },
   { id: "subject", title: t.columns.subject, filter: "text", cell: (e) => (e.subject ? <Name of={e.subject} /> : <Nothing />) },
   {
@@ -82,7 +83,7 @@ export function Activity() {
       <DataTable
         list={list}
         title={t.title}
-        columns={columns}
+        columns={columns(useActors())}
         id={(e) => String(e.seq)}
         open={(e) => set({ entry: e.seq })}
         tools={
