@@ -27,13 +27,19 @@ export default function TimeChartCanvas({ at, series, step, bars, zoom, label }:
     const colour = (name: string) => css.getPropertyValue(name).trim();
     const when = (s: number) => (step === "day" ? day(new Date(s * 1000)) : moment(new Date(s * 1000)));
     const first = series[0];
+    // A bar stands around its moment, and is drawn whole at both ends.
+    const half = bars ? Math.max(0, ((at[1] ?? 0) - (at[0] ?? 0)) / 2) : 0;
     const plot = new uPlot(
       {
         width: el.clientWidth || 600,
         height,
         legend: { show: false },
         cursor: { drag: { x: true, y: false, setScale: zoomed.current === undefined }, points: { size: 7 } },
-        scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
+        padding: [null, 40, null, null], // half of a day's label beyond the last moment
+        scales: {
+          x: { time: true, range: (_, min, max) => [min - half, max + half] },
+          y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+        },
         axes: [
           {
             stroke: colour("--text-2"),

@@ -25,13 +25,17 @@ const last: Column<Schemas["Submission"]>[] = [
     id: "name",
     title: t.submissions.file,
     cell: (s) => (
-      <Link to={pageAt("app", "submissions", s.id)}>
-        <Name of={s.name} />
-      </Link>
+      <span className={style.due}>
+        <Link to={pageAt("app", "submissions", s.id)}>
+          <Name of={s.name} />
+        </Link>
+        <small>
+          <Name of={s.dataset} />
+        </small>
+      </span>
     ),
   },
   { id: "state", title: t.submissions.state, cell: (s) => <Status state={s.state} /> },
-  { id: "dataset", title: t.submissions.dataset, cell: (s) => <Name of={s.dataset} /> },
   { id: "date", title: t.submissions.date, cell: (s) => <span className="num">{s.date}</span> },
   { id: "received_at", title: t.submissions.received, cell: (s) => <Time at={s.received_at} /> },
 ];

@@ -23,7 +23,6 @@ export const home = {
     table: "The files that came last",
     all: "All files",
     file: "File",
-    dataset: "Dataset",
     date: "Date",
     state: "State",
     received: "Received",
