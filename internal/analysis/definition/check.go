@@ -50,6 +50,7 @@ func (c *checker) column(path, dataset, name, use string) (Column, bool) {
 	}
 	column, ok := columns.Find(name)
 	switch {
+	case !ok && c.Definition.derived(dataset, name) != nil: // it was refused itself
 	case !ok:
 		c.at(path, "dataset %q has no column %q.%s", dataset, cut(name), didYouMean(name, columns.names()))
 	case column.identifies():

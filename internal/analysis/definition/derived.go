@@ -359,6 +359,10 @@ func (c *checker) derived() {
 		}
 		problems := len(c.problems)
 		for _, name := range d.of.Columns() {
+			if _, declared := columns.Find(name); !declared && c.Definition.derived(d.Dataset, name) != nil {
+				c.at(d.path+".expression", "%q is derived itself. Write out what it is, with declared columns.", cut(name))
+				continue
+			}
 			c.column(d.path+".expression", d.Dataset, name, "calculated with")
 		}
 		if len(c.problems) > problems {

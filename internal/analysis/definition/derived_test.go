@@ -110,7 +110,7 @@ func TestDerivedColumnsThatDoNotFit(t *testing.T) {
 		{revenue("ClientID * 2"), `line 6: derived[2].expression: column "ClientID" of dataset "sales" tells whose a row is, so it cannot be calculated with`},
 		{change("lower(trim(Region))", "lower(Source)"), `line 5: derived[1].expression: column "Source" of dataset "sales" tells whose a row is`},
 		{revenue("Vaule * 2"), `line 6: derived[2].expression: dataset "sales" has no column "Vaule". Did you mean "Value"?`},
-		{revenue("profit * 2"), `dataset "sales" has no column "profit".`},
+		{revenue("profit * 2"), `line 6: derived[2].expression: "profit" is derived itself`},
 		{revenue("Region * 2"), `derived[2].expression: column "Region" of dataset "sales" is text; numbers are calculated of integer, decimal and float`},
 		{revenue("Paid * 2"), `column "Paid" of dataset "sales" is boolean`},
 		{revenue("Sold * 2"), `column "Sold" of dataset "sales" is date`},
@@ -131,6 +131,8 @@ func TestDerivedColumnsThatDoNotFit(t *testing.T) {
 		switch {
 		case c.want == "" && err != nil:
 			t.Error(err)
+		case strings.Contains(fault.Message(err), "measures[0].column"):
+			t.Errorf("what is wrong with a column is said again where it is used: %v", err)
 		case c.want != "" && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("want %q in\n%v\nof\n%s", c.want, err, c.text)
 		}

@@ -115,6 +115,9 @@ func (r *reader) has(name string) bool { _, is := r.at[name]; return is }
 
 // complete checks that the file has what the definition uses.
 func (r *reader) complete() error {
+	if len(r.def.Derived) > 0 || slices.ContainsFunc(r.def.Measures, func(m definition.Measure) bool { return m.Function == definition.WeightedMean }) {
+		return fault.New(fault.Invalid, "Derived columns and weighted means are computed by the engine of runs, not of a file here. Have rows made up (--synthetic).")
+	}
 	needed := append([]string{participantColumn}, r.def.Groups...)
 	if len(r.def.Datasets) > 1 {
 		needed = append(needed, datasetColumn)

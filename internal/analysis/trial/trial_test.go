@@ -194,6 +194,10 @@ func TestBadRowsAreNamed(t *testing.T) {
 			t.Errorf("%q: %v, want %q", file, err, want)
 		}
 	}
+	derived := parsed(t, "analysis: derived\ndatasets: [d]\nderived: [{name: z, expression: 2 * x}]\nmeasures: [{name: z, function: sum, column: z, decimals: 0}]\n")
+	if _, err := trial.Read(analysis.NewTrial(derived, columns), derived, columns, []byte("participant,x\na,1\n")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "Derived columns") {
+		t.Errorf("derived columns: %v, want an invalid fault", err)
+	}
 	for _, s := range []trial.Synthetic{{1, 10, 1}, {10, 0, 1}, {10, 10, 0}, {10, 10, 99}, {2000, 10, 1}, {10, 20_000, 1}, {1000, 10_000, 1}} {
 		if _, err := trial.Generate(analysis.NewTrial(d, columns), d, s, rand.New(rand.NewPCG(1, 1))); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v, want an invalid fault", s, err)
