@@ -97,6 +97,9 @@ func Attack(ctx context.Context, d *definition.Definition, columns map[string]de
 			r.Notes = append(r.Notes, fmt.Sprintf("The rules take it that everybody knows each value to within %d %% beforehand, so one counts as known to within %.4g %%.", d.Rules.QPercent, r.Within))
 		}
 	}
+	if len(d.Derived) > 0 {
+		r.Notes = append(r.Notes, "Derived columns are taken as columns of the rows, by their names; a run computes them, and judges a derived sum on each of its terms as well.")
+	}
 	if r.Within == 0 {
 		r.Within = 10
 		r.Notes = append(r.Notes, "The definition's p % rule is off, so a value counts as known to within 10 %.")
