@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { admin, as, go, ok, root, signIn, signInByForm, story, type Tenant, tenant, token, type User, until } from "./world";
+import { admin, as, ended, go, ok, root, signIn, signInByForm, story, type Tenant, tenant, token, type User, until } from "./world";
 
 /** What an authenticator shows of a secret: now, or some steps ahead. */
 function code(secret: string, ahead = 0): string {
@@ -23,7 +23,8 @@ async function member(t: Tenant): Promise<User> {
   return { login: `${t.slug}.ben`, password };
 }
 
-story("a second factor: on, signing in with it, a recovery code, off", async ({ page, sound }) => {
+story("a second factor: on, signing in with it, a recovery code, off", async ({ page, sound, expected }) => {
+  expected.push(/status of 40[13] .*\/(sessions|me\/totp|me\/totp\/off)$/);
   const t = await tenant("Second factor");
   await signIn(page, t.admin, "/app/account");
   await page.getByRole("button", { name: "Turn on" }).waitFor();
@@ -192,7 +193,8 @@ story("an API key is shown once, works, and is revoked", async ({ page, sound })
   expect((await me()).status()).toBe(401);
 });
 
-story("ending another session ends it", async ({ page, another }) => {
+story("ending another session ends it", async ({ page, another, expected }) => {
+  expected.push(ended);
   const t = await tenant("Sessions");
   const other = await another();
   await signInByForm(other, t.admin);
@@ -216,7 +218,8 @@ story("ending another session ends it", async ({ page, another }) => {
   await page.getByRole("heading", { name: "Sessions" }).waitFor();
 });
 
-story("a password is changed, and everything of it ends", async ({ page }) => {
+story("a password is changed, and everything of it ends", async ({ page, expected }) => {
+  expected.push(ended);
   const ben = await member(await tenant("Password"));
   await signIn(page, ben, "/app/account");
   await page.getByRole("button", { name: "Change password" }).click();

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { lastMonth } from "./monthly";
-import { ok, root, type Tenant, tenant, unique, until, url } from "./world";
+import { mail, nobody, ok, root, type Tenant, tenant, unique, until, url } from "./world";
 
 /** Names that want to be more than text. */
 export const hostile = {
@@ -130,7 +130,11 @@ export async function hostileWorld() {
   await ok(a.api.POST("/api/v1/invitations", { body: { email: `bob@${a.slug}.example`, name: name(200), role: "tenant_user" } }));
   await ok(a.api.POST("/api/v1/api-keys", { body: { name: name(100), role: "tenant_user" } as never }));
   await ok(a.api.POST("/api/v1/webhooks", { body: { url: `https://hooks.example/${"x".repeat(300)}?<script>=שלום` } }));
+  const [invitation] = await mail(`bob@${a.slug}.example`, /\/invite\S*trl_[a-z0-9]+/);
+  await ok(nobody.POST("/api/v1/password-resets", { body: { login: `${a.slug}.eve` } }));
+  const [reset] = await mail(`eve@${a.slug}.example`, /\/reset\S*trl_[a-z0-9]+/);
   await ok(root.POST("/api/v1/domains", { body: { tenant: a.id, domain: `${a.slug}.example` } }));
+  await ok(a.api.POST("/api/v1/domains", { body: { domain: `${a.slug}.example` } }));
   await ok(root.POST("/api/v1/holds", { body: { tenant: a.id, reason: name(500) } }));
   await ok(root.POST("/api/v1/schedules", { body: { id: schedule, analyses: [analysis], cron: "@monthly", date_offset_days: 1 } }));
   await ok(
@@ -138,7 +142,22 @@ export async function hostileWorld() {
       body: { email: `${unique("eve")}@example.com`, name: name(200), role: "auditor", password: "a password of eve" } as never,
     }),
   );
-  return { a, b, dataset, analysis, schedule, submission, rejected, result, person, run: made.items?.[0]?.id ?? "", tags, name: called };
+  return {
+    a,
+    b,
+    dataset,
+    analysis,
+    schedule,
+    submission,
+    rejected,
+    result,
+    person,
+    run: made.items?.[0]?.id ?? "",
+    tags,
+    name: called,
+    invitation,
+    reset,
+  };
 }
 
 /** What is wrong with how a page shows such names; see the rules in it. */

@@ -1,7 +1,9 @@
 import { expect } from "vitest";
-import { admin, arrived, go, issuer, ok, root, signIn, story } from "./world";
+import { admin, arrived, ended, go, issuer, ok, root, signIn, story } from "./world";
 
-story("one of the provider's people signs in with the issuer, and unlinks", async ({ page, another, sound }) => {
+story("one of the provider's people signs in with the issuer, and unlinks", async ({ page, another, sound, expected }) => {
+  expected.push(ended);
+  expected.push(/status of 403 .*\/sessions\/oidc$/);
   const made = await ok(root.POST("/api/v1/users", { body: { email: "ada@issuer.example", name: "Ada Away", role: "auditor" } as never }));
   expect(made.has_password).toBe(false);
   await page.goto("/admin/audit");

@@ -30,7 +30,8 @@ story("an admin invites a colleague, who joins by the link in the mail", async (
 
 story(
   "an admin invites by the dialog; who has come proves their domain, which the admin then approves",
-  async ({ page, another, sound }) => {
+  async ({ page, another, sound, expected }) => {
+    expected.push(/status of 403 .*\/domains$/);
     const t = await tenant("By dialog");
     const domain = `${t.slug}.example`;
     const { organisation } = await ok(root.GET("/api/v1/tenants/{id}", { params: { path: { id: t.id } } }));
@@ -97,7 +98,8 @@ story("who forgot the password sets another by a mail", async ({ page, sound }) 
   await signIn(page, { login: t.admin.login, password: own });
 });
 
-story("somebody with an address of an approved domain signs up", async ({ page, sound }) => {
+story("somebody with an address of an approved domain signs up", async ({ page, sound, expected }) => {
+  expected.push(/status of 403 .*\/sign-ups\/prove$/);
   const t = await tenant("Signing up");
   const domain = `${t.slug}.example`;
   await ok(root.POST("/api/v1/domains", { body: { tenant: t.id, domain } }));

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { admin, as, ok, signIn, signInHere, story, tenant, token, type User } from "./world";
+import { admin, as, ended, ok, signIn, signInHere, story, tenant, token, type User } from "./world";
 
 /** Ends a session, and wants the open page to lead to the sign-in page by itself, with few requests, and back to where it was. */
 async function leadsBack(page: Page, path: string, user: User, end: () => Promise<unknown>): Promise<void> {
@@ -20,14 +20,19 @@ async function leadsBack(page: Page, path: string, user: User, end: () => Promis
   expect(page.url()).toBe(here);
 }
 
-story("a session that another one revokes leads an open list to the sign-in page, and back to the same list", async ({ page }) => {
-  const t = await tenant("Revoked");
-  await leadsBack(page, "/app/submissions?sort=-received_at&filter=name%3Acontains%3Ab%C3%A1r&limit=25#content", t.admin, async () => {
-    await ok(as(await token(t.admin)).DELETE("/api/v1/sessions"));
-  });
-});
+story(
+  "a session that another one revokes leads an open list to the sign-in page, and back to the same list",
+  async ({ page, expected }) => {
+    expected.push(ended);
+    const t = await tenant("Revoked");
+    await leadsBack(page, "/app/submissions?sort=-received_at&filter=name%3Acontains%3Ab%C3%A1r&limit=25#content", t.admin, async () => {
+      await ok(as(await token(t.admin)).DELETE("/api/v1/sessions"));
+    });
+  },
+);
 
-story("a cookie that is gone is noticed by what one does next", async ({ page }) => {
+story("a cookie that is gone is noticed by what one does next", async ({ page, expected }) => {
+  expected.push(ended);
   await signIn(page, admin, "/admin/tenants");
   await page.getByRole("columnheader", { name: "Name" }).waitFor();
   await page.context().clearCookies();
@@ -37,7 +42,8 @@ story("a cookie that is gone is noticed by what one does next", async ({ page })
   expect(page.url()).toMatch(/\/admin\/tenants\?sort=-?name$/);
 });
 
-story("the end of an account and a password that an admin sets end its sessions", async ({ page }) => {
+story("the end of an account and a password that an admin sets end its sessions", async ({ page, expected }) => {
+  expected.push(ended);
   const t = await tenant("Ended");
   const ben: User = { login: `${t.slug}.ben`, password: "a password of a member" };
   const { id } = await ok(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { apply, means, sales } from "./contracts";
-import { go, ok, signIn, signInHere, story, tenant, unique, until } from "./world";
+import { ended, go, ok, signIn, signInHere, story, tenant, unique, until } from "./world";
 
 const month = "2026-03-01";
 
@@ -150,7 +150,8 @@ story("a large file goes on after a pause, a lost connection and a reload", asyn
   }
 });
 
-story("after the session has ended an upload goes on once one has signed in again", async ({ page }) => {
+story("after the session has ended an upload goes on once one has signed in again", async ({ page, expected }) => {
+  expected.push(ended);
   const t = await tenant("Returning");
   const dataset = unique("again");
   await apply("datasets", sales(dataset));

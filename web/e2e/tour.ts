@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { hostileWorld } from "./hostile";
 import { lastMonth } from "./monthly";
-import { settled } from "./world";
+import { mail, settled } from "./world";
 
 export type World = Awaited<ReturnType<typeof hostileWorld>>;
 /** An address, and what is done there. */
@@ -11,18 +11,39 @@ let world: Promise<World> | undefined;
 /** The world of the tour; it is made once. */
 export const made = () => (world ??= hostileWorld());
 
+// Looks for the world's names from wherever one is.
+const search = async (page: Page) => {
+  await page.keyboard.press("Control+k");
+  await page.getByRole("option").first().waitFor();
+  await page.keyboard.type("hacked");
+};
+
 const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();
 
 /** Every route of the portals by its pattern, and where it shows the world's names. */
 export const tour: Record<string, (w: World) => Stop[]> = {
   "/": () => [],
   "/login": () => [["/login?next=/app/<script>window.hacked=1</script>"]],
-  "/login/oidc": () => [],
-  "/forgot": () => [],
-  "/signup": () => [],
-  "/reset/$token": () => [],
-  "/invite/$token": () => [],
-  "/app": () => [["/app"]],
+  "/login/oidc": () => [["/login/oidc?state=<script>&error=<script>window.hacked=1</script>"]],
+  "/forgot": () => [["/forgot"]],
+  "/signup": (w) => [
+    ["/signup"],
+    [
+      "/signup",
+      async (page) => {
+        const email = `carol@${w.a.slug}.example`;
+        await page.getByLabel("Email at work").fill(email);
+        await page.getByRole("button", { name: "Mail me a code" }).click();
+        const [, code = ""] = await mail(email, / {4}([0-9]{6})\r?\n/);
+        await page.getByLabel("Code").fill(code);
+        await page.getByRole("button", { name: "Go on" }).click();
+        await page.getByText("You join").waitFor();
+      },
+    ],
+  ],
+  "/reset/$token": (w) => [[w.reset]],
+  "/invite/$token": (w) => [[w.invitation]],
+  "/app": () => [["/app"], ["/app", search]],
   "/app/account": () => [["/app/account"]],
   "/app/submissions": () => [["/app/submissions"], [`/app/submissions?filter=name:contains:${encodeURIComponent("‮<img src=x>שלום")}`]],
   "/app/submissions/$id": (w) => [
@@ -59,7 +80,7 @@ export const tour: Record<string, (w: World) => Stop[]> = {
   ],
   "/app/analyses": () => [["/app/analyses"]],
   "/app/analyses/$id": (w) => [[`/app/analyses/${w.analysis}`]],
-  "/admin": () => [["/admin"]],
+  "/admin": () => [["/admin"], ["/admin", search]],
   "/admin/account": () => [["/admin/account"]],
   "/admin/reports": (w) => [["/admin/reports"], [`/admin/reports?by=tenant&from=${lastMonth()}&each=week&x=${w.a.slug}`]],
   "/admin/submissions": (w) => [

@@ -17,6 +17,9 @@ export const url = env("TRIBUTARY_URL");
 /** The issuer that the provider's people can sign in with: another site, whose pages ask who one is. */
 export const issuer = env("TRIBUTARY_ISSUER");
 
+/** What a page is told whose session has ended: see Stage.expected. */
+export const ended = /with a status of 401 /;
+
 /** The API, as nobody. */
 export const nobody = createClient<paths>({ baseUrl: url });
 
@@ -117,7 +120,7 @@ export type Stage = {
   another: () => Promise<Page>;
   /** Wants a page to be good in every way that can be measured, in both themes and on a phone: see sound. */
   sound: (page?: Page) => Promise<void>;
-  /** Errors that the console may show, as for a connection that the story cuts. */
+  /** Errors that the console may show, with the address that they are of, as for a connection that the story cuts. */
   expected: RegExp[];
 };
 
@@ -131,8 +134,9 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
     const running = await browser;
     const wrong: string[] = [];
     const contexts: BrowserContext[] = [];
-    // What the API refuses is logged by the browser as a resource that failed to load, and is no error of a page's.
-    const expected = [/^Failed to load resource: the server responded with a status of (401|403|404|409|422|429|503)/];
+    // What the API refuses is logged by the browser as a resource that failed to load, and is no error of a page's. Only who is not
+    // signed in asks for what takes that, and that is who they are; nobody asks for what their role may not.
+    const expected = [/with a status of 401 .*\/api\/v1\/me$/, /with a status of (404|409|422|429|503) /];
     const open = async () => {
       const context = await running.newContext({
         viewport: { width: 1280, height: 860 },
@@ -144,7 +148,8 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
       context.setDefaultTimeout(15_000);
       const page = await context.newPage();
       page.on("console", (m) => {
-        if (m.type() === "error" && !expected.some((e) => e.test(m.text()))) wrong.push(m.text());
+        const text = `${m.text()} ${m.location().url}`;
+        if (m.type() === "error" && !expected.some((e) => e.test(text))) wrong.push(text);
       });
       page.on("pageerror", (e) => wrong.push(e.stack ?? e.message));
       page.on("request", (r) => {
