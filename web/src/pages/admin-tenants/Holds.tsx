@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, call, items } from "../../api/client";
+import { api, call, items, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -43,11 +43,15 @@ export function Holds({ tenant, admin }: { tenant: string; admin: boolean }) {
                 { id: "dataset", title: t.dataset, cell: (h) => h.dataset ?? t.all },
                 { id: "reason", title: t.reason, cell: (h) => <bdi>{h.reason}</bdi> },
                 { id: "since", title: t.since, cell: (h) => <Time at={h.set_at} /> },
-                {
-                  id: "act",
-                  title: strings.ui.table.actions,
-                  cell: (h) => admin && <Button onClick={() => setRelease(h.id)}>{t.release}</Button>,
-                },
+                ...(admin
+                  ? [
+                      {
+                        id: "act",
+                        title: strings.ui.table.actions,
+                        cell: (h: Schemas["Hold"]) => <Button onClick={() => setRelease(h.id)}>{t.release}</Button>,
+                      },
+                    ]
+                  : []),
               ]}
             />
           )

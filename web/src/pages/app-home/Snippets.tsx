@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { pageAt } from "../../app/nav";
-import { useMe } from "../../app/session";
+import { isAdmin, useMe } from "../../app/session";
 import { strings } from "../../strings";
 import { Card } from "../../ui/Card";
 import { Copy } from "../../ui/Copy";
@@ -59,7 +59,7 @@ export function Snippets() {
             <section>
               <h3>{t.api}</h3>
               <p className="secondary">
-                {t.apiText} <Link to={pageAt("app", "account")}>{t.makeKey}</Link>
+                {t.apiText} {isAdmin(who) && <Link to={pageAt("app", "account")}>{t.makeKey}</Link>}
               </p>
               <Copy label={t.api} text={apiSnippet(of)} />
             </section>
