@@ -80,6 +80,6 @@ story("an admin sees who somebody is at the issuer", async ({ page, sound }) => 
   await page.getByRole("dialog").getByText("Nothing is linked yet").waitFor();
   await sound();
   await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: "Add a person" }).click();
+  await page.getByRole("button", { name: "Add without inviting" }).click();
   await page.getByText("Not needed by who signs in with Example login alone.").waitFor();
 });

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
-import { admin, go, ok, root, signIn, story, tenant, unique } from "./world";
+import { admin, go, mail, ok, root, signIn, story, tenant, unique } from "./world";
 
-story("an admin creates a tenant, watches its steps, suspends and activates it", async ({ page, sound }) => {
+story("an admin creates a tenant, watches its steps, suspends and activates it", async ({ page, another, sound }) => {
   await signIn(page, admin, "/admin/tenants?create=yes");
   const drawer = page.getByRole("dialog", { name: "Create a tenant" });
   await drawer.waitFor();
@@ -10,15 +10,43 @@ story("an admin creates a tenant, watches its steps, suspends and activates it",
   await drawer.getByLabel("Name").fill(name);
   expect(await drawer.getByLabel("Slug").inputValue()).toMatch(/^cafe-story-[a-z0-9]+-co$/);
   await drawer.getByLabel("External ids").fill("X-1, X-2");
-  await drawer.getByLabel("Email of its first admin").fill("eve@story.example");
-  await drawer.getByLabel("First password").fill("only for the first time");
+  const email = `eve@${unique("story")}.example`;
+  await drawer.getByLabel("Email of its first admin").fill(email);
+  await drawer.getByLabel("How they come in").selectOption({ index: 1 });
+  await drawer.getByLabel("First password").waitFor();
+  await drawer.getByLabel("How they come in").selectOption({ index: 0 });
+  await sound();
   await drawer.getByRole("button", { name: "Create" }).click();
   const made = page.getByRole("dialog", { name: `${name} is created` });
   await made.getByText("All steps are done.").waitFor();
+  await made.getByText(`${email} is invited by a mail.`).waitFor();
   await made.getByRole("link", { name: "Open the tenant" }).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
-  await page.getByText("eve@story.example").waitFor();
+  await page.getByRole("table", { name: "Invitations" }).getByText(email).waitFor();
   await page.getByText("X-1, X-2").waitFor();
+  await sound();
+
+  await page.getByRole("button", { name: "Add with a password" }).click();
+  const person = page.getByRole("dialog", { name: "Add with a password" });
+  await person.getByLabel("Email").fill(`second${email}`);
+  await person.getByLabel("First password").fill("only for the first time");
+  await person.getByRole("button", { name: "Add with a password" }).click();
+  await page.getByRole("row", { name: `second${email}` }).waitFor();
+  const domain = email.replace(/.*@/, "");
+  await page.getByRole("button", { name: "Vouch for a domain" }).click();
+  await page.getByRole("dialog").getByLabel("Domain").fill(domain);
+  await sound();
+  await page.getByRole("dialog").getByRole("button", { name: "Vouch" }).click();
+  await page.getByRole("table", { name: "Domains" }).getByText("vouched for, not approved yet").waitFor();
+
+  const other = await another();
+  const [path] = await mail(email, /\/invite\S*trl_[a-z0-9]+/);
+  await other.goto(path);
+  await other.getByLabel("Password", { exact: true }).fill("a password of nobody else");
+  await other.getByRole("button", { name: "Join" }).click();
+  await other.waitForURL("**/app");
+  await page.getByText("only its own admins make people").waitFor(); // told by the stream
+  await page.getByRole("button", { name: "Invite", exact: true }).waitFor({ state: "hidden" });
   await sound();
 
   await page.getByRole("button", { name: "Actions", exact: true }).click();
@@ -53,11 +81,20 @@ story("offboarding asks for the slug, and can be taken back", async ({ page, sou
 
 story("the provider's people, outbox, audit log and settings", async ({ page, sound }) => {
   await signIn(page, admin, "/admin/people?create=yes");
+  const invited = `${unique("analyst")}@example.com`;
+  const form = page.getByRole("dialog", { name: "Invite somebody" });
+  await form.getByLabel("Email").fill(invited);
+  await form.getByLabel("Role").selectOption("analyst");
+  await sound();
+  await form.getByRole("button", { name: "Invite" }).click();
+  await page.getByRole("table", { name: "Invitations" }).getByText(invited).waitFor();
+  await mail(invited, /\/invite\S*trl_[a-z0-9]+/);
   const email = `${unique("auditor")}@example.com`;
-  const drawer = page.getByRole("dialog", { name: "Add a person" });
+  await page.getByRole("button", { name: "Add without inviting" }).click();
+  const drawer = page.getByRole("dialog", { name: "Add without inviting" });
   await drawer.getByLabel("Email").fill(email);
   await drawer.getByLabel("First password").fill("a password for the first time");
-  await drawer.getByRole("button", { name: "Add a person" }).click();
+  await drawer.getByRole("button", { name: "Add without inviting" }).click();
   await page.getByRole("cell", { name: email, exact: true }).waitFor();
   await sound();
   for (const [path, heading] of [

@@ -16,6 +16,10 @@ const search = async (page: Page) => {
   await page.keyboard.press("Control+k");
   await page.getByRole("option").first().waitFor();
   await page.keyboard.type("hacked");
+  await page
+    .getByRole("option", { name: /hacked/ })
+    .first()
+    .waitFor();
 };
 
 const press = (name: string | RegExp) => (page: Page) => page.getByRole("button", { name }).first().click();

@@ -86,8 +86,8 @@ const adminActions: Action[] = [
   { name: strings.runs.start, to: "/admin/runs?run=-", admin: true },
   { name: strings.tenants.create, to: "/admin/tenants?create=yes", admin: true },
   { name: strings.schedules.create, to: "/admin/schedules?create=yes", admin: true },
-  { name: strings.platform.people.add, to: "/admin/people?create=yes", admin: true },
-  { name: strings.platform.settings.newWebhook, to: "/admin/settings?create=yes", admin: true },
+  { name: strings.team.inviteTitle, to: "/admin/people?create=yes", admin: true },
+  { name: strings.platform.settings.newWebhook, to: "/admin/settings?create=webhook", admin: true },
 ];
 
 /** Where a tenant's people work. */

@@ -18,6 +18,8 @@ import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { FactorDialog } from "../app-team/FactorDialog";
+import { Invitations } from "../app-team/Invitations";
+import { Invite } from "../app-team/Invite";
 import { PasswordDialog } from "../app-team/PasswordDialog";
 import { entrance } from "../login/entrance";
 import { IdentityDialog } from "./IdentityDialog";
@@ -64,20 +66,25 @@ export function People() {
       title: strings.ui.table.actions,
       value: null,
       cell: (u) =>
-        u.id !== who.id &&
-        admin && (
+        u.id !== who.id && (
           <Menu
             label={`${strings.ui.table.actions}: ${nameOf(u)}`}
             items={[
               { label: t.changeRole, act: () => setAsked({ what: "role", user: u }) },
-              { label: t.reset, act: () => setAsked({ what: "password", user: u }) },
-              ...(u.second_factor ? [{ label: strings.team.takeFactor, act: () => setAsked({ what: "factor" as const, user: u }) }] : []),
-              ...(issuer ? [{ label: t.identity(issuer), act: () => setAsked({ what: "identity", user: u }) }] : []),
-              {
-                label: u.state === "active" ? t.deactivate : t.activate,
-                danger: u.state === "active",
-                act: () => setAsked({ what: "state", user: u }),
-              },
+              ...(u.state === "invited"
+                ? [] // who has not come yet has nothing to take away, and becomes active by coming
+                : [
+                    { label: t.reset, act: () => setAsked({ what: "password", user: u }) },
+                    ...(u.second_factor
+                      ? [{ label: strings.team.takeFactor, act: () => setAsked({ what: "factor" as const, user: u }) }]
+                      : []),
+                    ...(issuer ? [{ label: t.identity(issuer), act: () => setAsked({ what: "identity", user: u }) }] : []),
+                    {
+                      label: u.state === "active" ? t.deactivate : t.activate,
+                      danger: u.state === "active",
+                      act: () => setAsked({ what: "state", user: u }),
+                    },
+                  ]),
             ]}
           />
         ),
@@ -90,14 +97,27 @@ export function People() {
       lead={t.lead}
       actions={
         admin && (
-          <Button kind="primary" onClick={() => add({ create: "yes" })}>
-            {t.add}
-          </Button>
+          <>
+            <Button onClick={() => add({ create: "password" })}>{t.add}</Button>
+            <Button kind="primary" onClick={() => add({ create: "yes" })}>
+              {strings.team.invite}
+            </Button>
+          </>
         )
       }
     >
-      <DataTable list={list} title={t.title} columns={columns} id={(u) => u.id} empty={<Empty title={t.empty} />} />
-      {admin && create && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
+      <DataTable
+        list={list}
+        title={t.title}
+        columns={columns.filter((c) => admin || c.id !== "acts")}
+        id={(u) => u.id}
+        empty={<Empty title={t.empty} />}
+      />
+      {admin && <Invitations roles={t.roles} />}
+      {admin && create === "yes" && (
+        <Invite roles={t.roles} first="auditor" rolesHint={t.rolesHint} onClose={() => add({ create: undefined })} />
+      )}
+      {admin && create === "password" && <NewPerson issuer={issuer} onClose={() => add({ create: undefined })} />}
       {asked?.what === "role" && <RoleDialog of={asked.user} onClose={close} />}
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={close} />}
       {asked?.what === "factor" && <FactorDialog of={asked.user} onClose={close} />}

@@ -9,6 +9,8 @@ import { Dialog } from "../../ui/Dialog";
 import { Select, TextField } from "../../ui/Field";
 import { Note, ProblemBox } from "../../ui/states";
 import { useSubmit } from "../../ui/submit";
+import { InvitationLink, invite } from "../app-team/Invite";
+import { entrance } from "../login/entrance";
 import { listed, onboarding, slugOf } from "./queries";
 import { Steps } from "./Steps";
 
@@ -17,22 +19,36 @@ const t = strings.tenants;
 export const tiers = ["basic", "standard", "premium", "platinum"] as const;
 export const types = ["PRODUCTION", "POC", "TESTING"] as const;
 
+/** Who was invited as a tenant's first admin, with the link to hand over where no mails go out. */
+type First = { email: string; link: string | undefined };
+
 /** Makes a tenant, and shows its steps as they are done. */
 export function CreateTenant({ onClose }: { onClose: () => void }) {
   const [made, setMade] = useState<Schemas["Tenant"]>();
+  const [first, setFirst] = useState<First>();
   return (
     <Dialog open onClose={onClose} title={made ? t.made(made.name) : t.create} drawer>
-      {made ? <Made of={made} /> : <Form made={setMade} />}
+      {made ? (
+        <Made of={made} first={first} />
+      ) : (
+        <Form
+          made={(tenant, first) => {
+            setFirst(first);
+            setMade(tenant);
+          }}
+        />
+      )}
     </Dialog>
   );
 }
 
-function Made({ of: tenant }: { of: Schemas["Tenant"] }) {
+function Made({ of: tenant, first }: { of: Schemas["Tenant"]; first: First | undefined }) {
   const saga = useQuery(onboarding(tenant.id));
   return (
     <div className="stack">
       {saga.data && <Steps of={saga.data} />}
       <ProblemBox of={saga.error} />
+      {first && (first.link ? <InvitationLink of={first.link} /> : <Note>{t.people.invited(first.email)}</Note>)}
       <div>
         <Link to="/admin/tenants/$id" params={{ id: tenant.id }} className={buttonClass("primary")}>
           {t.open}
@@ -42,7 +58,7 @@ function Made({ of: tenant }: { of: Schemas["Tenant"] }) {
   );
 }
 
-function Form({ made }: { made: (tenant: Schemas["Tenant"]) => void }) {
+function Form({ made }: { made: (tenant: Schemas["Tenant"], first?: First) => void }) {
   const [name, setName] = useState("");
   const [slug, setSlug] = useState<string>(); // until it is typed, made of the name
   const [organisation, setOrganisation] = useState<string>();
@@ -50,7 +66,9 @@ function Form({ made }: { made: (tenant: Schemas["Tenant"]) => void }) {
   const [tier, setTier] = useState<string>("basic");
   const [type, setType] = useState<string>("PRODUCTION");
   const [email, setEmail] = useState("");
+  const [how, setHow] = useState("invited");
   const [password, setPassword] = useState("");
+  const mails = useQuery(entrance).data?.mail ?? true;
   const [done, setDone] = useState<Schemas["Tenant"]>();
   const { busy, error, submit } = useSubmit(async () => {
     const tenant =
@@ -68,9 +86,11 @@ function Form({ made }: { made: (tenant: Schemas["Tenant"]) => void }) {
         }),
       ));
     setDone(tenant); // a second try makes the account alone
-    if (email) await call(api.POST("/api/v1/users", { body: { tenant: tenant.id, email, role: "tenant_admin", password } }));
+    const admin = { tenant: tenant.id, email, role: "tenant_admin" as const };
+    const first = email && how === "invited" ? { email, link: await invite(admin) } : undefined;
+    if (email && !first) await call(api.POST("/api/v1/users", { body: { ...admin, password } }));
     await queries.invalidateQueries({ queryKey: ["tenant"] });
-    made(tenant);
+    made(tenant, first);
   });
   const fixed = done !== undefined;
   return (
@@ -106,6 +126,17 @@ function Form({ made }: { made: (tenant: Schemas["Tenant"]) => void }) {
         optional
       />
       {email && (
+        <Select
+          label={t.form.adminHow}
+          value={how}
+          onChange={setHow}
+          options={[
+            { value: "invited", label: mails ? t.form.adminMail : t.form.adminLink },
+            { value: "typed", label: t.form.adminTyped },
+          ]}
+        />
+      )}
+      {email && how === "typed" && (
         <TextField
           label={t.form.adminPassword}
           type="password"

@@ -47,6 +47,7 @@ export function Holds({ tenant, admin }: { tenant: string; admin: boolean }) {
                   ? [
                       {
                         id: "act",
+                        acts: true,
                         title: strings.ui.table.actions,
                         cell: (h: Schemas["Hold"]) => <Button onClick={() => setRelease(h.id)}>{t.release}</Button>,
                       },

@@ -18,7 +18,10 @@ import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { Actor } from "../admin/actors";
+import { Invitations } from "../app-team/Invitations";
+import { Invite } from "../app-team/Invite";
 import { tiers, types } from "./CreateTenant";
+import { Domains } from "./Domains";
 import { Ending } from "./Ending";
 import { HealthCard } from "./Health";
 import { Holds } from "./Holds";
@@ -80,6 +83,7 @@ function Shown({ of: x, admin }: { of: Tenant; admin: boolean }) {
         <Ending of={x} admin={admin} />
         <HealthCard of={x} />
         <People of={x} admin={admin} />
+        <Domains tenant={x.id} admin={admin && ["active", "suspended"].includes(x.state)} />
         <Holds tenant={x.id} admin={admin} />
         <Card title={t.saga.title} flush>
           <Loaded query={saga}>{(s) => <Steps of={s} />}</Loaded>
@@ -274,41 +278,59 @@ function Organisation({ id, admin }: { id: string; admin: boolean }) {
 }
 
 function People({ of: x, admin }: { of: Tenant; admin: boolean }) {
-  const [adding, setAdding] = useState(false);
+  const [adding, setAdding] = useState<"invited" | "typed">();
+  const close = () => setAdding(undefined);
   const query = useQuery({
     queryKey: ["user", "of", x.id],
     queryFn: ({ signal }) => call(api.GET("/api/v1/users", { signal, params: { query: { tenant: x.id, limit: 500 } } })),
   });
   const may = admin && !x.claimed_at && x.state === "active";
   return (
-    <Card title={t.people.title} aside={may && <Button onClick={() => setAdding(true)}>{t.people.first}</Button>} flush>
-      <Loaded query={query}>
-        {(list) =>
-          items(list).length === 0 ? (
-            <p className="inset secondary">{t.people.none}</p>
-          ) : (
-            <PlainTable
-              title={t.people.title}
-              rows={items(list)}
-              id={(u) => u.id}
-              columns={[
-                { id: "login", title: strings.team.columns.login, cell: (u) => <code>{u.login}</code> },
-                { id: "email", title: strings.team.columns.email, cell: (u) => <Name of={u.email} /> },
-                { id: "role", title: strings.team.columns.role, cell: (u) => strings.team.roles[u.role] ?? u.role },
-                { id: "state", title: t.state, cell: (u) => <Status state={u.state} /> },
-                {
-                  id: "signed",
-                  title: strings.team.columns.signedIn,
-                  cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : strings.team.never),
-                },
-              ]}
-            />
+    <>
+      <Card
+        title={t.people.title}
+        aside={
+          may && (
+            <span className="row">
+              <Button onClick={() => setAdding("typed")}>{t.people.first}</Button>
+              <Button onClick={() => setAdding("invited")}>{strings.team.invite}</Button>
+            </span>
           )
         }
-      </Loaded>
-      {x.claimed_at && <p className="inset secondary">{t.people.claimedHint}</p>}
-      {adding && <FirstAdmin tenant={x.id} onClose={() => setAdding(false)} />}
-    </Card>
+        flush
+      >
+        <Loaded query={query}>
+          {(list) =>
+            items(list).length === 0 ? (
+              <p className="inset secondary">{t.people.none}</p>
+            ) : (
+              <PlainTable
+                title={t.people.title}
+                rows={items(list)}
+                id={(u) => u.id}
+                columns={[
+                  { id: "login", title: strings.team.columns.login, cell: (u) => <code>{u.login}</code> },
+                  { id: "email", title: strings.team.columns.email, cell: (u) => <Name of={u.email} /> },
+                  { id: "role", title: strings.team.columns.role, cell: (u) => strings.team.roles[u.role] ?? u.role },
+                  { id: "state", title: t.state, cell: (u) => <Status state={u.state} /> },
+                  {
+                    id: "signed",
+                    title: strings.team.columns.signedIn,
+                    cell: (u) => (u.signed_in_at ? <Time at={u.signed_in_at} /> : strings.team.never),
+                  },
+                ]}
+              />
+            )
+          }
+        </Loaded>
+        {x.claimed_at && <p className="inset secondary">{t.people.claimedHint}</p>}
+      </Card>
+      <Invitations tenant={x.id} admin={may} />
+      {adding === "invited" && (
+        <Invite tenant={x.id} roles={strings.team.roles} first="tenant_admin" rolesHint={strings.team.rolesHint} onClose={close} />
+      )}
+      {adding === "typed" && <FirstAdmin tenant={x.id} onClose={close} />}
+    </>
   );
 }
 

@@ -1,5 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, call } from "../../api/client";
+import { api, call, type Schemas } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
@@ -9,20 +10,32 @@ import { Select, TextField } from "../../ui/Field";
 import { Note, ProblemBox } from "../../ui/states";
 import { useSubmit } from "../../ui/submit";
 import { told } from "../../ui/Toasts";
+import { entrance } from "../login/entrance";
 
 const t = strings.team;
 
+type Props = {
+  /** Of the provider, for a tenant of its that nobody has claimed; without, to one's own people. */
+  tenant?: string | undefined;
+  /** The names of the roles that there are to have, by what they are, and the one that is chosen at first. */
+  roles: Record<string, string>;
+  first: string;
+  rolesHint: string;
+  onClose: () => void;
+};
+
 /** Invites somebody by a mail, or where no mails go out, by a link to hand over. */
-export function Invite({ onClose }: { onClose: () => void }) {
+export function Invite({ tenant, roles, first, rolesHint, onClose }: Props) {
   const [email, setEmail] = useState("");
   const [name, setName] = useState("");
-  const [role, setRole] = useState<"tenant_user" | "tenant_admin">("tenant_user");
+  const [role, setRole] = useState(first);
   const [link, setLink] = useState<string>();
+  const mails = useQuery(entrance).data?.mail;
   const { busy, error, submit } = useSubmit(async () => {
-    const made = await call(api.POST("/api/v1/invitations", { body: { email, role, ...(name && { name }) } }));
+    const made = await invite({ email, role, ...(name && { name }), ...(tenant && { tenant }) });
     await queries.invalidateQueries({ queryKey: ["user"] });
-    if (made.path) {
-      setLink(location.origin + made.path);
+    if (made) {
+      setLink(made);
     } else {
       told(t.invited);
       onClose();
@@ -31,21 +44,18 @@ export function Invite({ onClose }: { onClose: () => void }) {
   return (
     <Dialog open onClose={onClose} title={t.inviteTitle}>
       {link ? (
-        <div className="stack">
-          <Note tone="warn">{t.inviteLink}</Note>
-          <Copy text={link} label={t.link} />
-        </div>
+        <InvitationLink of={link} />
       ) : (
         <form className="stack" onSubmit={submit}>
-          <p className="secondary">{t.inviteText}</p>
+          {mails !== undefined && <p className="secondary">{mails ? t.inviteText : t.inviteTextNoMail}</p>}
           <TextField label={t.email} type="email" value={email} onChange={setEmail} autoComplete="off" required />
           <TextField label={t.name} optional value={name} onChange={setName} autoComplete="off" maxLength={200} />
           <Select
             label={t.role}
-            hint={t.rolesHint}
+            hint={rolesHint}
             value={role}
-            onChange={(r) => setRole(r as typeof role)}
-            options={Object.entries(t.roles).map(([value, label]) => ({ value, label }))}
+            onChange={setRole}
+            options={Object.entries(roles).map(([value, label]) => ({ value, label }))}
           />
           <ProblemBox of={error} />
           <Button type="submit" kind="primary" busy={busy}>
@@ -54,5 +64,21 @@ export function Invite({ onClose }: { onClose: () => void }) {
         </form>
       )}
     </Dialog>
+  );
+}
+
+/** Has somebody invited; the link to hand over, where no mails go out. */
+export async function invite(of: { email: string; role: string; name?: string; tenant?: string }): Promise<string | undefined> {
+  const made = await call(api.POST("/api/v1/invitations", { body: of as Schemas["NewInvitation"] }));
+  return made.path && location.origin + made.path;
+}
+
+/** A link that takes somebody in, to hand over. */
+export function InvitationLink({ of }: { of: string }) {
+  return (
+    <div className="stack">
+      <Note tone="warn">{t.inviteLink}</Note>
+      <Copy text={of} label={t.link} />
+    </div>
   );
 }

@@ -109,7 +109,9 @@ export function Team() {
       {admin && <Invitations />}
       {admin && <Domains />}
       <ApiKeys />
-      {admin && invite && <Invite onClose={() => inviting({ invite: undefined })} />}
+      {admin && invite && (
+        <Invite roles={t.roles} first="tenant_user" rolesHint={t.rolesHint} onClose={() => inviting({ invite: undefined })} />
+      )}
       <NewPerson open={adding} onClose={() => setAdding(false)} />
       <Change asked={asked} onClose={() => setAsked(undefined)} />
       {asked?.what === "password" && <PasswordDialog id={asked.user.id} name={nameOf(asked.user)} onClose={() => setAsked(undefined)} />}

@@ -3,7 +3,7 @@ export const platform = {
   people: {
     title: "People",
     lead: "The provider's own people. A tenant's people are made by its admins.",
-    add: "Add a person",
+    add: "Add without inviting",
     columns: { name: "Name", email: "Email", login: "Login", role: "Role", state: "State", signedIn: "Last sign-in", created: "Added" },
     roles: { system_admin: "system admin", auditor: "auditor", analyst: "analyst" } as Record<string, string>,
     rolesHint: "A system admin operates tenants and runs. An auditor reads metadata and logs. An analyst reads pooled data.",

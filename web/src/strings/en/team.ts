@@ -6,6 +6,8 @@ export const team = {
   invite: "Invite",
   inviteTitle: "Invite somebody",
   inviteText: "They get a mail with a link that works once within 72 hours, and choose their own password.",
+  inviteTextNoMail:
+    "No mails go out from here: you get a link to hand over. It works once within 72 hours, and they choose their own password.",
   inviteLink: "No mails go out from here. Hand this link to whom it is for, on a way that only they read; it is shown only now.",
   link: "The link",
   invited: "The invitation is on its way.",
