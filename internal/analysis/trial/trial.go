@@ -98,7 +98,7 @@ func Attack(ctx context.Context, d *definition.Definition, columns map[string]de
 		}
 	}
 	if len(d.Derived) > 0 {
-		r.Notes = append(r.Notes, "Derived columns are taken as columns of the rows, by their names; a run computes them, and judges a derived sum on each of its terms as well.")
+		r.Notes = append(r.Notes, "Derived columns are made up like others; a run computes them, and judges a derived sum on each of its terms as well.")
 	}
 	if r.Within == 0 {
 		r.Within = 10
