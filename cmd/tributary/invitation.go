@@ -82,7 +82,7 @@ func (i *invitationRevokeCmd) Run(ctx context.Context, out *output, c *client.Cl
 
 type invitationAcceptCmd struct {
 	Name         string `placeholder:"NAME" help:"One's name."`
-	TokenFile    string `name:"link-token-file" placeholder:"FILE" help:"File with the link's token, what is behind /invite/; - is standard input. Without it, it is asked for."`
+	TokenFile    string `name:"link-token-file" placeholder:"FILE" help:"File with the link's token, what is behind /invite#; - is standard input. Without it, it is asked for."`
 	PasswordFile string `placeholder:"FILE" help:"File with a password of one's own; - is standard input. Without it, it is asked for."`
 }
 

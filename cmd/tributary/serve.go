@@ -242,9 +242,9 @@ func (c *resetLinkCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	if out.json {
-		return out.JSON(map[string]any{"path": "/reset/" + token, "token": token, "expires_at": expires})
+		return out.JSON(map[string]any{"path": "/reset#" + token, "token": token, "expires_at": expires})
 	}
-	fmt.Fprintf(out.stdout, "/reset/%s\n", token)
+	fmt.Fprintf(out.stdout, "/reset#%s\n", token)
 	out.note("Single use, until %s: start the server and open this path there, or give the token to tributary password reset.", expires.Format(time.RFC3339))
 	return nil
 }

@@ -44,7 +44,7 @@ func (p *passwordForgotCmd) Run(ctx context.Context, root *cli, out *output) err
 }
 
 type passwordResetCmd struct {
-	TokenFile    string `name:"link-token-file" placeholder:"FILE" help:"File with the link's token, what is behind /reset/; - is standard input. Without it, it is asked for."`
+	TokenFile    string `name:"link-token-file" placeholder:"FILE" help:"File with the link's token, what is behind /reset#; - is standard input. Without it, it is asked for."`
 	PasswordFile string `placeholder:"FILE" help:"File with the new password; - is standard input. Without it, it is asked for."`
 }
 

@@ -67,7 +67,7 @@ func (w *world) letters(t *testing.T, to string, want int) []string {
 }
 
 var (
-	linkIn = regexp.MustCompile(`https://data\.provider\.example/(?:invite|reset)/(trl_[a-z0-9]+)\n`)
+	linkIn = regexp.MustCompile(`https://data\.provider\.example/(?:invite|reset)#(trl_[a-z0-9]+)\n`)
 	codeIn = regexp.MustCompile(`\n    ([0-9]{6})\n`)
 )
 

@@ -27,7 +27,7 @@ func invite(w *world, c *credential, _ string) shot {
 // linked notes the link in an answer, which must be nowhere again.
 func (w *world) linked(x *thing, a *answer) {
 	w.t.Helper()
-	const path = "/invite/"
+	const path = "/invite#"
 	link := a.field("path")
 	if len(link) < len(path)+20 {
 		w.fail("invitation %s: got the link %q, want one", x.id, link)

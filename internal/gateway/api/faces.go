@@ -11,7 +11,8 @@ import (
 )
 
 // faceRoutes are how people come in by a mail: invitations, forgotten passwords, sign-up.
-// Tokens are in bodies and never in an address, which somebody may log.
+// Tokens are in bodies and never in an address that a server is asked for, which somebody
+// may log: links have them behind a #.
 func (s *server) faceRoutes() {
 	add(s, route{method: http.MethodGet, path: "/entrance", id: "entrance", summary: "What can be done here before signing in", thing: "entrance", audience: public}, s.entrance)
 
@@ -84,7 +85,7 @@ func invitationWord(i account.Invitation) client.Invitation {
 	w := client.Invitation{ID: i.ID, Tenant: string(i.User.Tenant), State: string(i.State), User: i.User.ID, Email: i.User.Email, Name: i.User.Name, Role: string(i.User.Role),
 		Mailed: i.Mailed, SentAt: i.SentAt, ExpiresAt: i.ExpiresAt, CreatedAt: i.CreatedAt, CreatedBy: i.CreatedBy}
 	if i.Token != "" {
-		w.Path = "/invite/" + i.Token
+		w.Path = "/invite#" + i.Token
 	}
 	return w
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -11,7 +12,9 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"tributary/internal/account"
 	"tributary/internal/meta/metatest"
+	"tributary/internal/policy"
 )
 
 // TestSpansNameTheRouteAndTheTenant asks in all ways, and reads the spans.
@@ -71,6 +74,35 @@ func TestSpansNameTheRouteAndTheTenant(t *testing.T) {
 		}
 		if text := log.String(); strings.Contains(text, "tenant.id="+string(id)) != c.tenant || strings.Contains(text, "tenant.tier=basic") != c.tenant {
 			t.Errorf("%s: logged %q, want the tenant in it: %v", c.path, text, c.tenant)
+		}
+	}
+}
+
+// TestALinksTokenIsInNoSpan opens an invitation's link as a browser does.
+func TestALinksTokenIsInNoSpan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, metatest.Open(t, metatest.SQLite(t)))
+	spans := tracetest.NewSpanRecorder()
+	w.Tracers = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	made, err := w.Accounts.UnscopedInvite(t.Context(), "usr_admin", "", account.NewUser{Email: "new@example.com", Role: policy.Auditor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := url.Parse(invitationWord(made).Path)
+	if err != nil || made.Token == "" || !strings.Contains(link.String(), made.Token) {
+		t.Fatalf("the link is %q, %v, want the token %q in it", link, err, made.Token)
+	}
+	w.ask(http.MethodGet, link.RequestURI(), from, "", "", "")
+	wantStatus(t, "its page looks", w.ask(http.MethodPost, "/api/v1/invitations/look", from, "", "", `{"token":"`+made.Token+`"}`), http.StatusOK)
+	ended := spans.Ended()
+	if len(ended) != 2 {
+		t.Fatalf("got %d spans, want 2", len(ended))
+	}
+	for _, span := range ended {
+		for _, a := range span.Attributes() {
+			if strings.Contains(a.Value.String(), made.Token) {
+				t.Errorf("%s: %s is %q, which has the link's token", span.Name(), a.Key, a.Value.String())
+			}
 		}
 	}
 }

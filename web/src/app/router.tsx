@@ -56,13 +56,13 @@ const signup = createRoute({
 
 const reset = createRoute({
   getParentRoute: () => root,
-  path: "/reset/$token",
+  path: "/reset",
   component: lazyRouteComponent(() => import("../pages/reset/Reset"), "Reset"),
 });
 
 const invite = createRoute({
   getParentRoute: () => root,
-  path: "/invite/$token",
+  path: "/invite",
   component: lazyRouteComponent(() => import("../pages/invite/Invite"), "Invite"),
 });
 

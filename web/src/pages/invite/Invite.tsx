@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, call, Problem, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
@@ -11,21 +11,28 @@ import { arrive } from "../login/entrance";
 import { Front } from "../login/Front";
 import { Gone, Ready } from "../login/Gone";
 import { NewPassword } from "../login/NewPassword";
+import { useLinkToken } from "../login/token";
 import style from "./Invite.module.css";
 
 const t = strings.join.invite;
 
 /** Takes up an invitation: who invites to what, and a name and password of one's own. */
 export function Invite() {
-  const { token } = useParams({ from: "/invite/$token" });
+  const token = useLinkToken("/invite");
+  return <Opened key={token} token={token} />;
+}
+
+function Opened({ token }: { token: string }) {
   const link = useQuery({
     queryKey: ["invitation", token],
     staleTime: Number.POSITIVE_INFINITY,
+    enabled: token !== "",
     queryFn: ({ signal }) => call(api.POST("/api/v1/invitations/look", { body: { token }, signal })),
   });
   const [joined, setJoined] = useState<Schemas["Joined"]>();
   if (joined) return <Ready login={joined.login} />;
-  const state = link.error instanceof Problem && link.error.status === 404 ? "unknown" : link.data?.state;
+  const unknown = token === "" || (link.error instanceof Problem && link.error.status === 404);
+  const state = unknown ? "unknown" : link.data?.state;
   if (state && state !== "open") return <Gone state={state} expired={strings.join.gone.expiredInvitation} />;
   return (
     <Front title={link.data ? t.title(link.data.to ?? "") : t.lead}>

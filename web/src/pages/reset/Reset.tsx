@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, call, Problem } from "../../api/client";
 import { queries } from "../../app/session";
@@ -10,15 +10,21 @@ import { ProblemBox, Skeleton } from "../../ui/states";
 import { Front } from "../login/Front";
 import { Gone } from "../login/Gone";
 import { NewPassword } from "../login/NewPassword";
+import { useLinkToken } from "../login/token";
 
 const t = strings.join.reset;
 
 /** Sets a password by a link that was mailed. */
 export function Reset() {
-  const { token } = useParams({ from: "/reset/$token" });
+  const token = useLinkToken("/reset");
+  return <Opened key={token} token={token} />;
+}
+
+function Opened({ token }: { token: string }) {
   const link = useQuery({
     queryKey: ["reset", token],
     staleTime: Number.POSITIVE_INFINITY,
+    enabled: token !== "",
     queryFn: ({ signal }) => call(api.POST("/api/v1/password-resets/look", { body: { token }, signal })),
   });
   const [password, setPassword] = useState("");
@@ -50,7 +56,8 @@ export function Reset() {
       </Front>
     );
   }
-  const state = link.error instanceof Problem && link.error.status === 404 ? "unknown" : link.data?.state;
+  const unknown = token === "" || (link.error instanceof Problem && link.error.status === 404);
+  const state = unknown ? "unknown" : link.data?.state;
   if (state && state !== "open") {
     return (
       <Gone state={state} expired={strings.join.gone.expiredReset}>
