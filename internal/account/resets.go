@@ -17,6 +17,9 @@ import (
 // resetsOfUser is how many links to set a password with are mailed to one user in an hour.
 const resetsOfUser = 3
 
+// resetsOfEmail is to how many accounts that have one email such links are mailed at once.
+const resetsOfEmail = 20
+
 // AskReset has a link to set a password with mailed to who has the login or email, if
 // anybody does. It says nothing of that, and takes as long.
 func (a *Accounts) AskReset(ctx context.Context, login string, addr netip.Addr) (expires time.Time, err error) {
@@ -26,7 +29,7 @@ func (a *Accounts) AskReset(ctx context.Context, login string, addr netip.Addr) 
 
 // mailReset answers who asked for a new password.
 func (a *Accounts) mailReset(ctx context.Context, tx *meta.DB, q ask) error {
-	found, err := a.candidatesIn(ctx, tx, q.question.Typed)
+	found, err := a.candidatesIn(ctx, tx, q.question.Typed, resetsOfEmail)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"strings"
 	"testing"
 
 	"tributary/internal/fault"
@@ -49,5 +50,30 @@ func TestNoMailGivesStaffAFirstPassword(t *testing.T) {
 			t.Errorf("a link from the host: %v", err)
 		}
 		ask(1) // there is a password to forget now
+	})
+}
+
+// Who has an account at several tenants hears of each.
+func TestAForgottenPasswordReachesEveryAccount(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		const email = "kim@partner.example"
+		slugs := []string{"acme", "bolt", "crux", "dune"}
+		for _, slug := range slugs {
+			_, _, scope := w.owned(t, slug)
+			if _, err := w.CreateUser(ctx, scope, NewUser{Email: email, Role: policy.TenantUser, Password: password}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.AskReset(ctx, email, away); err != nil {
+			t.Fatal(err)
+		}
+		texts := strings.Join(w.letters(t, email, len(slugs)), "\n")
+		for _, slug := range slugs {
+			if !strings.Contains(texts, slug+".kim") {
+				t.Errorf("no mail names %s.kim", slug)
+			}
+		}
 	})
 }

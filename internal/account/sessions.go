@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -213,16 +214,16 @@ func (a *Accounts) meant(ctx context.Context, login string) (User, audit.Entry, 
 // candidates finds the accounts that have a login, or an email: two at most, and
 // the provider's first.
 func (a *Accounts) candidates(ctx context.Context, login string) ([]User, error) {
-	return a.candidatesIn(ctx, a.DB, login)
+	return a.candidatesIn(ctx, a.DB, login, 2)
 }
 
-func (a *Accounts) candidatesIn(ctx context.Context, db *meta.DB, login string) ([]User, error) {
+func (a *Accounts) candidatesIn(ctx context.Context, db *meta.DB, login string, most int64) ([]User, error) {
 	where, args := `u.email = $1`, []any{login}
 	if !strings.Contains(login, "@") {
 		slug, local, _ := strings.Cut(login, ".")
 		where, args = `t.slug = $1 AND u.login = $2`, []any{slug, local}
 	}
-	list, err := collect(ctx, db.Unscoped(), a.scanUser, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT 2`, args...)
+	list, err := collect(ctx, db.Unscoped(), a.scanUser, `SELECT `+userColumns+userTables+`WHERE `+where+` ORDER BY u.tenant LIMIT `+strconv.FormatInt(most, 10), args...)
 	if err != nil {
 		return nil, fmt.Errorf("find account: %w", err)
 	}
