@@ -36,6 +36,7 @@ const (
 // How much may be asked in an hour, and how long it is remembered.
 const (
 	asksOfAddress = 20    // by one address; what is over is refused
+	asksOfRegion  = 200   // by one region
 	asksOfSubject = 5     // for one login or email; what is over is not answered, and nobody learns that
 	asksOpen      = 10000 // by all
 	asksInRound   = 100
@@ -51,6 +52,7 @@ type ask struct {
 	body     []byte // sealed
 	subject  []byte
 	address  []byte
+	region   []byte // nil: it was asked before regions were noted
 	state    askState
 	joins    tenant.ID
 	code     []byte // keyed digest; nil: none was mailed
@@ -67,13 +69,13 @@ type question struct {
 	Address string `json:"address"`
 }
 
-const askColumns = `id, kind, body, subject, address, state, joins, code, tries, ticket, created_at, expires_at, mac`
+const askColumns = `id, kind, body, subject, address, region, state, joins, code, tries, ticket, created_at, expires_at, mac`
 
 func (a *Accounts) scanAsk(row scanner) (ask, error) {
 	var q ask
 	var created, expires int64
 	var mac []byte
-	if err := row.Scan(&q.id, &q.kind, &q.body, &q.subject, &q.address, &q.state, &q.joins, &q.code, &q.tries, &q.ticket, &created, &expires, &mac); err != nil {
+	if err := row.Scan(&q.id, &q.kind, &q.body, &q.subject, &q.address, &q.region, &q.state, &q.joins, &q.code, &q.tries, &q.ticket, &created, &expires, &mac); err != nil {
 		return q, err
 	}
 	q.created, q.expires = meta.Time(created), meta.Time(expires)
@@ -95,7 +97,11 @@ func (a *Accounts) scanAsk(row scanner) (ask, error) {
 
 // fields are what the row's MAC covers: all.
 func (q ask) fields() []any {
-	return []any{q.id, string(q.kind), q.body, q.subject, q.address, string(q.state), string(q.joins), q.code, q.tries, q.ticket, meta.Micros(q.created), meta.Micros(q.expires)}
+	list := []any{q.id, string(q.kind), q.body, q.subject, q.address, string(q.state), string(q.joins), q.code, q.tries, q.ticket, meta.Micros(q.created), meta.Micros(q.expires)}
+	if q.region != nil {
+		list = append(list, q.region)
+	}
+	return list
 }
 
 // put notes what somebody asks for. It is Throttled for who asks too much.
@@ -103,7 +109,7 @@ func (a *Accounts) put(ctx context.Context, kind askKind, typed string, addr net
 	now := a.Clock.Now()
 	typed = strings.ToLower(strings.TrimSpace(typed))
 	q := ask{id: a.Clock.ID("ask"), kind: kind, state: asked, created: now, expires: now.Add(life),
-		subject: a.Keys.MAC("ask subject", string(kind), typed), address: a.Keys.MAC("ask address", Network(addr))}
+		subject: a.Keys.MAC("ask subject", string(kind), typed), address: a.Keys.MAC("ask address", Network(addr)), region: a.Keys.MAC("ask region", region(addr))}
 	raw, err := json.Marshal(question{typed, addr.String()})
 	if err != nil {
 		return q, err
@@ -112,20 +118,21 @@ func (a *Accounts) put(ctx context.Context, kind askKind, typed string, addr net
 		return q, fmt.Errorf("seal account ask: %w", err)
 	}
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
-		var all, his, same int64
+		var all, near, his, same int64
 		if err := tx.QueryRow(ctx, `
-			SELECT count(*), COALESCE(SUM(CASE WHEN address = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN subject = $2 THEN 1 ELSE 0 END), 0)
-			FROM account_asks WHERE created_at > $3`, q.address, q.subject, meta.Micros(now.Add(-time.Hour))).Scan(&all, &his, &same); err != nil {
+			SELECT count(*), COALESCE(SUM(CASE WHEN region = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN address = $2 THEN 1 ELSE 0 END), 0),
+				COALESCE(SUM(CASE WHEN subject = $3 THEN 1 ELSE 0 END), 0)
+			FROM account_asks WHERE created_at > $4`, q.region, q.address, q.subject, meta.Micros(now.Add(-time.Hour))).Scan(&all, &near, &his, &same); err != nil {
 			return fmt.Errorf("count account asks: %w", err)
 		}
-		if his >= asksOfAddress || all >= asksOpen {
+		if his >= asksOfAddress || near >= asksOfRegion || all >= asksOpen {
 			return fault.New(fault.Throttled, "Too much was asked for from here. Try again in an hour.")
 		}
 		if q.state = asked; same >= asksOfSubject {
 			q.state = answered // by nothing
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO account_asks (`+askColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			q.id, string(q.kind), q.body, q.subject, q.address, string(q.state), string(q.joins), q.code, q.tries, q.ticket, meta.Micros(q.created), meta.Micros(q.expires),
+		_, err := tx.Exec(ctx, `INSERT INTO account_asks (`+askColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+			q.id, string(q.kind), q.body, q.subject, q.address, q.region, string(q.state), string(q.joins), q.code, q.tries, q.ticket, meta.Micros(q.created), meta.Micros(q.expires),
 			a.Keys.MAC("account ask", q.fields()...))
 		if err != nil {
 			return fmt.Errorf("insert account ask: %w", err)

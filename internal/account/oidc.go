@@ -23,6 +23,7 @@ import (
 const (
 	oidcLife      = 10 * time.Minute
 	oidcOfAddress = 60    // of one network
+	oidcOfRegion  = 600   // of one region
 	oidcOpen      = 10000 // of all
 )
 
@@ -83,20 +84,21 @@ func (a *Accounts) BeginOIDC(ctx context.Context, addr netip.Addr) (address, bro
 	if address, err = a.Issuer.Begin(ctx, a.attemptOf(browser, state)); err != nil {
 		return "", "", expires, err
 	}
-	now, network := a.Clock.Now(), a.Keys.MAC("oidc address", Network(addr))
+	now, network, around := a.Clock.Now(), a.Keys.MAC("oidc address", Network(addr)), a.Keys.MAC("oidc region", region(addr))
 	expires = now.Add(oidcLife)
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
-		var all, his int64
-		if err := tx.QueryRow(ctx, `SELECT count(*), COALESCE(SUM(CASE WHEN address = $1 THEN 1 ELSE 0 END), 0) FROM oidc_attempts WHERE expires_at > $2`,
-			network, meta.Micros(now)).Scan(&all, &his); err != nil {
+		var all, near, his int64
+		if err := tx.QueryRow(ctx, `
+			SELECT count(*), COALESCE(SUM(CASE WHEN region = $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN address = $2 THEN 1 ELSE 0 END), 0)
+			FROM oidc_attempts WHERE expires_at > $3`, around, network, meta.Micros(now)).Scan(&all, &near, &his); err != nil {
 			return fmt.Errorf("count sign-ins under way: %w", err)
 		}
-		if his >= oidcOfAddress || all >= oidcOpen {
+		if his >= oidcOfAddress || near >= oidcOfRegion || all >= oidcOpen {
 			return fault.New(fault.Throttled, "Too many sign-ins were begun from here. Try again in ten minutes.")
 		}
 		// Without a MAC: it opens nothing without what the issuer signs.
-		if _, err := tx.Exec(ctx, `INSERT INTO oidc_attempts (state, browser, address, expires_at) VALUES ($1, $2, $3, $4)`,
-			digest(state), digest(browser), network, meta.Micros(expires)); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO oidc_attempts (state, browser, address, region, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+			digest(state), digest(browser), network, around, meta.Micros(expires)); err != nil {
 			return fmt.Errorf("insert sign-in under way: %w", err)
 		}
 		return nil

@@ -114,10 +114,16 @@ func (a *Accounts) lockSubjects(who string, addr netip.Addr) map[string]int64 {
 
 // Network is what one person can change at will: all of an IPv4 address, the
 // first 64 bits of an IPv6 one.
-func Network(addr netip.Addr) string {
+func Network(addr netip.Addr) string { return network(addr, 64) }
+
+// region is what one customer of a provider of addresses may have: of IPv6 the first
+// 48 bits, which are 65,536 networks.
+func region(addr netip.Addr) string { return network(addr, 48) }
+
+func network(addr netip.Addr, bits int) string {
 	addr = addr.Unmap()
 	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
+		if p, err := addr.Prefix(bits); err == nil {
 			return p.String()
 		}
 	}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -74,6 +75,39 @@ func TestAForgottenPasswordReachesEveryAccount(t *testing.T) {
 			if !strings.Contains(texts, slug+".kim") {
 				t.Errorf("no mail names %s.kim", slug)
 			}
+		}
+	})
+}
+
+// One holder of a /48 cannot use up what is for all.
+func TestOneRegionDoesNotShutOthersOut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.issued(t, ada)
+		from := func(n int) netip.Addr { // another network of one region each
+			return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 1, byte(n >> 8), byte(n), 15: 1})
+		}
+		elsewhere := netip.MustParseAddr("2001:db8:2::1")
+		for n := range asksOfRegion {
+			if _, err := w.AskReset(ctx, "somebody", from(n)); err != nil {
+				t.Fatalf("number %d: %v", n, err)
+			}
+		}
+		_, err := w.AskReset(ctx, "somebody", from(asksOfRegion))
+		wantKind(t, "a password asked for too often", err, fault.Throttled)
+		if _, err := w.AskReset(ctx, "somebody", elsewhere); err != nil {
+			t.Errorf("from another region: %v", err)
+		}
+		for n := range oidcOfRegion {
+			if _, _, _, err := w.BeginOIDC(ctx, from(n)); err != nil {
+				t.Fatalf("number %d: %v", n, err)
+			}
+		}
+		_, _, _, err = w.BeginOIDC(ctx, from(oidcOfRegion))
+		wantKind(t, "too many begun", err, fault.Throttled)
+		if _, _, _, err := w.BeginOIDC(ctx, elsewhere); err != nil {
+			t.Errorf("from another region: %v", err)
 		}
 	})
 }

@@ -25,7 +25,7 @@ CREATE TABLE account_asks (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     mac        BYTEA NOT NULL
-);
+, region BYTEA);
 CREATE INDEX account_asks_created ON account_asks (created_at);
 CREATE INDEX account_asks_state ON account_asks (state, created_at);
 
@@ -278,7 +278,7 @@ CREATE TABLE oidc_attempts (
     browser    BYTEA NOT NULL,         -- hash of what the browser keeps
     address    BYTEA NOT NULL,         -- keyed digest of the network it came from
     expires_at BIGINT NOT NULL
-);
+, region BYTEA);
 CREATE INDEX oidc_attempts_expires ON oidc_attempts (expires_at);
 
 CREATE TABLE organisations (
