@@ -6,6 +6,7 @@ import "time"
 type Entrance struct {
 	Mail         bool   `json:"mail" doc:"Whether mails go out: without, nobody signs up, and administrators set passwords"`
 	TenantSignUp bool   `json:"tenant_sign_up" doc:"Whether a new organisation can sign up"`
+	NoAdmin      bool   `json:"no_admin,omitempty" doc:"Whether nobody can sign in yet: the first system admin is made with tributary setup-link on the server"`
 	OIDC         string `json:"oidc,omitempty" doc:"What people know the issuer as where the provider's people can sign in; absent: there is none"`
 }
 

@@ -133,6 +133,15 @@ func (a *Accounts) unclaimed(ctx context.Context, db *meta.DB, id tenant.ID) (co
 	return t, nil
 }
 
+// Unmanned reports whether there is no system admin yet.
+func (a *Accounts) Unmanned(ctx context.Context) (bool, error) {
+	err := noAdmin(ctx, a.DB)
+	if fault.Is(err, fault.Conflict) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // derived reports whether who acts under a tenant's scope does so with a credential
 // that the provider made. What it makes then counts as the provider's too, or a
 // key made in good time would be a way in that outlives the take-over.

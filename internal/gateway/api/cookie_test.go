@@ -134,3 +134,23 @@ func TestOnlyASessionsTokenWorksAsACookie(t *testing.T) {
 		wantStatus(t, "an API key as a cookie", w.browse(http.MethodGet, "/api/v1/me", "same-origin", "", cookie), http.StatusUnauthorized)
 	})
 }
+
+func TestTheEntranceSaysThatThereIsNoAdmin(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, w *world) {
+		says := func() bool {
+			rec := w.ask(http.MethodGet, "/api/v1/entrance", from, "", "", "")
+			wantStatus(t, "entrance", rec, http.StatusOK)
+			return strings.Contains(rec.Body.String(), `"no_admin":true`)
+		}
+		if says() {
+			t.Error("with an admin: it says that there is none")
+		}
+		if _, err := w.DB.Unscoped().Exec(t.Context(), `UPDATE users SET role = 'auditor'`); err != nil {
+			t.Fatal(err)
+		}
+		if !says() {
+			t.Error("without one: it does not say so")
+		}
+	})
+}

@@ -51,8 +51,12 @@ func (s *server) faceRoutes() {
 		action: policy.UserUpdate, audience: anyone, audit: "domain.remove", status: http.StatusNoContent}, s.removeDomain)
 }
 
-func (s *server) entrance(context.Context, *call, *struct{}) (*out[client.Entrance], error) {
-	w := client.Entrance{Mail: s.Accounts.Sends(), TenantSignUp: s.Accounts.SignUp}
+func (s *server) entrance(ctx context.Context, _ *call, _ *struct{}) (*out[client.Entrance], error) {
+	unmanned, err := s.Accounts.Unmanned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := client.Entrance{Mail: s.Accounts.Sends(), TenantSignUp: s.Accounts.SignUp, NoAdmin: unmanned}
 	if s.Accounts.Issuer != nil {
 		w.OIDC = s.Accounts.Issuer.Name
 	}

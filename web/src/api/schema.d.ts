@@ -194,6 +194,8 @@ export interface components {
     Entrance: {
       /** Whether mails go out: without, nobody signs up, and administrators set passwords */
       "mail": boolean;
+      /** Whether nobody can sign in yet: the first system admin is made with tributary setup-link on the server */
+      "no_admin"?: boolean;
       /** What people know the issuer as where the provider's people can sign in; absent: there is none */
       "oidc"?: string;
       /** Whether a new organisation can sign up */

@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, call, Problem } from "../../api/client";
@@ -7,6 +8,7 @@ import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox } from "../../ui/states";
+import { entrance } from "./entrance";
 import { Front } from "./Front";
 import { Issuer } from "./Issuer";
 
@@ -15,6 +17,7 @@ const t = strings.login;
 export function Login() {
   const { next } = useSearch({ from: "/login" });
   const navigate = useNavigate();
+  const there = useQuery(entrance);
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   const [replacement, setReplacement] = useState("");
@@ -121,6 +124,7 @@ export function Login() {
         )}
       </form>
       {!factor && !replace && <Issuer next={next} />}
+      {there.data?.no_admin && <p role="status">{t.noAdmin}</p>}
     </Front>
   );
 }
