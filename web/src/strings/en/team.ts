@@ -56,7 +56,8 @@ export const team = {
   loginHint: "The part after the dot in SLUG.USER, for SFTP too. Made from the email if you leave it out.",
   name: "Name",
   password: "First password",
-  passwordHint: "Of 12 characters or more. Hand it to them on another way than by mail; it is theirs until they change it on their account page.",
+  passwordHint:
+    "Of 12 characters or more. Hand it to them on another way than by mail; it is theirs until they change it on their account page.",
   role: "Role",
   added: "The person is added.",
   makeAdmin: "Make an admin",
