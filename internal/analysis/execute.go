@@ -49,9 +49,10 @@ type execution struct {
 	contracts    []ManifestDataset // that the inputs were accepted under
 	dry          bool              // nothing is stored: what the log would say is in remarks
 	remarks      []string
-	before       ledger    // what was released for the date
-	measures     []measure // of the definition, without what is found of them
-	counted      []bool    // by measure of the query: it counts rows, so nobody who has a cell has less than 1
+	before       ledger                        // what was released for the date
+	declared     map[string]definition.Columns // of the datasets that there are
+	measures     []measure                     // of the definition, without what is found of them
+	counted      []bool                        // by measure of the query: it counts rows, so nobody who has a cell has less than 1
 }
 
 // do is the job of a run. While keys cannot be reached the run waits.

@@ -92,7 +92,9 @@ func (x *execution) judge(t *table) (*outcome, error) {
 	} else {
 		earlier := x.earlierCells(t) // first, since it adds cells that only they have
 		if err = x.judgeAlone(t, o); err == nil {
-			err = x.differs(t, earlier, o)
+			if err = x.differs(t, earlier, o); err == nil {
+				x.hideAlone(t, o)
+			}
 		}
 	}
 	if errors.Is(err, disclosure.ErrInDoubt) {

@@ -1,10 +1,10 @@
 package analysis
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +17,7 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/policy"
 	"tributary/internal/query"
+	"tributary/internal/sandbox"
 	"tributary/internal/tenant"
 )
 
@@ -46,10 +47,33 @@ func (l ledger) names() []string {
 // former is an earlier release with the same cells as this one.
 type former struct {
 	run      string
+	def      *definition.Definition
+	had      map[partName]bool  // what that measured
 	same     map[tenant.ID]bool // who is in both with the same files
 	versions []int              // of those who are not
 	hidden   []byte             // digests of cells, in order; see hides
 }
+
+// partName is what a part measures.
+type partName struct {
+	dataset, column string
+	own             query.Own
+}
+
+// remember notes what the definition of each earlier release measured.
+func (x *execution) remember() {
+	for n := range x.before.releases {
+		f := &x.before.releases[n]
+		y, spec := &execution{Analyses: x.Analyses, def: f.def}, query.Spec{Datasets: x.asked.Datasets}
+		y.numbers(&spec, x.declared)
+		f.had = map[partName]bool{}
+		for _, m := range spec.Measures {
+			f.had[nameOf(m)] = true
+		}
+	}
+}
+
+func nameOf(m query.Measure) partName { return partName{m.Dataset, m.Column, m.Own} }
 
 // sentVersion is what one tenant had sent when a release was made, if it is not what
 // it has sent now.
@@ -79,9 +103,10 @@ func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
 				return err
 			}
 			if !sameCells(v.Definition, x.def) {
-				continue
+				withheld = fmt.Sprintf("Run %s released this date under version %d of the analysis, which had other groups, filters or totals, so the two cannot be compared.", e.run, e.version)
+				return nil
 			}
-			if err := x.compare(ctx, tx, e, now); err != nil {
+			if err := x.compare(ctx, tx, e, v.Definition, now); err != nil {
 				return err
 			}
 		}
@@ -144,7 +169,7 @@ func digestOf(hidden []byte) string {
 }
 
 // compare notes whose files of an earlier release are not those of now.
-func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, now map[tenant.ID]map[file]bool) error {
+func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, def *definition.Definition, now map[tenant.ID]map[file]bool) error {
 	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
 	if err != nil {
 		return err
@@ -154,7 +179,7 @@ func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, 
 	}) {
 		return fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
 	}
-	f := former{run: e.run, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	f := former{run: e.run, def: def, same: map[tenant.ID]bool{}, hidden: e.hidden}
 	sent := filesOf(inputs)
 	for from := 0; from < len(inputs); {
 		to := from
@@ -196,21 +221,33 @@ func filesOf(inputs []RunInput) map[tenant.ID]map[file]bool {
 }
 
 // sameCells reports whether two versions of a definition divide the same rows into the
-// same cells, so that their releases can be compared cell by cell. A tenant says yes
-// anew to one that does not.
+// same cells, with the same totals, so that their releases can be compared cell by cell.
+// The order in which something is written does not matter.
 func sameCells(a, b *definition.Definition) bool {
-	for _, dataset := range a.Datasets {
-		for _, g := range a.Groups {
-			if a.Meaning(dataset, g) != b.Meaning(dataset, g) {
-				return false
-			}
+	return cellsOf(a) == cellsOf(b)
+}
+
+// cellsOf writes down how a definition divides rows into cells.
+func cellsOf(d *definition.Definition) string {
+	filters := map[string][]string{}
+	for _, f := range d.Filters {
+		filters[f.Dataset+"\x00"+f.Column] = append(slices.Sorted(slices.Values(f.Equals)), "from", f.From, "to", f.To)
+	}
+	totals := map[string]bool{} // each as it is nested
+	for _, t := range d.Totals {
+		totals[strings.Join(t, "\x00")] = true
+	}
+	groups := map[string]string{} // what is behind each name
+	for _, dataset := range d.Datasets {
+		for _, g := range d.Groups {
+			groups[dataset+"\x00"+g] = d.Meaning(dataset, g)
 		}
 	}
-	return slices.Equal(a.Datasets, b.Datasets) && slices.Equal(a.Groups, b.Groups) &&
-		slices.EqualFunc(a.Totals, b.Totals, slices.Equal[[]string]) &&
-		slices.EqualFunc(a.Filters, b.Filters, func(f, g definition.Filter) bool {
-			return f.Dataset == g.Dataset && f.Column == g.Column && f.From == g.From && f.To == g.To && slices.Equal(f.Equals, g.Equals)
-		})
+	text, err := json.Marshal([]any{slices.Sorted(slices.Values(d.Datasets)), groups, filters, totals})
+	if err != nil {
+		panic("analysis: " + err.Error()) // texts only
+	}
+	return string(text)
 }
 
 // mayReadAgain checks that the earlier files may be read: of tenants that take part
@@ -253,9 +290,23 @@ func (x *execution) mayReadAgain(ctx context.Context, tx *meta.DB) (withheld str
 	return "", nil
 }
 
+// floorOf is the floor of a part, if the earlier releases keep to it as well.
+func (x *execution) floorOf(t *table, earlier [][][]disclosure.Cell, part int) (int64, error) {
+	floor, err := x.floor(t, part)
+	for e := range earlier {
+		for _, cell := range earlier[e][part] {
+			for _, c := range cell {
+				floor = min(floor, max(c.Value, 0))
+			}
+		}
+	}
+	return floor, err
+}
+
 // readAgain aggregates the earlier files as those of now. If one of them is gone, it
 // says why nothing can be released.
 func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld string, err error) {
+	x.remember()
 	versions := x.before.versions
 	if len(versions) == 0 {
 		return "", nil
@@ -281,6 +332,9 @@ func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld st
 			spec.Sources = append(spec.Sources, query.Source{Dataset: i.Dataset, Participant: n, Input: len(inputs)})
 			inputs, scopes = append(inputs, i), append(scopes, scope)
 		}
+	}
+	if len(inputs) > sandbox.MaxInputs {
+		return fmt.Sprintf("Earlier releases of this date were made from %d files that have changed since; %d can be read again.", len(inputs), sandbox.MaxInputs), nil
 	}
 	x.before.table = newTable(spec, x.def.Limits.Cells)
 	_, err = x.aggregate(ctx, spec, inputs, scopes, x.before.table.add, func() error { return nil })
@@ -329,6 +383,9 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 		all[e] = make([][]disclosure.Cell, len(t.cells))
 		for part := range t.cells {
 			cells := make([]disclosure.Cell, len(t.keys))
+			if all[e][part] = cells; !f.had[nameOf(t.spec.Measures[part])] {
+				continue
+			}
 			for n, cell := range t.cells[part] {
 				for _, c := range cell {
 					if f.same[x.participants[c.Participant]] {
@@ -343,7 +400,6 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 					}
 				}
 			}
-			all[e][part] = cells
 		}
 	}
 	return all
@@ -381,25 +437,29 @@ func (x *execution) everybody() (who, owner []int32) {
 }
 
 // differs hides, of cells that stand alone, those that tell too much beside what was
-// shown of them before. It takes it that every contributor was shown them. What is
-// more than a sum is hidden wherever the cell has changed.
+// shown of them before. It takes it that every contributor was shown what anybody was.
+// What is more than a sum is hidden wherever the cell has changed.
 func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
 	if earlier == nil {
 		return nil
 	}
 	rules := x.gateRules()
 	for part := range t.cells {
+		floor, err := x.floorOf(t, earlier, part)
+		if err != nil {
+			return err
+		}
 		for n, now := range t.cells[part] {
 			var before []disclosure.Cell
 			for e := range earlier {
-				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) {
+				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(t.spec.Measures[part], t.keys[n], "")) {
 					before = append(before, cell)
 				}
 			}
 			if len(before) == 0 || len(now) == 0 {
 				continue
 			}
-			v, err := disclosure.Differs(rules, before, now)
+			v, err := disclosure.Differs(rules, floor, before, now)
 			if err != nil {
 				return err
 			}
@@ -429,47 +489,6 @@ func sameContributions(a, b disclosure.Cell) bool {
 		}
 	}
 	return true
-}
-
-// digestSize is how long a digest of a hidden cell is.
-const digestSize = 16
-
-// digest stands for a cell in the ledger: keyed, since values of groups come from
-// tenants' files.
-func (x *execution) digest(parts []query.Measure, key []query.Value, over string) []byte {
-	var names []string
-	for _, p := range parts {
-		names = append(names, fmt.Sprintf("%q %q %s %d", p.Dataset, p.Column, p.Own, p.Scale))
-	}
-	return x.Keys.MAC("released cell", x.run.Analysis, x.run.Date, strings.Join(names, "\n"), encoded(key, nil), over)[:digestSize]
-}
-
-// hides reports whether a release hid the cell of a digest.
-func (f former) hides(digest []byte) bool {
-	from, to := 0, len(f.hidden)/digestSize
-	for from < to {
-		middle := (from + to) / 2
-		switch c := bytes.Compare(f.hidden[middle*digestSize:(middle+1)*digestSize], digest); {
-		case c == 0:
-			return true
-		case c < 0:
-			from = middle + 1
-		default:
-			to = middle
-		}
-	}
-	return false
-}
-
-// record writes down what a release hid.
-func (x *execution) record(ctx context.Context, tx *meta.DB, release string, hidden []byte) error {
-	if len(hidden) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO release_hidden (release, cells) VALUES ($1, $2)`, release, hidden); err != nil {
-		return fmt.Errorf("record what was hidden: %w", err)
-	}
-	return nil
 }
 
 // alone checks that nothing was released for the date since the run looked back.

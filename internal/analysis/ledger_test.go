@@ -160,3 +160,60 @@ func TestTheLedgerCannotBeChanged(t *testing.T) {
 		})
 	}
 }
+
+const plain = `
+analysis: cross-participant-mean
+datasets: [tagged-values]
+groups: [Tag1, Tag2]
+measures:
+  - {name: Value, function: sum, column: Value, decimals: 0}
+`
+
+// Writing the same cells in another order does not make others of them, and other cells
+// are not compared with those that were released.
+func TestAnotherVersionDoesNotGetAroundTheLedger(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, after, reason string }{
+		"groups in another order": {plain, strings.Replace(plain, "[Tag1, Tag2]", "[Tag2, Tag1]", 1), "difference 7"},
+		"without totals":          {withTotals, strings.Replace(withTotals, "totals:\n  - [Tag1, Tag2]\n", "", 1), "had other groups, filters or totals"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b *bench) {
+				b.six(t, c.before, func(n int) []string { return []string{fmt.Sprintf("a,x,%d", 100+n)} })
+				b.run(t, analysis.RunSucceeded)
+				n := b.join(t, "Org late")
+				b.decide(t, analysis.Accepted, n)
+				b.send(t, n, rows(n, "a,x,137"))
+				b.turn(t, b.idle(t))
+				b.apply(t, read(t, "dataset.yaml"), c.after)
+				if r := b.run(t, analysis.RunWithheld); !strings.Contains(r.Reason, c.reason) {
+					t.Errorf("reason: %s", r.Reason)
+				}
+			})
+		})
+	}
+}
+
+// A cell that nobody was shown is shown once its mistake is corrected.
+func TestWhatNobodySawIsNotCompared(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.six(t, plain, func(n int) []string {
+			if n == 0 {
+				return []string{"a,x,9999999", "b,x,100"}
+			}
+			return []string{fmt.Sprintf("a,x,%d", 100+n), "b,x,100"}
+		})
+		b.run(t, analysis.RunSucceeded)
+		if got := b.table(t, 1); len(got) != 2 {
+			t.Fatalf("with the mistake: %v", got)
+		}
+		b.send(t, 0, rows(0, "a,x,100", "b,x,100"))
+		b.turn(t, b.idle(t))
+		b.run(t, analysis.RunSucceeded)
+		if got := b.table(t, 1); len(got) != 3 || got[1][3] != "615" {
+			t.Errorf("corrected: %v", got)
+		}
+	})
+}

@@ -69,6 +69,7 @@ func (x *execution) spec(ctx context.Context) (query.Spec, error) {
 // numbers asks for the derived columns and the parts of the measures of the datasets
 // that there are.
 func (x *execution) numbers(s *query.Spec, declared map[string]definition.Columns) {
+	x.declared = declared
 	columns := map[string]definition.Columns{}
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		columns[name] = x.def.Derive(name, declared[name])

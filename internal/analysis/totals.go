@@ -68,8 +68,10 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 				return nil, fmt.Errorf("protect %s: %w", t.spec.Measures[parts[0]].Name, err)
 			}
 			for cell, hidden := range p.Hidden {
-				if hidden {
-					o.hidden = append(o.hidden, digests[cell]...)
+				for i := range parts {
+					if hidden {
+						o.hidden = append(o.hidden, digests[i][cell]...)
+					}
 				}
 			}
 			if err := x.look(o.attack, whole, p); err != nil {
@@ -224,24 +226,31 @@ func (x *execution) complete(t *table, cells [][]disclosure.Cell, b *block, part
 }
 
 // completeEarlier does so for each of the earlier releases, with what they hid, and
-// returns the digests of the cells.
-func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *block, parts []int, whole *disclosure.Table) (before []disclosure.Earlier, digests [][]byte, err error) {
-	var measures []query.Measure
-	for _, part := range parts {
-		measures = append(measures, t.spec.Measures[part])
-	}
+// returns the digests of the cells, by part.
+func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *block, parts []int, whole *disclosure.Table) (before []disclosure.Earlier, digests [][][]byte, err error) {
+	digests = make([][][]byte, len(parts))
 	for _, n := range whole.Nodes {
 		key, over := x.keyOf(b, n)
-		digests = append(digests, x.digest(measures, key, over))
+		for i, part := range parts {
+			digests[i] = append(digests[i], x.digest(t.spec.Measures[part], key, over))
+		}
+	}
+	for i, part := range parts {
+		if whole.Parts[i].Floor, err = x.floorOf(t, earlier, part); err != nil {
+			return nil, nil, err
+		}
 	}
 	for e, cells := range earlier {
 		was, err := x.complete(t, cells, b, parts)
 		if err != nil {
 			return nil, nil, err
 		}
-		hidden := make([]bool, len(digests))
-		for cell, digest := range digests {
-			hidden[cell] = x.before.releases[e].hides(digest)
+		hidden := make([][]bool, len(parts))
+		for i, part := range parts {
+			was.Parts[i].Floor = whole.Parts[i].Floor
+			for _, digest := range digests[i] {
+				hidden[i] = append(hidden[i], !x.before.releases[e].had[nameOf(t.spec.Measures[part])] || x.before.releases[e].hides(digest))
+			}
 		}
 		before = append(before, disclosure.Earlier{Parts: was.Parts, Hidden: hidden})
 	}

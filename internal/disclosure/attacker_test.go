@@ -226,16 +226,22 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 	}
 }
 
-// protected hides as Protect does, to a level of one unit if noLevels.
+// protected hides as Protect does; if noLevels, to a level of one unit, and without
+// looking at sums of hidden cells, which have levels of their own.
 func protected(p *protector, noLevels bool) []bool {
 	p.primaries()
 	for at := range p.targets {
 		if noLevels {
 			p.targets[at].level = 1
+			if err := p.prove(&p.targets[at], true); err != nil {
+				panic(err)
+			}
 		}
 	}
-	if err := p.cover(); err != nil {
-		panic(err)
+	if !noLevels {
+		if err := p.cover(); err != nil {
+			panic(err)
+		}
 	}
 	return p.hidden
 }
@@ -273,6 +279,27 @@ func TestSumsOfHiddenCellsKeepTheRules(t *testing.T) {
 		}
 		if cell, _ := breachedTable(t, tab, p.hidden, []int32{1}, 10, 200, rng); cell != c.want {
 			t.Errorf("unions looked at: %v; breached cell %d, want %d; hidden %v", c.unions, cell, c.want, p.hidden)
+		}
+	}
+}
+
+// Hidden totals below a shown one do not stand between: what is shown below them can be
+// taken off.
+func TestSumsThroughHiddenTotalsKeepTheRules(t *testing.T) {
+	t.Parallel()
+	rules := Rules{MinContributors: 4, PPercent: 10}
+	one, many := apart(100, 50, 4, 3, 2), made(10, 20, 100)
+	tab, err := Complete([]Dimension{branches(2, 2)}, [][2]int32{{3}, {4}, {5}, {6}}, []Part{{Cells: []Cell{one, many, slices.Clone(one), slices.Clone(many)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cost := range []Cost{LeastCells, LeastValue} {
+		p, err := Protect(rules, cost, tab)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cell, victim := breachedTable(t, tab, p.Hidden, []int32{1}, 10, 300, rand.New(rand.NewPCG(1, 2))); cell >= 0 {
+			t.Errorf("cost %d: 1 knows what %d has at %v; hidden %v", cost, victim, tab.Nodes[cell], p.Hidden)
 		}
 	}
 }

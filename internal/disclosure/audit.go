@@ -33,6 +33,14 @@ func Audit(rules Rules, t *Table, p *Protection, earlier ...Earlier) error {
 	if err := a.verdicts(p); err != nil {
 		return err
 	}
+	if p.Repeats {
+		for cell, hidden := range p.Hidden {
+			if !hidden && (q.breaks(int32(cell)) || !q.shownSo(int32(cell))) {
+				return fmt.Errorf("audit: cell %d is not as it was shown before", cell)
+			}
+		}
+		return nil
+	}
 	if err := a.covered(p.Hidden); err != nil {
 		return err
 	}
@@ -139,7 +147,7 @@ func (a *auditor) check(w Witness) error {
 			return err
 		}
 		for release, v := range a.views {
-			if m.In>>release&1 == 1 && !v.hidden[m.Cell] {
+			if m.In>>release&1 == 1 && !v.hidden[w.Part][m.Cell] {
 				shown[seen{release, m.Cell}] += m.By
 			}
 		}

@@ -10,11 +10,12 @@ import (
 // Limits of the search for a witness. They bound its time; where they are too low,
 // more is hidden than need be.
 const (
-	maxArms  = 48  // ways that are looked at in each dimension
-	maxDowns = 4   // leaves below a cell that are tried with each
-	maxBases = 8   // cells of a sum that are tried
-	maxSwaps = 32  // pairs of layers, if no layer by itself will do
-	maxTurns = 256 // moves that a witness is put together of
+	maxArms   = 48   // ways that are looked at in each dimension
+	maxDowns  = 4    // leaves below a cell that are tried with each
+	maxBases  = 8    // cells of a sum that are tried
+	maxLeaves = 4096 // leaves that are looked at below one total, evenly spread
+	maxSwaps  = 32   // pairs of layers, if no layer by itself will do
+	maxTurns  = 256  // moves that a witness is put together of
 )
 
 // ErrInDoubt says that a table cannot be protected beside what was shown before: some
@@ -277,7 +278,7 @@ func (s *search) step(cell int32, sign int64) (cost, room int64, ok bool) {
 		cost = s.cost[cell]
 	}
 	for release := 1; release < len(s.views); release++ {
-		if in>>release&1 == 1 && !s.views[release].hidden[cell] {
+		if in>>release&1 == 1 && !s.views[release].hidden[s.part][cell] {
 			return 0, 0, false
 		}
 	}
@@ -391,7 +392,11 @@ func byWorth(a, b way) int {
 // downs lists the best ways down from a node to a leaf.
 func (s *search) downs(tree *tree, node int32, at func(int32) int32) []arm {
 	best := make([]way, 0, maxDowns+1)
-	for _, leaf := range tree.under(node) {
+	stride := 1 + len(tree.under(node))/maxLeaves
+	for i, leaf := range tree.under(node) {
+		if i%stride != 0 {
+			continue
+		}
 		if cost, _, ok := s.climb(tree, leaf, node, 1, at); ok {
 			best = keep(best, way{cost: cost, minus: ends{node, leaf}}, maxDowns)
 		}
@@ -407,11 +412,15 @@ func (s *search) downs(tree *tree, node int32, at func(int32) int32) []arm {
 // gets. The list is good until the next call.
 func (s *search) across(tree *tree, node, above int32, at func(int32) int32) []way {
 	best := s.ways[:0]
+	stride, seen := 1+len(tree.under(above))/maxLeaves, 0
 	for _, child := range tree.children[above] {
 		if child == node {
 			continue
 		}
 		for _, leaf := range tree.under(child) {
+			if seen++; seen%stride != 0 {
+				continue
+			}
 			cost, room, ok := s.climb(tree, leaf, child, -1, at)
 			if ok && (len(best) < maxArms || byWorth(way{cost: cost, short: room < s.need}, best[len(best)-1]) < 0) {
 				best = keep(best, way{cost: cost, short: room < s.need, minus: ends{child, leaf}}, maxArms)

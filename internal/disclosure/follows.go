@@ -3,6 +3,7 @@ package disclosure
 import (
 	"fmt"
 	"math/big"
+	"math/bits"
 	"slices"
 )
 
@@ -10,13 +11,57 @@ import (
 type follows map[string][][]int64
 
 // from lists combinations, by layer, that follow from the releases of the bits of
-// shown, of which the first is the one being made: its differences to each of the
-// others, and every layer whose own sum follows, found by elimination.
+// shown, of which the first is the one being made: its sums and differences with up to
+// maxCombined of the others, the newest, and every layer whose own sum follows from
+// any of them, found by elimination. A combination that is the multiple of another, or
+// of nothing, is left out.
 func (f follows) from(layers []uint64, shown uint64) [][]int64 {
 	key := fmt.Sprint(layers, shown)
 	if rows, ok := f[key]; ok {
 		return rows
 	}
+	rows := isolated(layers, shown)
+	var others []int
+	for release := bits.Len64(shown) - 1; release > 0 && len(others) < maxCombined; release-- {
+		if shown>>release&1 == 1 {
+			others = append(others, release)
+		}
+	}
+	known := map[string]bool{}
+	for n := range power3(len(others)) {
+		row := make([]int64, len(layers))
+		some := n > 0
+		for l, in := range layers {
+			row[l] = int64(in & 1)
+			rest := n
+			for _, release := range others {
+				row[l] += int64(in>>release&1) * []int64{0, -1, 1}[rest%3]
+				rest /= 3
+			}
+		}
+		if id := fmt.Sprint(row); some && !known[id] && slices.ContainsFunc(row, func(v int64) bool { return v != 0 }) {
+			known[id] = true
+			rows = append(rows, row)
+		}
+	}
+	f[key] = rows
+	return rows
+}
+
+// maxCombined is how many earlier releases are combined in every way with the one being
+// made: 3 to the power of it.
+const maxCombined = 5
+
+func power3(n int) int {
+	p := 1
+	for range n {
+		p *= 3
+	}
+	return p
+}
+
+// isolated lists the layers whose own sums follow.
+func isolated(layers []uint64, shown uint64) [][]int64 {
 	var m [][]*big.Rat
 	for release := 0; shown>>release > 0; release++ {
 		if shown>>release&1 == 0 {
@@ -56,16 +101,6 @@ func (f follows) from(layers []uint64, shown uint64) [][]int64 {
 			rows = append(rows, row)
 		}
 	}
-	for release := 1; shown>>release > 0; release++ {
-		if shown>>release&1 == 1 {
-			row := make([]int64, len(layers))
-			for l, in := range layers {
-				row[l] = int64(in&1) - int64(in>>release&1)
-			}
-			rows = append(rows, row)
-		}
-	}
-	f[key] = rows
 	return rows
 }
 

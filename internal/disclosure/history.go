@@ -12,8 +12,12 @@ import (
 // for ever, to whoever it was shown.
 type Earlier struct {
 	Parts  []Part
-	Hidden []bool
+	Hidden [][]bool // by part and cell; a part that it did not have has no contributions, and is hidden
 }
+
+// maxLayers is how many layers there can be: somebody whose values go back and forth
+// from cell to cell and release to release must not cost more than this.
+const maxLayers = 64
 
 // maxEarlier is how many earlier releases of a table can be taken into account.
 const maxEarlier = 30
@@ -36,7 +40,7 @@ const maxEarlier = 30
 type view struct {
 	parts   []Part
 	floors  [][]Cell // by part; nil where nothing is known
-	hidden  []bool
+	hidden  [][]bool // by part and cell
 	outcome [][]Outcome
 	weights [][]weight // by part and cell
 }
@@ -104,8 +108,8 @@ func (g *grid) leaf(cell int32) bool {
 // beside those of earlier releases that it was shown. The verdict is Release or
 // Difference. Cells of two organisations, where the rules let them be shown, tell each
 // what the other has, so their difference tells nothing.
-func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
-	g, err := (&Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Cells: []Cell{now}}}}).grid()
+func Differs(rules Rules, floor int64, earlier []Cell, now Cell) (Verdict, error) {
+	g, err := (&Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Floor: floor, Cells: []Cell{now}}}}).grid()
 	if err != nil {
 		return Unjudged, err
 	}
@@ -114,7 +118,7 @@ func Differs(rules Rules, earlier []Cell, now Cell) (Verdict, error) {
 		if owners(cell) <= 2 && owners(now) <= 2 {
 			continue
 		}
-		list = append(list, Earlier{Parts: []Part{{Cells: []Cell{cell}}}, Hidden: []bool{false}})
+		list = append(list, Earlier{Parts: []Part{{Floor: floor, Cells: []Cell{cell}}}, Hidden: [][]bool{{false}}})
 	}
 	p, err := newProtector(rules, LeastCells, g.Table, list)
 	if err != nil {
@@ -143,7 +147,7 @@ func owners(cell Cell) int {
 func (p *protector) differences() error {
 	for part := range p.Parts {
 		for cell := range p.Nodes {
-			before := p.shownBefore(int32(cell))
+			before := p.shownBefore(part, int32(cell))
 			level, err := p.derivedLevel(part, []int32{int32(cell)}, before)
 			if err != nil {
 				return err
@@ -161,9 +165,9 @@ func (p *protector) differences() error {
 }
 
 // shownBefore lists the earlier releases that show a cell, as bits.
-func (p *protector) shownBefore(cell int32) (in uint64) {
+func (p *protector) shownBefore(part int, cell int32) (in uint64) {
 	for release := 1; release < len(p.views); release++ {
-		if !p.views[release].hidden[cell] {
+		if !p.views[release].hidden[part][cell] {
 			in |= 1 << release
 		}
 	}
@@ -188,14 +192,16 @@ func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64,
 			sums, masks = append(sums, merge(slices.Clone(sum))), append(masks, l.in)
 		}
 	}
-	level := int64(0)
+	level, floor := int64(0), p.Parts[part].Floor
 	for _, row := range p.follows.from(masks, before|1) {
-		var what Cell
+		var what, above Cell // of the values, and of what is above their floor
 		for l, by := range row {
-			for _, c := range sums[l] {
+			for i, c := range sums[l] {
 				if by != 0 {
 					c.Value = times(c.Value, by)
 					what = append(what, c)
+					c.Value = times(add(sums[l][i].Value, -floor), by)
+					above = append(above, c)
 				}
 			}
 		}
@@ -205,7 +211,11 @@ func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64,
 		for _, c := range what {
 			changed[c.Participant] = changed[c.Participant] || c.Value != 0
 		}
-		what = slices.DeleteFunc(merge(what), func(c Contribution) bool { return c.Value == 0 && changed[c.Participant] })
+		same := map[int32]bool{}
+		for _, c := range merge(what) {
+			same[c.Participant] = c.Value == 0 && changed[c.Participant]
+		}
+		what = slices.DeleteFunc(merge(above), func(c Contribution) bool { return same[c.Participant] })
 		if len(what) == 0 {
 			continue
 		}
@@ -225,7 +235,7 @@ func (p *protector) formerly() {
 	for release := 1; release < len(p.views); release++ {
 		for part := range p.Parts {
 			for cell, w := range p.views[release].weights[part] {
-				if w.level > 0 && !w.overflow && p.views[release].hidden[cell] {
+				if w.level > 0 && !w.overflow && p.views[release].hidden[part][cell] {
 					p.targets = append(p.targets, target{release: release, part: part, cells: []int32{int32(cell)}, level: w.level})
 				}
 			}
@@ -240,11 +250,11 @@ func newViews(rules Rules, g *grid, earlier []Earlier) (*scratch, []view, error)
 	}
 	all := [][]Part{g.Parts}
 	for i, e := range earlier {
-		if len(e.Hidden) != len(g.Nodes) || len(e.Parts) != len(g.Parts) {
+		if len(e.Hidden) != len(g.Parts) || len(e.Parts) != len(g.Parts) {
 			return nil, nil, fmt.Errorf("earlier release %d is of another table", i)
 		}
-		for _, part := range e.Parts {
-			if len(part.Cells) != len(g.Nodes) {
+		for n, part := range e.Parts {
+			if len(part.Cells) != len(g.Nodes) || len(e.Hidden[n]) != len(g.Nodes) {
 				return nil, nil, fmt.Errorf("earlier release %d is of another table", i)
 			}
 		}
@@ -292,6 +302,9 @@ func newLayers(b *scratch, g *grid, views []view) ([][]layer, error) {
 		cells, err := layersOf(g, views, part)
 		if err != nil {
 			return nil, err
+		}
+		if len(cells) > maxLayers {
+			return nil, ErrInDoubt
 		}
 		for in, c := range cells {
 			_, weights, err := weigh(b, g, []Part{{Floor: g.Parts[part].Floor, Cells: c}})

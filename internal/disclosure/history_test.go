@@ -70,7 +70,7 @@ type known struct {
 func (k *known) earlier() []Earlier {
 	var list []Earlier
 	for i, tab := range k.tables {
-		list = append(list, Earlier{Parts: tab.Parts, Hidden: k.hidden[i]})
+		list = append(list, Earlier{Parts: tab.Parts, Hidden: [][]bool{k.hidden[i]}})
 	}
 	return list
 }
@@ -237,10 +237,10 @@ func (c Cell) from(first int32) Cell {
 func TestZerosThatStayAreNoDifference(t *testing.T) {
 	t.Parallel()
 	cell := apart(0, 17, 18, 16, 0, 20)
-	if got, err := Differs(strict(5, 10, 2, 85), []Cell{cell}, cell); err != nil || got != Release {
+	if got, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell}, cell); err != nil || got != Release {
 		t.Errorf("the same once more: %v, %v, want release", got, err)
 	}
-	if got, err := Differs(strict(5, 10, 2, 85), []Cell{cell, cell}, append(cell, apart(0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9)[6:]...)); err != nil || got != Release {
+	if got, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell, cell}, append(cell, apart(0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9)[6:]...)); err != nil || got != Release {
 		t.Errorf("with six more: %v, %v, want release", got, err)
 	}
 }
@@ -280,7 +280,7 @@ func TestDifferencesOfSingleCells(t *testing.T) {
 			return c
 		}), Difference},
 	} {
-		if got, err := Differs(preset, []Cell{old}, c.now); err != nil || got != c.want {
+		if got, err := Differs(preset, 0, []Cell{old}, c.now); err != nil || got != c.want {
 			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
 		}
 	}
@@ -309,7 +309,7 @@ func TestNoSeriesOfSingleCellsLetsAValueBeBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := Differs(preset, before, cell)
+			v, err := Differs(preset, 0, before, cell)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -335,5 +335,68 @@ func TestNoSeriesOfSingleCellsLetsAValueBeBounded(t *testing.T) {
 	}
 	if shown < hidden/10 {
 		t.Errorf("%d shown, %d hidden: the test shows little", shown, hidden)
+	}
+}
+
+// made are so many contributions of one value, of organisations from first on.
+func made(first, n int, value int64) Cell {
+	cell := make(Cell, n)
+	for i := range cell {
+		cell[i] = Contribution{int32(first + i), int32(first + i), value}
+	}
+	return cell
+}
+
+// What follows from several releases together is judged, not only what follows from two.
+func TestWhatFollowsFromSeveralReleases(t *testing.T) {
+	t.Parallel()
+	a, y1, y2, v := made(0, 1, 100), made(10, 10, 100), made(30, 10, 100), made(50, 1, 137)
+	b, v2, w := made(60, 10, 100), made(51, 1, 100), made(80, 10, 100)
+	for name, c := range map[string]struct {
+		before []Cell
+		now    Cell
+	}{
+		"a knows v":      {[]Cell{slices.Concat(a, y1), slices.Concat(a, y2)}, slices.Concat(a, y1, y2, v)},
+		"v knows v2":     {[]Cell{b, slices.Concat(b, y1), slices.Concat(b, y2), slices.Concat(b, v, w)}, slices.Concat(b, y1, y2, v, v2)},
+		"five had a row": {[]Cell{made(0, 10, 50)}, append(made(0, 10, 50), made(20, 5, 1)...)},
+	} {
+		if got, err := Differs(preset, 1, c.before, c.now); err != nil || got != Difference {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// What cannot be kept in doubt any more is not a reason to hide what everybody has: cells
+// that are as they were shown are shown again.
+func TestWhatIsAsItWasIsShownAgain(t *testing.T) {
+	t.Parallel()
+	leaves := [][2]int32{{1}, {2}, {3}, {4}}
+	table := func(cells ...Cell) *Table {
+		tab, err := Complete([]Dimension{branches(4)}, leaves, []Part{{Cells: cells}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tab
+	}
+	many := made(0, 10, 100)
+	first := table(made(20, 1, 1000), made(30, 10, 200), many, many)
+	p, err := Protect(preset, LeastCells, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The lone one has left, and the cell that hid it changed altogether.
+	second := table(nil, made(60, 10, 5), many, many)
+	q, err := Protect(preset, LeastCells, second, Earlier{Parts: first.Parts, Hidden: [][]bool{p.Hidden}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.Hidden[2] || q.Hidden[3] {
+		t.Errorf("cells that nobody changed are hidden: %v, then %v", p.Hidden, q.Hidden)
+	}
+	q.Hidden[4] = false
+	if q.Repeats {
+		if err := Audit(preset, second, q, Earlier{Parts: first.Parts, Hidden: [][]bool{p.Hidden}}); err == nil {
+			t.Error("a cell that changed passes as one that did not")
+		}
 	}
 }

@@ -121,10 +121,10 @@ func (p *protector) reach(part int, block []int32, cell int32, sign float64) (fl
 	for _, c := range block {
 		for d := range p.Dimensions {
 			for _, r := range p.sums(c, d) {
-				if seen[relation{0, r, d}] {
+				if seen[relation{0, 0, r, d}] {
 					continue
 				}
-				seen[relation{0, r, d}] = true
+				seen[relation{0, 0, r, d}] = true
 				row, sum := make([]float64, len(column)), 0.0
 				put := func(c int32, by float64) {
 					if at, ok := column[c]; ok {

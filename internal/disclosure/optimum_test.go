@@ -113,7 +113,7 @@ func holds(t *testing.T, q *protector) bool {
 			if q.hidden[i] {
 				continue
 			}
-			list, err := q.unions(relation{0, int32(i), d}, 0)
+			list, err := q.unions(relation{0, 0, int32(i), d})
 			if err != nil {
 				t.Fatal(err)
 			}

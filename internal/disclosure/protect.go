@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -22,6 +23,7 @@ type Protection struct {
 	Judgements []*Judgement // of each part; a cell that is hidden in one is hidden in all
 	Hidden     []bool       // by cell
 	Witnesses  []Witness
+	Repeats    bool // it shows what an earlier release showed and nothing else, and needs no witnesses
 }
 
 // Witness proves that what is hidden stays in doubt: the releases as they are, and the
@@ -48,7 +50,8 @@ type Move struct {
 // Protect judges the cells of a table and hides further ones until each that
 // breaks a rule is in doubt by its protection level to any coalition of
 // contributors which is given all that is shown, here and in the earlier releases.
-// If it cannot be done the error is ErrInDoubt; then nothing of the table may be shown.
+// If that cannot be done it shows what an earlier release showed and is as it was; if
+// there is nothing of that kind the error is ErrInDoubt, and nothing may be shown.
 //
 // Every attacker knows its own values, who contributed to which cell and when
 // that was changed, and that no value is below the part's floor (of values with
@@ -65,17 +68,12 @@ func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection,
 	if err != nil {
 		return nil, err
 	}
-	p.primaries()
-	if err := p.differences(); err != nil {
-		return nil, err
-	}
-	p.formerly()
-	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
-	if err := p.cover(); err != nil {
-		return nil, err
-	}
-	p.tidy()
-	if err := p.cover(); err != nil { // of sums that tidying left with fewer cells
+	switch err := p.protect(); {
+	case errors.Is(err, ErrInDoubt) && len(earlier) > 0:
+		if err := p.repeat(); err != nil {
+			return nil, err
+		}
+	case err != nil:
 		return nil, err
 	}
 	found := p.protection()
@@ -83,6 +81,62 @@ func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection,
 		return nil, fmt.Errorf("protect: %w", err)
 	}
 	return found, nil
+}
+
+func (p *protector) protect() error {
+	p.primaries()
+	if err := p.differences(); err != nil {
+		return err
+	}
+	p.formerly()
+	slices.SortStableFunc(p.targets, func(a, b target) int { return cmp.Compare(b.level, a.level) })
+	if err := p.cover(); err != nil {
+		return err
+	}
+	p.tidy()
+	return p.cover() // of sums that tidying left with fewer cells
+}
+
+// repeat hides everything but the cells that an earlier release showed as they are now:
+// they say nothing new. It is ErrInDoubt if there is none.
+func (p *protector) repeat() error {
+	p.repeats, p.targets = true, nil
+	some := false
+	for cell := range p.hidden {
+		p.hidden[cell] = p.breaks(int32(cell)) || !p.shownSo(int32(cell))
+		some = some || !p.hidden[cell]
+	}
+	if !some {
+		return ErrInDoubt
+	}
+	return nil
+}
+
+// breaks reports whether a cell breaks a rule by itself.
+func (p *protector) breaks(cell int32) bool {
+	for part := range p.Parts {
+		if p.views[0].weights[part][cell].level > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// shownSo reports whether some earlier release showed a cell, in all parts, with the
+// contributions that it has now.
+func (p *protector) shownSo(cell int32) bool {
+	for release := 1; release < len(p.views); release++ {
+		same := true
+		for part := range p.Parts {
+			same = same && !p.views[release].hidden[part][cell] && !slices.ContainsFunc(p.layers[part], func(l layer) bool {
+				return l.in&1 != l.in>>release&1 && l.weights[cell].organisations > 0
+			})
+		}
+		if same {
+			return true
+		}
+	}
+	return false
 }
 
 // target is a sum of cells of a release that has to stay in doubt.
@@ -98,6 +152,7 @@ type target struct {
 // relation is a cell of a release that adds up from others.
 type relation struct {
 	release int
+	part    int
 	cell    int32
 	d       int
 }
@@ -110,6 +165,7 @@ type protector struct {
 	layers  [][]layer // by part
 	cost    []int64
 	hidden  []bool // in the release being made
+	repeats bool
 	differs []bool // what is hidden there for its difference
 	targets []target
 	follows follows
@@ -129,7 +185,7 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 	if p.scratch, p.views, err = newViews(rules, g, earlier); err != nil {
 		return nil, err
 	}
-	p.views[0].hidden = p.hidden
+	p.views[0].hidden = slices.Repeat([][]bool{p.hidden}, len(t.Parts))
 	if p.layers, err = newLayers(p.scratch, g, p.views); err != nil {
 		return nil, err
 	}
@@ -270,54 +326,53 @@ func (p *protector) cover() error {
 // findUnions makes a target of the hidden cells below each shown total whose sum,
 // which follows, does not keep the rules, or the difference of which does not.
 func (p *protector) findUnions() error {
-	for _, r := range p.partlyShown() {
+	for release := range p.views {
 		for part := range p.Parts {
-			list, err := p.unions(r, part)
-			if err != nil {
-				return err
+			for _, r := range p.partlyShown(release, part) {
+				list, err := p.unions(r)
+				if err != nil {
+					return err
+				}
+				p.targets = append(p.targets, list...)
 			}
-			p.targets = append(p.targets, list...)
 		}
 	}
 	return nil
 }
 
-// partlyShown lists the totals that are shown while some of their cells are hidden,
-// of every release, if that has changed.
-func (p *protector) partlyShown() []relation {
-	count := map[relation]int{}
+// partlyShown lists the totals of a release that are shown while some of what is below
+// them is hidden, if that has changed.
+func (p *protector) partlyShown(release, part int) []relation {
+	seen := map[relation]bool{}
 	var order []relation
-	for release, v := range p.views {
-		for cell, hidden := range v.hidden {
-			if !hidden {
-				continue
-			}
-			for d := range p.Dimensions {
-				if up := p.above(int32(cell), d); up >= 0 && !v.hidden[up] {
-					r := relation{release, up, d}
-					if count[r]++; count[r] == 1 {
+	hidden := p.views[release].hidden[part]
+	for cell := range hidden {
+		if !hidden[cell] {
+			continue
+		}
+		for d := range p.Dimensions {
+			if up := p.above(int32(cell), d); up >= 0 && !hidden[up] {
+				r := relation{release, part, up, d}
+				if !seen[r] {
+					seen[r] = true
+					if n := len(p.hiddenBelow(r)); n != p.checked[r] {
+						p.checked[r] = n
 						order = append(order, r)
 					}
 				}
 			}
 		}
 	}
-	return slices.DeleteFunc(order, func(r relation) bool {
-		if count[r] == p.checked[r] {
-			return true
-		}
-		p.checked[r] = count[r]
-		return false
-	})
+	return order
 }
 
-// unions judges the sum of the hidden cells of a relation as a cell, and what follows
+// unions judges the sum of what is hidden below a total as a cell, and what follows
 // of it from earlier releases.
-func (p *protector) unions(r relation, part int) ([]target, error) {
+func (p *protector) unions(r relation) ([]target, error) {
 	var list []target
-	cells := p.hiddenBelow(r.release, r)
+	cells := p.hiddenBelow(r)
 	if len(cells) > 1 { // one is judged already
-		t, bad, err := p.union(r.release, part, cells)
+		t, bad, err := p.union(r.release, r.part, cells)
 		if err != nil {
 			return nil, err
 		}
@@ -325,30 +380,43 @@ func (p *protector) unions(r relation, part int) ([]target, error) {
 			list = append(list, t)
 		}
 	}
-	if before := p.shownBefore(r.cell); r.release == 0 && before > 0 {
+	if before := p.shownBefore(r.part, r.cell); r.release == 0 && before > 0 {
 		for release := 1; release < len(p.views); release++ {
 			if before>>release&1 == 1 {
-				cells = append(cells, p.hiddenBelow(release, r)...)
+				cells = append(cells, p.hiddenBelow(relation{release, r.part, r.cell, r.d})...)
 			}
 		}
 		slices.Sort(cells)
 		if cells = slices.Compact(cells); len(cells) < 2 {
 			return list, nil
 		}
-		level, err := p.derivedLevel(part, cells, before)
+		level, err := p.derivedLevel(r.part, cells, before)
 		if err != nil {
 			return nil, err
 		}
 		if level > 0 {
-			list = append(list, target{part: part, cells: cells, level: level, beside: before})
+			list = append(list, target{part: r.part, cells: cells, level: level, beside: before})
 		}
 	}
 	return list, nil
 }
 
-// hiddenBelow lists the cells of a relation that are hidden in a release.
-func (p *protector) hiddenBelow(release int, r relation) []int32 {
-	return slices.DeleteFunc(p.parts(r.cell, r.d), func(cell int32) bool { return !p.views[release].hidden[cell] })
+// hiddenBelow lists what is hidden below a total in one dimension. Of a hidden total
+// among it the cells that are shown can be taken off, so what is hidden of it counts in
+// its place.
+func (p *protector) hiddenBelow(r relation) []int32 {
+	var list []int32
+	hidden := p.views[r.release].hidden[r.part]
+	for _, cell := range p.parts(r.cell, r.d) {
+		switch below := p.parts(cell, r.d); {
+		case !hidden[cell]:
+		case len(below) == 0:
+			list = append(list, cell)
+		default:
+			list = append(list, p.hiddenBelow(relation{r.release, r.part, cell, r.d})...)
+		}
+	}
+	return list
 }
 
 // union judges the sum of some cells.
@@ -371,7 +439,7 @@ func (p *protector) union(release, part int, cells []int32) (target, bool, error
 }
 
 func (p *protector) protection() *Protection {
-	found := &Protection{Hidden: p.hidden}
+	found := &Protection{Hidden: p.hidden, Repeats: p.repeats}
 	for i := range p.Parts {
 		j := &Judgement{Cells: p.views[0].outcome[i]}
 		for cell := range j.Cells {

@@ -73,17 +73,48 @@ func newSpread(rules Rules, cell Cell) *spread {
 	return s
 }
 
-// wide reports whether a recipient and its friends are left in doubt of everybody.
+// wide reports whether a recipient and its friends, whoever they are, are left in doubt
+// of everybody: those with the most, and those with values on either side, since what
+// they take away makes the others alike.
 func (s *spread) wide(r int32) bool {
+	friends := s.rules.coalition() - 1
+	if !s.doubt(s.with(r, friends, s.order)) {
+		return false
+	}
+	if friends == 0 {
+		return true
+	}
+	var low, high []int32
+	for i := range s.sorted {
+		low = append(low, s.sorted[i].Organisation)
+		high = append(high, s.sorted[len(s.sorted)-1-i].Organisation)
+	}
+	for n := range friends + 1 {
+		known := s.with(r, n, low)
+		if !s.doubt(s.with(r, friends, append(known[1:], high...))) {
+			return false
+		}
+	}
+	return true
+}
+
+// with is a recipient and the first n others of a list.
+func (s *spread) with(r int32, n int, list []int32) []int32 {
 	known := []int32{r}
-	for _, o := range s.order {
-		if len(known) == s.rules.coalition() {
+	for _, o := range list {
+		if len(known) > n {
 			break
 		}
-		if o != r {
+		if !slices.Contains(known, o) {
 			known = append(known, o)
 		}
 	}
+	return known
+}
+
+// doubt reports whether those who know some organisations' values are in doubt of all
+// others'.
+func (s *spread) doubt(known []int32) bool {
 	sum, squares, n := new(big.Int), new(big.Int), int64(0)
 	var least, most *big.Int
 	for _, c := range s.sorted {

@@ -156,3 +156,22 @@ func TestAQuantileTellsNoValue(t *testing.T) {
 		}
 	}
 }
+
+// An accomplice takes its own value away, and the others are alike.
+func TestAVarianceHoldsAgainstACoalition(t *testing.T) {
+	t.Parallel()
+	rules := Rules{MinContributors: 5, PPercent: 10, Coalition: 2}
+	for _, odd := range []int64{0, 1, 300} {
+		cell := apart(100, 100, 100, 100, 100, 100, 100, 100, odd)
+		j, err := Judge(rules, 0, []Cell{cell})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Spread(rules, []Cell{cell}, j); err != nil {
+			t.Fatal(err)
+		}
+		if j.Count(Release) != 0 {
+			t.Errorf("eight of 100 and one of %d: %v", odd, j.Cells[0].Verdicts)
+		}
+	}
+}

@@ -35,15 +35,7 @@ func (p *protector) tidy() {
 
 // primary reports whether a cell breaks a rule by itself.
 func (p *protector) primary(cell int32) bool {
-	if p.differs[cell] {
-		return true
-	}
-	for part := range p.Parts {
-		if p.views[0].weights[part][cell].level > 0 {
-			return true
-		}
-	}
-	return false
+	return p.differs[cell] || p.breaks(cell)
 }
 
 // users knows which targets have a witness that moves a cell.
@@ -116,11 +108,14 @@ func (u *users) remake(cell int32, before map[int]target) bool {
 	}
 	for d := range u.Dimensions {
 		for _, r := range u.sums(cell, d) {
-			if u.hidden[r] {
+			for r >= 0 && u.hidden[r] {
+				r = u.above(r, d)
+			}
+			if r < 0 {
 				continue
 			}
 			for part := range u.Parts {
-				list, err := u.unions(relation{0, r, d}, part)
+				list, err := u.unions(relation{0, part, r, d})
 				if err != nil {
 					return false
 				}

@@ -371,6 +371,7 @@ func (d *Definition) checkUse(doc *document) {
 	d.checkDerived(doc)
 	d.checkJoint(doc)
 	d.checkTotals(doc)
+	d.checkQuantiles(doc)
 	// Names that differ only in case are one name to many readers of Parquet.
 	taken := map[string]string{strings.ToLower(d.Output.DateColumn): "output.date_column"}
 	take := func(path, name string) {
@@ -448,3 +449,19 @@ func (d *Definition) checkTotals(doc *document) {
 		}
 	}
 }
+
+// checkQuantiles keeps quantiles of one column apart: many of them are the values
+// themselves, in order.
+func (d *Definition) checkQuantiles(doc *document) {
+	for i, m := range d.Measures {
+		for _, other := range d.Measures[:i] {
+			if m.Function == Quantile && other.Function == Quantile && m.Dataset == other.Dataset && m.Column == other.Column && m.Own == other.Own &&
+				max(m.Quantile-other.Quantile, other.Quantile-m.Quantile) < quantileDistance {
+				doc.at("measures["+strconv.Itoa(i)+"].quantile", "is %d, and %s is %d of the same column; they must be %d apart at least, or together they would give values away.", m.Quantile, cut(other.Name), other.Quantile, quantileDistance)
+			}
+		}
+	}
+}
+
+// quantileDistance is how far quantiles of one column are apart at least, in per cent.
+const quantileDistance = 20
