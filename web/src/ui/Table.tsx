@@ -63,7 +63,7 @@ export function DataTable<T>({ list, title, columns, id, open, empty, noSearch, 
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
         <section className={style.scroll} aria-label={title} tabIndex={0}>
-          <table className={style.table} aria-busy={query.isFetching}>
+          <table className={style.table} aria-busy={query.isFetching} data-before={query.isPlaceholderData || undefined}>
             <caption className="visually-hidden">{title}</caption>
             <thead>
               <tr>

@@ -101,7 +101,7 @@ export type List<T> = {
   name: string;
   state: ListState;
   change: (change: Partial<ListState>) => void;
-  query: { data: ListPage<T> | undefined; error: unknown; isFetching: boolean; refetch: () => unknown };
+  query: { data: ListPage<T> | undefined; error: unknown; isFetching: boolean; isPlaceholderData: boolean; refetch: () => unknown };
   fetch: Fetch<T>;
   command: string[];
 };
