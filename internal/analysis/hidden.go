@@ -81,3 +81,19 @@ func (x *execution) record(ctx context.Context, tx *meta.DB, release string, hid
 	}
 	return nil
 }
+
+func sameContributions(a, b disclosure.Cell) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	values := map[int32]int64{}
+	for _, c := range a {
+		values[c.Participant] = c.Value
+	}
+	for _, c := range b {
+		if v, there := values[c.Participant]; !there || v != c.Value {
+			return false
+		}
+	}
+	return true
+}

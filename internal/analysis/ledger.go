@@ -475,22 +475,6 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 	return nil
 }
 
-func sameContributions(a, b disclosure.Cell) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	values := map[int32]int64{}
-	for _, c := range a {
-		values[c.Participant] = c.Value
-	}
-	for _, c := range b {
-		if v, there := values[c.Participant]; !there || v != c.Value {
-			return false
-		}
-	}
-	return true
-}
-
 // alone checks that nothing was released for the date since the run looked back.
 func (x *execution) alone(ctx context.Context, tx *meta.DB) error {
 	rows, err := x.earlier(ctx, tx)
