@@ -104,15 +104,19 @@ func (a *auditor) covered(hidden []bool) error {
 func (a *auditor) covers(t target) bool {
 	victims := map[int32]bool{}
 	for _, w := range a.proven[key(t.release, t.part, t.cells)] {
-		if w.Level < t.level {
+		if w.Level < t.level || w.Beside != t.beside {
 			continue
 		}
-		if w.Victim == nobody {
+		if w.Victim == nobody && !a.deep(&t) {
 			return true
 		}
 		victims[w.Victim] = true
 	}
-	for _, o := range a.owners(&t) {
+	owners, err := a.owners(&t)
+	if err != nil {
+		return false
+	}
+	for _, o := range owners {
 		if !victims[o] {
 			return false
 		}
@@ -134,6 +138,9 @@ type sum struct {
 
 // check takes a witness apart.
 func (a *auditor) check(w Witness) error {
+	if len(w.Cells) == 0 || slices.Min(w.Cells) < 0 || int(slices.Max(w.Cells)) >= len(a.Nodes) {
+		return fmt.Errorf("cells %v", w.Cells)
+	}
 	if w.Part < 0 || w.Part >= len(a.Parts) || w.Release < 0 || w.Release >= len(a.views) {
 		return fmt.Errorf("release %d, part %d", w.Release, w.Part)
 	}
@@ -152,7 +159,7 @@ func (a *auditor) check(w Witness) error {
 			}
 		}
 		by[place{m.Cell, m.In}] = m.By
-		if m.In>>w.Release&1 == 1 && slices.Contains(w.Cells, m.Cell) {
+		if m.In>>w.Release&1 == 1 && a.counts(&w, m.Cell) {
 			in += m.By
 		}
 		for d := range a.Dimensions {
@@ -182,6 +189,16 @@ func (a *auditor) check(w Witness) error {
 		return fmt.Errorf("the target changes by %d of %d", in, w.Level)
 	}
 	return nil
+}
+
+// counts reports whether what changes in a cell leaves the target of a witness in doubt:
+// it is the cell itself, or one at leaves below it where the victim has something.
+func (a *auditor) counts(w *Witness, cell int32) bool {
+	t := target{release: w.Release, part: w.Part, cells: w.Cells, beside: w.Beside}
+	if !a.deep(&t) {
+		return w.Cells[0] == cell
+	}
+	return a.leaf(cell) && a.has(&t, w.Victim, cell)
 }
 
 // may checks that a move is possible to every attacker.

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 )
@@ -26,12 +27,18 @@ var ErrInDoubt = errors.New("a hidden cell cannot be kept in doubt beside what w
 // no one witness serves for all whose values are in the target, each gets its own,
 // for attackers that do not know that one's values.
 func (p *protector) prove(t *target, hide bool) error {
-	if w, ok := p.search(t, nobody, hide); ok {
-		t.witnesses = []Witness{w}
-		return nil
+	t.witnesses = nil
+	if !p.deep(t) {
+		if w, ok := p.search(t, nobody, hide); ok {
+			t.witnesses = []Witness{w}
+			return nil
+		}
 	}
-	owners := p.owners(t)
-	if t.witnesses = nil; len(owners) == 0 {
+	owners, err := p.owners(t)
+	if err != nil {
+		return err
+	}
+	if len(owners) == 0 {
 		return ErrInDoubt
 	}
 	var found []Witness
@@ -46,9 +53,13 @@ func (p *protector) prove(t *target, hide bool) error {
 	return nil
 }
 
-// owners lists whose values a target protects: those in its cells, or, if it would
-// follow from earlier releases, those that changed in them.
-func (p *protector) owners(t *target) []int32 {
+// deep reports whether a target is more than one cell at leaves, so that it can change
+// where a victim has nothing.
+func (p *protector) deep(t *target) bool { return len(t.cells) > 1 || !p.leaf(t.cells[0]) }
+
+// owners lists whose values a target protects: those that the rules which it breaks are
+// about, or, if it would follow from earlier releases, those that changed in them.
+func (p *protector) owners(t *target) ([]int32, error) {
 	var list []int32
 	of := t.beside | 1<<t.release
 	for _, l := range p.layers[t.part] {
@@ -62,7 +73,14 @@ func (p *protector) owners(t *target) []int32 {
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	list = slices.Compact(list)
+	if t.beside > 0 || !p.deep(t) {
+		return list, nil
+	}
+	if _, err := p.weighSum(t.release, t.part, t.cells); err != nil {
+		return nil, err
+	}
+	return p.scratch.sensitive(), nil
 }
 
 // search is a witness being put together.
@@ -76,8 +94,10 @@ type search struct {
 	swap   *layer // loses what layer gets, so that only releases with one of the two change
 	need   int64
 	moved  map[place]int64
-	fresh  map[int32]bool // what it would hide
-	ways   []way          // room for across
+	fresh  map[int32]bool       // what it would hide
+	ways   []way                // room for across
+	ends   map[int32]bool       // leaves where the victim has something, of a deep target
+	end    [maxDimensions]int32 // the nodes of the one that the present arms go down to, or Top
 }
 
 // place is a cell in a layer.
@@ -88,6 +108,9 @@ type place struct {
 
 func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 	s := &search{protector: p, target: t, victim: victim, hide: hide, need: t.level, moved: map[place]int64{}, fresh: map[int32]bool{}}
+	if s.end = [maxDimensions]int32{Top, Top}; p.deep(t) {
+		s.ends = p.endsOf(t, victim)
+	}
 	for range maxTurns {
 		turn, ok := s.best()
 		if !ok {
@@ -104,7 +127,7 @@ func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 	for cell := range s.fresh {
 		p.hidden[cell] = true
 	}
-	w := Witness{Release: t.release, Part: t.part, Cells: t.cells, Level: t.level, Victim: victim}
+	w := Witness{Release: t.release, Part: t.part, Cells: t.cells, Level: t.level, Beside: t.beside, Victim: victim}
 	for at, by := range s.moved {
 		if by != 0 {
 			w.Moves = append(w.Moves, Move{at.cell, by, at.in})
@@ -161,41 +184,79 @@ func (s *search) best() (turn, bool) {
 
 // along looks for a better turn in the present layer.
 func (s *search) along(best *turn, found bool) bool {
-	for _, s.base = range s.bases() {
-		n := s.Nodes[s.base]
-		first := s.arms(0, n[0], n[1])
-		second := s.arms(1, n[1], n[0])
-		for _, a := range first {
-			for _, b := range second {
-				if found && s.enough(*best) && (a.cost > best.cost || b.cost > best.cost) {
-					break
+	if s.deep(s.target) {
+		for _, s.base = range s.cells {
+			tried := 0
+			for _, leaf := range slices.Sorted(maps.Keys(s.ends)) {
+				if tried < maxDowns && s.below(s.base, leaf) {
+					s.end = s.Nodes[leaf]
+					found = s.cross(best, found)
+					tried++
 				}
-				if t, ok := s.turn(a, b); ok && (!found || s.better(t, *best)) {
-					*best, found = t, true
-				}
+			}
+		}
+		return found
+	}
+	s.base = s.cells[0]
+	return s.cross(best, found)
+}
+
+// below reports whether a cell at leaves is part of another, or it.
+func (p *protector) below(cell, leaf int32) bool {
+	for d, tree := range p.trees {
+		at, in := tree.place[p.Nodes[leaf][d]], tree.below[p.Nodes[cell][d]]
+		if at < in[0] || at >= in[1] {
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether a cell at leaves is part of a target, and somebody has something
+// in it, in the target's release or in one that it would follow from.
+func (p *protector) has(t *target, victim, leaf int32) bool {
+	if !slices.ContainsFunc(t.cells, func(c int32) bool { return p.below(c, leaf) }) {
+		return false
+	}
+	for release, v := range p.views {
+		if release != t.release && t.beside>>release&1 == 0 {
+			continue
+		}
+		if slices.ContainsFunc(v.parts[t.part].Cells[leaf], func(c Contribution) bool { return c.Organisation == victim }) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsOf lists the cells at leaves that are part of a target and where a victim has
+// something.
+func (p *protector) endsOf(t *target, victim int32) map[int32]bool {
+	ends := map[int32]bool{}
+	for cell := range p.Nodes {
+		if p.leaf(int32(cell)) && p.has(t, victim, int32(cell)) {
+			ends[int32(cell)] = true
+		}
+	}
+	return ends
+}
+
+// cross looks for a better turn from the present base.
+func (s *search) cross(best *turn, found bool) bool {
+	n := s.Nodes[s.base]
+	first := s.arms(0, n[0], n[1])
+	second := s.arms(1, n[1], n[0])
+	for _, a := range first {
+		for _, b := range second {
+			if found && s.enough(*best) && (a.cost > best.cost || b.cost > best.cost) {
+				break
+			}
+			if t, ok := s.turn(a, b); ok && (!found || s.better(t, *best)) {
+				*best, found = t, true
 			}
 		}
 	}
 	return found
-}
-
-// bases lists the cells of the target that are tried: the victim's first, and those
-// with the largest values in one hand.
-func (s *search) bases() []int32 {
-	if len(s.cells) == 1 {
-		return s.cells
-	}
-	list := slices.Clone(s.cells)
-	theirs := func(cell int32) int {
-		if slices.ContainsFunc(s.layer.cells[cell], func(c Contribution) bool { return c.Organisation == s.victim }) {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(list, func(a, b int32) int {
-		return cmp.Or(theirs(a)-theirs(b), cmp.Compare(s.layer.weights[b].largest, s.layer.weights[a].largest))
-	})
-	return list[:min(len(list), maxBases)]
 }
 
 // enough reports whether a turn gives all that is needed.
@@ -239,7 +300,7 @@ func (s *search) turn(a, b arm) (turn, bool) {
 		}
 		t.cost += cost
 		t.room = min(t.room, room)
-		if slices.Contains(s.cells, cell) {
+		if s.ends == nil && s.cells[0] == cell || s.ends[cell] {
 			t.gives += sign
 		}
 		return true
@@ -322,7 +383,7 @@ func (s *search) arms(d int, node, other int32) []arm {
 		}
 		return s.at(other, n)
 	}
-	downs := s.downs(tree, node, at)
+	downs := s.downs(tree, node, s.end[d], at)
 	if len(downs) == 0 {
 		return nil
 	}
@@ -389,9 +450,15 @@ func byWorth(a, b way) int {
 	return cmp.Compare(a.cost, b.cost)
 }
 
-// downs lists the best ways down from a node to a leaf.
-func (s *search) downs(tree *tree, node int32, at func(int32) int32) []arm {
+// downs lists the best ways down from a node to a leaf, or to one leaf.
+func (s *search) downs(tree *tree, node, end int32, at func(int32) int32) []arm {
 	best := make([]way, 0, maxDowns+1)
+	if end != Top {
+		if cost, _, ok := s.climb(tree, end, node, 1, at); ok {
+			return []arm{{cost: cost, plus: tree.down(node, end)}}
+		}
+		return nil
+	}
 	stride := 1 + len(tree.under(node))/maxLeaves
 	for i, leaf := range tree.under(node) {
 		if i%stride != 0 {

@@ -1,6 +1,9 @@
 package disclosure
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Protection levels: by how much an attacker must be left in doubt of a cell that
 // is hidden. The formulas are those of Hundepool et al., Handbook on Statistical
@@ -132,6 +135,40 @@ func (b *scratch) level(w weight, all, gross uint64, typical int64, nets *top) i
 		level = max(level, b.dominanceLevel(d, all, nets))
 	}
 	return min(level, maxLevel)
+}
+
+// sensitive lists whose values the cell that was just weighed must not tell: those that
+// a rule which it breaks is about.
+func (b *scratch) sensitive() []int32 {
+	p, q, c := uint64(b.rules.PPercent), b.rules.prior(), b.rules.coalition()
+	d, k := b.rules.Dominance, uint64(b.rules.Dominance.K)
+	nets, largest := top{size: c + 1}, top{size: d.N + c}
+	var all, gross uint64
+	for _, o := range b.order {
+		s := &b.shares[o]
+		all += magnitude(s.net)
+		gross += uint64(s.gross)
+		nets.add(o, product(1, magnitude(s.net)))
+		if d.On() {
+			largest.add(o, product(100-k, uint64(s.gross)).plus(product(k, magnitude(s.net))))
+		}
+	}
+	var list []int32
+	everybody := len(b.order) < b.rules.fewest()
+	for _, o := range b.order {
+		everybody = everybody || gross == uint64(b.shares[o].gross)
+	}
+	for _, v := range b.order {
+		left := all - magnitude(b.shares[v].net)
+		known := nets.first(c, v)
+		for _, o := range known.all() {
+			left -= magnitude(b.shares[o].net)
+		}
+		if everybody || p > 0 && ceiling(p, uint64(b.shares[v].gross), q) > int64(left) || slices.Contains(largest.whose[:largest.used], v) {
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 // maxLevel keeps sums of a few levels within an int64.

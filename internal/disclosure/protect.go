@@ -29,13 +29,17 @@ type Protection struct {
 // Witness proves that what is hidden stays in doubt: the releases as they are, and the
 // same with Moves added to them, agree in everything that is shown and known, and
 // differ in the sum of Cells by Level at least. Cells is one cell that breaks a
-// rule, or several hidden ones whose sum follows from what is shown and breaks one.
+// rule, or several hidden ones whose sum follows from what is shown and breaks one. If
+// that is more than one cell at leaves, each Victim has a witness of its own, in which
+// it is at leaves where the victim has something that they change so: who is in which
+// cell is known.
 type Witness struct {
 	Release int // that Cells are of: 0 is this one, 1 the first of the earlier ones
 	Part    int
 	Cells   []int32
 	Level   int64
-	Victim  int32 // the organisation whose value it protects, or nobody in particular (-1)
+	Beside  uint64 // the earlier releases that the sum would follow from, as bits
+	Victim  int32  // the organisation whose value it protects, or nobody in particular (-1)
 	Moves   []Move
 }
 
@@ -421,6 +425,12 @@ func (p *protector) hiddenBelow(r relation) []int32 {
 
 // union judges the sum of some cells.
 func (p *protector) union(release, part int, cells []int32) (target, bool, error) {
+	w, err := p.weighSum(release, part, cells)
+	return target{release: release, part: part, cells: cells, level: w.level}, w.level > 0 && !w.overflow, err
+}
+
+// weighSum weighs the sum of some cells of a release, above what everybody knows of them.
+func (p *protector) weighSum(release, part int, cells []int32) (weight, error) {
 	var sum Cell
 	of := p.views[release].parts[part]
 	for _, i := range cells {
@@ -435,7 +445,7 @@ func (p *protector) union(release, part int, cells []int32) (target, bool, error
 	sum = merge(sum)
 	p.scratch.floor = 0
 	w, _, err := p.scratch.weight(sum, 0, make([]Verdict, len(sum)))
-	return target{release: release, part: part, cells: cells, level: w.level}, w.level > 0 && !w.overflow, err
+	return w, err
 }
 
 func (p *protector) protection() *Protection {

@@ -175,6 +175,7 @@ type tree struct {
 	parent   []int32
 	children [][]int32
 	leaves   []int32 // all, so that those below one node stand side by side
+	place    []int32 // of a leaf among these
 	below    [][2]int32
 }
 
@@ -205,7 +206,7 @@ func grow(dimensions []Dimension) ([maxDimensions]*tree, error) {
 		if d < len(dimensions) {
 			parent = dimensions[d].Parent
 		}
-		t := &tree{parent: parent, children: make([][]int32, len(parent)), below: make([][2]int32, len(parent))}
+		t := &tree{parent: parent, children: make([][]int32, len(parent)), place: make([]int32, len(parent)), below: make([][2]int32, len(parent))}
 		var roots []int32
 		for n, up := range parent {
 			switch {
@@ -228,6 +229,7 @@ func grow(dimensions []Dimension) ([maxDimensions]*tree, error) {
 func (t *tree) walk(n int32) {
 	from := int32(len(t.leaves))
 	if len(t.children[n]) == 0 {
+		t.place[n] = from
 		t.leaves = append(t.leaves, n)
 	}
 	for _, c := range t.children[n] {
