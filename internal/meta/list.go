@@ -432,7 +432,7 @@ func (q *question[T]) start(cursor string) (place, error) {
 	if cursor == "" {
 		return p, nil
 	}
-	invalid := fault.New(fault.Invalid, "The cursor %q is not one that this list returned for the same search, filters and order; start again without it.", cursor)
+	invalid := fault.New(fault.Invalid, "The cursor is not one that this list returned for the same search, filters and order; start again without it.")
 	if decodeCursor(cursor, &p) != nil || p.Of != q.of || len(p.Key) != len(q.list.Key) {
 		return p, invalid
 	}
