@@ -62,6 +62,7 @@ story("a list is searched, filtered and sorted, and looks the same after a reloa
   await shows(0, 1);
   await page.getByLabel("Rows a page").selectOption("25");
   await shows(0, 1, 2);
+  await until("the size is saved", async () => /:\s*25\b/.test(await (await page.request.get("/api/v1/me/preferences")).text()));
   await page.reload();
   expect(await page.getByLabel("Rows a page").inputValue()).toBe("25");
 });
