@@ -53,36 +53,6 @@ func (p *protector) prove(t *target, hide bool) error {
 	return nil
 }
 
-// deep reports whether a target is more than one cell at leaves, so that it can change
-// where a victim has nothing.
-func (p *protector) deep(t *target) bool { return len(t.cells) > 1 || !p.leaf(t.cells[0]) }
-
-// owners lists whose values a target protects: those that the rules which it breaks are
-// about, or, if it would follow from earlier releases, those that changed in them.
-func (p *protector) owners(t *target) ([]int32, error) {
-	var list []int32
-	of := t.beside | 1<<t.release
-	for _, l := range p.layers[t.part] {
-		if in := l.in & of; in == 0 || in == of && t.beside > 0 {
-			continue
-		}
-		for _, cell := range t.cells {
-			for _, c := range l.cells[cell] {
-				list = append(list, c.Organisation)
-			}
-		}
-	}
-	slices.Sort(list)
-	list = slices.Compact(list)
-	if t.beside > 0 || !p.deep(t) {
-		return list, nil
-	}
-	if _, err := p.weighSum(t.release, t.part, t.cells); err != nil {
-		return nil, err
-	}
-	return p.scratch.sensitive(), nil
-}
-
 // search is a witness being put together.
 type search struct {
 	*protector
@@ -199,46 +169,6 @@ func (s *search) along(best *turn, found bool) bool {
 	}
 	s.base = s.cells[0]
 	return s.cross(best, found)
-}
-
-// below reports whether a cell at leaves is part of another, or it.
-func (p *protector) below(cell, leaf int32) bool {
-	for d, tree := range p.trees {
-		at, in := tree.place[p.Nodes[leaf][d]], tree.below[p.Nodes[cell][d]]
-		if at < in[0] || at >= in[1] {
-			return false
-		}
-	}
-	return true
-}
-
-// has reports whether a cell at leaves is part of a target, and somebody has something
-// in it, in the target's release or in one that it would follow from.
-func (p *protector) has(t *target, victim, leaf int32) bool {
-	if !slices.ContainsFunc(t.cells, func(c int32) bool { return p.below(c, leaf) }) {
-		return false
-	}
-	for release, v := range p.views {
-		if release != t.release && t.beside>>release&1 == 0 {
-			continue
-		}
-		if slices.ContainsFunc(v.parts[t.part].Cells[leaf], func(c Contribution) bool { return c.Organisation == victim }) {
-			return true
-		}
-	}
-	return false
-}
-
-// endsOf lists the cells at leaves that are part of a target and where a victim has
-// something.
-func (p *protector) endsOf(t *target, victim int32) map[int32]bool {
-	ends := map[int32]bool{}
-	for cell := range p.Nodes {
-		if p.leaf(int32(cell)) && p.has(t, victim, int32(cell)) {
-			ends[int32(cell)] = true
-		}
-	}
-	return ends
 }
 
 // cross looks for a better turn from the present base.

@@ -365,38 +365,3 @@ func TestWhatFollowsFromSeveralReleases(t *testing.T) {
 		}
 	}
 }
-
-// What cannot be kept in doubt any more is not a reason to hide what everybody has: cells
-// that are as they were shown are shown again.
-func TestWhatIsAsItWasIsShownAgain(t *testing.T) {
-	t.Parallel()
-	leaves := [][2]int32{{1}, {2}, {3}, {4}}
-	table := func(cells ...Cell) *Table {
-		tab, err := Complete([]Dimension{branches(4)}, leaves, []Part{{Cells: cells}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tab
-	}
-	many := made(0, 10, 100)
-	first := table(made(20, 1, 1000), made(30, 10, 200), many, many)
-	p, err := Protect(preset, LeastCells, first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The lone one has left, and the cell that hid it changed altogether.
-	second := table(nil, made(60, 10, 5), many, many)
-	q, err := Protect(preset, LeastCells, second, Earlier{Parts: first.Parts, Hidden: [][]bool{p.Hidden}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if q.Hidden[2] || q.Hidden[3] {
-		t.Errorf("cells that nobody changed are hidden: %v, then %v", p.Hidden, q.Hidden)
-	}
-	q.Hidden[4] = false
-	if q.Repeats {
-		if err := Audit(preset, second, q, Earlier{Parts: first.Parts, Hidden: [][]bool{p.Hidden}}); err == nil {
-			t.Error("a cell that changed passes as one that did not")
-		}
-	}
-}

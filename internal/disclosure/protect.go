@@ -2,7 +2,6 @@ package disclosure
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -23,7 +22,6 @@ type Protection struct {
 	Judgements []*Judgement // of each part; a cell that is hidden in one is hidden in all
 	Hidden     []bool       // by cell
 	Witnesses  []Witness
-	Repeats    bool // it shows what an earlier release showed and nothing else, and needs no witnesses
 }
 
 // Witness proves that what is hidden stays in doubt: the releases as they are, and the
@@ -54,8 +52,7 @@ type Move struct {
 // Protect judges the cells of a table and hides further ones until each that
 // breaks a rule is in doubt by its protection level to any coalition of
 // contributors which is given all that is shown, here and in the earlier releases.
-// If that cannot be done it shows what an earlier release showed and is as it was; if
-// there is nothing of that kind the error is ErrInDoubt, and nothing may be shown.
+// If it cannot be done the error is ErrInDoubt; then nothing of the table may be shown.
 //
 // Every attacker knows its own values, who contributed to which cell and when
 // that was changed, and that no value is below the part's floor (of values with
@@ -72,12 +69,7 @@ func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection,
 	if err != nil {
 		return nil, err
 	}
-	switch err := p.protect(); {
-	case errors.Is(err, ErrInDoubt) && len(earlier) > 0:
-		if err := p.repeat(); err != nil {
-			return nil, err
-		}
-	case err != nil:
+	if err := p.protect(); err != nil {
 		return nil, err
 	}
 	found := p.protection()
@@ -101,42 +93,10 @@ func (p *protector) protect() error {
 	return p.cover() // of sums that tidying left with fewer cells
 }
 
-// repeat hides everything but the cells that an earlier release showed as they are now:
-// they say nothing new. It is ErrInDoubt if there is none.
-func (p *protector) repeat() error {
-	p.repeats, p.targets = true, nil
-	some := false
-	for cell := range p.hidden {
-		p.hidden[cell] = p.breaks(int32(cell)) || !p.shownSo(int32(cell))
-		some = some || !p.hidden[cell]
-	}
-	if !some {
-		return ErrInDoubt
-	}
-	return nil
-}
-
 // breaks reports whether a cell breaks a rule by itself.
 func (p *protector) breaks(cell int32) bool {
 	for part := range p.Parts {
 		if p.views[0].weights[part][cell].level > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// shownSo reports whether some earlier release showed a cell, in all parts, with the
-// contributions that it has now.
-func (p *protector) shownSo(cell int32) bool {
-	for release := 1; release < len(p.views); release++ {
-		same := true
-		for part := range p.Parts {
-			same = same && !p.views[release].hidden[part][cell] && !slices.ContainsFunc(p.layers[part], func(l layer) bool {
-				return l.in&1 != l.in>>release&1 && l.weights[cell].organisations > 0
-			})
-		}
-		if same {
 			return true
 		}
 	}
@@ -169,7 +129,6 @@ type protector struct {
 	layers  [][]layer // by part
 	cost    []int64
 	hidden  []bool // in the release being made
-	repeats bool
 	differs []bool // what is hidden there for its difference
 	targets []target
 	follows follows
@@ -449,7 +408,7 @@ func (p *protector) weighSum(release, part int, cells []int32) (weight, error) {
 }
 
 func (p *protector) protection() *Protection {
-	found := &Protection{Hidden: p.hidden, Repeats: p.repeats}
+	found := &Protection{Hidden: p.hidden}
 	for i := range p.Parts {
 		j := &Judgement{Cells: p.views[0].outcome[i]}
 		for cell := range j.Cells {
