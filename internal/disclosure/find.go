@@ -13,7 +13,6 @@ import (
 const (
 	maxArms   = 48   // ways that are looked at in each dimension
 	maxDowns  = 4    // leaves below a cell that are tried with each
-	maxBases  = 8    // cells of a sum that are tried
 	maxLeaves = 4096 // leaves that are looked at below one total, evenly spread
 	maxSwaps  = 32   // pairs of layers, if no layer by itself will do
 	maxTurns  = 256  // moves that a witness is put together of

@@ -75,6 +75,21 @@ func (k *known) earlier() []Earlier {
 	return list
 }
 
+// release protects a table beside what was released before and counts it among that. It
+// is nil if the table is withheld.
+func (k *known) release(t *testing.T, rules Rules, cost Cost, tab *Table) *Protection {
+	t.Helper()
+	p, err := Protect(rules, cost, tab, k.earlier()...)
+	if errors.Is(err, ErrInDoubt) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+	return p
+}
+
 // Five releases, between which participants join, leave and correct what they sent:
 // whoever has all of them bounds nobody's value.
 func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
@@ -96,17 +111,11 @@ func TestNoSeriesOfReleasesLetsAValueBeBounded(t *testing.T) {
 				s := newStory(rng, organisations)
 				var k known
 				for range 5 {
-					tab := s.table(t)
-					p, err := Protect(c.rules, LeastCells, tab, k.earlier()...)
-					switch {
-					case errors.Is(err, ErrInDoubt):
-						withheld++
-					case err != nil:
-						t.Fatal(err)
-					default:
+					if p := k.release(t, c.rules, LeastCells, s.table(t)); p != nil {
 						released++
 						differ += p.Judgements[0].Count(Difference)
-						k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+					} else {
+						withheld++
 					}
 					s.change(rng, organisations)
 				}
@@ -194,17 +203,11 @@ func TestNoLargeWorldLetsAValueBeBounded(t *testing.T) {
 				s := storyOf(tab)
 				var k known
 				for range 5 {
-					tab := s.table(t)
-					p, err := Protect(c.rules, LeastValue, tab, k.earlier()...)
-					switch {
-					case errors.Is(err, ErrInDoubt):
-						withheld++
-					case err != nil:
-						t.Fatal(err)
-					default:
+					if p := k.release(t, c.rules, LeastValue, s.table(t)); p != nil {
 						released++
 						shown += int(p.Judgements[0].Count(Release))
-						k.tables, k.hidden = append(k.tables, tab), append(k.hidden, p.Hidden)
+					} else {
+						withheld++
 					}
 					s.change(rng, organisations)
 				}

@@ -99,9 +99,6 @@ type Bound struct {
 // if it is known to be zero, infinite if nothing bounds it.
 func (b Bound) Above() float64 { return percent(b.Most-b.Value, b.Value) }
 
-// Below is how far the lower bound lies under the value, in per cent of it.
-func (b Bound) Below() float64 { return percent(b.Value-b.Least, b.Value) }
-
 func percent(by, of float64) float64 {
 	switch {
 	case by <= tiny*max(of, 1):

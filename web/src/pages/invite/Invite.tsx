@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, Problem, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox, Skeleton } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { Time } from "../../ui/values";
 import { arrive } from "../login/entrance";
 import { Front } from "../login/Front";
@@ -61,24 +62,17 @@ function Form({
   const navigate = useNavigate();
   const [name, setName] = useState(of.name ?? "");
   const [password, setPassword] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
+  const { busy, error, submit } = useSubmit(async () => {
     try {
       const joined = await call(api.POST("/api/v1/invitations/accept", { body: { token, name, password, cookie: true } }));
       const home = await arrive(joined);
       if (home) await navigate({ to: home, replace: true });
       else outside(joined);
     } catch (e) {
-      setError(e);
       if (e instanceof Problem && e.status === 409) again();
-    } finally {
-      setBusy(false);
+      throw e;
     }
-  };
+  });
   return (
     <form className="stack" onSubmit={submit}>
       <p>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, Problem } from "../../api/client";
 import { go } from "../../app/go";
 import { homeOf, me, queries } from "../../app/session";
@@ -8,6 +8,7 @@ import { strings } from "../../strings";
 import { Button } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { entrance } from "./entrance";
 import { Front } from "./Front";
 import { Issuer } from "./Issuer";
@@ -24,12 +25,7 @@ export function Login() {
   const [replace, setReplace] = useState(false);
   const [code, setCode] = useState("");
   const [factor, setFactor] = useState<"app" | "recovery">(); // once a code is wanted
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
+  const { busy, error, setError, submit } = useSubmit(async () => {
     try {
       const body = { login, password, cookie: true, ...(factor && { code }), ...(replace && { new_password: replacement }) };
       await call(api.POST("/api/v1/sessions", { body }));
@@ -40,11 +36,9 @@ export function Login() {
     } catch (e) {
       if (e instanceof Problem && e.type === "conflict") setReplace(true);
       else if (e instanceof Problem && e.type === "second-factor" && !factor) setFactor("app");
-      else setError(e);
-    } finally {
-      setBusy(false);
+      else throw e;
     }
-  };
+  });
   const back = () => {
     setFactor(undefined);
     setReplace(false);

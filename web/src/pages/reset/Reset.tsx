@@ -1,12 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { api, call, Problem } from "../../api/client";
 import { queries } from "../../app/session";
 import { strings } from "../../strings";
 import { Button, buttonClass } from "../../ui/Button";
 import { TextField } from "../../ui/Field";
 import { ProblemBox, Skeleton } from "../../ui/states";
+import { useSubmit } from "../../ui/submit";
 import { Front } from "../login/Front";
 import { Gone } from "../login/Gone";
 import { NewPassword } from "../login/NewPassword";
@@ -29,23 +30,16 @@ function Opened({ token }: { token: string }) {
   });
   const [password, setPassword] = useState("");
   const [done, setDone] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
+  const { busy, error, submit } = useSubmit(async () => {
     try {
       await call(api.POST("/api/v1/password-resets/use", { body: { token, password } }));
       queries.clear(); // a session of the account's own has ended too
       setDone(true);
     } catch (e) {
-      setError(e);
       if (e instanceof Problem && e.status === 409) await link.refetch();
-    } finally {
-      setBusy(false);
+      throw e;
     }
-  };
+  });
   if (done) {
     return (
       <Front title={t.doneTitle}>
