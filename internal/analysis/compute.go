@@ -23,11 +23,7 @@ type answer struct {
 
 // compute has the sandboxed child aggregate each participant's own rows, gathers what
 // it returns by cell, and puts that before the gate while the child ends.
-func (x *execution) compute(ctx context.Context) (a answer, err error) {
-	spec, err := x.spec(ctx)
-	if err != nil {
-		return a, err
-	}
+func (x *execution) compute(ctx context.Context, spec query.Spec) (a answer, err error) {
 	withheld, err := x.readAgain(ctx, spec)
 	if err != nil || withheld != "" {
 		a.outcome = &outcome{withheld: withheld}

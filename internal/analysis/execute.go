@@ -93,6 +93,10 @@ func (a *Analyses) execute(ctx context.Context, j *job.Job) error {
 	if done, err := x.alreadyReleased(ctx); done || err != nil {
 		return err
 	}
+	spec, err := x.spec(ctx)
+	if err != nil {
+		return err
+	}
 	withheld, err := x.lookBack(ctx)
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func (a *Analyses) execute(ctx context.Context, j *job.Job) error {
 	if err := x.grant(ctx); err != nil {
 		return err
 	}
-	answer, err := x.compute(ctx)
+	answer, err := x.compute(ctx, spec)
 	if err != nil {
 		return err
 	}

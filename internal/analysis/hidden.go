@@ -17,7 +17,7 @@ const digestSize = 16
 
 // digest stands for a part of a cell in the ledger: keyed, since values of groups come
 // from tenants' files.
-func (x *execution) digest(part query.Measure, key []query.Value, over string) []byte {
+func (x *execution) digest(analysis string, part query.Measure, key []query.Value, over string) []byte {
 	values := make([]string, len(key))
 	for i, name := range x.def.Groups {
 		values[i] = fmt.Sprintf("%q %q", name, encoded(key[i:i+1], nil))
@@ -25,7 +25,7 @@ func (x *execution) digest(part query.Measure, key []query.Value, over string) [
 	slices.Sort(values)
 	groups := strings.Split(over, ", ")
 	slices.Sort(groups)
-	return x.Keys.MAC("released cell", x.run.Analysis, x.run.Date, part.Dataset, part.Column, string(part.Own), strings.Join(values, "\n"), strings.Join(groups, ", "))[:digestSize]
+	return x.Keys.MAC("released cell", analysis, x.run.Date, part.Dataset, part.Column, string(part.Own), strings.Join(values, "\n"), strings.Join(groups, ", "))[:digestSize]
 }
 
 // maxDigests is how many hidden cells that stand alone the ledger takes; of others it
@@ -47,7 +47,7 @@ func (x *execution) hideAlone(t *table, o *outcome) {
 		for cell, c := range t.cells[part] {
 			alone := !slices.ContainsFunc(c, func(d disclosure.Contribution) bool { return d.Organisation != c[0].Organisation })
 			if !alone && !shown(part, cell) && len(o.hidden) < maxDigests*digestSize {
-				o.hidden = append(o.hidden, x.digest(t.spec.Measures[part], t.keys[cell], "")...)
+				o.hidden = append(o.hidden, x.digest(x.run.Analysis, t.spec.Measures[part], t.keys[cell], "")...)
 			}
 		}
 	}

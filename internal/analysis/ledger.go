@@ -22,12 +22,13 @@ import (
 )
 
 // A date may be released more than once: late, corrected and withdrawn files join the
-// next run. What its recipients learn is the difference, so the gate judges a release
-// beside all that the analysis released for the date before. No values are kept for
-// that: of who is in a release with the same files its values are those of now, and
-// of who changed its files the run reads the earlier ones again.
+// next run, and other analyses may measure the same columns. What its recipients learn is
+// the difference, so the gate judges a release beside all that was released for the date
+// before and has to do with it. No values are kept for that: of who is in a release with
+// the same files its values are those of now, and of who changed its files the run reads
+// the earlier ones again.
 
-// ledger is what the analysis released for the run's date before.
+// ledger is what was released for the run's date before that has to do with it.
 type ledger struct {
 	runs     []string // that made the releases, recalled or not: what was downloaded is known
 	releases []former
@@ -47,37 +48,18 @@ func (l ledger) names() []string {
 // former is an earlier release with the same cells as this one.
 type former struct {
 	run      string
-	def      *definition.Definition
+	analysis string
 	had      map[partName]bool  // what that measured
 	same     map[tenant.ID]bool // who is in both with the same files
 	versions []int              // of those who are not
 	hidden   []byte             // digests of cells, in order; see hides
 }
 
-// partName is what a part measures.
-type partName struct {
-	dataset, column string
-	own             query.Own
-}
-
-// remember notes what the definition of each earlier release measured.
-func (x *execution) remember() {
-	for n := range x.before.releases {
-		f := &x.before.releases[n]
-		y, spec := &execution{Analyses: x.Analyses, def: f.def}, query.Spec{Datasets: x.asked.Datasets}
-		y.numbers(&spec, x.declared)
-		f.had = map[partName]bool{}
-		for _, m := range spec.Measures {
-			f.had[nameOf(m)] = true
-		}
-	}
-}
-
-func nameOf(m query.Measure) partName { return partName{m.Dataset, m.Column, m.Own} }
-
 // sentVersion is what one tenant had sent when a release was made, if it is not what
 // it has sent now.
 type sentVersion struct {
+	analysis     string // that it was read for, in which version
+	version      int64
 	tenant       tenant.ID
 	organisation string
 	inputs       []RunInput
@@ -98,15 +80,7 @@ func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
 		now := filesOf(x.inputs)
 		for _, e := range rows {
 			x.before.runs = append(x.before.runs, e.run)
-			v, err := x.AnalysisIn(ctx, tx, x.run.Analysis, e.version)
-			if err != nil {
-				return err
-			}
-			if !sameCells(v.Definition, x.def) {
-				withheld = fmt.Sprintf("Run %s released this date under version %d of the analysis, which had other groups, filters or totals, so the two cannot be compared.", e.run, e.version)
-				return nil
-			}
-			if err := x.compare(ctx, tx, e, v.Definition, now); err != nil {
+			if withheld, err = x.compare(ctx, tx, e, now); withheld != "" || err != nil {
 				return err
 			}
 		}
@@ -125,32 +99,49 @@ const maxReleases = 30
 
 // earlierRelease is a row of a release.
 type earlierRelease struct {
-	run     string
-	version int64
-	inputs  []ManifestInput
-	hidden  []byte
+	run, analysis string
+	version       int64
+	def           *definition.Definition
+	has           relation
+	inputs        []ManifestInput
+	hidden        []byte
 }
 
-// earlier lists the releases of the analysis for the run's date.
+// earlier lists the releases for the run's date that have to do with it.
 func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT r.run, r.version, r.manifest, r.signature, COALESCE(h.cells, $3) FROM releases r LEFT JOIN release_hidden h ON h.release = r.id
-		WHERE r.analysis = $1 AND r.date = $2 ORDER BY r.id`, x.run.Analysis, x.run.Date, []byte{})
+	rows, err := tx.Query(ctx, `SELECT id, run, analysis, version FROM releases WHERE date = $1 ORDER BY id`, x.run.Date)
 	if err != nil {
-		return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
+		return nil, fmt.Errorf("list releases of %s: %w", x.run.Date, err)
 	}
-	var list []earlierRelease
+	var all, list []earlierRelease
+	var ids []string
 	for rows.Next() {
 		var e earlierRelease
+		var id string
+		if err := rows.Scan(&id, &e.run, &e.analysis, &e.version); err != nil {
+			return nil, fmt.Errorf("list releases of %s: %w", x.run.Date, err)
+		}
+		all, ids = append(all, e), append(ids, id)
+	}
+	for n, e := range all {
+		v, err := x.AnalysisIn(ctx, tx, e.analysis, e.version)
+		if err != nil {
+			return nil, err
+		}
+		e.def = v.Definition
+		if e.has = x.relation(e.def); !e.has.any {
+			continue
+		}
 		var manifest, signature []byte
-		if err := rows.Scan(&e.run, &e.version, &manifest, &signature, &e.hidden); err != nil {
-			return nil, fmt.Errorf("list releases of %s: %w", x.run.Analysis, err)
+		if err := tx.QueryRow(ctx, `SELECT r.manifest, r.signature, COALESCE(h.cells, $2) FROM releases r LEFT JOIN release_hidden h ON h.release = r.id WHERE r.id = $1`,
+			ids[n], []byte{}).Scan(&manifest, &signature, &e.hidden); err != nil {
+			return nil, fmt.Errorf("release of run %s: %w", e.run, err)
 		}
 		m, err := signedManifest(x.Keys, manifest, signature)
 		if err != nil {
 			return nil, err
 		}
-		if m.Run != e.run || m.Version != e.version || m.Hidden != digestOf(e.hidden) {
+		if m.Run != e.run || m.Analysis != e.analysis || m.Version != e.version || m.Hidden != digestOf(e.hidden) {
 			return nil, fault.New(fault.Damaged, "What the release of run %q was made from, or hid, is not what its manifest says.", e.run)
 		}
 		e.inputs = m.Inputs
@@ -168,25 +159,41 @@ func digestOf(hidden []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// compare notes whose files of an earlier release are not those of now.
-func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, def *definition.Definition, now map[tenant.ID]map[file]bool) error {
+// compare notes whose files of an earlier release are not those of now. It says why
+// nothing can be released beside it, if so.
+func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, now map[tenant.ID]map[file]bool) (withheld string, err error) {
 	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !slices.EqualFunc(inputs, e.inputs, func(i RunInput, m ManifestInput) bool {
 		return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
 	}) {
-		return fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
+		return "", fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
 	}
-	f := former{run: e.run, def: def, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	version := e.version
+	if e.analysis == x.run.Analysis {
+		version = x.run.Version // that is what has to be agreed to
+	}
+	f := former{run: e.run, analysis: e.analysis, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
 	sent := filesOf(inputs)
+	if !slices.ContainsFunc(x.participants, func(id tenant.ID) bool { return sent[id] != nil }) && e.analysis != x.run.Analysis {
+		return "", nil // of others altogether
+	}
+	switch {
+	case !sameCells(e.def, x.def):
+		return fmt.Sprintf("Run %s of version %d of analysis %q released the same columns for this date with other groups, filters or totals. "+
+			"What is hidden in one could be computed from both. Let one analysis give all of them, with totals.", e.run, e.version, e.analysis), nil
+	case e.has.beside:
+		return fmt.Sprintf("Run %s of version %d of analysis %q released other measures of the same columns for this date. "+
+			"What is hidden in one could be computed from both. Let one analysis give all of them.", e.run, e.version, e.analysis), nil
+	}
 	for from := 0; from < len(inputs); {
 		to := from
 		for to < len(inputs) && inputs[to].Tenant == inputs[from].Tenant {
 			to++
 		}
-		v := sentVersion{inputs[from].Tenant, inputs[from].Organisation, inputs[from:to]}
+		v := sentVersion{e.analysis, version, inputs[from].Tenant, inputs[from].Organisation, inputs[from:to]}
 		if p := x.index(v.tenant); maps.Equal(sent[v.tenant], now[v.tenant]) && x.owners[p] == v.organisation {
 			f.same[v.tenant] = true
 		} else {
@@ -195,13 +202,13 @@ func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, 
 		from = to
 	}
 	x.before.releases = append(x.before.releases, f)
-	return nil
+	return "", nil
 }
 
 // version is the number of what a tenant had sent.
 func (x *execution) version(v sentVersion) int {
 	for n, known := range x.before.versions {
-		if known.tenant == v.tenant && known.organisation == v.organisation && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
+		if known.analysis == v.analysis && known.version == v.version && known.tenant == v.tenant && known.organisation == v.organisation && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
 			return n
 		}
 	}
@@ -256,28 +263,16 @@ func (x *execution) mayReadAgain(ctx context.Context, tx *meta.DB) (withheld str
 	if len(x.before.versions) == 0 {
 		return "", nil
 	}
-	byTenant, _, err := x.decisions(ctx, tx, x.run.Analysis)
-	if err != nil {
-		return "", err
-	}
-	var ids []tenant.ID
-	for _, v := range x.before.versions {
-		ids = append(ids, v.tenant)
-	}
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	tenants, err := x.takingPart(ctx, tx, x.analysis, byTenant, ids)
-	if err != nil {
-		return "", err
-	}
-	gone := 0
-	for _, id := range ids {
-		if _, takes := tenants[id]; !takes {
-			gone++
+	gone := map[tenant.ID]bool{}
+	for n, v := range x.before.versions {
+		if n == 0 || v.analysis != x.before.versions[n-1].analysis || v.version != x.before.versions[n-1].version {
+			if err := x.gone(ctx, tx, v.analysis, v.version, gone); err != nil {
+				return "", err
+			}
 		}
 	}
-	if gone > 0 {
-		return fmt.Sprintf("Participants of an earlier release of this date that take no part any more: %d. Their files may not be read again, so it cannot be shown that the difference would not tell what they had sent.", gone), nil
+	if len(gone) > 0 {
+		return fmt.Sprintf("Participants of an earlier release of this date that take no part any more: %d. Their files may not be read again, so it cannot be shown that the difference would not tell what they had sent.", len(gone)), nil
 	}
 	for _, v := range x.before.versions {
 		for _, i := range v.inputs {
@@ -288,6 +283,36 @@ func (x *execution) mayReadAgain(ctx context.Context, tx *meta.DB) (withheld str
 		}
 	}
 	return "", nil
+}
+
+// gone adds those who had sent something for a version of an analysis and do not take
+// part in it any more.
+func (x *execution) gone(ctx context.Context, tx *meta.DB, name string, version int64, gone map[tenant.ID]bool) error {
+	of, err := x.AnalysisIn(ctx, tx, name, version)
+	if err != nil {
+		return err
+	}
+	byTenant, _, err := x.decisions(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	var ids []tenant.ID
+	for _, v := range x.before.versions {
+		if v.analysis == name && v.version == version {
+			ids = append(ids, v.tenant)
+		}
+	}
+	slices.Sort(ids)
+	tenants, err := x.takingPart(ctx, tx, of, byTenant, slices.Compact(ids))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, takes := tenants[id]; !takes {
+			gone[id] = true
+		}
+	}
+	return nil
 }
 
 // floorOf is the floor of a part, if the earlier releases keep to it as well.
@@ -306,7 +331,6 @@ func (x *execution) floorOf(t *table, earlier [][][]disclosure.Cell, part int) (
 // readAgain aggregates the earlier files as those of now. If one of them is gone, it
 // says why nothing can be released.
 func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld string, err error) {
-	x.remember()
 	versions := x.before.versions
 	if len(versions) == 0 {
 		return "", nil
@@ -350,129 +374,6 @@ func reads(inputs []RunInput) []tenant.Permission {
 		list = append(list, tenant.Permission{Verb: tenant.Read, Resource: tenant.VaultInput.One(i.Object)})
 	}
 	return list
-}
-
-// earlierCells are the cells of the earlier releases, by release, then part, then cell
-// of t, which gets those that only they have.
-func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
-	if len(x.before.releases) == 0 {
-		return nil
-	}
-	at := map[string]int{}
-	for n, key := range t.keys {
-		at[encoded(key, nil)] = n
-	}
-	var place []int // in t, of the cells of what was read again
-	if again := x.before.table; again != nil {
-		for _, key := range again.keys {
-			n, known := at[encoded(key, nil)]
-			if !known {
-				n = len(t.keys)
-				at[encoded(key, nil)] = n
-				t.keys = append(t.keys, key)
-				for part := range t.cells {
-					t.cells[part] = append(t.cells[part], nil)
-				}
-			}
-			place = append(place, n)
-		}
-	}
-	who, owner := x.everybody()
-	all := make([][][]disclosure.Cell, len(x.before.releases))
-	for e, f := range x.before.releases {
-		all[e] = make([][]disclosure.Cell, len(t.cells))
-		for part := range t.cells {
-			cells := make([]disclosure.Cell, len(t.keys))
-			if all[e][part] = cells; !f.had[nameOf(t.spec.Measures[part])] {
-				continue
-			}
-			for n, cell := range t.cells[part] {
-				for _, c := range cell {
-					if f.same[x.participants[c.Participant]] {
-						cells[n] = append(cells[n], c)
-					}
-				}
-			}
-			for m, n := range place {
-				for _, c := range x.before.table.cells[part][m] {
-					if v := int(c.Participant); slices.Contains(f.versions, v) {
-						cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
-					}
-				}
-			}
-		}
-	}
-	return all
-}
-
-// everybody numbers the tenants of the versions beside the participants, and their
-// organisations: who is the same has the same number.
-func (x *execution) everybody() (who, owner []int32) {
-	numbers := map[string]int32{}
-	for p, n := range x.organisationIndex() {
-		numbers[x.owners[p]] = n
-	}
-	type one struct {
-		tenant       tenant.ID
-		organisation string
-	}
-	known := map[one]int32{}
-	for p, id := range x.participants {
-		known[one{id, x.owners[p]}] = int32(p)
-	}
-	for _, v := range x.before.versions {
-		o, is := numbers[v.organisation]
-		if !is {
-			o = int32(len(numbers))
-			numbers[v.organisation] = o
-		}
-		p, is := known[one{v.tenant, v.organisation}]
-		if !is {
-			p = int32(len(known))
-			known[one{v.tenant, v.organisation}] = p
-		}
-		who, owner = append(who, p), append(owner, o)
-	}
-	return who, owner
-}
-
-// differs hides, of cells that stand alone, those that tell too much beside what was
-// shown of them before. It takes it that every contributor was shown what anybody was.
-// What is more than a sum is hidden wherever the cell has changed.
-func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
-	if earlier == nil {
-		return nil
-	}
-	rules := x.gateRules()
-	for part := range t.cells {
-		floor, err := x.floorOf(t, earlier, part)
-		if err != nil {
-			return err
-		}
-		for n, now := range t.cells[part] {
-			var before []disclosure.Cell
-			for e := range earlier {
-				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(t.spec.Measures[part], t.keys[n], "")) {
-					before = append(before, cell)
-				}
-			}
-			if len(before) == 0 || len(now) == 0 {
-				continue
-			}
-			v, err := disclosure.Differs(rules, floor, before, now)
-			if err != nil {
-				return err
-			}
-			for m := range o.measures {
-				of := &o.measures[m]
-				at := slices.Index(of.parts, part)
-				if at >= 0 && (!v.Released() || of.Function == definition.Variance || of.Function == definition.Quantile) {
-					of.judgements[at].Hide(n, disclosure.Difference)
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // alone checks that nothing was released for the date since the run looked back.

@@ -59,7 +59,7 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 			if err != nil {
 				return nil, err
 			}
-			before, digests, err := x.completeEarlier(t, earlier, b, parts, whole)
+			before, err := x.completeEarlier(t, earlier, b, parts, whole)
 			if err != nil {
 				return nil, err
 			}
@@ -68,9 +68,10 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 				return nil, fmt.Errorf("protect %s: %w", t.spec.Measures[parts[0]].Name, err)
 			}
 			for cell, hidden := range p.Hidden {
-				for i := range parts {
+				key, over := x.keyOf(b, whole.Nodes[cell])
+				for _, part := range parts {
 					if hidden {
-						o.hidden = append(o.hidden, digests[i][cell]...)
+						o.hidden = append(o.hidden, x.digest(x.run.Analysis, t.spec.Measures[part], key, over)...)
 					}
 				}
 			}
@@ -225,36 +226,30 @@ func (x *execution) complete(t *table, cells [][]disclosure.Cell, b *block, part
 	return disclosure.Complete(b.dimensions, b.leaves, list)
 }
 
-// completeEarlier does so for each of the earlier releases, with what they hid, and
-// returns the digests of the cells, by part.
-func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *block, parts []int, whole *disclosure.Table) (before []disclosure.Earlier, digests [][][]byte, err error) {
-	digests = make([][][]byte, len(parts))
-	for _, n := range whole.Nodes {
-		key, over := x.keyOf(b, n)
-		for i, part := range parts {
-			digests[i] = append(digests[i], x.digest(t.spec.Measures[part], key, over))
-		}
-	}
+// completeEarlier does so for each of the earlier releases, with what they hid.
+func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *block, parts []int, whole *disclosure.Table) (before []disclosure.Earlier, err error) {
 	for i, part := range parts {
 		if whole.Parts[i].Floor, err = x.floorOf(t, earlier, part); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	for e, cells := range earlier {
 		was, err := x.complete(t, cells, b, parts)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
+		f := x.before.releases[e]
 		hidden := make([][]bool, len(parts))
 		for i, part := range parts {
 			was.Parts[i].Floor = whole.Parts[i].Floor
-			for _, digest := range digests[i] {
-				hidden[i] = append(hidden[i], !x.before.releases[e].had[nameOf(t.spec.Measures[part])] || x.before.releases[e].hides(digest))
+			for _, n := range whole.Nodes {
+				key, over := x.keyOf(b, n)
+				hidden[i] = append(hidden[i], !f.had[nameOf(t.spec.Measures[part])] || f.hides(x.digest(f.analysis, t.spec.Measures[part], key, over)))
 			}
 		}
 		before = append(before, disclosure.Earlier{Parts: was.Parts, Hidden: hidden})
 	}
-	return before, digests, nil
+	return before, nil
 }
 
 // inOrder sorts digests.

@@ -1,0 +1,144 @@
+package analysis
+
+import (
+	"slices"
+
+	"tributary/internal/analysis/definition"
+	"tributary/internal/disclosure"
+	"tributary/internal/tenant"
+)
+
+// earlierCells are the cells of the earlier releases, by release, then part, then cell
+// of t, which gets those that only they have.
+func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
+	if len(x.before.releases) == 0 {
+		return nil
+	}
+	at := map[string]int{}
+	for n, key := range t.keys {
+		at[encoded(key, nil)] = n
+	}
+	var place []int // in t, of the cells of what was read again
+	if again := x.before.table; again != nil {
+		for _, key := range again.keys {
+			n, known := at[encoded(key, nil)]
+			if !known {
+				n = len(t.keys)
+				at[encoded(key, nil)] = n
+				t.keys = append(t.keys, key)
+				for part := range t.cells {
+					t.cells[part] = append(t.cells[part], nil)
+				}
+			}
+			place = append(place, n)
+		}
+	}
+	who, owner := x.everybody()
+	all := make([][][]disclosure.Cell, len(x.before.releases))
+	for e, f := range x.before.releases {
+		all[e] = make([][]disclosure.Cell, len(t.cells))
+		for part := range t.cells {
+			cells := make([]disclosure.Cell, len(t.keys))
+			if all[e][part] = cells; !f.had[nameOf(t.spec.Measures[part])] {
+				continue
+			}
+			for n, cell := range t.cells[part] {
+				for _, c := range cell {
+					if f.same[x.participants[c.Participant]] {
+						cells[n] = append(cells[n], c)
+					}
+				}
+			}
+			for m, n := range place {
+				for _, c := range x.before.table.cells[part][m] {
+					if v := int(c.Participant); slices.Contains(f.versions, v) {
+						cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// everybody numbers the tenants of the versions beside the participants, and their
+// organisations: who is the same has the same number.
+func (x *execution) everybody() (who, owner []int32) {
+	numbers := map[string]int32{}
+	for p, n := range x.organisationIndex() {
+		numbers[x.owners[p]] = n
+	}
+	type one struct {
+		tenant       tenant.ID
+		organisation string
+	}
+	known := map[one]int32{}
+	for p, id := range x.participants {
+		known[one{id, x.owners[p]}] = int32(p)
+	}
+	for _, v := range x.before.versions {
+		o, is := numbers[v.organisation]
+		if !is {
+			o = int32(len(numbers))
+			numbers[v.organisation] = o
+		}
+		p, is := known[one{v.tenant, v.organisation}]
+		if !is {
+			p = int32(len(known))
+			known[one{v.tenant, v.organisation}] = p
+		}
+		who, owner = append(who, p), append(owner, o)
+	}
+	return who, owner
+}
+
+// differs hides, of cells that stand alone, those that tell too much beside what was
+// shown of them before. It takes it that every contributor was shown what anybody was.
+// What is more than a sum is hidden wherever the cell has changed.
+func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
+	if earlier == nil {
+		return nil
+	}
+	rules := x.gateRules()
+	for part := range t.cells {
+		floor, err := x.floorOf(t, earlier, part)
+		if err != nil {
+			return err
+		}
+		for n, now := range t.cells[part] {
+			var before []disclosure.Cell
+			for e := range earlier {
+				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(x.before.releases[e].analysis, t.spec.Measures[part], t.keys[n], "")) {
+					before = append(before, cell)
+				}
+			}
+			if len(before) == 0 || len(now) == 0 {
+				continue
+			}
+			v, err := disclosure.Differs(rules, floor, before, now)
+			if err != nil {
+				return err
+			}
+			for _, family := range families(o.measures) {
+				if slices.Contains(family, part) {
+					o.hide(family, part, n, v)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// hide hides what a family of measures has in a cell whose difference in one part may
+// not be shown. What is more than a sum of that part may not in any case.
+func (o *outcome) hide(family []int, part, cell int, v disclosure.Verdict) {
+	for m := range o.measures {
+		of := &o.measures[m]
+		more := (of.Function == definition.Variance || of.Function == definition.Quantile) && slices.Contains(of.parts, part)
+		if slices.Contains(family, of.parts[0]) && (!v.Released() || more) {
+			for _, j := range of.judgements {
+				j.Hide(cell, disclosure.Difference)
+			}
+		}
+	}
+}
