@@ -124,6 +124,7 @@ func (o *output) shown(manifest []byte) error {
 		} `json:"utility"`
 		Attack *struct {
 			Hidden    int      `json:"hidden"`
+			Unbounded int      `json:"unbounded"`
 			Witnesses int      `json:"witnesses"`
 			Intervals int      `json:"intervals"`
 			Narrowest *float64 `json:"narrowest_percent"`
@@ -158,7 +159,7 @@ func (o *output) shown(manifest []byte) error {
 		if a.Narrowest != nil {
 			narrowest = fmt.Sprintf("; the narrowest of %d intervals is %.4g %% of its cell", a.Intervals, *a.Narrowest)
 		}
-		o.line("Attacked before it went out: %d witnesses that the %d hidden cells stay in doubt%s.", a.Witnesses, a.Hidden, narrowest)
+		o.line("Attacked before it went out: of %d hidden cells, nothing that is shown bounds %d; %d witnesses that they stay in doubt%s.", a.Hidden, a.Unbounded, a.Witnesses, narrowest)
 	}
 	return nil
 }

@@ -115,9 +115,12 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 			if len(before) == 0 || len(now) == 0 {
 				continue
 			}
-			v, err := disclosure.Differs(rules, floor, before, now)
+			v, intervals, err := disclosure.Differs(rules, floor, before, now)
 			if err != nil {
 				return err
+			}
+			for _, in := range intervals {
+				o.attack.interval(in, sumOf(now))
 			}
 			for _, family := range families(o.measures) {
 				if slices.Contains(family, part) {
@@ -135,10 +138,20 @@ func (o *outcome) hide(family []int, part, cell int, v disclosure.Verdict) {
 	for m := range o.measures {
 		of := &o.measures[m]
 		more := (of.Function == definition.Variance || of.Function == definition.Quantile) && slices.Contains(of.parts, part)
+		if slices.Contains(of.parts, part) {
+			o.before[cellOf{m, cell}] = true
+		}
 		if slices.Contains(family, of.parts[0]) && (!v.Released() || more) {
 			for _, j := range of.judgements {
 				j.Hide(cell, disclosure.Difference)
 			}
 		}
 	}
+}
+
+func sumOf(cell disclosure.Cell) (sum int64) {
+	for _, c := range cell {
+		sum += c.Value
+	}
+	return sum
 }

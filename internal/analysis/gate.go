@@ -66,7 +66,8 @@ type outcome struct {
 	reasons    map[string]int64
 	released   int64     // pairs of cell and recipient
 	cells      int       // totals included
-	attack     *Attack   // on a table with totals
+	attack     Attack
+	before     map[cellOf]bool // cells without totals that an earlier release showed
 	hidden     []byte    // digests of the cells of such a table that are hidden, in order
 	utility    []Utility // by measure
 	table      *table    // what was judged, with its totals
@@ -74,10 +75,13 @@ type outcome struct {
 	spare      []render.Value
 }
 
+// cellOf is a cell of a measure.
+type cellOf struct{ measure, cell int }
+
 // judge puts every measure of every cell before the gate, for each recipient.
 func (x *execution) judge(t *table) (*outcome, error) {
 	o := &outcome{measures: slices.Clone(x.measures), rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{},
-		utility: make([]Utility, len(x.measures))}
+		utility: make([]Utility, len(x.measures)), before: map[cellOf]bool{}}
 	organisation := x.organisationIndex()
 	for _, cells := range t.cells {
 		for _, cell := range cells {
@@ -181,6 +185,7 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, rows []render.Row) 
 	for m := range o.measures {
 		of := &o.measures[m]
 		value, err := of.value(t, cell)
+		before := o.utility[m]
 		seen := o.utility[m].cell(of.Name)
 		for i, c := range t.cells[of.parts[0]][cell] {
 			verdict, parts, whole := of.verdict(t, cell, i)
@@ -217,6 +222,9 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, rows []render.Row) 
 			if x.def.OwnValue && ownErr == nil {
 				r.Own[m] = render.Value{Int: own}
 			}
+		}
+		if now := o.utility[m]; len(x.def.Totals) == 0 && now.Cells > before.Cells {
+			o.attack.alone(now.Shown > before.Shown, o.before[cellOf{m, cell}])
 		}
 	}
 	for p, r := range rows {

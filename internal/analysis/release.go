@@ -44,7 +44,7 @@ type Manifest struct {
 	Released     int64             `json:"values_released"`
 	Suppressed   map[string]int64  `json:"values_suppressed"`       // by reason
 	Utility      []Utility         `json:"utility,omitempty"`       // by measure; the first releases have none
-	Attack       *Attack           `json:"attack,omitempty"`        // of a release with totals
+	Attack       *Attack           `json:"attack,omitempty"`        // releases made before there was one have none
 	Hidden       string            `json:"hidden_sha256,omitempty"` // of the ledger of what was hidden, of a release with totals
 	Before       []string          `json:"judged_beside,omitempty"` // runs that released the date before
 	Marked       bool              `json:"marked"`                  // made under a minimum below 3
@@ -172,7 +172,7 @@ func (x *execution) manifest(ctx context.Context, o *outcome, release string, re
 		Definition: hex.EncodeToString(x.analysis.Hash), Date: x.run.Date, Through: x.run.Through, Snapshot: hex.EncodeToString(x.run.Snapshot),
 		Participants: len(x.participants), Owners: len(owners), Verified: verified, Software: "tributary " + x.Version, Sandbox: string(x.Sandbox.Level()),
 		StartedBy: x.run.StartedBy, StartedAt: x.started, ReleasedAt: x.Clock.Now(), Cells: o.cells, Released: o.released,
-		Suppressed: o.reasons, Utility: o.utility, Attack: o.attack, Hidden: digestOf(o.hidden), Before: x.before.names(), Marked: x.def.MarksResults(), Datasets: x.contracts,
+		Suppressed: o.reasons, Utility: o.utility, Attack: &o.attack, Hidden: digestOf(o.hidden), Before: x.before.names(), Marked: x.def.MarksResults(), Datasets: x.contracts,
 	}
 	for _, i := range x.inputs {
 		m.Inputs = append(m.Inputs, ManifestInput{Tenant: i.Tenant, Dataset: i.Dataset, Submission: i.Submission, Commitment: hex.EncodeToString(i.Commitment)})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -12,19 +11,6 @@ import (
 	"tributary/internal/disclosure"
 	"tributary/internal/query"
 )
-
-// Attack is what was tried on a release with totals before it was made: from all that
-// is shown, how closely can a hidden cell be known?
-type Attack struct {
-	Cells     int `json:"cells"`     // of all measures, totals included
-	Hidden    int `json:"hidden"`    // of these
-	Witnesses int `json:"witnesses"` // that prove that hidden ones stay in doubt
-	// Intervals says of how many hidden cells the whole interval that an attacker can
-	// derive was computed, and Narrowest how wide the narrowest of these is, in per cent of
-	// the cell's value.
-	Intervals int      `json:"intervals"`
-	Narrowest *float64 `json:"narrowest_percent,omitempty"`
-}
 
 // block is the cells that totals connect: those with the same values of the groups
 // that have no totals.
@@ -45,7 +31,6 @@ type node struct {
 // be computed. Measures that share a part are hidden together.
 func (x *execution) protect(t *table, o *outcome) (*table, error) {
 	all := &table{spec: t.spec, limit: t.limit, cells: make([][]disclosure.Cell, len(t.cells))}
-	o.attack = &Attack{}
 	families := families(o.measures)
 	judgements := make([]*disclosure.Judgement, len(t.cells))
 	for part := range judgements {
@@ -75,7 +60,7 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 					}
 				}
 			}
-			if err := x.look(o.attack, whole, p); err != nil {
+			if err := o.attack.look(x.gateRules(), whole, p, before); err != nil {
 				return nil, err
 			}
 			if len(all.keys) == first {
@@ -272,38 +257,4 @@ func (x *execution) keyOf(b *block, n [2]int32) (key []query.Value, over string)
 		}
 	}
 	return key, strings.Join(names, ", ")
-}
-
-// maxIntervals is how many hidden cells of a release are solved for; the witnesses are
-// for all.
-const maxIntervals = 100
-
-// look counts what was tried on a table, and solves for some of what is hidden.
-func (x *execution) look(a *Attack, t *disclosure.Table, p *disclosure.Protection) error {
-	a.Cells += len(t.Nodes)
-	a.Witnesses += len(p.Witnesses)
-	for _, hidden := range p.Hidden {
-		if hidden {
-			a.Hidden++
-		}
-	}
-	for part := range t.Parts {
-		left := maxIntervals - a.Intervals
-		if left <= 0 {
-			return nil
-		}
-		intervals, err := disclosure.Intervals(x.gateRules(), t, p.Hidden, part, left)
-		if err != nil {
-			return err
-		}
-		a.Intervals += len(intervals)
-		for _, in := range intervals {
-			value := math.Abs(float64(p.Judgements[part].Cells[in.Cell].Sum))
-			if width := 100 * (in.Below + in.Above) / value; value > 0 && !math.IsInf(width, 0) && (a.Narrowest == nil || width < *a.Narrowest) {
-				width = math.Round(10*width) / 10
-				a.Narrowest = &width
-			}
-		}
-	}
-	return nil
 }

@@ -106,13 +106,11 @@ func (g *grid) leaf(cell int32) bool {
 
 // Differs judges, for a cell that stands alone, whether a recipient may be shown it
 // beside those of earlier releases that it was shown. The verdict is Release or
-// Difference. Cells of two organisations, where the rules let them be shown, tell each
-// what the other has, so their difference tells nothing.
-func Differs(rules Rules, floor int64, earlier []Cell, now Cell) (Verdict, error) {
-	g, err := (&Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Floor: floor, Cells: []Cell{now}}}}).grid()
-	if err != nil {
-		return Unjudged, err
-	}
+// Difference; then there is the interval that follows for the cell if it is hidden, unless
+// it cannot be computed. Cells of two organisations, where the rules let them be shown,
+// tell each what the other has, so their difference tells nothing.
+func Differs(rules Rules, floor int64, earlier []Cell, now Cell) (Verdict, []Interval, error) {
+	t := &Table{Dimensions: []Dimension{{Parent: []int32{Top}}}, Nodes: make([][2]int32, 1), Parts: []Part{{Floor: floor, Cells: []Cell{now}}}}
 	var list []Earlier
 	for _, cell := range earlier {
 		if owners(cell) <= 2 && owners(now) <= 2 {
@@ -120,17 +118,17 @@ func Differs(rules Rules, floor int64, earlier []Cell, now Cell) (Verdict, error
 		}
 		list = append(list, Earlier{Parts: []Part{{Floor: floor, Cells: []Cell{cell}}}, Hidden: [][]bool{{false}}})
 	}
-	p, err := newProtector(rules, LeastCells, g.Table, list)
+	p, err := newProtector(rules, LeastCells, t, list)
 	if err != nil {
-		return Unjudged, err
+		return Unjudged, nil, err
 	}
 	if err := p.differences(); err != nil {
-		return Unjudged, err
+		return Unjudged, nil, err
 	}
 	if p.hidden[0] {
-		return Difference, nil
+		return Difference, p.intervals(0, []int32{0}), nil
 	}
-	return Release, nil
+	return Release, nil, nil
 }
 
 // owners counts the organisations of a cell.

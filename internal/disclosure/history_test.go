@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -240,10 +241,10 @@ func (c Cell) from(first int32) Cell {
 func TestZerosThatStayAreNoDifference(t *testing.T) {
 	t.Parallel()
 	cell := apart(0, 17, 18, 16, 0, 20)
-	if got, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell}, cell); err != nil || got != Release {
+	if got, _, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell}, cell); err != nil || got != Release {
 		t.Errorf("the same once more: %v, %v, want release", got, err)
 	}
-	if got, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell, cell}, append(cell, apart(0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9)[6:]...)); err != nil || got != Release {
+	if got, _, err := Differs(strict(5, 10, 2, 85), 0, []Cell{cell, cell}, append(cell, apart(0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9)[6:]...)); err != nil || got != Release {
 		t.Errorf("with six more: %v, %v, want release", got, err)
 	}
 }
@@ -283,8 +284,31 @@ func TestDifferencesOfSingleCells(t *testing.T) {
 			return c
 		}), Difference},
 	} {
-		if got, err := Differs(preset, 0, []Cell{old}, c.now); err != nil || got != c.want {
+		if got, _, err := Differs(preset, 0, []Cell{old}, c.now); err != nil || got != c.want {
 			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
+		}
+	}
+}
+
+// What an earlier release tells of a cell that is hidden: at least what is in both, and
+// no more than was there if nobody has joined.
+func TestIntervalsBesideAnEarlierRelease(t *testing.T) {
+	t.Parallel()
+	all := owned(0, 30, 1, 40, 2, 50, 3, 60, 4, 70, 5, 80).from(0)
+	for _, c := range []struct {
+		name         string
+		before, now  Cell
+		below, above float64
+	}{
+		{"one joined", all[:5], all, 80, math.Inf(1)}, // others with what it has, or nothing
+		{"one left", all, all[:5], 180, 80},           // what one attacker has at most stays, and what has left could be in it
+	} {
+		v, list, err := Differs(preset, 0, []Cell{c.before}, c.now)
+		if err != nil || v != Difference || len(list) != 1 {
+			t.Fatalf("%s: %v, %v, %v", c.name, v, list, err)
+		}
+		if in := list[0]; math.Abs(in.Below-c.below) > 1e-6 || in.Above != c.above && math.Abs(in.Above-c.above) > 1e-6 {
+			t.Errorf("%s: %v below and %v above, want %v and %v", c.name, in.Below, in.Above, c.below, c.above)
 		}
 	}
 }
@@ -312,7 +336,7 @@ func TestNoSeriesOfSingleCellsLetsAValueBeBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := Differs(preset, 0, before, cell)
+			v, _, err := Differs(preset, 0, before, cell)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -363,7 +387,7 @@ func TestWhatFollowsFromSeveralReleases(t *testing.T) {
 		"v knows v2":     {[]Cell{b, slices.Concat(b, y1), slices.Concat(b, y2), slices.Concat(b, v, w)}, slices.Concat(b, y1, y2, v, v2)},
 		"five had a row": {[]Cell{made(0, 10, 50)}, append(made(0, 10, 50), made(20, 5, 1)...)},
 	} {
-		if got, err := Differs(preset, 1, c.before, c.now); err != nil || got != Difference {
+		if got, _, err := Differs(preset, 1, c.before, c.now); err != nil || got != Difference {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}

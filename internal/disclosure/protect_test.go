@@ -111,7 +111,7 @@ func TestOneHiddenCellTakesARectangle(t *testing.T) {
 	if hidden != 4 || !p.Hidden[5] {
 		t.Errorf("%d cells hidden, want the rectangle of 4 around cell 5", hidden)
 	}
-	intervals, err := Intervals(preset, tab, p.Hidden, 0, 100)
+	intervals, err := Intervals(preset, tab, p.Hidden, 100)
 	if err != nil || len(intervals) != 4 {
 		t.Fatalf("intervals = %v, %v", intervals, err)
 	}

@@ -79,6 +79,7 @@ export function ManifestCard({ run }: { run: Run }) {
                 <Facts
                   of={[
                     [t.attackHidden, <Num key="h" of={m.attack.hidden} />],
+                    [t.attackUnbounded, m.attack.unbounded === undefined ? undefined : <Num key="u" of={m.attack.unbounded} />],
                     [t.attackWitnesses, <Num key="w" of={m.attack.witnesses} />],
                     [t.attackIntervals, <Num key="i" of={m.attack.intervals} />],
                     [t.attackNarrowest, m.attack.narrowest_percent === undefined ? undefined : t.percent(m.attack.narrowest_percent)],

@@ -8,7 +8,7 @@ export type Manifest = {
   /** How much of each measure was shown; older releases do not say. */
   utility: { measure: string; cells: number; shown: number; value_percent: number }[];
   /** What was tried on a release with totals. */
-  attack?: { hidden: number; witnesses: number; intervals: number; narrowest_percent?: number };
+  attack?: { hidden: number; unbounded?: number; witnesses: number; intervals: number; narrowest_percent?: number };
   software: string;
   sandbox: string;
   definition_sha256: string;

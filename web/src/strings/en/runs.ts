@@ -84,6 +84,7 @@ export const runs = {
   attack: "Attacked before it went out",
   attackWitnesses: "Witnesses that hidden cells stay in doubt",
   attackHidden: "Hidden cells",
+  attackUnbounded: "Hidden cells that nothing shown bounds",
   attackIntervals: "Intervals computed",
   attackNarrowest: "The narrowest, in per cent of its cell",
   percent: (n: number) => `${n.toLocaleString("en")} %`,
