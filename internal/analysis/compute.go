@@ -36,7 +36,7 @@ func (x *execution) compute(ctx context.Context, spec query.Spec) (a answer, err
 	}
 	a.totals, err = x.aggregate(ctx, spec, x.inputs, scopes, t.add, func() (err error) {
 		x.job.Progress(ctx, "judging", 0, 0)
-		if a.outcome, err = x.judge(t); err == nil {
+		if a.outcome, err = x.judge(ctx, t); err == nil {
 			a.table = nil // what each has is not needed any more
 		}
 		return err

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,14 +65,14 @@ type outcome struct {
 	rows       [][]render.Row // by participant
 	suppressed []int64        // by participant: cells and measures it contributed to and does not get
 	reasons    map[string]int64
-	released   int64     // pairs of cell and recipient
-	cells      int       // totals included
+	released   int64 // pairs of cell and recipient
+	cells      int   // totals included
 	attack     Attack
 	before     map[cellOf]bool // cells without totals that an earlier release showed
-	hidden     []byte    // digests of the cells of such a table that are hidden, in order
-	utility    []Utility // by measure
-	table      *table    // what was judged, with its totals
-	withheld   string    // why nothing may be released; empty: something may
+	hidden     []byte          // digests of the cells of such a table that are hidden, in order
+	utility    []Utility       // by measure
+	table      *table          // what was judged, with its totals
+	withheld   string          // why nothing may be released; empty: something may
 	spare      []render.Value
 }
 
@@ -79,7 +80,7 @@ type outcome struct {
 type cellOf struct{ measure, cell int }
 
 // judge puts every measure of every cell before the gate, for each recipient.
-func (x *execution) judge(t *table) (*outcome, error) {
+func (x *execution) judge(ctx context.Context, t *table) (*outcome, error) {
 	o := &outcome{measures: slices.Clone(x.measures), rows: make([][]render.Row, len(x.participants)), suppressed: make([]int64, len(x.participants)), reasons: map[string]int64{},
 		utility: make([]Utility, len(x.measures)), before: map[cellOf]bool{}}
 	organisation := x.organisationIndex()
@@ -92,7 +93,7 @@ func (x *execution) judge(t *table) (*outcome, error) {
 	}
 	var err error
 	if len(x.def.Totals) > 0 {
-		t, err = x.protect(t, o)
+		t, err = x.protect(ctx, t, o)
 	} else {
 		earlier := x.earlierCells(t) // first, since it adds cells that only they have
 		if err = x.judgeAlone(t, o); err == nil {

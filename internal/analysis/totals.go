@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -29,7 +30,7 @@ type node struct {
 
 // protect adds the totals to a table, judges all of it together, and hides what could
 // be computed. Measures that share a part are hidden together.
-func (x *execution) protect(t *table, o *outcome) (*table, error) {
+func (x *execution) protect(ctx context.Context, t *table, o *outcome) (*table, error) {
 	all := &table{spec: t.spec, limit: t.limit, cells: make([][]disclosure.Cell, len(t.cells))}
 	families := families(o.measures)
 	judgements := make([]*disclosure.Judgement, len(t.cells))
@@ -48,7 +49,7 @@ func (x *execution) protect(t *table, o *outcome) (*table, error) {
 			if err != nil {
 				return nil, err
 			}
-			p, err := disclosure.Protect(x.gateRules(), x.cost(), whole, before...)
+			p, err := disclosure.Protect(ctx, x.gateRules(), x.cost(), whole, before...)
 			if err != nil {
 				return nil, fmt.Errorf("protect %s: %w", t.spec.Measures[parts[0]].Name, err)
 			}

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -178,7 +179,7 @@ func (t *Trial) table(spec query.Spec, contributors []Contributor) (*table, erro
 
 // try has the gate judge a table.
 func (x *execution) try(tab *table) (*Tried, []byte, error) {
-	o, err := x.judge(tab)
+	o, err := x.judge(context.Background(), tab)
 	if err != nil {
 		return nil, nil, err
 	}

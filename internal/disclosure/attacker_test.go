@@ -158,7 +158,7 @@ func TestNoTableLetsAValueBeBounded(t *testing.T) {
 			for world := range worlds(t) {
 				organisations := 6 + rng.IntN(20)
 				tab := small(rng, organisations)
-				p, err := Protect(c.rules, Cost(world%2), tab)
+				p, err := Protect(t.Context(), c.rules, Cost(world%2), tab)
 				if err != nil {
 					t.Fatalf("world %d: %v", world, err)
 				}
@@ -294,7 +294,7 @@ func TestSumsThroughHiddenTotalsKeepTheRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cost := range []Cost{LeastCells, LeastValue} {
-		p, err := Protect(rules, cost, tab)
+		p, err := Protect(t.Context(), rules, cost, tab)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,9 @@ var ErrInDoubt = errors.New("a hidden cell cannot be kept in doubt beside what w
 // for attackers that do not know that one's values.
 func (p *protector) prove(t *target, hide bool) error {
 	t.witnesses = nil
+	if err := p.ended(); err != nil {
+		return err
+	}
 	if !p.deep(t) {
 		if w, ok := p.search(t, nobody, hide); ok {
 			t.witnesses = []Witness{w}

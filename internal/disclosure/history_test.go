@@ -80,7 +80,7 @@ func (k *known) earlier() []Earlier {
 // is nil if the table is withheld.
 func (k *known) release(t *testing.T, rules Rules, cost Cost, tab *Table) *Protection {
 	t.Helper()
-	p, err := Protect(rules, cost, tab, k.earlier()...)
+	p, err := Protect(t.Context(), rules, cost, tab, k.earlier()...)
 	if errors.Is(err, ErrInDoubt) {
 		return nil
 	}
@@ -142,7 +142,7 @@ func TestSeriesWithoutALedgerAreBreached(t *testing.T) {
 	t.Parallel()
 	for name, protect := range map[string]func(tab *Table, k known) ([]bool, error){
 		"no ledger": func(tab *Table, _ known) ([]bool, error) {
-			p, err := Protect(preset, LeastCells, tab)
+			p, err := Protect(t.Context(), preset, LeastCells, tab)
 			return p.Hidden, err
 		},
 		"no differences": func(tab *Table, k known) ([]bool, error) {

@@ -23,7 +23,7 @@ func TestLittleMoreIsHiddenThanNeedBe(t *testing.T) {
 			tables, met := 0, 0
 			for tables < worlds(t) {
 				tab := filled(rng, 15, 90, 12, branches(2+rng.IntN(2)), branches(2+rng.IntN(2)))
-				p, err := Protect(preset, c.cost, tab)
+				p, err := Protect(t.Context(), preset, c.cost, tab)
 				if err != nil {
 					t.Fatal(err)
 				}

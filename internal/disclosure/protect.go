@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -53,6 +54,7 @@ type Move struct {
 // breaks a rule is in doubt by its protection level to any coalition of
 // contributors which is given all that is shown, here and in the earlier releases.
 // If it cannot be done the error is ErrInDoubt; then nothing of the table may be shown.
+// It ends with the context's error soon after that is done.
 //
 // Every attacker knows its own values, who contributed to which cell and when
 // that was changed, and that no value is below the part's floor (of values with
@@ -64,11 +66,12 @@ type Move struct {
 // Statistical Disclosure Control, section 4.4.3): what is taken from one cell is
 // given to another below the same total, in each dimension. What it finds is
 // checked by Audit, so nothing rests on it but the number of cells hidden.
-func Protect(rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection, error) {
+func Protect(ctx context.Context, rules Rules, cost Cost, t *Table, earlier ...Earlier) (*Protection, error) {
 	p, err := newProtector(rules, cost, t, earlier)
 	if err != nil {
 		return nil, err
 	}
+	p.ended = ctx.Err
 	if err := p.protect(); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,9 @@ func (p *protector) protect() error {
 		return err
 	}
 	p.tidy()
+	if err := p.ended(); err != nil {
+		return err
+	}
 	return p.cover() // of sums that tidying left with fewer cells
 }
 
@@ -132,6 +138,7 @@ type protector struct {
 	differs []bool // what is hidden there for its difference
 	targets []target
 	follows follows
+	ended   func() error     // says that nobody waits for the search any more
 	checked map[relation]int // how many of its cells were hidden when it was last looked at
 }
 
@@ -144,7 +151,7 @@ func newProtector(rules Rules, cost Cost, t *Table, earlier []Earlier) (*protect
 		return nil, err
 	}
 	p := &protector{grid: g, rules: rules, hidden: make([]bool, len(t.Nodes)), differs: make([]bool, len(t.Nodes)), cost: make([]int64, len(t.Nodes)),
-		follows: follows{}, checked: map[relation]int{}}
+		follows: follows{}, checked: map[relation]int{}, ended: func() error { return nil }}
 	if p.scratch, p.views, err = newViews(rules, g, earlier); err != nil {
 		return nil, err
 	}

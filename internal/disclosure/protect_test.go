@@ -1,6 +1,8 @@
 package disclosure
 
 import (
+	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -95,7 +97,7 @@ func TestOneHiddenCellTakesARectangle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Protect(preset, LeastCells, tab)
+	p, err := Protect(t.Context(), preset, LeastCells, tab)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,7 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	tab := filled(rng, 20, 100, 12, branches(2, 3), branches(4))
 	fresh := func() *Protection {
-		p, err := Protect(preset, LeastCells, tab)
+		p, err := Protect(t.Context(), preset, LeastCells, tab)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,15 +166,25 @@ func TestAuditFindsWhatIsWrong(t *testing.T) {
 }
 
 // The same table gives the same protection.
+func TestProtectEndsWhenNobodyWaits(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	tab := filled(rand.New(rand.NewPCG(3, 3)), 12, 90, 8, branches(3, 3), branches(4))
+	if _, err := Protect(ctx, preset, LeastCells, tab); !errors.Is(err, context.Canceled) {
+		t.Errorf("Protect = %v", err)
+	}
+}
+
 func TestProtectionIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
 	tab := filled(rand.New(rand.NewPCG(9, 9)), 30, 80, 12, branches(3, 3), branches(2, 3))
-	first, err := Protect(preset, LeastValue, tab)
+	first, err := Protect(t.Context(), preset, LeastValue, tab)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
-		if again, err := Protect(preset, LeastValue, tab); err != nil || !reflect.DeepEqual(first, again) {
+		if again, err := Protect(t.Context(), preset, LeastValue, tab); err != nil || !reflect.DeepEqual(first, again) {
 			t.Fatalf("another protection: %v", err)
 		}
 	}
@@ -203,7 +215,7 @@ func TestSeveralPartsShareOnePattern(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Protect(preset, LeastCells, whole)
+		p, err := Protect(t.Context(), preset, LeastCells, whole)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +247,7 @@ func TestOverflowInATable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Protect(preset, LeastCells, tab)
+	p, err := Protect(t.Context(), preset, LeastCells, tab)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +288,7 @@ func TestATotalOfCountsHasAFloorForEachLeaf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Protect(strict(5, 5, 0, 0), LeastCells, tab)
+	p, err := Protect(t.Context(), strict(5, 5, 0, 0), LeastCells, tab)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func BenchmarkProtect(b *testing.B) {
 			tab := filled(rand.New(rand.NewPCG(1, 1)), c.organisations, 100, c.each, c.dimensions...)
 			b.ReportAllocs()
 			for b.Loop() {
-				p, err := Protect(preset, LeastCells, tab)
+				p, err := Protect(b.Context(), preset, LeastCells, tab)
 				if err != nil {
 					b.Fatal(err)
 				}
