@@ -11,7 +11,7 @@ type Analysis struct {
 	Words         []string  `json:"words" doc:"The definition in plain words: what is used, who gets what, which rules"`
 	Datasets      []string  `json:"datasets"`
 	Hash          string    `json:"hash"`
-	Source        string    `json:"source,omitempty"`
+	Source        string    `json:"source,omitempty" doc:"The YAML as applied; for the provider's people, since it has the parameters of the rules"`
 	Changed       *bool     `json:"changed,omitempty"`
 	Decision      string    `json:"decision,omitempty" doc:"For a tenant: accepted, declined, or open" enum:"accepted,declined,open"`
 	DecidedFor    int64     `json:"decided_for,omitempty" doc:"The version that the decision was made for, and still covers this one"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tributary/client"
@@ -45,6 +46,9 @@ func golden(t *testing.T, s *server) {
 		keys[n] = servertest.Decode[client.APIKey](t, s.Run(s.Token, "apikey", "create", "--tenant", slug, "--role", "tenant_admin", "--json")).Key
 	}
 	for n, key := range keys {
+		if _, errs, code := s.Try(key, "analysis", "show", analysis, "--source"); code == 0 || !strings.Contains(errs, "the provider's people alone") {
+			t.Errorf("source, which has the rules' parameters, for tenant-%d: exit code %d, %q", n+1, code, errs)
+		}
 		s.Run(key, "analysis", "accept", analysis)
 		s.Run(key, "submit", "--dataset", dataset, "--date", date, fmt.Sprintf("%sinput-%s-%06d-000001.csv", example, date, n+1))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -71,6 +72,9 @@ func (a *analysisShowCmd) Run(ctx context.Context, out *output, c *client.Client
 	x, err := c.Analysis(ctx, a.Name, a.Version)
 	if err != nil {
 		return err
+	}
+	if a.Source && x.Source == "" {
+		return errors.New("the provider's people alone see how a definition is written; without --source it is shown in words")
 	}
 	return out.answer(func() {
 		if a.Source {

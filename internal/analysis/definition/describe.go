@@ -7,7 +7,8 @@ import (
 
 // Describe puts the definition into plain words for a tenant admin who is to
 // accept it: what is used, who gets what, under which rules. One sentence or
-// two an item.
+// two an item. How strict the p % and dominance rules are it does not say: who knew
+// could work out more from what is hidden.
 func Describe(d *Definition) []string {
 	var words []string
 	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
@@ -90,18 +91,18 @@ func (r Rules) words() []string {
 		words = append(words, "Warning: with 2 contributors each can compute the other's value exactly. Every recipient has to accept this, and every result says so.")
 	}
 	if r.PPercent > 0 {
-		words = append(words, fmt.Sprintf("A cell is hidden from a recipient that could work out another organisation's value to within %d %% (p %% rule).", r.PPercent))
+		words = append(words, "A cell is hidden from a recipient that could work out another organisation's value too closely (p % rule).")
 	} else {
 		words = append(words, "Warning: the p % rule is off, so a recipient may be able to work out a large contributor's value closely.")
 	}
 	if r.QPercent > 0 && r.PPercent > 0 {
-		words = append(words, fmt.Sprintf("The rule takes it that everybody knows each value to within %d %% beforehand.", r.QPercent))
+		words = append(words, "The rule takes it that everybody knows something of each value beforehand (pq rule).")
 	}
 	if c := r.Coalitions(); c > 1 {
 		words = append(words, fmt.Sprintf("The rules hold against %d recipients who tell each other everything that they know.", c))
 	}
 	if d := r.Dominance; d.On() {
-		words = append(words, fmt.Sprintf("A cell is hidden if %s more than %d %% of it, or of what remains of it without the recipient's own part (dominance rule).", makeUp(d.N), d.K))
+		words = append(words, fmt.Sprintf("A cell is hidden if %s too much of it, or of what remains of it without the recipient's own part (dominance rule).", makeUp(d.N)))
 	} else {
 		words = append(words, "Warning: the dominance rule is off, so two contributors who tell each other their values may be able to work out a third's.")
 	}

@@ -201,10 +201,10 @@ func (w *widening) rules() {
 	case n.PPercent == 0 && o.PPercent > 0:
 		w.add("the p %% rule is off")
 	case n.PPercent < o.PPercent:
-		w.add("the p %% rule asks for %d %% instead of %d %%", n.PPercent, o.PPercent)
+		w.add("the p %% rule is less strict")
 	}
 	if prior(n) > prior(o) {
-		w.add("the rules take it that others know your values to within %d %% beforehand, instead of %d %%", prior(n), prior(o))
+		w.add("the rules take it that others know less of your values beforehand")
 	}
 	if n.Coalitions() < o.Coalitions() {
 		w.add("the rules hold against %s instead of %d", counted(n.Coalitions(), "recipient"), o.Coalitions())
@@ -214,7 +214,7 @@ func (w *widening) rules() {
 	case !n.Dominance.On():
 		w.add("the dominance rule is off")
 	case n.Dominance.N < o.Dominance.N || n.Dominance.K > o.Dominance.K:
-		w.add("the dominance rule is (%d,%d) instead of (%d,%d)", n.Dominance.N, n.Dominance.K, o.Dominance.N, o.Dominance.K)
+		w.add("the dominance rule is less strict, or another")
 	}
 	if w.next.Quorum < w.old.Quorum {
 		w.add("a run needs %d participants instead of %d", w.next.Quorum, w.old.Quorum)

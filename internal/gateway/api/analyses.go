@@ -100,7 +100,9 @@ func (s *server) analysis(ctx context.Context, c *call, i *versioned) (*out[clie
 		return nil, err
 	}
 	w := analysisWord(a)
-	w.Source = a.Source
+	if c.staff() { // it has the parameters of the rules, which participants are not told
+		w.Source = a.Source
+	}
 	if err := s.stand(ctx, c, a, &w); err != nil {
 		return nil, err
 	}

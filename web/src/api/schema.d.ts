@@ -51,6 +51,7 @@ export interface components {
       "id": string;
       /** How many organisations have accepted, and how many of them are verified */
       "organisations"?: components["schemas"]["Counted"];
+      /** The YAML as applied; for the provider's people, since it has the parameters of the rules */
       "source"?: string;
       "title"?: string;
       "version": number;

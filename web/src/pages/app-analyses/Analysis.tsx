@@ -73,15 +73,6 @@ export function Analysis() {
           <Versions of={shown} current={current.version} id={id} />
         </div>
       </div>
-      {shown.source && (
-        <details className={style.source}>
-          <summary>{t.source}</summary>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard */}
-          <section tabIndex={0} aria-label={t.source}>
-            <pre>{shown.source}</pre>
-          </section>
-        </details>
-      )}
       {asked && <Ask asked={asked} current={current.version} onClose={() => setAsked(undefined)} />}
     </Page>
   );

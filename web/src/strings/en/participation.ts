@@ -27,7 +27,6 @@ export const participation = {
   showVersion: "Show version",
   old: "This is an earlier version. What is decided is the current one.",
   toCurrent: "Show the current version",
-  source: "The definition as it was written (YAML)",
   applied: "Since",
   accept: "Accept",
   acceptAgain: "Accept the new version",
