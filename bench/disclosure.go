@@ -44,7 +44,7 @@ func (b *bench) gate(ctx context.Context) error {
 				return err
 			}
 			began := time.Now()
-			p, err := disclosure.Protect(disclosure.Rules{MinContributors: 5, PPercent: 10, Dominance: disclosure.Dominance{N: 2, K: 85}}, disclosure.Cost(cost), tab)
+			p, err := disclosure.Protect(ctx, disclosure.Rules{MinContributors: 5, PPercent: 10, Dominance: disclosure.Dominance{N: 2, K: 85}}, disclosure.Cost(cost), tab)
 			took := time.Since(began)
 			if err != nil {
 				return err
