@@ -120,6 +120,14 @@ func coalition(rng *rand.Rand, of, organisations int) []int32 {
 	return list
 }
 
+// tableWorld is the n-th of the random worlds that are attacked: a table of so many
+// organisations, the same in each test.
+func tableWorld(n int) (rng *rand.Rand, organisations int, tab *Table) {
+	rng = rand.New(rand.NewPCG(5, uint64(n)))
+	organisations = 6 + rng.IntN(20)
+	return rng, organisations, small(rng, organisations)
+}
+
 // worlds is how many random worlds are attacked: 40, and 1,000 in make torture.
 func worlds(t *testing.T) int {
 	t.Helper()
@@ -153,11 +161,9 @@ func TestNoTableLetsAValueBeBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			rng := rand.New(rand.NewPCG(5, uint64(c.rules.PPercent)))
 			shown := 0
 			for world := range worlds(t) {
-				organisations := 6 + rng.IntN(20)
-				tab := small(rng, organisations)
+				rng, organisations, tab := tableWorld(world)
 				p, err := Protect(t.Context(), c.rules, Cost(world%2), tab)
 				if err != nil {
 					t.Fatalf("world %d: %v", world, err)
@@ -181,15 +187,10 @@ func TestNoTableLetsAValueBeBounded(t *testing.T) {
 	}
 }
 
-// Each step of the protection is needed: without it, an attack works.
+// Each rule and each step of the protection is needed: without it, an attack works in the
+// same worlds.
 func TestEachStepLeftOutIsBreached(t *testing.T) {
 	t.Parallel()
-	alone := func(p *protector) []bool { // primary cells only
-		for i := range p.hidden {
-			p.hidden[i] = p.primary(int32(i))
-		}
-		return p.hidden
-	}
 	for _, c := range []struct {
 		name  string
 		rules Rules
@@ -198,21 +199,29 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 		hide  func(*protector) []bool
 	}{
 		{"nothing hidden", preset, 10, 1, func(p *protector) []bool { return p.hidden }},
-		{"no secondary suppression", preset, 10, 1, alone},
+		{"no secondary suppression", preset, 10, 1, func(p *protector) []bool {
+			for i := range p.hidden {
+				p.hidden[i] = p.primary(int32(i))
+			}
+			return p.hidden
+		}},
 		{"no protection levels", Rules{MinContributors: 3, PPercent: 60}, 60, 1, func(p *protector) []bool { return protected(p, true) }},
 		{"no minimum", Rules{MinContributors: 2, PPercent: 10}, 10, 2, func(p *protector) []bool { return protected(p, false) }},
 		{"no prior knowledge", Rules{MinContributors: 5, PPercent: 10}, 20, 1, func(p *protector) []bool { return protected(p, false) }},
 		{"no dominance", Rules{MinContributors: 4, PPercent: 1}, 24, 1, func(p *protector) []bool { return protected(p, false) }},
 		{"no p %", Rules{MinContributors: 5}, 10, 1, func(p *protector) []bool { return protected(p, false) }},
 		{"no coalition", Rules{MinContributors: 5, PPercent: 10}, 10, 2, func(p *protector) []bool { return protected(p, false) }},
+		{noOrganisations, Rules{MinContributors: 5, PPercent: 10}, 10, 1, func(p *protector) []bool { return protected(p, false) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			rng := rand.New(rand.NewPCG(6, 6))
-			for range 600 {
-				organisations := 6 + rng.IntN(10)
-				tab := small(rng, organisations)
-				p, err := newProtector(c.rules, LeastCells, tab, nil)
+			for world := range 1000 {
+				rng, organisations, tab := tableWorld(world)
+				seen := tab
+				if c.name == noOrganisations {
+					seen = ungrouped(tab)
+				}
+				p, err := newProtector(c.rules, LeastCells, seen, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -224,6 +233,22 @@ func TestEachStepLeftOutIsBreached(t *testing.T) {
 			t.Error("no attack worked, so the tests of the whole could not fail")
 		})
 	}
+}
+
+const noOrganisations = "no organisations"
+
+// ungrouped is a table in which each participant is an organisation of its own.
+func ungrouped(t *Table) *Table {
+	u := *t
+	u.Parts = slices.Clone(t.Parts)
+	for i := range u.Parts {
+		cells := make([]Cell, len(t.Parts[i].Cells))
+		for at, cell := range t.Parts[i].Cells {
+			cells[at] = alone(cell)
+		}
+		u.Parts[i].Cells = cells
+	}
+	return &u
 }
 
 // protected hides as Protect does; if noLevels, to a level of one unit, and without

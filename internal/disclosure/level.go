@@ -132,7 +132,7 @@ func (b *scratch) level(w weight, all, gross uint64, typical int64, nets *top) i
 		level = max(level, ceiling(p, uint64(b.shares[v].gross), q)-int64(left))
 	}
 	if d := b.rules.Dominance; d.On() {
-		level = max(level, b.dominanceLevel(d, all, nets))
+		level = max(level, b.dominanceLevel(d, all))
 	}
 	return min(level, maxLevel)
 }
@@ -176,15 +176,16 @@ const maxLevel = math.MaxInt64 >> 4
 
 // dominanceLevel is what has to be added for no recipient, and nobody from outside,
 // to find the cell dominated.
-func (b *scratch) dominanceLevel(d Dominance, all uint64, nets *top) int64 {
+func (b *scratch) dominanceLevel(d Dominance, all uint64) int64 {
 	k, others := uint64(d.K), b.rules.coalition()-1
-	largest := top{size: d.N + 1 + others}
+	largest, nets := top{size: d.N + 1}, top{size: d.N + 1 + others}
 	for _, o := range b.order {
 		s := &b.shares[o]
+		nets.add(o, product(1, magnitude(s.net)))
 		largest.add(o, product(100-k, uint64(s.gross)).plus(product(k, magnitude(s.net))))
 	}
-	lacking := func(rest uint64, known ...int32) int64 {
-		sum := largest.sumWithout(d.N, known...)
+	lacking := func(rest uint64, of int32) int64 {
+		sum := largest.sumWithout(d.N, of)
 		if sum.hi >= k {
 			return math.MaxInt64
 		}
@@ -194,13 +195,9 @@ func (b *scratch) dominanceLevel(d Dominance, all uint64, nets *top) int64 {
 		}
 		return int64(min(q-rest, math.MaxInt64))
 	}
-	level := lacking(all)
+	level := lacking(all, nobody)
 	for _, o := range b.order {
-		friends, rest := nets.first(others, o), all
-		for _, one := range friends.and(o) {
-			rest -= magnitude(b.shares[one].net)
-		}
-		level = max(level, lacking(rest, friends.and(o)...))
+		level = max(level, lacking(b.leftBeside(o, all, d.N, others, &largest, &nets), o))
 	}
 	return level
 }

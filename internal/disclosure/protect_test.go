@@ -78,52 +78,6 @@ func filled(rng *rand.Rand, organisations, density, each int, dimensions ...Dime
 	return t
 }
 
-// A table from the literature: Hundepool et al., Handbook on Statistical Disclosure
-// Control, section 4.1: 8 cells of two rows by regions, one of them sensitive; with
-// totals shown one suppression is none, and the smallest pattern that holds is a
-// rectangle.
-func TestOneHiddenCellTakesARectangle(t *testing.T) {
-	t.Parallel()
-	many := func(v int64) Cell { return apart(v, v, v, v, v, v) }
-	leaves, cells := [][2]int32{}, []Cell{}
-	for u := int32(1); u <= 3; u++ {
-		for w := int32(1); w <= 4; w++ {
-			leaves = append(leaves, [2]int32{u, w})
-			cells = append(cells, many(int64(10*u+w)))
-		}
-	}
-	cells[5] = apart(100, 30, 2, 1, 1, 1)
-	tab, err := Complete([]Dimension{branches(3), branches(4)}, leaves, []Part{{Cells: cells}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Protect(t.Context(), preset, LeastCells, tab)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hidden := 0
-	for i, h := range p.Hidden {
-		if h {
-			hidden++
-			if i != 5 && p.Judgements[0].Cells[i].Verdicts[0] != Secondary {
-				t.Errorf("cell %d is hidden as %v", i, p.Judgements[0].Cells[i].Verdicts[0])
-			}
-		}
-	}
-	if hidden != 4 || !p.Hidden[5] {
-		t.Errorf("%d cells hidden, want the rectangle of 4 around cell 5", hidden)
-	}
-	intervals, err := Intervals(preset, tab, p.Hidden, 100)
-	if err != nil || len(intervals) != 4 {
-		t.Fatalf("intervals = %v, %v", intervals, err)
-	}
-	for _, in := range intervals {
-		if in.Cell == 5 && in.Above < 5 { // 10 % of 100 less the 5 of the others
-			t.Errorf("the cell is known to within %v above, want 5 at least", in.Above)
-		}
-	}
-}
-
 // Witnesses that were tampered with, and protections that lack something, are found.
 func TestAuditFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()

@@ -35,8 +35,9 @@ import (
 // of zeros open by default.
 //
 // Against a coalition of c > 1 the recipient's own is its own and that of the c-1
-// largest others (for p-percent, of others than v). A pq rule with prior knowledge
-// of q per cent compares with p/q instead of p/100.
+// largest others (for p-percent, of others than v; for dominance, of others than the n
+// whom it is about). A pq rule with prior knowledge of q per cent compares with p/q
+// instead of p/100.
 //
 // The second form of dominance with n = 2 also holds against a coalition of the
 // recipient and one more organisation u: if x(u) + x(v) <= k/100 R with R = B -
@@ -152,8 +153,8 @@ func (b *scratch) weigh() {
 	p, q, d := uint64(b.rules.PPercent), b.rules.prior(), b.rules.Dominance
 	k, others := uint64(d.K), b.rules.coalition()-1
 	var hidden, gross uint64 // B and the sum of all g
-	closest, largest := top{size: others + 2}, top{size: d.N + 1 + others}
-	nets := top{size: others + 2}
+	closest, largest := top{size: others + 2}, top{size: d.N + 1}
+	nets := top{size: others + 2 + d.N}
 	for _, o := range b.order {
 		s := &b.shares[o]
 		net, g := magnitude(s.net), uint64(s.gross)
@@ -181,12 +182,23 @@ func (b *scratch) weigh() {
 			s.verdict = Zero
 		case p > 0 && b.closeTo(o, hidden-magnitude(s.net), q, others, &closest, &nets):
 			s.verdict = PPercent
-		case dominated, d.On() && product(k, rest).less(largest.sumWithout(d.N, known.and(o)...)):
+		case dominated, d.On() && product(k, b.leftBeside(o, hidden, d.N, others, &largest, &nets)).less(largest.sumWithout(d.N, o)):
 			s.verdict = Dominated
 		default:
 			s.verdict = Release
 		}
 	}
+}
+
+// leftBeside is what o and its friends have before them, if these are the ones with the
+// most beside the n with the largest scores, who are to be protected.
+func (b *scratch) leftBeside(o int32, all uint64, n, others int, largest, nets *top) uint64 {
+	dominators := largest.first(n, o)
+	friends := nets.first(others, dominators.and(o)...)
+	for _, known := range friends.and(o) {
+		all -= magnitude(b.shares[known].net)
+	}
+	return all
 }
 
 // nobody is no organisation's index.

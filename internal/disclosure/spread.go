@@ -151,9 +151,14 @@ func (s *spread) doubt(known []int32) bool {
 // FewestForQuantile is how many organisations a quantile needs.
 const FewestForQuantile = 10
 
-// Window is how many neighbouring values a quantile is the mean of: three, or more
-// against a coalition, of which two at least are always unknown to it.
-func (r Rules) Window() int { return max(3, r.coalition()+2) | 1 }
+// Window is how many neighbouring values a quantile is the mean of: three, or against a
+// coalition so many that three at least are unknown to it.
+func (r Rules) Window() int {
+	if c := r.coalition(); c > 1 {
+		return (c + 3) | 1
+	}
+	return 3
+}
 
 // Quantile judges a quantile of the participants' values in each cell, q per cent
 // from the smallest: the mean of the Window values around its rank (the nearest one,

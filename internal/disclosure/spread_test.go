@@ -61,44 +61,6 @@ func TestAVarianceTellsNoValue(t *testing.T) {
 	}
 }
 
-func TestQuantiles(t *testing.T) {
-	t.Parallel()
-	values := func(n int) []int64 {
-		list := make([]int64, n)
-		for i := range list {
-			list[i] = int64(100 + 10*((i*7)%n))
-		}
-		return list
-	}
-	for _, c := range []struct {
-		name  string
-		rules Rules
-		q     int
-		cell  Cell
-		sum   int64
-		want  Verdict
-	}{
-		{"the median of eleven", preset, 50, apart(values(11)...), 140 + 150 + 160, Release},
-		{"nine are too few", preset, 50, apart(values(9)...), 0, Minimum},
-		{"too near the smallest", preset, 10, apart(values(20)...), 0, Minimum},
-		{"the smallest of many is far enough", preset, 10, apart(values(60)...), 140 + 150 + 160, Release},
-		{"too near the largest", preset, 90, apart(values(20)...), 0, Minimum},
-		{"in one hand", preset, 50, append(owned(1, 1, 2, 2, 3, 3, 4, 4, 6, 6, 7, 7, 8, 8, 9, 9), Cell{{20, 5, 5}, {21, 5, 5}, {22, 5, 5}, {23, 5, 5}, {24, 10, 10}}...), 15, Minimum},
-		{"zeros", preset, 50, apart(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0, Zero},
-		{"one value among zeros", preset, 50, apart(0, 0, 0, 0, 0, 0, 900, 901, 902, 903, 904), 900, Zero},
-		{"a coalition of two has five values", Rules{MinContributors: 5, PPercent: 10, Coalition: 2}, 50, apart(values(22)...), 180 + 190 + 200 + 210 + 220, Release},
-	} {
-		j, err := Quantile(c.rules, c.q, []Cell{c.cell})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := j.Cells[0]
-		if out.Sum != c.sum || out.Verdicts[0] != c.want || int(j.Count(c.want)) != len(c.cell) {
-			t.Errorf("%s: sum %d and %v, want %d and %v", c.name, out.Sum, out.Verdicts, c.sum, c.want)
-		}
-	}
-}
-
 // A quantile that were one value, or the mean of neighbours that nobody judged, would
 // tell what somebody has; one that was judged does not.
 func TestAQuantileTellsNoValue(t *testing.T) {
@@ -153,25 +115,6 @@ func TestAQuantileTellsNoValue(t *testing.T) {
 		}
 		if (found > 0) != c.breach || shown < 100 {
 			t.Errorf("%s: %d breaches of %d shown, want any: %v", c.name, found, shown, c.breach)
-		}
-	}
-}
-
-// An accomplice takes its own value away, and the others are alike.
-func TestAVarianceHoldsAgainstACoalition(t *testing.T) {
-	t.Parallel()
-	rules := Rules{MinContributors: 5, PPercent: 10, Coalition: 2}
-	for _, odd := range []int64{0, 1, 300} {
-		cell := apart(100, 100, 100, 100, 100, 100, 100, 100, odd)
-		j, err := Judge(rules, 0, []Cell{cell})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := Spread(rules, []Cell{cell}, j); err != nil {
-			t.Fatal(err)
-		}
-		if j.Count(Release) != 0 {
-			t.Errorf("eight of 100 and one of %d: %v", odd, j.Cells[0].Verdicts)
 		}
 	}
 }
