@@ -154,12 +154,14 @@ func (o *output) shown(manifest []byte) error {
 	if len(lines) > 0 {
 		o.table([]string{"HIDDEN", "RULE", "WHY"}, lines)
 	}
-	if a := m.Attack; a != nil {
-		narrowest := ""
-		if a.Narrowest != nil {
-			narrowest = fmt.Sprintf("; the narrowest of %d intervals is %.4g %% of its cell", a.Intervals, *a.Narrowest)
+	if a := m.Attack; a != nil && a.Hidden > 0 {
+		o.line("Attacked before it went out: nothing that is shown bounds %d of %d hidden cells.", a.Unbounded, a.Hidden)
+		if a.Witnesses > 0 {
+			o.line("That hidden ones stay in doubt was proven by %d other tables that agree with all that is shown.", a.Witnesses)
 		}
-		o.line("Attacked before it went out: of %d hidden cells, nothing that is shown bounds %d; %d witnesses that they stay in doubt%s.", a.Hidden, a.Unbounded, a.Witnesses, narrowest)
+		if a.Narrowest != nil {
+			o.line("The narrowest of the %d intervals that could be derived is %.4g %% of its cell.", a.Intervals, *a.Narrowest)
+		}
 	}
 	return nil
 }

@@ -61,30 +61,26 @@ export function ManifestCard({ run }: { run: Run }) {
                   id={(u) => u.measure}
                   columns={[
                     { id: "measure", title: t.utilityColumns.measure, cell: (u) => <Name of={u.measure} /> },
-                    { id: "cells", title: t.utilityColumns.cells, end: true, cell: (u) => <Num of={u.cells} /> },
-                    { id: "shown", title: t.utilityColumns.shown, end: true, cell: (u) => <Num of={u.shown} /> },
-                    {
-                      id: "ofCells",
-                      title: t.utilityColumns.ofCells,
-                      end: true,
-                      cell: (u) => (u.cells > 0 ? t.percent(Math.round((100 * u.shown) / u.cells)) : ""),
-                    },
+                    { id: "cells", title: t.utilityColumns.cells, end: true, cell: (u) => t.shownOf(u.shown, u.cells) },
                     { id: "ofValue", title: t.utilityColumns.ofValue, end: true, cell: (u) => t.percent(u.value_percent) },
                   ]}
                 />
               </Card>
             )}
-            {m.attack && (
+            {m.attack && m.attack.hidden > 0 && (
               <Card title={t.attack}>
-                <Facts
-                  of={[
-                    [t.attackHidden, <Num key="h" of={m.attack.hidden} />],
-                    [t.attackUnbounded, m.attack.unbounded === undefined ? undefined : <Num key="u" of={m.attack.unbounded} />],
-                    [t.attackWitnesses, <Num key="w" of={m.attack.witnesses} />],
-                    [t.attackIntervals, <Num key="i" of={m.attack.intervals} />],
-                    [t.attackNarrowest, m.attack.narrowest_percent === undefined ? undefined : t.percent(m.attack.narrowest_percent)],
-                  ]}
-                />
+                <div className="stack">
+                  <p className="secondary">{t.attackHint}</p>
+                  <Facts
+                    of={[
+                      [t.attackHidden, <Num key="h" of={m.attack.hidden} />],
+                      [t.attackUnbounded, m.attack.unbounded === undefined ? undefined : <Num key="u" of={m.attack.unbounded} />],
+                      [t.attackWitnesses, <Num key="w" of={m.attack.witnesses} />],
+                      [t.attackIntervals, <Num key="i" of={m.attack.intervals} />],
+                      [t.attackNarrowest, m.attack.narrowest_percent === undefined ? undefined : t.percent(m.attack.narrowest_percent)],
+                    ]}
+                  />
+                </div>
               </Card>
             )}
             <Card title={t.manifest}>

@@ -16,7 +16,7 @@ import { Status } from "../../ui/Status";
 import { Loaded, Note, ProblemBox, Skeleton } from "../../ui/states";
 import { Id, Name, Time } from "../../ui/values";
 import style from "./Result.module.css";
-import { type Column, hides, pairs, type Row, shapes } from "./shape";
+import { type Column, hides, pairs, type Row, shapes, totalOver } from "./shape";
 
 const t = strings.results;
 
@@ -131,7 +131,7 @@ function Rows({ of: r }: { of: Res }) {
               id: c.name,
               title: <Head of={c} />,
               end: isNumber(c),
-              cell: (row: Row) => <Cell column={c} value={row[at]} />,
+              cell: (row: Row) => <Cell column={c} value={row[at]} over={totalOver(columns, row)} />,
             }))}
           />
         )}
@@ -160,8 +160,10 @@ function Head({ of: c }: { of: Column }) {
   );
 }
 
-function Cell({ column, value }: { column: Column; value: string | null | undefined }) {
+function Cell({ column, value, over }: { column: Column; value: string | null | undefined; over: string[] }) {
   if (value !== null && value !== undefined) return <Name of={value || " "} />;
+  if (column.role === "total") return "";
+  if (column.role === "group" && over.includes(column.name)) return <span className="secondary">{t.total}</span>;
   return <span className={style.hidden}>{column.role === "measure" ? t.hiddenCell : t.noValue}</span>;
 }
 

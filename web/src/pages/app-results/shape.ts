@@ -21,9 +21,14 @@ export function hides(columns: Column[], rows: Row[]): boolean {
   return columns.some((c, at) => c.role === "measure" && rows.some((row) => (row[at] ?? null) === null));
 }
 
+/** The groups that a row is a total over. */
+export function totalOver(columns: Column[], row: Row): string[] {
+  return (row[columns.findIndex((c) => c.role === "total")] ?? "").split(", ");
+}
+
 /** What a row is the cell of: the values of its groups, or the groups that it is a total over. */
 export function labelOf(columns: Column[], row: Row, whole: string, none: string): string {
-  const over = (row[columns.findIndex((c) => c.role === "total")] ?? "").split(", ");
+  const over = totalOver(columns, row);
   const parts = columns.flatMap((c, at) => (c.role === "group" ? [over.includes(c.name) ? `Σ ${c.name}` : (row[at] ?? none)] : []));
   return parts.length > 0 ? parts.join(" · ") : whole;
 }

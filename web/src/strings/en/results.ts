@@ -30,6 +30,7 @@ export const results = {
   hiddenCell: "hidden",
   hiddenWhy: "“hidden”: somebody's own value could be worked out from it, alone or together with what else is known.",
   noValue: "no value",
+  total: "all",
   table: "Rows",
   rowsOf: (shown: number, all: number) =>
     shown < all ? `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} rows` : `${all.toLocaleString("en")} rows`,
@@ -50,6 +51,7 @@ export const results = {
     measure: "of all participants",
     own: "your own value",
     id: "your id",
+    total: "groups added up",
   } as Record<string, string>,
   rowsNone: "No cell could be shown.",
   made: "How it was made",

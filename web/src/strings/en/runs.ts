@@ -80,13 +80,17 @@ export const runs = {
   utility: "How much was shown",
   utilityHint:
     "Cells that went to one recipient at least, and how much of what the contributors have, by its size, is in cells that they were shown.",
-  utilityColumns: { measure: "Measure", cells: "Cells", shown: "Shown", ofCells: "Of cells", ofValue: "Of value" },
+  utilityColumns: { measure: "Measure", cells: "Cells shown", ofValue: "Of value" },
+  shownOf: (shown: number, cells: number) =>
+    cells > 0 ? `${shown.toLocaleString("en")} of ${cells.toLocaleString("en")}, ${Math.round((100 * shown) / cells)} %` : "0",
   attack: "Attacked before it went out",
-  attackWitnesses: "Witnesses that hidden cells stay in doubt",
+  attackHint:
+    "How closely could somebody with all that is shown know a hidden cell? A witness is another table that agrees with all of it and differs there by enough. The narrowest interval is in per cent of its cell.",
   attackHidden: "Hidden cells",
-  attackUnbounded: "Hidden cells that nothing shown bounds",
-  attackIntervals: "Intervals computed",
-  attackNarrowest: "The narrowest, in per cent of its cell",
+  attackUnbounded: "Not bounded",
+  attackWitnesses: "Witnesses",
+  attackIntervals: "Intervals",
+  attackNarrowest: "Narrowest",
   percent: (n: number) => `${n.toLocaleString("en")} %`,
   suppression: "What was hidden, by rule",
   suppressionNone: "Nothing was hidden: every value went to its recipients.",
