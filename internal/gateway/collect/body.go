@@ -1,0 +1,125 @@
+package collect
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"tributary/internal/fault"
+)
+
+// budget bounds the bytes of all requests that are being read and kept at once.
+type budget struct{ taken atomic.Int64 }
+
+func (b *budget) take(n int64) bool {
+	if b.taken.Add(n) <= mostMemory {
+		return true
+	}
+	b.taken.Add(-n)
+	return false
+}
+
+func (b *budget) give(n int64) { b.taken.Add(-n) }
+
+// bounded keeps what is written to it while it is not too much for one request, nor
+// for all of them.
+type bounded struct {
+	kept   bytes.Buffer // not embedded: its ReadFrom would go round Write
+	most   int64
+	budget *budget
+	taken  int64
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if int64(b.kept.Len()+len(p)) > b.most {
+		return 0, tooLarge(b.most)
+	}
+	n := weight * int64(len(p))
+	if !b.budget.take(n) {
+		return 0, fault.New(fault.Unavailable, "Too much is being received at once. Try again in a moment.")
+	}
+	b.taken += n
+	return b.kept.Write(p)
+}
+
+func tooLarge(most int64) error {
+	return fault.New(fault.TooLarge, "A request's body has at most %d bytes, packed or unpacked. Send fewer events at once.", most)
+}
+
+func (b *bounded) release() { b.budget.give(b.taken) }
+
+// read reads the body of a request, unpacked. The caller releases it when nothing of
+// it is used any more, also after an error.
+func (s *server) read(r *http.Request, most int64) (*bounded, error) {
+	b := &bounded{most: most, budget: &s.budget}
+	if r.ContentLength > most {
+		return b, tooLarge(most)
+	}
+	packed := io.LimitReader(r.Body, most+1)
+	var plain io.Reader
+	var err error
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		plain = packed
+	case "gzip", "x-gzip":
+		plain, err = gzip.NewReader(packed)
+	case "deflate":
+		plain, err = zlib.NewReader(packed)
+	case "br":
+		plain = brotli.NewReader(packed)
+	case "zstd":
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(mostBatch)), zstd.WithDecoderMaxWindow(8<<20)); err == nil {
+			defer z.Close()
+			plain = z
+		}
+	default:
+		return b, fault.New(fault.Invalid, "The body is packed as %q. These are read: gzip, deflate, br, zstd.", clip(encoding))
+	}
+	if err == nil {
+		_, err = io.Copy(b, plain)
+	}
+	if err != nil {
+		return b, unpacking(r, err)
+	}
+	return b, nil
+}
+
+// gunzip unpacks what says by its first bytes that it is gzip, which is how browsers
+// send it without asking for leave first. Anything else is returned as it is.
+func (s *server) gunzip(r *http.Request, b *bounded) (*bounded, error) {
+	if !bytes.HasPrefix(b.kept.Bytes(), []byte{0x1f, 0x8b}) {
+		return b, nil
+	}
+	plain := &bounded{most: b.most, budget: b.budget}
+	z, err := gzip.NewReader(&b.kept)
+	if err == nil {
+		_, err = io.Copy(plain, z)
+	}
+	plain.taken += b.taken // one release for both
+	if err != nil {
+		return plain, unpacking(r, err)
+	}
+	return plain, nil
+}
+
+// unpacking gives an error of reading a body its kind.
+func unpacking(r *http.Request, err error) error {
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	if cause := r.Context().Err(); cause != nil {
+		return cause
+	}
+	return fault.Wrap(fault.Invalid, err, "The body ends early, or is not packed as the request says.")
+}

@@ -1,0 +1,293 @@
+package collect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/internal/fault"
+)
+
+// What a request is made of is read in two steps, so that one bad event does not
+// lose the others: what holds the events is taken apart by members and elements,
+// which look at nothing within, and then each event is decoded strictly.
+
+// member is one name of a JSON object with its value.
+type member struct {
+	name  string
+	value jsontext.Value
+}
+
+// object is a JSON object taken apart, in its order.
+type object []member
+
+// get returns the value of a name; nil: there is none, or it is null.
+func (o object) get(name string) jsontext.Value {
+	for _, m := range o {
+		if m.name == name && m.value.Kind() != 'n' {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// decode reads a member into a value. One that is missing changes nothing.
+func (o object) decode(name string, to any) error {
+	raw := o.get(name)
+	if raw == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, to); err != nil {
+		return unreadable(name, err)
+	}
+	return nil
+}
+
+// members takes a JSON object apart. A name that it has twice is refused.
+func members(raw []byte) (object, error) {
+	d, err := open(raw, '{')
+	if err != nil {
+		return nil, err
+	}
+	var o object
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		m := member{name: name.String()}
+		if slices.ContainsFunc(o, func(other member) bool { return other.name == m.name }) {
+			return nil, fault.New(fault.Invalid, "The body has the name %q twice.", clip(m.name))
+		}
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		m.value = slices.Clone(v)
+		if o = append(o, m); len(o) > mostMembers {
+			return nil, fault.New(fault.Invalid, "The body has more than %d members.", mostMembers)
+		}
+	}
+	return o, closed(d)
+}
+
+// elements takes a JSON array apart.
+func elements(raw []byte) ([]jsontext.Value, error) {
+	d, err := open(raw, '[')
+	if err != nil {
+		return nil, err
+	}
+	var list []jsontext.Value
+	for d.PeekKind() != ']' {
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		if list = append(list, slices.Clone(v)); len(list) > mostEvents {
+			return nil, fault.New(fault.TooLarge, "A request has at most %d events.", mostEvents)
+		}
+	}
+	return list, closed(d)
+}
+
+// open begins to read what is an object or an array.
+func open(raw []byte, kind jsontext.Kind) (*jsontext.Decoder, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	t, err := d.ReadToken()
+	switch {
+	case err != nil:
+		return nil, notJSON(err)
+	case t.Kind() != kind && kind == '{':
+		return nil, fault.New(fault.Invalid, "A JSON object is wanted here.")
+	case t.Kind() != kind:
+		return nil, fault.New(fault.Invalid, "A JSON array is wanted here.")
+	}
+	return d, nil
+}
+
+// closed reads the end, after which nothing may follow.
+func closed(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return notJSON(err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "Something follows the JSON of the body.")
+	}
+	return nil
+}
+
+func notJSON(err error) error {
+	return fault.Wrap(fault.Invalid, err, "The body is not JSON, or is cut off.")
+}
+
+// unreadable says what of an event or a request cannot be read. The library's
+// error may repeat what was sent, so only its sort is told.
+func unreadable(what string, err error) error {
+	var own *fault.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	why := "it is of another type than it should be"
+	var at jsontext.Pointer
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		why, at = "it is not proper JSON", syntax.JSONPointer
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			why = "it has a name twice"
+		} else if strings.Contains(syntax.Error(), "invalid UTF-8") {
+			why = "it is not UTF-8"
+		}
+	}
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		at = semantic.JSONPointer + at
+	}
+	what += strings.ReplaceAll(clip(string(at)), "/", ".")
+	return fault.Wrap(fault.Invalid, err, "%s cannot be read: %s.", what, why)
+}
+
+// clip shortens what a client wrote, for a message.
+func clip(s string) string {
+	if len(s) > 100 {
+		s = s[:100] + "…"
+	}
+	return strings.ToValidUTF8(s, "\ufffd")
+}
+
+// with returns an object with members added where it has none of the name.
+func with(raw jsontext.Value, more ...member) (jsontext.Value, error) {
+	if !slices.ContainsFunc(more, func(m member) bool { return m.value != nil }) {
+		return raw, nil
+	}
+	return change(raw, func(o object) object {
+		for _, m := range more {
+			if m.value != nil && !slices.ContainsFunc(o, func(other member) bool { return other.name == m.name }) {
+				o = append(o, m)
+			}
+		}
+		return o
+	})
+}
+
+// without returns an object without the members of a name.
+func without(raw jsontext.Value, name string) (jsontext.Value, error) {
+	return change(raw, func(o object) object {
+		return slices.DeleteFunc(o, func(m member) bool { return m.name == name })
+	})
+}
+
+func change(raw jsontext.Value, how func(object) object) (jsontext.Value, error) {
+	var o object
+	if raw != nil {
+		var err error
+		if o, err = members(raw); err != nil {
+			return nil, err
+		}
+	}
+	if o = how(o); len(o) == 0 {
+		return raw, nil
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := jsontext.AppendQuote(nil, m.name)
+		if err != nil {
+			return nil, unreadable("A name", err)
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(m.value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// quoted is a text as JSON; nil for none.
+func quoted(s string) jsontext.Value {
+	if s == "" {
+		return nil
+	}
+	b, _ := jsontext.AppendQuote(nil, strings.ToValidUTF8(s, "\ufffd")) // refuses nothing else
+	return b
+}
+
+// text is a JSON string. Numbers and truth values are taken as they are written,
+// since clients send ids so; null is none.
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	switch v := jsontext.Value(raw); v.Kind() {
+	case 'n':
+		*t = ""
+	case '"':
+		s, err := jsontext.AppendUnquote(nil, raw)
+		*t = text(s)
+		return err
+	case '0', 't', 'f':
+		*t = text(raw)
+	default:
+		return errors.New("a text is wanted")
+	}
+	return nil
+}
+
+// record is a JSON object that is kept as it is; null is none.
+type record jsontext.Value
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *record) UnmarshalJSON(raw []byte) error {
+	switch jsontext.Value(raw).Kind() {
+	case 'n':
+		*r = nil
+	case '{':
+		*r = slices.Clone(raw)
+	default:
+		return errors.New("an object is wanted")
+	}
+	return nil
+}
+
+// moment is a time: RFC 3339, with T or a space, UTC where it has no zone, or
+// milliseconds since 1970. null and an empty text are none.
+type moment struct{ time.Time }
+
+var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999Z0700", "2006-01-02"}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *moment) UnmarshalJSON(raw []byte) error {
+	var t text
+	if err := t.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	if jsontext.Value(raw).Kind() == '0' {
+		var ms float64
+		if err := json.Unmarshal(raw, &ms); err != nil || ms < -1e15 || ms > 1e15 {
+			return errors.New("a time is wanted")
+		}
+		m.Time = time.UnixMicro(int64(ms * 1000)).UTC()
+		return nil
+	}
+	if t == "" {
+		m.Time = time.Time{}
+		return nil
+	}
+	for _, layout := range layouts {
+		if at, err := time.Parse(layout, string(t)); err == nil {
+			m.Time = at.UTC()
+			return nil
+		}
+	}
+	return fmt.Errorf("a time is wanted")
+}

@@ -1,0 +1,239 @@
+package collect
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"tributary/internal/fault"
+)
+
+// ways are a good request of each protocol.
+var ways = []struct {
+	name, method, target, body, key string
+}{
+	{"segment", "POST", "/v1/batch", `{"writeKey":"twk_good","batch":[{"type":"track","event":"E","messageId":"1"}]}`, ""},
+	{"segment one", "POST", "/v1/t", `{"writeKey":"twk_good","event":"E","messageId":"1"}`, ""},
+	{"posthog", "POST", "/e/", `{"api_key":"twk_good","event":"E","distinct_id":"p"}`, ""},
+	{"posthog batch", "POST", "/batch/", `{"api_key":"twk_good","batch":[{"event":"E","distinct_id":"p"}]}`, ""},
+	{"posthog-v1", "POST", "/i/v1/analytics/events", `{"batch":[{"uuid":"1","event":"E","distinct_id":"p"}]}`, "Authorization: Bearer twk_good"},
+	{"pixel", "GET", "/pixel/twk_good/mail.opened.gif", "", ""},
+}
+
+func TestEachKindOfFaultHasAStatus(t *testing.T) {
+	t.Parallel()
+	for _, k := range fault.Kinds {
+		if statuses[k] < 400 {
+			t.Errorf("%s has the status %d", k, statuses[k])
+		}
+	}
+}
+
+func TestClientsAreRefusedAsTheyUnderstand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind    fault.Kind
+		status  int
+		retry   string
+		segment string
+	}{
+		{fault.Throttled, 429, "1", `{"success":false,"message":"Why."}`},
+		{fault.Unavailable, 503, "5", `{"success":false,"message":"Why."}`},
+		{fault.StorageFull, 503, "5", `{"success":false,"message":"Why."}`},
+		{fault.TooLarge, 413, "", `{"success":false,"message":"Why."}`},
+		{fault.Denied, 403, "", `{"success":false,"message":"Why."}`},
+		{fault.Internal, 500, "", `{"success":false,"message":"Why."}`},
+	} {
+		for _, way := range ways {
+			h := gateway(t, &taker{err: fault.New(c.kind, "Why.")})
+			w := ask(h, way.method, way.target, way.body, way.key)
+			if w.Code != c.status || w.Header().Get("Retry-After") != c.retry {
+				t.Errorf("%s, %s: got %d, wait %q; want %d, %q", way.name, c.kind, w.Code, w.Header().Get("Retry-After"), c.status, c.retry)
+			}
+			switch {
+			case strings.HasPrefix(way.name, "segment") && w.Body.String() != c.segment:
+				t.Errorf("%s, %s: got %s, want %s", way.name, c.kind, w.Body, c.segment)
+			case way.name == "pixel" && w.Body.String() != string(gif):
+				t.Errorf("%s, %s: got %q, want the picture", way.name, c.kind, w.Body)
+			case way.name == "posthog-v1" && w.Body.String() != fmt.Sprintf(`{"error":"%s","error_description":"Why."}`, c.kind):
+				t.Errorf("%s, %s: got %s", way.name, c.kind, w.Body)
+			case strings.HasPrefix(way.name, "posthog") && !strings.Contains(w.Body.String(), `"Why."`):
+				t.Errorf("%s, %s: got %s, want why", way.name, c.kind, w.Body)
+			}
+		}
+	}
+}
+
+func TestAKeyThatIsNotValidTakesNothing(t *testing.T) {
+	t.Parallel()
+	for _, way := range ways {
+		for _, key := range []string{"twk_bad", ""} {
+			f := &taker{}
+			body, target := strings.ReplaceAll(way.body, goodKey, key), strings.ReplaceAll(way.target, "/"+goodKey+"/", "/"+first(key, "x")+"/")
+			w := ask(gateway(t, f), way.method, target, body, strings.ReplaceAll(way.key, goodKey, key))
+			if w.Code != 401 || len(f.taken) > 0 {
+				t.Errorf("%s with the key %q: got %d and %d batches, want 401 and none", way.name, key, w.Code, len(f.taken))
+			}
+		}
+	}
+}
+
+func TestWhatIsToBeSentAgainIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	for _, way := range ways {
+		f := &taker{judge: func(in Incoming) Verdict { return Verdict{ID: in.Event.ID, Result: Retry} }}
+		w := ask(gateway(t, f), way.method, way.target, way.body, way.key)
+		if want := map[bool]int{true: 200, false: 503}[way.name == "posthog-v1"]; w.Code != want || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: got %d, want %d", way.name, w.Code, want)
+		}
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	t.Parallel()
+	spaces := strings.Repeat(" ", 50<<20)
+	bomb := gzipped(spaces)
+	for _, c := range []struct {
+		name, body, encoding string
+		status               int
+	}{
+		{"nothing", "", "", 400},
+		{"broken", `{"writeKey":"twk_good","batch":[{"type":"tr`, "", 400},
+		{"another sort", `"twk_good"`, "", 400},
+		{"something after it", `{"writeKey":"twk_good","batch":[]} {}`, "", 400},
+		{"a name twice", `{"writeKey":"twk_bad","writeKey":"twk_good","batch":[]}`, "", 400},
+		{"not a number", `{"writeKey":"twk_good","batch":[{"n":NaN}]}`, "", 400},
+		{"no UTF-8", "{\"writeKey\":\"twk_good\xff\",\"batch\":[]}", "", 400},
+		{"the batch is no list", `{"writeKey":"twk_good","batch":{}}`, "", 400},
+		{"without a batch", `{"writeKey":"twk_good"}`, "", 400},
+		{"deep", `{"writeKey":"twk_good","batch":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`, "", 400},
+		{"many names", "{" + strings.Repeat(`"a":1,`, 2000) + `"b":1}`, "", 400},
+		{"many events", `{"writeKey":"twk_good","batch":[1` + strings.Repeat(",1", mostEvents) + `]}`, "", 413},
+		{"50 MB", spaces, "", 413},
+		{"a bomb", bomb, "gzip", 413},
+		{"a bomb that says nothing", bomb, "", 413},
+		{"a bomb in a bomb", gzipped(bomb), "gzip", 413},
+		{"cut off", bomb[:100], "gzip", 400},
+		{"packed otherwise", "xx", "zstd", 400},
+		{"packed as nobody does", "xx", "lzma", 400},
+	} {
+		f := &taker{}
+		h, err := New(Config{Events: f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := ask(h, http.MethodPost, "/v1/batch", c.body, "Content-Encoding: "+c.encoding)
+		if w.Code != c.status || len(f.taken) > 0 {
+			t.Errorf("%s: got %d %s, want %d and nothing taken", c.name, w.Code, w.Body, c.status)
+		}
+		if w := ask(h, http.MethodPost, "/batch/", strings.ReplaceAll(c.body, "writeKey", "api_key"), "Content-Encoding: "+c.encoding); w.Code != c.status && c.name != "without a batch" {
+			t.Errorf("%s, PostHog: got %d %s, want %d", c.name, w.Code, w.Body, c.status)
+		}
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	var held []*bounded
+	for range mostMemory/weight/mostBatch + 1 {
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, mostBatch)))
+		b, err := s.read(r, mostBatch)
+		held = append(held, b)
+		if err != nil {
+			if !fault.Is(err, fault.Unavailable) || len(held) < 2 {
+				t.Fatalf("got %v after %d, want Unavailable in the end", err, len(held))
+			}
+			for _, b := range held {
+				b.release()
+			}
+			if left := s.budget.taken.Load(); left != 0 {
+				t.Errorf("got %d taken at the end, want 0", left)
+			}
+			return
+		}
+	}
+	t.Error("everything was read")
+}
+
+func TestPagesOfAnyOriginMaySend(t *testing.T) {
+	t.Parallel()
+	h := gateway(t, &taker{})
+	w := ask(h, http.MethodOptions, "/v1/t", "", "Origin: https://app.example.com", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type,x-other")
+	for name, want := range map[string]string{"Access-Control-Allow-Origin": "https://app.example.com", "Access-Control-Allow-Credentials": "true",
+		"Access-Control-Allow-Headers": "authorization,content-type,x-other", "Access-Control-Allow-Methods": "GET, POST, OPTIONS"} {
+		if got := w.Header().Get(name); got != want || w.Code != http.StatusNoContent {
+			t.Errorf("%s: got %d %q, want 204 %q", name, w.Code, got, want)
+		}
+	}
+	for _, way := range ways {
+		for _, body := range []string{way.body, "{"} { // refusals too, or the client could not read them
+			w := ask(h, way.method, way.target, body, way.key, "Origin: https://app.example.com")
+			if got := w.Header().Get("Access-Control-Allow-Origin"); got != "https://app.example.com" {
+				t.Errorf("%s: got %d %q, want the origin", way.name, w.Code, got)
+			}
+		}
+	}
+	if w.Header().Get("Set-Cookie") != "" {
+		t.Error("a cookie is set")
+	}
+}
+
+func TestPixelsTell(t *testing.T) {
+	t.Parallel()
+	f := &taker{}
+	h := gateway(t, f)
+	for _, target := range []string{
+		"/pixel/twk_good/mail.opened.gif?user=u1&id=mail-7-u1&campaign=spring&z=%FF",
+		"/pixel/v1/track?writeKey=twk_good&event=Opened&userId=u1&messageId=m1&properties.campaign=spring",
+		"/v1/pixel/page?data=eyJ3cml0ZUtleSI6InR3a19nb29kIiwidXNlcklkIjoidTEiLCJtZXNzYWdlSWQiOiJtMiIsIm5hbWUiOiJIb21lIn0=",
+	} {
+		if w := ask(h, http.MethodGet, target, "", "User-Agent: Mail/1"); w.Code != 200 || w.Body.String() != string(gif) || w.Header().Get("Content-Type") != "image/gif" || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: got %d %q", target, w.Code, w.Body)
+		}
+	}
+	want := "pixel\n" + `id=mail-7-u1 type=mail.opened user=u1 data={"campaign":"spring","z":"` + "\ufffd" + `"} context={"userAgent":"Mail/1"} at=2026-03-04T12:00:00.000` + "\n" +
+		"pixel\n" + `id=m1 type=Opened user=u1 data={"campaign":"spring"} context={"userAgent":"Mail/1"}` + "\n" +
+		"pixel\n" + `id=m2 type=$pageview user=u1 data={"name":"Home"}`
+	if got := f.received(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestRoutesAreWhole(t *testing.T) {
+	t.Parallel()
+	for _, r := range []route{{}, {method: "POST", paths: []string{"/x"}, protocol: segment, read: (&server{}).segmentBatch, answer: func(*call, []Verdict) {}}} {
+		if checkRoutes([]route{r}) == nil {
+			t.Errorf("%v is taken", r)
+		}
+	}
+}
+
+func FuzzWhatClientsSend(f *testing.F) {
+	for _, way := range ways {
+		f.Add(way.target, way.body)
+	}
+	f.Add("/e/?compression=base64", "data=eyJ9")
+	h, err := New(Config{Events: &taker{}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, target, body string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x.example.com", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(target, "/") {
+			return
+		}
+		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(target, "?")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code == http.StatusInternalServerError {
+			t.Errorf("%q %q: got %s", target, body, w.Body)
+		}
+	})
+}

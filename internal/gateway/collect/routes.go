@@ -1,0 +1,49 @@
+package collect
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// route is one of the ways in. Whoever sends needs a write key, which the request
+// itself carries; what its events do is audited nowhere, since they are the record.
+type route struct {
+	method   string
+	paths    []string
+	protocol *protocol
+	body     int64                         // bytes of the body at most; 0: it has none
+	read     func(*call) (delivery, error) // nil: nothing is sent, and no key is needed
+	answer   func(c *call, list []Verdict) // list is in the order of what was read
+}
+
+// protocol is how a family of clients wants to be told no.
+type protocol struct {
+	name   string
+	refuse func(c *call, status int, err error)
+	each   bool // its answers have a verdict for each event
+}
+
+// routes lists all of them.
+func (s *server) routes() []route {
+	return append(append(s.segmentRoutes(), s.posthogRoutes()...), s.pixelRoutes()...)
+}
+
+// checkRoutes refuses routes that say too little.
+func checkRoutes(routes []route) error {
+	known := map[string]bool{}
+	for _, r := range routes {
+		switch {
+		case len(r.paths) == 0 || r.protocol == nil || r.protocol.name == "" || r.protocol.refuse == nil || r.answer == nil:
+			return fmt.Errorf("route %s %v has no path, protocol or answer", r.method, r.paths)
+		case r.method != http.MethodGet && r.read != nil && r.body == 0:
+			return fmt.Errorf("route %s %v has no limit", r.method, r.paths)
+		}
+		for _, p := range r.paths {
+			if known[r.method+" "+p] {
+				return fmt.Errorf("two routes are at %s %s", r.method, p)
+			}
+			known[r.method+" "+p] = true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package collect
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/internal/events"
+	"tributary/internal/fault"
+)
+
+// Segment's HTTP API, as analytics-next, analytics-node, analytics-go and
+// analytics-python speak it, and RudderStack's clients with them. The key is the user
+// of Basic authorization, or in the body. Any status below 400 means delivered; 400
+// is never tried again.
+var segment = &protocol{name: "segment", refuse: func(c *call, status int, err error) {
+	answerJSON(c.w, status, struct {
+		Success bool   `json:"success"`
+		Message string `json:"message"`
+	}{false, fault.Message(err)})
+}}
+
+// segmentCalls are the kinds of calls, by their names and by the letter that browsers
+// send, and the type of the events that they become: the one that PostHog's clients
+// use for the same. What is tracked has its own.
+var segmentCalls = map[string]string{
+	"track": "", "identify": "$identify", "page": "$pageview", "screen": "$screen", "group": "$groupidentify", "alias": "$create_alias",
+}
+
+func (s *server) segmentRoutes() []route {
+	delivered := func(c *call, _ []Verdict) { answer(c.w, http.StatusOK, "application/json", `{"success":true}`) }
+	routes := []route{
+		{method: http.MethodPost, paths: []string{"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"}, protocol: segment, body: mostBatch, read: s.segmentBatch, answer: delivered},
+		{method: http.MethodPost, paths: []string{"/v1/m"}, protocol: segment, answer: delivered}, // the client's own measurements
+		{method: http.MethodGet, paths: []string{"/v1/projects/{key}/settings"}, protocol: segment, answer: s.segmentSettings},
+	}
+	for kind := range segmentCalls {
+		routes = append(routes, route{method: http.MethodPost, paths: []string{"/v1/" + kind, "/v1/" + kind[:1]}, protocol: segment, body: mostOne,
+			read: func(c *call) (delivery, error) { return s.segmentOne(c, kind) }, answer: delivered})
+	}
+	return routes
+}
+
+// message is one of Segment's.
+type message struct {
+	Type              text   `json:"type"`
+	MessageID         text   `json:"messageId"`
+	Event             text   `json:"event"`
+	Name              text   `json:"name"`
+	Category          text   `json:"category"`
+	UserID            text   `json:"userId"`
+	AnonymousID       text   `json:"anonymousId"`
+	GroupID           text   `json:"groupId"`
+	PreviousID        text   `json:"previousId"`
+	Properties        record `json:"properties"`
+	Traits            record `json:"traits"`
+	Context           record `json:"context"`
+	Timestamp         moment `json:"timestamp"`
+	OriginalTimestamp moment `json:"originalTimestamp"`
+}
+
+func (s *server) segmentBatch(c *call) (delivery, error) {
+	o, err := members(c.body)
+	if err != nil {
+		return delivery{}, err
+	}
+	d, err := segmentHead(c, o)
+	if err != nil {
+		return d, err
+	}
+	if o.get("batch") == nil {
+		return d, fault.New(fault.Invalid, "The body has no batch.")
+	}
+	list, err := elements(o.get("batch"))
+	if err != nil {
+		return d, err
+	}
+	shared := o.get("context")
+	for _, raw := range list {
+		if d.key == "" { // a beacon's are in the events
+			d.key = keyOf(raw, "writeKey")
+		}
+		d.batch.Received = append(d.batch.Received, segmentEvent(raw, "", shared))
+	}
+	return d, nil
+}
+
+func (s *server) segmentOne(c *call, kind string) (delivery, error) {
+	o, err := members(c.body)
+	if err != nil {
+		return delivery{}, err
+	}
+	d, err := segmentHead(c, o)
+	d.batch.Received = []Incoming{segmentEvent(c.body, kind, nil)}
+	return d, err
+}
+
+// segmentHead reads what a request says of all its events.
+func segmentHead(c *call, o object) (d delivery, err error) {
+	var key text
+	var sent moment
+	if err = o.decode("writeKey", &key); err != nil {
+		return d, err
+	}
+	if err = o.decode("sentAt", &sent); err != nil {
+		sent = moment{} // a clock that cannot be read corrects nothing
+	}
+	if d.key = bearer(c.Request); d.key == "" {
+		d.key = string(key)
+	}
+	if d.key == "" {
+		d.key = c.URL.Query().Get("writeKey")
+	}
+	d.batch.SentAt = sent.Time
+	return d, nil
+}
+
+// keyOf returns a key that an event carries itself.
+func keyOf(raw jsontext.Value, name string) string {
+	var key text
+	o, err := members(raw)
+	if err != nil || o.decode(name, &key) != nil {
+		return ""
+	}
+	return string(key)
+}
+
+// segmentEvent reads one message. kind is its kind where the path says it; shared is
+// the context of the whole batch.
+func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) Incoming {
+	in := Incoming{Raw: raw}
+	var m message
+	if in.Err = json.Unmarshal(raw, &m); in.Err != nil {
+		in.Err = unreadable("The event", in.Err)
+		in.Event.ID = keyOf(raw, "messageId")
+		return in
+	}
+	if kind == "" {
+		kind = string(m.Type)
+	}
+	in.Event = events.Event{ID: string(m.MessageID), User: string(m.UserID), Anonymous: string(m.AnonymousID), Time: m.Timestamp.Time, Data: jsontext.Value(m.Properties), Context: jsontext.Value(m.Context)}
+	if e := &in.Event; e.Time.IsZero() {
+		e.Time = m.OriginalTimestamp.Time
+	}
+	if shared != nil {
+		if in.Event.Context, in.Err = merged(in.Event.Context, shared); in.Err != nil {
+			return in
+		}
+	}
+	in.Err = m.fill(&in.Event, kind)
+	return in
+}
+
+// fill gives an event what its kind of call says.
+func (m *message) fill(e *events.Event, kind string) (err error) {
+	known, ok := segmentCalls[kind]
+	if !ok {
+		return fault.New(fault.Invalid, "The event's type is %q, and it can be: track, identify, page, screen, group, alias.", clip(kind))
+	}
+	e.Type = known
+	switch kind {
+	case "track":
+		if e.Type = string(m.Event); e.Type == "" {
+			return fault.New(fault.Invalid, "What is tracked has no event.")
+		}
+	case "identify":
+		e.Data = jsontext.Value(m.Traits)
+	case "page", "screen":
+		e.Data, err = with(e.Data, member{"name", quoted(string(m.Name))}, member{"category", quoted(string(m.Category))})
+	case "group":
+		e.Data, err = with(jsontext.Value(m.Traits), member{"groupId", quoted(string(m.GroupID))})
+	case "alias":
+		e.Data, err = with(nil, member{"previousId", quoted(string(m.PreviousID))})
+	}
+	if err != nil {
+		return err
+	}
+	var circumstances struct {
+		Session text `json:"sessionId"`
+		Device  struct {
+			ID text `json:"id"`
+		} `json:"device"`
+	}
+	if e.Context != nil && json.Unmarshal(e.Context, &circumstances) == nil { // else it is as the client likes it
+		e.Session, e.Device = string(circumstances.Session), string(circumstances.Device.ID)
+	}
+	return nil
+}
+
+// merged is an object with the members of another that it lacks.
+func merged(o, shared jsontext.Value) (jsontext.Value, error) {
+	more, err := members(shared)
+	if err != nil {
+		return nil, err
+	}
+	return with(o, more...)
+}
+
+// segmentSettings tells analytics-next in a browser where to send to, which it asks
+// before anything else. Nothing of the key is looked up: it is told to whoever asks.
+func (s *server) segmentSettings(c *call, _ []Verdict) {
+	scheme := "http"
+	if c.TLS != nil || s.HTTPS {
+		scheme = "https"
+	}
+	type version struct {
+		Version string   `json:"version"`
+		Types   []string `json:"componentTypes"`
+	}
+	type segmentIO struct {
+		Key      string  `json:"apiKey"`
+		Host     string  `json:"apiHost"`
+		Protocol string  `json:"protocol"`
+		Version  version `json:"versionSettings"`
+	}
+	answerJSON(c.w, http.StatusOK, map[string]any{
+		"integrations":         map[string]any{"Segment.io": segmentIO{c.PathValue("key"), c.Host + "/v1", scheme, version{"4.4.7", []string{"browser"}}}},
+		"plan":                 map[string]any{"track": map[string]any{"__default": map[string]any{"enabled": true}}},
+		"analyticsNextEnabled": true,
+	})
+}

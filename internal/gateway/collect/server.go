@@ -1,0 +1,269 @@
+// Package collect takes events over HTTP from the clients that people already have:
+// it speaks their protocols to the letter, and leaves whose events they are, and
+// whether they are kept, to package events. It has a listener of its own, and so an
+// origin without cookies, which any page may send to.
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"tributary/internal/clock"
+	"tributary/internal/fault"
+)
+
+// Config is what collecting needs; all fields but Log and Meter are required.
+type Config struct {
+	Events intake
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Meter  metric.Meter
+	// HTTPS says that clients reach us by https, since a proxy before us ends TLS.
+	HTTPS bool
+}
+
+const (
+	mostBatch   = 20 << 20 // bytes of a request with many events, packed or unpacked
+	mostOne     = 2 << 20  // of a request with one
+	mostEvents  = 10_000   // of a request
+	mostMembers = 1_000    // of what holds events, and of what is changed in one
+	mostMemory  = 512 << 20
+	weight      = 3 // how often the bytes of a body are in memory: itself, its events, what is made of them
+	// soon is what clients are told to wait when nothing better is known.
+	soon = 5 * time.Second
+)
+
+// server is the gateway with its routes.
+type server struct {
+	Config
+	mux     *http.ServeMux
+	budget  budget
+	counted counters
+	said    said
+}
+
+type counters struct {
+	requests metric.Int64Counter // by protocol and status
+	events   metric.Int64Counter // by protocol and result
+	foreign  metric.Int64Counter // requests that named a tenant
+}
+
+// call is one request.
+type call struct {
+	*http.Request
+	w    http.ResponseWriter
+	now  time.Time
+	body []byte
+}
+
+// delivery is what a request brings: the key, which says whose it is, and the events.
+type delivery struct {
+	key   string
+	batch Batch
+}
+
+// New makes the handler. It fails if a route is not registered wholly.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.NewMeterProvider().Meter("")
+	}
+	s := &server{Config: cfg, mux: http.NewServeMux()}
+	if err := s.count(); err != nil {
+		return nil, err
+	}
+	routes := s.routes()
+	if err := checkRoutes(routes); err != nil {
+		return nil, err
+	}
+	for _, r := range routes {
+		for _, path := range r.paths {
+			s.mux.HandleFunc(r.method+" "+path, func(w http.ResponseWriter, q *http.Request) { s.serve(r, w, q) })
+		}
+	}
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "text/plain; charset=utf-8", "ok\n")
+	})
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions { // a browser asks whether it may send
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		answer(w, http.StatusNotFound, "application/json", `{"error":"not_found","detail":"Nothing is collected here."}`)
+	})
+	return s.recovered(anybody(s.mux)), nil
+}
+
+func (s *server) count() (err error) {
+	for _, c := range []struct {
+		to          *metric.Int64Counter
+		name, about string
+	}{
+		{&s.counted.requests, "tributary.collect.requests", "Requests with events, by protocol and status"},
+		{&s.counted.events, "tributary.collect.events", "Events received, by protocol and what became of them"},
+		{&s.counted.foreign, "tributary.collect.foreign_tenant", "Requests that named a tenant although their key fixes one"},
+	} {
+		if *c.to, err = s.Meter.Int64Counter(c.name, metric.WithDescription(c.about)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve decodes a request as its route says, has its events taken, and answers.
+func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
+	c := &call{Request: q, w: w, now: s.Clock.Now()}
+	ctx := q.Context()
+	if r.read == nil { // what clients ask before they send
+		r.answer(c, nil)
+		return
+	}
+	if q.URL.Query().Get("tenant") != "" || q.Header.Get("X-Tenant") != "" || q.Header.Get("X-Tenant-Id") != "" {
+		s.counted.foreign.Add(ctx, 1)
+	}
+	body, err := s.read(q, r.body)
+	defer func() { body.release() }()
+	if err == nil {
+		body, err = s.gunzip(q, body)
+	}
+	var verdicts []Verdict
+	if err == nil {
+		c.body = body.kept.Bytes()
+		verdicts, err = s.take(ctx, r, c)
+	}
+	status := http.StatusOK
+	if err != nil {
+		status = s.refuse(r, c, err)
+	} else {
+		r.answer(c, verdicts)
+	}
+	s.counted.requests.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.Int("status", status)))
+}
+
+func (s *server) take(ctx context.Context, r route, c *call) ([]Verdict, error) {
+	d, err := r.read(c)
+	if err != nil {
+		return nil, err
+	}
+	if d.key == "" {
+		return nil, fault.New(fault.Unauthenticated, "The request has no write key.")
+	}
+	source, err := s.Events.Source(ctx, d.key)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.batch.Received) == 0 {
+		return nil, nil
+	}
+	d.batch.Channel = r.protocol.name
+	for i := range d.batch.Received {
+		if e := &d.batch.Received[i].Event; e.ID == "" {
+			e.ID = s.Clock.ID("evt") // so nothing can be told of it twice, and a repetition is another event
+		}
+	}
+	verdicts, err := s.Events.Take(ctx, source, d.batch)
+	if err != nil {
+		return nil, err
+	}
+	if len(verdicts) != len(d.batch.Received) {
+		return nil, fmt.Errorf("%d verdicts for %d events", len(verdicts), len(d.batch.Received))
+	}
+	again := false
+	for _, v := range verdicts {
+		s.counted.events.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.String("result", string(v.Result))))
+		again = again || v.Result == Retry
+	}
+	if again && !r.protocol.each {
+		// The client cannot be told which. It sends all again, and those that were
+		// taken are duplicates then.
+		return nil, fault.New(fault.Unavailable, "Not all events could be taken. Send them again.")
+	}
+	return verdicts, nil
+}
+
+// statuses is the one table from kinds of faults to HTTP statuses. A full disk is 503
+// here: it is what every client tries again.
+var statuses = map[fault.Kind]int{
+	fault.Invalid:         http.StatusBadRequest,
+	fault.Unauthenticated: http.StatusUnauthorized,
+	fault.SecondFactor:    http.StatusUnauthorized,
+	fault.Denied:          http.StatusForbidden,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.TooLarge:        http.StatusRequestEntityTooLarge,
+	fault.Throttled:       http.StatusTooManyRequests,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+	fault.StorageFull:     http.StatusServiceUnavailable,
+	fault.Cancelled:       499, // nobody reads it
+	fault.TimedOut:        http.StatusServiceUnavailable,
+	fault.Damaged:         http.StatusInternalServerError,
+	fault.Internal:        http.StatusInternalServerError,
+}
+
+// refuse answers with an error in the client's own form.
+func (s *server) refuse(r route, c *call, err error) (status int) {
+	kind := fault.KindOf(err)
+	status = statuses[kind]
+	if status >= 500 {
+		s.log(c.Context(), kind, err)
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		c.w.Header().Set("Retry-After", seconds(retryAfter(err)))
+	}
+	r.protocol.refuse(c, status, err)
+	return status
+}
+
+// said bounds how often an error is logged: a full disk is one for every request.
+type said struct {
+	mu      sync.Mutex
+	last    map[fault.Kind]time.Time
+	skipped map[fault.Kind]int
+}
+
+func (s *server) log(ctx context.Context, kind fault.Kind, err error) {
+	now := s.Clock.Now()
+	s.said.mu.Lock()
+	if now.Sub(s.said.last[kind]) < time.Second {
+		s.said.skipped[kind]++
+		s.said.mu.Unlock()
+		return
+	}
+	if s.said.last == nil {
+		s.said.last, s.said.skipped = map[fault.Kind]time.Time{}, map[fault.Kind]int{}
+	}
+	skipped := s.said.skipped[kind]
+	s.said.last[kind], s.said.skipped[kind] = now, 0
+	s.said.mu.Unlock()
+	s.Log.ErrorContext(ctx, "events not taken", "fault", string(kind), "not_logged_before", skipped, "error", err)
+}
+
+// recovered answers 500 when a handler panics, and logs where.
+func (s *server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			s.log(r.Context(), fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			answer(w, http.StatusInternalServerError, "application/json", `{"error":"internal"}`)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
