@@ -1,0 +1,391 @@
+// Package streamtest is the contract of package stream as tests: each way of keeping
+// streams passes Run.
+package streamtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tributary/internal/clock"
+	"tributary/internal/fault"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// Run tests streams that open makes; each time they are empty and their own.
+func Run(t *testing.T, open func(t *testing.T) *stream.Streams) {
+	t.Helper()
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, s *stream.Streams)
+	}{
+		{"MessagesReadBackInOrder", readBack},
+		{"TenantsAreApart", apart},
+		{"StreamsAreApart", streamsApart},
+		{"BatchesAreAllOrNothing", allOrNothing},
+		{"NothingIsThereTwice", notTwice},
+		{"LargeMessagesReadBack", large},
+		{"AFullStreamRefuses", full},
+		{"WaitersAreWoken", woken},
+		{"ErasedTenantsAreGone", erased},
+		{"WhatIsNotKeptIsSaid", expired},
+		{"AStreamShorterThanWhatWasReadIsSaid", shorter},
+		{"ConcurrentPublishersKeepTheirOrder", concurrent},
+		{"WrongUseIsRefused", wrongUse},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open(t))
+		})
+	}
+}
+
+// NewTenant makes a tenant's id.
+func NewTenant() tenant.ID { return tenant.ID(clock.Clock{}.ID("ten")) }
+
+func messages(id tenant.ID, from, count int) []stream.Message {
+	var list []stream.Message
+	for i := from; i < from+count; i++ {
+		list = append(list, stream.Message{Tenant: id, ID: fmt.Sprintf("%s/%d", id, i), Data: fmt.Appendf(nil, "%s %d", id, i)})
+	}
+	return list
+}
+
+func publish(t *testing.T, s *stream.Streams, n stream.Name, list ...stream.Message) uint64 {
+	t.Helper()
+	last, err := s.Publish(t.Context(), n, list)
+	if err != nil {
+		t.Fatalf("publish: %v", err)
+	}
+	return last
+}
+
+// all reads a stream to its end, a few messages at a time.
+func all(t *testing.T, s *stream.Streams, n stream.Name, id tenant.ID) []stream.Stored {
+	t.Helper()
+	var list []stream.Stored
+	for after := uint64(0); ; {
+		part, err := s.Read(t.Context(), n, after, id, 7)
+		if err != nil {
+			t.Fatalf("read after %d: %v", after, err)
+		}
+		if len(part) == 0 {
+			return list
+		}
+		if len(part) > 7 {
+			t.Fatalf("got %d messages, want at most 7", len(part))
+		}
+		for _, m := range part {
+			if m.Sequence <= after {
+				t.Fatalf("sequence %d comes after %d", m.Sequence, after)
+			}
+			after = m.Sequence
+		}
+		list = append(list, part...)
+	}
+}
+
+func same(t *testing.T, what string, got []stream.Stored, want []stream.Message) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: got %d messages, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if got[i].Tenant != want[i].Tenant || got[i].ID != want[i].ID || !bytes.Equal(got[i].Data, want[i].Data) {
+			t.Fatalf("%s, message %d: got %.80q %.20q, want %.80q %.20q", what, i, got[i].ID, got[i].Data, want[i].ID, want[i].Data)
+		}
+	}
+}
+
+func wantKind(t *testing.T, what string, err error, want fault.Kind) {
+	t.Helper()
+	if !fault.Is(err, want) {
+		t.Errorf("%s: got kind %q (%v), want %q", what, fault.KindOf(err), err, want)
+	}
+}
+
+func readBack(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	if list := all(t, s, stream.Events, ""); len(list) != 0 {
+		t.Errorf("an empty stream has %d messages", len(list))
+	}
+	want := messages(a, 0, 30)
+	if last := publish(t, s, stream.Events, want[0]); last != 1 {
+		t.Errorf("got sequence %d, want 1", last)
+	}
+	if last := publish(t, s, stream.Events, want[1:]...); last != 30 {
+		t.Errorf("got sequence %d, want 30", last)
+	}
+	if last, err := s.Publish(t.Context(), stream.Events, nil); err != nil || last != 0 {
+		t.Errorf("publish of nothing: %d, %v", last, err)
+	}
+	list := all(t, s, stream.Events, "")
+	same(t, "all", list, want)
+	for i, m := range list {
+		if m.Sequence != uint64(i+1) || m.At.IsZero() || m.At.Location() != time.UTC {
+			t.Fatalf("message %d: got sequence %d of %s", i, m.Sequence, m.At)
+		}
+	}
+	state, err := s.State(t.Context(), stream.Events)
+	if err != nil || state.First != 1 || state.Last != 30 || state.Messages != 30 || state.Bytes == 0 || state.FirstAt.IsZero() || state.Lost != nil {
+		t.Errorf("state %+v, %v", state, err)
+	}
+	if state, err := s.State(t.Context(), stream.Jobs); err != nil || state.First != 1 || state.Last != 0 || !state.FirstAt.IsZero() || state.Retention.Age != 7*24*time.Hour {
+		t.Errorf("state of an empty stream %+v, %v", state, err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func apart(t *testing.T, s *stream.Streams) {
+	a, b, none := NewTenant(), NewTenant(), NewTenant()
+	for i := range 10 {
+		publish(t, s, stream.Events, append(append(messages(a, 2*i, 2), messages(b, i, 1)...), messages("", i, 1)...)...)
+	}
+	same(t, "a", all(t, s, stream.Events, a), messages(a, 0, 20))
+	same(t, "b", all(t, s, stream.Events, b), messages(b, 0, 10))
+	if list := all(t, s, stream.Events, none); len(list) != 0 {
+		t.Errorf("a tenant without messages has %d", len(list))
+	}
+	if list := all(t, s, stream.Events, ""); len(list) != 40 {
+		t.Errorf("got %d messages in all, want 40", len(list))
+	}
+	for id, want := range map[tenant.ID]string{a: "19", b: "9", "": "9"} {
+		if m, err := s.Last(t.Context(), stream.Events, id); err != nil || m.Tenant != id || m.ID != string(id)+"/"+want || string(m.Data) != string(id)+" "+want {
+			t.Errorf("last of %q: %+v, %v, want message %s", id, m, err, want)
+		}
+	}
+	_, err := s.Last(t.Context(), stream.Events, none)
+	wantKind(t, "last of a tenant without messages", err, fault.NotFound)
+}
+
+func streamsApart(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	for i, n := range stream.Names {
+		publish(t, s, n, messages(a, i, 1)...) // the same IDs would do
+	}
+	for i, n := range stream.Names {
+		same(t, string(n), all(t, s, n, a), messages(a, i, 1))
+	}
+}
+
+func allOrNothing(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	publish(t, s, stream.Events, messages(a, 5, 1)...)
+	_, err := s.Publish(t.Context(), stream.Events, messages(a, 0, 10)) // 5 is there
+	wantKind(t, "a batch with a message that is there", err, fault.Conflict)
+	same(t, "after it", all(t, s, stream.Events, ""), messages(a, 5, 1))
+	twice := append(messages(a, 20, 2), messages(a, 20, 1)...)
+	_, err = s.Publish(t.Context(), stream.Events, twice)
+	wantKind(t, "a batch with one message twice", err, fault.Conflict)
+	same(t, "after it", all(t, s, stream.Events, ""), messages(a, 5, 1))
+	if last := publish(t, s, stream.Events, messages(a, 6, stream.MaxBatch)...); last != stream.MaxBatch+1 {
+		t.Errorf("got sequence %d, want %d", last, stream.MaxBatch+1)
+	}
+}
+
+func notTwice(t *testing.T, s *stream.Streams) {
+	a, b := NewTenant(), NewTenant()
+	publish(t, s, stream.Events, messages(a, 0, 1)...)
+	_, err := s.Publish(t.Context(), stream.Events, messages(a, 0, 1))
+	wantKind(t, "a message again", err, fault.Conflict)
+	publish(t, s, stream.Events, messages(b, 0, 1)...)
+	for range 2 { // without an ID nothing is refused
+		publish(t, s, stream.Events, stream.Message{Tenant: a, Data: []byte("x")})
+	}
+	if list := all(t, s, stream.Events, ""); len(list) != 4 || list[3].ID != "" {
+		t.Errorf("got %d messages, want 4", len(list))
+	}
+}
+
+func large(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	var want []stream.Message
+	for i := range 6 {
+		want = append(want, stream.Message{Tenant: a, ID: fmt.Sprint(i), Data: bytes.Repeat([]byte{byte(i)}, stream.MaxMessage)})
+	}
+	publish(t, s, stream.Events, want[:5]...)
+	publish(t, s, stream.Events, want[5], stream.Message{Tenant: a, ID: "empty"})
+	same(t, "large messages", all(t, s, stream.Events, a), append(want, stream.Message{Tenant: a, ID: "empty"}))
+	_, err := s.Publish(t.Context(), stream.Events, []stream.Message{{Tenant: a, Data: make([]byte, stream.MaxMessage+1)}})
+	wantKind(t, "one byte more", err, fault.TooLarge)
+	_, err = s.Publish(t.Context(), stream.Events, messages(a, 0, stream.MaxBatch+1))
+	wantKind(t, "one message more", err, fault.TooLarge)
+}
+
+func full(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	if err := s.Keep(t.Context(), stream.Events, stream.Retention{Age: 48 * time.Hour, Bytes: 100_000}); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := s.State(t.Context(), stream.Events); err != nil || state.Retention != (stream.Retention{Age: 48 * time.Hour, Bytes: 100_000}) {
+		t.Errorf("state %+v, %v", state, err)
+	}
+	data := bytes.Repeat([]byte("x"), 30_000)
+	publish(t, s, stream.Events, stream.Message{Tenant: a, Data: data}, stream.Message{Tenant: a, Data: data})
+	_, err := s.Publish(t.Context(), stream.Events, []stream.Message{{Tenant: a, Data: data}, {Tenant: a, Data: data}})
+	wantKind(t, "a batch into a full stream", err, fault.Unavailable)
+	publish(t, s, stream.Events, stream.Message{Tenant: a, Data: data})
+	_, err = s.Publish(t.Context(), stream.Events, []stream.Message{{Tenant: a, Data: data}})
+	wantKind(t, "a message into a full stream", err, fault.Unavailable)
+	if list := all(t, s, stream.Events, ""); len(list) != 3 {
+		t.Errorf("got %d messages, want the 3 that were acknowledged", len(list))
+	}
+	if err := s.Keep(t.Context(), stream.Events, stream.Retention{}); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, stream.Events, stream.Message{Tenant: a, Data: data})
+}
+
+func woken(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	for after := range uint64(3) {
+		done := make(chan error)
+		go func() { done <- s.Wait(t.Context(), stream.Events, after) }()
+		publish(t, s, stream.Events, messages(a, int(after), 1)...)
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Wait(t.Context(), stream.Events, 2); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantKind(t, "a wait that was given up", s.Wait(ctx, stream.Events, 3), fault.Cancelled)
+}
+
+func erased(t *testing.T, s *stream.Streams) {
+	a, b := NewTenant(), NewTenant()
+	for i := range 10 {
+		publish(t, s, stream.Events, append(messages(a, i, 1), messages(b, i, 1)...)...)
+		publish(t, s, stream.Users, messages(a, i, 1)...)
+	}
+	for _, want := range []int64{20, 0} {
+		if n, err := s.EraseTenant(t.Context(), a); err != nil || n != want {
+			t.Errorf("EraseTenant: %d, %v, want %d", n, err, want)
+		}
+	}
+	if list := all(t, s, stream.Events, a); len(list) != 0 {
+		t.Errorf("an erased tenant has %d messages", len(list))
+	}
+	same(t, "all", all(t, s, stream.Events, ""), messages(b, 0, 10))
+	if list, err := s.Read(t.Context(), stream.Events, 1, "", 0); err != nil || len(list) != 10 {
+		t.Errorf("from within: %d messages, %v", len(list), err)
+	}
+	_, err := s.Last(t.Context(), stream.Events, a)
+	wantKind(t, "last of an erased tenant", err, fault.NotFound)
+	if _, err := s.EraseTenant(t.Context(), ""); err == nil {
+		t.Error("the provider's messages were erased")
+	}
+	// The newest messages of all are the erased one's: this is no damage.
+	publish(t, s, stream.Jobs, append(messages(b, 0, 1), messages(a, 0, 3)...)...)
+	if _, err := s.EraseTenant(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "all", all(t, s, stream.Jobs, ""), messages(b, 0, 1))
+}
+
+func expired(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	if err := s.Keep(t.Context(), stream.Events, stream.Retention{Age: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, stream.Events, messages(a, 0, 5)...)
+	for { // the server's clock, which is the system's
+		state, err := s.State(t.Context(), stream.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.Messages == 0 {
+			break
+		}
+	}
+	for _, id := range []tenant.ID{a, ""} {
+		_, err := s.Read(t.Context(), stream.Events, 2, id, 0)
+		wantKind(t, "after what is kept no longer", err, fault.NotFound)
+		if err != nil && !strings.Contains(fault.Message(err), "3 to 5") {
+			t.Errorf("the error does not name what is missing: %v", err)
+		}
+		for _, after := range []uint64{0, 5} {
+			if list, err := s.Read(t.Context(), stream.Events, after, id, 0); err != nil || len(list) != 0 {
+				t.Errorf("after %d: %d messages, %v", after, len(list), err)
+			}
+		}
+	}
+}
+
+func shorter(t *testing.T, s *stream.Streams) {
+	publish(t, s, stream.Events, messages(NewTenant(), 0, 5)...)
+	_, err := s.Read(t.Context(), stream.Events, 6, "", 0)
+	wantKind(t, "after what is not there yet", err, fault.Damaged)
+}
+
+func concurrent(t *testing.T, s *stream.Streams) {
+	const publishers, rounds = 12, 15
+	ids := make([]tenant.ID, publishers)
+	var wg sync.WaitGroup
+	for p := range publishers {
+		ids[p] = NewTenant()
+		wg.Go(func() {
+			for i := range rounds {
+				if _, err := s.Publish(t.Context(), stream.Events, messages(ids[p], i*(p%3+1), p%3+1)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for p, id := range ids {
+		want := messages(id, 0, rounds*(p%3+1))
+		same(t, string(id), all(t, s, stream.Events, id), want)
+		total += len(want)
+	}
+	for i, m := range all(t, s, stream.Events, "") {
+		if m.Sequence != uint64(i+1) {
+			t.Fatalf("message %d has sequence %d", i, m.Sequence)
+		}
+		total--
+	}
+	if total != 0 {
+		t.Errorf("%d messages more or less than were published", total)
+	}
+}
+
+func wrongUse(t *testing.T, s *stream.Streams) {
+	_, err := s.Publish(t.Context(), "others", messages("", 0, 1))
+	wantKind(t, "publish to an unknown stream", err, fault.NotFound)
+	_, err = s.Read(t.Context(), "others", 0, "", 0)
+	wantKind(t, "read of an unknown stream", err, fault.NotFound)
+	_, err = s.State(t.Context(), "others")
+	wantKind(t, "state of an unknown stream", err, fault.NotFound)
+	for name, m := range map[string]stream.Message{
+		"a wildcard":        {Tenant: "*"},
+		"a subject":         {Tenant: "ten_a.b"},
+		"a long ID":         {ID: strings.Repeat("x", 201)},
+		"an ID with a line": {ID: "x\r\nNats-Rollup: all"},
+	} {
+		if _, err := s.Publish(t.Context(), stream.Events, []stream.Message{m}); err == nil {
+			t.Errorf("%s was published", name)
+		}
+	}
+	publish(t, s, stream.Events, messages(NewTenant(), 0, 1)...)
+	for _, id := range []tenant.ID{"*", ">", "-", "!x"} {
+		if list, err := s.Read(t.Context(), stream.Events, 0, id, 0); err == nil {
+			t.Errorf("%q as a tenant reads %d messages", id, len(list))
+		}
+		if m, err := s.Last(t.Context(), stream.Events, id); err == nil {
+			t.Errorf("%q as a tenant has a last message: %+v", id, m)
+		}
+		if n, err := s.EraseTenant(t.Context(), id); err == nil {
+			t.Errorf("%q as a tenant was erased: %d messages", id, n)
+		}
+	}
+}
