@@ -110,9 +110,21 @@ func fileSecret(file, what string) (string, error) {
 	return strings.TrimRight(string(raw), "\r\n"), nil
 }
 
+// streaming is where streams are, and how long they are kept.
+type streaming struct {
+	Streams            string         `placeholder:"URL" env:"TRIBUTARY_STREAMS" help:"NATS JetStream cluster for the streams: nats://HOST:PORT or tls://HOST:PORT, several with commas; in the server itself if absent."`
+	StreamsCredentials string         `placeholder:"FILE" env:"TRIBUTARY_STREAMS_CREDENTIALS" help:"NATS credentials file for the cluster."`
+	StreamDays         map[string]int `placeholder:"STREAM=DAYS" env:"TRIBUTARY_STREAM_DAYS" help:"How long the streams tenants, users, jobs and events are kept, 1 to 365 days each, several with semicolons; 7 if absent."`
+}
+
+func (s streaming) fill(cfg *app.Config) {
+	cfg.Streams, cfg.StreamsCredentials, cfg.StreamDays = s.Streams, s.StreamsCredentials, s.StreamDays
+}
+
 type serveCmd struct {
 	place
 	listening
+	streaming
 	mailing
 	issuing
 }
@@ -127,6 +139,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 	if err := errors.Join(c.listening.fill(&cfg), c.mailing.fill(&cfg), c.issuing.fill(&cfg)); err != nil {
 		return err
 	}
+	c.streaming.fill(&cfg)
 	// Its own signals: what was acknowledged is finished before the process ends.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -35,6 +35,7 @@ import (
 	"tributary/internal/policy"
 	"tributary/internal/sandbox"
 	"tributary/internal/schedule"
+	"tributary/internal/stream"
 	"tributary/internal/vault"
 )
 
@@ -49,6 +50,13 @@ type Config struct {
 	// KeyFile is the file of the key-encryption key; empty: keys/kek.json in Data.
 	// Keep it elsewhere, and out of backups of Data.
 	KeyFile string
+	// Streams is the URL of a NATS cluster for the streams, with StreamsCredentials its
+	// credentials file; empty: they are in this process and in Data.
+	Streams            string
+	StreamsCredentials string
+	// StreamDays is how long streams are kept, by their name: 1 to 365; those that are
+	// not listed 7.
+	StreamDays map[string]int
 	// HTTP is the address to listen on; empty: 127.0.0.1:8080. Port 0 takes a free one.
 	HTTP string
 	// SFTP is the address of the SFTP server; empty: there is none. It needs no TLS.
@@ -116,7 +124,7 @@ func (c *Config) defaults() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return c.checkNotices()
+	return errors.Join(c.checkNotices(), c.checkStreams())
 }
 
 // stores are the parts that hold data, joined but not running.
@@ -196,6 +204,7 @@ func (s *stores) close() {
 type App struct {
 	cfg       Config
 	stores    *stores
+	streams   *stream.Streams
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
 	periods   *period.Calendar
@@ -234,11 +243,15 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		c.Log.WarnContext(ctx, "see to this", "warning", w)
 	}
 	a := &App{cfg: c, stores: s, telemetry: tel, failed: make(chan error, 1)}
-	if err := a.join(ctx, box); err != nil {
+	if a.streams, err = c.openStreams(ctx); err != nil {
 		s.close()
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
-	if err := a.listen(ctx); err != nil {
+	if err = a.join(ctx, box); err == nil {
+		err = a.listen(ctx)
+	}
+	if err != nil {
+		err = errors.Join(err, a.streams.Close())
 		s.close()
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
@@ -283,6 +296,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "acceptances", Eraser: a.analyses},
 		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
+		control.NamedEraser{Store: "streams", Eraser: streamEraser{a.streams}},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
 	)
 	hostKeys, err := s.hostKeys(ctx, c)
@@ -330,15 +344,6 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		c.Log.ErrorContext(ctx, "unfinished sagas; they are tried again", "error", err)
 	}
 	return nil
-}
-
-// Ready returns nil while the server can do its work: the database and the
-// object store take writes.
-func (a *App) Ready(ctx context.Context) error {
-	if err := a.stores.db.Healthy(ctx); err != nil {
-		return err
-	}
-	return a.stores.blobs.Check(ctx)
 }
 
 // URL is where the server listens.
@@ -436,7 +441,7 @@ func (a *App) close(ctx context.Context) error {
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
-	err = errors.Join(err, a.telemetry.shutdown(ctx))
+	err = errors.Join(err, a.streams.Close(), a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err
 }
