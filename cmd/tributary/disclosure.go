@@ -22,8 +22,8 @@ type disclosureCmd struct {
 
 type disclosureAttackCmd struct {
 	Definition string   `required:"" placeholder:"FILE" help:"The analysis's definition, in YAML."`
-	Dataset    []string `placeholder:"FILE" sep:"none" help:"The contract of a dataset that it uses, in YAML, once for each; without any, groups are texts and numbers have two decimals."`
-	Data       []string `placeholder:"FILE" sep:"none" help:"Real rows in CSV, with the datasets' columns and whose they are: participant, organisation, and dataset if there are several. Given again, it is what was sent for the next release. Stays on this machine."`
+	Dataset    []string `placeholder:"FILE" sep:"none" help:"The contract of a dataset that it uses, in YAML, once for each; without any, groups are texts, numbers have two decimals, and parts are taken of dates."`
+	Data       []string `placeholder:"FILE" sep:"none" help:"Real rows in CSV or JSON, with the datasets' columns and whose they are: participant, organisation, and dataset if there are several. Given again, it is what was sent for the next release. Stays on this machine."`
 	Synthetic  string   `placeholder:"participants=20,cells=200,seed=1" help:"Make rows up, with heavy tails. This is what happens without --data."`
 	Releases   int      `placeholder:"N" default:"1" help:"Of synthetic rows: so many releases, between which some join, leave and correct what they sent."`
 	Coalition  int      `placeholder:"N" help:"So many recipients pool what they know; as many as the definition's rules hold against, if absent."`
@@ -88,7 +88,8 @@ func (a *disclosureAttackCmd) read(ctx context.Context) (*definition.Definition,
 		return nil, nil, err
 	}
 	if len(a.Dataset) == 0 {
-		return d, trial.Columns(d), nil
+		columns := trial.Columns(d)
+		return d, columns, definition.Check(d, columns)
 	}
 	columns := map[string]definition.Columns{}
 	for _, path := range a.Dataset {

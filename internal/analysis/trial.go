@@ -8,6 +8,7 @@ import (
 
 	"tributary/internal/analysis/definition"
 	"tributary/internal/disclosure"
+	"tributary/internal/fault"
 	"tributary/internal/keys"
 	"tributary/internal/query"
 	"tributary/internal/tenant"
@@ -69,6 +70,38 @@ func (t *Trial) execution() (*execution, query.Spec) {
 	return x, s
 }
 
+// Spec is what a run would ask of the rows of so many participants. Each has a source for
+// each of the definition's datasets, in their order.
+func (t *Trial) Spec(participants int) (query.Spec, error) {
+	_, s := t.execution()
+	s.Participants, s.Datasets = participants, map[string][]query.Column{}
+	s.Limits = query.Limits{Memory: query.MinMemory, Rows: query.MaxRows}
+	for dataset, names := range t.def.Uses() {
+		slices.Sort(names)
+		s.Datasets[dataset] = []query.Column{}
+		for _, name := range names {
+			c, ok := t.columns[dataset].Find(name)
+			if !ok {
+				return s, fault.New(fault.Invalid, "Dataset %q has no column %q, which the analysis uses.", dataset, name)
+			}
+			s.Datasets[dataset] = append(s.Datasets[dataset], query.Column{Name: name, Type: query.Type(c.Type), Scale: c.Scale})
+		}
+	}
+	for _, f := range t.def.Filters {
+		q, err := filterOf(f, t.columns[f.Dataset])
+		if err != nil {
+			return s, err
+		}
+		s.Filters = append(s.Filters, q)
+	}
+	for p := range participants {
+		for _, dataset := range t.def.Datasets {
+			s.Sources = append(s.Sources, query.Source{Dataset: dataset, Participant: p, Input: len(s.Sources)})
+		}
+	}
+	return s, s.Check()
+}
+
 // Parts lists the numbers that a row has.
 func (t *Trial) Parts() []query.Measure {
 	_, s := t.execution()
@@ -77,9 +110,10 @@ func (t *Trial) Parts() []query.Measure {
 
 // Groups lists the columns whose values make a cell.
 func (t *Trial) Groups() []query.Column {
+	columns := t.def.Derive(t.def.Datasets[0], t.columns[t.def.Datasets[0]])
 	var list []query.Column
 	for _, name := range t.def.Groups {
-		c, _ := t.columns[t.def.Datasets[0]].Find(name)
+		c, _ := columns.Find(name)
 		list = append(list, query.Column{Name: name, Type: query.Type(c.Type), Scale: c.Scale})
 	}
 	return list
@@ -205,9 +239,10 @@ func (x *execution) try(tab *table) (*Tried, []byte, error) {
 }
 
 // Contributions are what is in a cell of a part, less what everybody knows each value to
-// be at least.
+// be at least. What does not fit is left out: its cells are shown to nobody.
 func (r *Tried) Contributions(part, cell int) []disclosure.Contribution {
 	list := slices.Clone(r.cells[part][cell])
+	list = slices.DeleteFunc(list, func(c disclosure.Contribution) bool { return c.Value == query.TooLarge })
 	for i := range list {
 		list[i].Value -= r.floors[part]
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math/big"
 	"slices"
 	"strings"
 )
@@ -64,6 +65,49 @@ func (d Derived) Inputs() []string {
 	}
 	if d.Of != "" {
 		list = append(list, d.Of)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Product is a whole number, multiplied by columns.
+type Product struct {
+	Times   *big.Int
+	Columns []string
+}
+
+// Fraction is a Decimal as one fraction of whole numbers: the sum of the dividends over
+// the divisor, where every column counts without its point.
+func (s Spec) Fraction(d Derived) (dividends []Product, divisor Product) {
+	scale := func(names []string) (n int) {
+		for _, name := range names {
+			c, _ := s.declared(d.Dataset, name)
+			n += c.Scale
+		}
+		return n
+	}
+	// Of each term Times * Over / Under / By * 10^Scale is wanted; the columns are there
+	// without their points, so over is 10^scale(Over) too large.
+	under := d.Divisors()
+	all := 0 // digits that the divisor gets
+	for _, t := range d.Terms {
+		all = max(all, scale(t.Over)-scale(t.Under)-d.Scale)
+	}
+	for _, t := range d.Terms {
+		others := slices.DeleteFunc(slices.Clone(under), func(name string) bool { return slices.Contains(t.Under, name) })
+		digits := all + d.Scale - scale(t.Over) + scale(t.Under)
+		dividends = append(dividends, Product{new(big.Int).Mul(big.NewInt(t.Times), tenTo(digits)), slices.Concat(t.Over, others)})
+	}
+	return dividends, Product{new(big.Int).Mul(big.NewInt(d.By), tenTo(all)), under}
+}
+
+func tenTo(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
+// Divisors are the columns that any term is divided by, in order of name.
+func (d Derived) Divisors() []string {
+	var list []string
+	for _, t := range d.Terms {
+		list = append(list, t.Under...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

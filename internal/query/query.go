@@ -5,7 +5,7 @@
 // it adds numbers of different participants; that is the run's work.
 //
 // Spec holds names and typed values only, no SQL. The engines are in the
-// packages below this one.
+// packages below this one; InMemory answers of rows that are at hand.
 package query
 
 import "math"

@@ -3,17 +3,16 @@ package trial
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"tributary/internal/analysis"
 	"tributary/internal/analysis/definition"
-	"tributary/internal/disclosure"
 	"tributary/internal/fault"
 	"tributary/internal/query"
 )
@@ -25,106 +24,84 @@ const (
 	datasetColumn      = "dataset"
 )
 
-// own is a participant's rows of one cell, one number of each part being added up.
-type own struct {
-	key    []query.Value
-	sum    []int64
-	floats []float64
-	n      []int64
+// records are the rows of a file: each tells the text of a column, or that it has none.
+type records interface {
+	// next reads the next record; io.EOF after the last.
+	next() error
+	// text is the text of a column of the record, empty where it has none.
+	text(column string) string
+	// has reports whether the file has a column.
+	has(column string) bool
+	// where is the place of the record, for people.
+	where() string
 }
 
-// reader reads one file.
-type reader struct {
-	trial   *analysis.Trial
-	def     *definition.Definition
-	columns map[string]definition.Columns
-	at      map[string]int // column of the file
-	line    int
-}
-
-// Read reads contributions from CSV: a row of a participant's file each, with the columns
-// of the dataset that the definition uses, and in front whose it is: participant,
-// organisation (else each participant is its own) and dataset (if there are several).
-// The definition's filters are not applied.
+// Read reads contributions from CSV or JSON (an object a line, or a list of them): a row of a
+// participant's file each, with the columns of the dataset that the definition uses, and
+// whose it is: participant, organisation (else each participant is its own) and dataset (if
+// there are several). They are filtered, calculated with and added up as a run does it.
 func Read(t *analysis.Trial, d *definition.Definition, columns map[string]definition.Columns, file []byte) ([]analysis.Contributor, error) {
-	in := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\xef\xbb\xbf"))))
-	in.ReuseRecord = true
-	header, err := in.Read()
+	file = bytes.TrimPrefix(file, []byte("\xef\xbb\xbf"))
+	r, err := recordsOf(file)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "The file has no header: %v.", err)
-	}
-	r := &reader{trial: t, def: d, columns: columns, at: map[string]int{}}
-	for i, name := range header {
-		if _, twice := r.at[name]; twice {
-			return nil, fault.New(fault.Invalid, "The file has two columns %q.", name)
-		}
-		r.at[name] = i
-	}
-	if err := r.complete(); err != nil {
 		return nil, err
 	}
-	type whose struct{ name, organisation string }
-	byOne := map[string]map[string]*own{}
-	owners := map[string]string{}
-	var order []whose
-	for r.line = 2; ; r.line++ {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "%v.", err)
-		}
-		if r.line > MaxRows {
-			return nil, fault.New(fault.TooLarge, "The file has more than %d rows.", MaxRows)
-		}
-		w := whose{name: strings.Clone(record[r.at[participantColumn]])}
-		if w.organisation = w.name; r.has(organisationColumn) {
-			w.organisation = strings.Clone(record[r.at[organisationColumn]])
-		}
-		if w.name == "" || w.organisation == "" {
-			return nil, fault.New(fault.Invalid, "Line %d names no participant or organisation.", r.line)
-		}
-		if known, is := owners[w.name]; is && known != w.organisation {
-			return nil, fault.New(fault.Invalid, "Line %d: %q is of %q here and of %q before.", r.line, w.name, w.organisation, known)
-		} else if !is {
-			owners[w.name] = w.organisation
-			order = append(order, w)
-			byOne[w.name] = map[string]*own{}
-		}
-		if err := r.add(byOne[w.name], record); err != nil {
+	s := &senders{def: d, columns: columns, known: map[string]*sender{}}
+	if s.spec, err = t.Spec(1); err != nil {
+		return nil, err
+	}
+	if _, header := r.(*lines); header {
+		if err := s.lacks(r); err != nil {
 			return nil, err
 		}
 	}
-	var list []analysis.Contributor
-	for _, w := range order {
-		c := analysis.Contributor{Name: w.name, Organisation: w.organisation}
-		for _, o := range byOne[w.name] {
-			row, err := r.row(o)
-			if err != nil {
-				return nil, err
-			}
-			c.Rows = append(c.Rows, row)
+	for n := 0; ; n++ {
+		if err := r.next(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
 		}
-		list = append(list, c)
+		if n >= MaxRows {
+			return nil, fault.New(fault.TooLarge, "The file has more than %d rows.", MaxRows)
+		}
+		if err := s.add(r); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.lacks(r); err != nil {
+		return nil, err
+	}
+	var list []analysis.Contributor
+	for _, one := range s.order {
+		list = append(list, analysis.Contributor{Name: one.name, Organisation: one.organisation, Rows: one.answer.Rows()})
 	}
 	return list, nil
 }
 
-func (r *reader) has(name string) bool { _, is := r.at[name]; return is }
+// senders are the participants of a file.
+type senders struct {
+	def     *definition.Definition
+	columns map[string]definition.Columns
+	spec    query.Spec
+	known   map[string]*sender
+	order   []*sender
+	row     []query.Value
+}
 
-// complete checks that the file has what the definition uses.
-func (r *reader) complete() error {
-	if len(r.def.Derived) > 0 || slices.ContainsFunc(r.def.Measures, func(m definition.Measure) bool { return m.Function == definition.WeightedMean }) {
-		return fault.New(fault.Invalid, "Derived columns and weighted means are computed by the engine of runs, not of a file here. Have rows made up (--synthetic).")
-	}
-	needed := append([]string{participantColumn}, r.def.Groups...)
-	if len(r.def.Datasets) > 1 {
+type sender struct {
+	name, organisation string
+	answer             *query.InMemory
+}
+
+// lacks says which column is needed and not in the file.
+func (s *senders) lacks(r records) error {
+	needed := []string{participantColumn}
+	if len(s.def.Datasets) > 1 {
 		needed = append(needed, datasetColumn)
 	}
-	for _, part := range r.trial.Parts() {
-		if part.Column != "" {
-			needed = append(needed, part.Column)
+	for _, name := range s.def.Datasets {
+		for _, c := range s.spec.Datasets[name] {
+			needed = append(needed, c.Name)
 		}
 	}
 	for _, name := range needed {
@@ -135,94 +112,159 @@ func (r *reader) complete() error {
 	return nil
 }
 
-// add takes a row into the participant's cells.
-func (r *reader) add(cells map[string]*own, record []string) error {
-	dataset := r.def.Datasets[0]
-	if len(r.def.Datasets) > 1 {
-		if dataset = record[r.at[datasetColumn]]; !slices.Contains(r.def.Datasets, dataset) {
-			return fault.New(fault.Invalid, "Line %d: the definition has no dataset %q.", r.line, dataset)
+// of finds whose a record is.
+func (s *senders) of(r records) (*sender, error) {
+	name := strings.Clone(r.text(participantColumn))
+	organisation := name
+	if r.has(organisationColumn) {
+		organisation = strings.Clone(r.text(organisationColumn))
+	}
+	if name == "" || organisation == "" {
+		return nil, fault.New(fault.Invalid, "%s names no participant or organisation.", r.where())
+	}
+	if one := s.known[name]; one != nil {
+		if one.organisation != organisation {
+			return nil, fault.New(fault.Invalid, "%s: %q is of %q here and of %q before.", r.where(), name, organisation, one.organisation)
+		}
+		return one, nil
+	}
+	answer, err := query.NewInMemory(s.spec)
+	if err != nil {
+		return nil, err
+	}
+	one := &sender{name, organisation, answer}
+	s.known[name], s.order = one, append(s.order, one)
+	return one, nil
+}
+
+// add takes a record.
+func (s *senders) add(r records) error {
+	one, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	source := 0
+	if len(s.def.Datasets) > 1 {
+		name := r.text(datasetColumn)
+		if source = slices.Index(s.def.Datasets, name); source < 0 {
+			return fault.New(fault.Invalid, "%s: the definition has no dataset %q.", r.where(), name)
 		}
 	}
-	columns := r.columns[dataset]
-	var key []query.Value
-	for _, name := range r.def.Groups {
-		column, _ := columns.Find(name)
-		v := query.Value{Type: query.Type(column.Type), Scale: column.Scale, Null: true}
-		if text := record[r.at[name]]; text != "" {
+	dataset := s.def.Datasets[source]
+	s.row = s.row[:0]
+	for _, c := range s.spec.Datasets[dataset] {
+		text, v := r.text(c.Name), query.NullOf(c)
+		if text != "" {
+			column, _ := s.columns[dataset].Find(c.Name)
 			l, ok := column.ParseValue(strings.Clone(text))
 			if !ok {
-				return fault.New(fault.Invalid, "Line %d: %q is not a value of column %q.", r.line, text, name)
+				return fault.New(fault.Invalid, "%s: %q is not a value of column %q.", r.where(), text, c.Name)
 			}
-			v = query.Value{Type: v.Type, Scale: v.Scale, Text: l.Text, Int: l.Int, Float: l.Float}
+			v.Null, v.Text, v.Int, v.Float = false, l.Text, l.Int, l.Float
 		}
-		key = append(key, v)
+		s.row = append(s.row, v)
 	}
-	parts := r.trial.Parts()
-	at := place(key, "")
-	o := cells[at]
-	if o == nil {
-		o = &own{key: key, sum: make([]int64, len(parts)), floats: make([]float64, len(parts)), n: make([]int64, len(parts))}
-		cells[at] = o
-	}
-	for i, part := range parts {
-		if part.Dataset != dataset {
-			continue
-		}
-		if part.Column == "" {
-			o.n[i]++
-			continue
-		}
-		text := record[r.at[part.Column]]
-		if text == "" {
-			continue
-		}
-		column, _ := columns.Find(part.Column)
-		l, ok := column.ParseValue(text)
-		if !ok {
-			return fault.New(fault.Invalid, "Line %d: %q is not a value of column %q.", r.line, text, part.Column)
-		}
-		o.n[i]++
-		o.floats[i] += l.Float
-		if sum := o.sum[i] + l.Int; (sum > o.sum[i]) == (l.Int > 0) {
-			o.sum[i] = sum
-		} else {
-			return fault.New(fault.TooLarge, "Line %d: the values of column %q are too large to be added up.", r.line, part.Column)
-		}
+	if err := one.answer.Add(source, s.row); err != nil {
+		return fmt.Errorf("%s: %w", r.where(), err)
 	}
 	return nil
 }
 
-// row is what the engine would answer.
-func (r *reader) row(o *own) (query.Row, error) {
-	row := query.Row{Key: o.key, Count: 1}
-	for i, part := range r.trial.Parts() {
-		v := query.Number{Present: o.n[i] > 0}
-		column, _ := r.columns[part.Dataset].Find(part.Column)
-		var err error
-		switch {
-		case !v.Present:
-		case part.Own == query.Count:
-			v.Fixed = o.n[i]
-		case column.Type == definition.Float:
-			f := o.floats[i]
-			if part.Own == query.Mean {
-				f /= float64(o.n[i])
+// recordsOf tells JSON from CSV by how the file begins.
+func recordsOf(file []byte) (records, error) {
+	if start := bytes.TrimLeft(file, " \t\r\n"); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		decoder := json.NewDecoder(bytes.NewReader(file))
+		decoder.UseNumber()
+		o := &objects{decoder: decoder, seen: map[string]bool{}}
+		if start[0] == '[' {
+			if _, err := decoder.Token(); err != nil {
+				return nil, fault.New(fault.Invalid, "The file is not JSON: %v.", err)
 			}
-			if f = math.Round(f * math.Pow10(part.Scale)); math.Abs(f) > disclosure.MaxResult {
-				err = errors.New(strconv.FormatFloat(f, 'g', 6, 64) + " has too many digits")
-			}
-			v.Fixed = int64(f)
-		default:
-			n := int64(1)
-			if part.Own == query.Mean {
-				n = o.n[i]
-			}
-			v.Fixed, err = disclosure.Mean(o.sum[i], n, column.Scale, part.Scale)
 		}
-		if err != nil {
-			return row, fmt.Errorf("column %s: %w", part.Column, err)
-		}
-		row.Values = append(row.Values, v)
+		return o, nil
 	}
-	return row, nil
+	in := csv.NewReader(bytes.NewReader(file))
+	in.ReuseRecord = true
+	header, err := in.Read()
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "The file has no header: %v.", err)
+	}
+	l := &lines{in: in, at: map[string]int{}}
+	for i, name := range header {
+		if l.has(name) {
+			return nil, fault.New(fault.Invalid, "The file has two columns %q.", name)
+		}
+		l.at[strings.Clone(name)] = i
+	}
+	return l, nil
 }
+
+// lines are the records of CSV.
+type lines struct {
+	in     *csv.Reader
+	at     map[string]int
+	record []string
+}
+
+func (l *lines) next() (err error) {
+	if l.record, err = l.in.Read(); err != nil && !errors.Is(err, io.EOF) {
+		return fault.New(fault.Invalid, "%v.", err)
+	}
+	return err
+}
+
+func (l *lines) text(column string) string {
+	if at, is := l.at[column]; is {
+		return l.record[at]
+	}
+	return ""
+}
+
+func (l *lines) has(column string) bool { _, is := l.at[column]; return is }
+
+func (l *lines) where() string {
+	line, _ := l.in.FieldPos(0)
+	return fmt.Sprint("Line ", line)
+}
+
+// objects are the records of JSON. Only after the last is it known which columns there are.
+type objects struct {
+	decoder *json.Decoder
+	seen    map[string]bool
+	record  map[string]any
+	n       int
+}
+
+func (o *objects) next() error {
+	if !o.decoder.More() {
+		return io.EOF
+	}
+	o.record = nil
+	o.n++
+	if err := o.decoder.Decode(&o.record); err != nil {
+		return fault.New(fault.Invalid, "Object %d is not JSON: %v.", o.n, err)
+	}
+	for name := range o.record {
+		o.seen[name] = true
+	}
+	return nil
+}
+
+func (o *objects) text(column string) string {
+	switch v := o.record[column].(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		return strconv.FormatBool(v)
+	default:
+		return fmt.Sprint(v) // a list or an object is no value of any column
+	}
+}
+
+func (o *objects) has(column string) bool { return o.seen[column] }
+
+func (o *objects) where() string { return fmt.Sprint("Object ", o.n) }

@@ -97,9 +97,6 @@ func Attack(ctx context.Context, d *definition.Definition, columns map[string]de
 			r.Notes = append(r.Notes, fmt.Sprintf("The rules take it that everybody knows each value to within %d %% beforehand, so one counts as known to within %.4g %%.", d.Rules.QPercent, r.Within))
 		}
 	}
-	if len(d.Derived) > 0 {
-		r.Notes = append(r.Notes, "Derived columns are made up like others; a run computes them, and judges a derived sum on each of its terms as well.")
-	}
 	if r.Within == 0 {
 		r.Within = 10
 		r.Notes = append(r.Notes, "The definition's p % rule is off, so a value counts as known to within 10 %.")
@@ -315,15 +312,10 @@ func newBattle(t *analysis.Trial, tried []*analysis.Tried, m, part int) (*battle
 }
 
 func text(v query.Value) string {
-	switch {
-	case v.Null:
+	if v.Null {
 		return "(none)"
-	case v.Type == query.Text:
-		return v.Text
-	case v.Type == query.Decimal:
-		return fmt.Sprintf("%.*f", v.Scale, float64(v.Int)/math.Pow10(v.Scale))
 	}
-	return fmt.Sprint(v.Int)
+	return v.String()
 }
 
 // attempt is one attack.

@@ -13,6 +13,7 @@ import (
 	"tributary/internal/analysis/definition"
 	"tributary/internal/analysis/trial"
 	"tributary/internal/fault"
+	"tributary/internal/query"
 )
 
 func parsed(t *testing.T, yaml string) *definition.Definition {
@@ -29,7 +30,13 @@ func parsed(t *testing.T, yaml string) *definition.Definition {
 func chosen(rng *rand.Rand, rules string) string {
 	var b strings.Builder
 	b.WriteString("analysis: chosen\ndatasets: [d]\n")
+	var derived []string
 	groups := []string{"region", "country", "product", "size"}[:1+rng.IntN(4)]
+	for i, of := range []string{1: "lower(trim(city))", 3: "month(sold)"} {
+		if of != "" && i < len(groups) && rng.IntN(3) == 0 {
+			derived = append(derived, fmt.Sprintf("{name: %s, expression: %s}", groups[i], of))
+		}
+	}
 	fmt.Fprintf(&b, "groups: [%s]\n", strings.Join(groups, ", "))
 	totals := []string{}
 	switch rng.IntN(4) {
@@ -44,6 +51,7 @@ func chosen(rng *rand.Rand, rules string) string {
 		}
 	}
 	measures := []string{
+		"{name: h, function: sum, column: both, decimals: 2}", "{name: i, function: mean, column: share, decimals: 2}", "{name: j, function: weighted_mean, column: x, weight: w, decimals: 3}",
 		"{name: a, function: sum, column: x, decimals: 0}", "{name: b, function: mean, column: x, decimals: 2}", "{name: c, function: count}",
 		"{name: d, function: ratio, column: y, of: x, decimals: 4}", "{name: e, function: sum, column: y, decimals: 2}",
 	}
@@ -55,6 +63,15 @@ func chosen(rng *rand.Rand, rules string) string {
 	var picked []string
 	for _, n := range rng.Perm(len(measures))[:1+rng.IntN(len(measures))] {
 		picked = append(picked, measures[n])
+	}
+	for _, of := range []string{"{name: both, expression: x + 0.5 * z, decimals: 3}", "{name: share, expression: z / w, decimals: 4}"} {
+		name, _, _ := strings.Cut(strings.TrimPrefix(of, "{name: "), ",")
+		if strings.Contains(strings.Join(picked, " "), "column: "+name) {
+			derived = append(derived, of)
+		}
+	}
+	if len(derived) > 0 {
+		fmt.Fprintf(&b, "derived: [%s]\n", strings.Join(derived, ", "))
 	}
 	fmt.Fprintf(&b, "measures: [%s]\n", strings.Join(picked, ", "))
 	fmt.Fprintf(&b, "rules: {%s}\n", rules)
@@ -76,6 +93,9 @@ func searched(t *testing.T, seed uint64, worlds int, rules func(*rand.Rand) stri
 			t.Fatal(err)
 		}
 		columns := trial.Columns(d)
+		if err := definition.Check(d, columns); err != nil {
+			t.Fatal(err)
+		}
 		releases, err := trial.Generate(analysis.NewTrial(d, columns), d, trial.Synthetic{Participants: 6 + rng.IntN(20), Cells: 2 + rng.IntN(30), Releases: 1 + rng.IntN(4)}, rng)
 		if err != nil {
 			t.Fatal(err)
@@ -180,27 +200,83 @@ func TestBadRowsAreNamed(t *testing.T) {
 	d := parsed(t, three)
 	columns := trial.Columns(d)
 	for file, want := range map[string]string{
-		"":                                    "no header",
-		"participant,region\n":                `no column "x"`,
-		"region,x\n":                          `no column "participant"`,
-		"participant,region,x\na,n,1.234\n":   "Line 2",
-		"participant,region,x\na,n,1\n,n,1\n": "Line 3",
-		"participant,region,x,x\n":            "two columns",
-		"participant,region,x\na,n\n":         "wrong number of fields",
-		"participant,organisation,region,x\na,o,n,1\na,q,n,1\n":                                       "before",
-		"participant,region,x\na,n,9999999999999999\n" + strings.Repeat("a,n,9999999999999999\n", 10): "too large",
+		"":                                                      "no header",
+		"participant,region\n":                                  `no column "x"`,
+		"region,x\n":                                            `no column "participant"`,
+		"participant,region,x\na,n,1.234\n":                     "Line 2",
+		"participant,region,x\na,n,1\n,n,1\n":                   "Line 3",
+		"participant,region,x,x\n":                              "two columns",
+		"participant,region,x\na,n\n":                           "wrong number of fields",
+		`{"participant":"a","region":"n"}`:                      `no column "x"`,
+		`{"participant":"a","region":"n","x":1.234}`:            "Object 1",
+		`[{"participant":"a","region":"n","x":[1]}]`:            "Object 1",
+		`{"participant":"a","region":"n","x":1} x`:              "Object 2",
+		"participant,organisation,region,x\na,o,n,1\na,q,n,1\n": "before",
 	} {
 		if _, err := trial.Read(analysis.NewTrial(d, columns), d, columns, []byte(file)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", file, err, want)
 		}
 	}
-	derived := parsed(t, "analysis: derived\ndatasets: [d]\nderived: [{name: z, expression: 2 * x}]\nmeasures: [{name: z, function: sum, column: z, decimals: 0}]\n")
-	if _, err := trial.Read(analysis.NewTrial(derived, columns), derived, columns, []byte("participant,x\na,1\n")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "Derived columns") {
-		t.Errorf("derived columns: %v, want an invalid fault", err)
-	}
 	for _, s := range []trial.Synthetic{{1, 10, 1}, {10, 0, 1}, {10, 10, 0}, {10, 10, 99}, {2000, 10, 1}, {10, 20_000, 1}, {1000, 10_000, 1}} {
 		if _, err := trial.Generate(analysis.NewTrial(d, columns), d, s, rand.New(rand.NewPCG(1, 1))); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v, want an invalid fault", s, err)
+		}
+	}
+}
+
+const calculated = `analysis: calculated
+datasets: [sales]
+derived:
+  - {name: place, expression: lower(trim(City))}
+  - {name: month, expression: month(Sold)}
+  - {name: revenue, expression: Price * Quantity * 1.19, decimals: 4}
+  - {name: unit, expression: Discount / Quantity, decimals: 3}
+groups: [place, month]
+filters: [{column: Kind, equals: [shop, web]}]
+measures:
+  - {name: Revenue, function: sum, column: revenue, decimals: 4}
+  - {name: Unit, function: mean, column: unit, decimals: 3}
+  - {name: Price, function: weighted_mean, column: Price, weight: Quantity, decimals: 3}
+`
+
+// What is calculated of real rows is what the engine of runs makes of them: values are those
+// of analysis's TestDerivedColumnsAndWeightedMeans. It does not matter how the file is written.
+func TestRealRowsAreCalculatedWith(t *testing.T) {
+	t.Parallel()
+	d := parsed(t, calculated)
+	columns := trial.Columns(d)
+	if err := definition.Check(d, columns); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{
+		"CSV": "participant,City,Sold,Price,Quantity,Discount,Kind\n" +
+			"b,Bern ,2022-09-02,2.50,3,1.00,shop\nb, bErn,2022-09-30,,1000,1.00,web\nb,BERN,2022-09-30,2.00,0,4.00,shop\nb,Bern,2022-10-01,1,1,1,shop\nb,Bern,2022-09-01,1,1,1,mail\nb,Bern,2022-09-01,1,1,1,\n",
+		"JSON lines": `{"participant":"b","City":"Bern ","Sold":"2022-09-02","Price":2.50,"Quantity":3,"Discount":"1.00","Kind":"shop"}
+{"participant":"b","City":" bErn","Sold":"2022-09-30","Price":null,"Quantity":1000,"Discount":1,"Kind":"web"}
+{"participant":"b","City":"BERN","Sold":"2022-09-30","Price":2,"Quantity":0,"Discount":4,"Kind":"shop"}
+{"participant":"b","City":"Bern","Sold":"2022-10-01","Price":1,"Quantity":1,"Discount":1,"Kind":"shop"}
+{"participant":"b","City":"Bern","Sold":"2022-09-01","Price":1,"Quantity":1,"Discount":1,"Kind":"mail"}`,
+		"a list": `[{"participant":"b","City":"Bern ","Sold":"2022-09-02","Price":2.50,"Quantity":3,"Discount":"1.00","Kind":"shop"},
+{"participant":"b","City":" bErn","Sold":"2022-09-30","Quantity":1000,"Discount":1,"Kind":"web"},
+{"participant":"b","City":"BERN","Sold":"2022-09-30","Price":2,"Quantity":0,"Discount":4,"Kind":"shop"},
+{"participant":"b","City":"Bern","Sold":"2022-10-01","Price":1,"Quantity":1,"Discount":1,"Kind":"shop"}]`,
+	} {
+		sent, err := trial.Read(analysis.NewTrial(d, columns), d, columns, []byte(file))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got []string
+		for _, row := range sent[0].Rows {
+			text := fmt.Sprint(row.Key[0], " ", row.Key[1])
+			for i, v := range row.Values {
+				text += " " + query.FormatFixed(v.Fixed, analysis.NewTrial(d, columns).Parts()[i].Scale)
+			}
+			got = append(got, text)
+		}
+		// Revenue 2.5 * 3 * 1.19; units 1/3 and 1/1000; prices 2.5 * 3, weights 3 and 0.
+		want := []string{"bern 9 8.9250 0.334 7.5000 3.00", "bern 10 1.1900 1.000 1.0000 1.00"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }

@@ -163,20 +163,10 @@ func (d derivation) there() string {
 	for _, name := range d.Inputs() {
 		conditions = append(conditions, d.operand(name)+" IS NOT NULL")
 	}
-	for _, name := range d.divisors() {
+	for _, name := range d.Divisors() {
 		conditions = append(conditions, d.operand(name)+" <> 0")
 	}
 	return strings.Join(conditions, " AND ")
-}
-
-// divisors are the columns that any term is divided by.
-func (d derivation) divisors() []string {
-	var list []string
-	for _, t := range d.Terms {
-		list = append(list, t.Under...)
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }
 
 // float is the number in floating point, with what may make it infinite.
@@ -195,42 +185,12 @@ func (d derivation) float() string {
 	return fmt.Sprintf("CASE WHEN %s THEN (%s) / CAST(%d AS DOUBLE) END", d.there(), strings.Join(terms, " + "), d.By)
 }
 
-// product is a number and the columns that it is multiplied by.
-type product struct {
-	times   *big.Int
-	columns []string
-}
-
-// products are the terms over the one divisor of all, in whole numbers.
-func (d derivation) products() (terms []product, divisor product) {
-	scale := func(names []string) (n int) {
-		for _, name := range names {
-			c, _ := d.s.spec.Column(d.Dataset, name)
-			n += c.Scale
-		}
-		return n
-	}
-	// Of each term Times * Over / Under / By * 10^Scale is wanted; the columns are there
-	// without their points, so over is 10^scale(Over) too large.
-	under := d.divisors()
-	all := 0 // digits that the divisor gets
-	for _, t := range d.Terms {
-		all = max(all, scale(t.Over)-scale(t.Under)-d.Scale)
-	}
-	for _, t := range d.Terms {
-		others := slices.DeleteFunc(slices.Clone(under), func(name string) bool { return slices.Contains(t.Under, name) })
-		digits := all + d.Scale - scale(t.Over) + scale(t.Under)
-		terms = append(terms, product{new(big.Int).Mul(big.NewInt(t.Times), tenTo(digits)), slices.Concat(t.Over, others)})
-	}
-	return terms, product{new(big.Int).Mul(big.NewInt(d.By), tenTo(all)), under}
-}
-
 // fraction is dividend and divisor.
 func (d derivation) fraction() (n, by string) {
-	terms, divisor := d.products()
-	sql := func(p product) string {
-		s := "CAST('" + p.times.String() + "' AS HUGEINT)"
-		for _, name := range p.columns {
+	terms, divisor := d.s.spec.Fraction(d.Derived)
+	sql := func(p query.Product) string {
+		s := "CAST('" + p.Times.String() + "' AS HUGEINT)"
+		for _, name := range p.Columns {
 			s += " * " + d.operand(name)
 		}
 		return s
@@ -244,10 +204,10 @@ func (d derivation) fraction() (n, by string) {
 
 // fits is the sum of what the products can come to on the way, compared.
 func (d derivation) fits() string {
-	terms, divisor := d.products()
-	sql := func(p product) string {
-		s := "CAST('" + new(big.Int).Abs(p.times).String() + "' AS DOUBLE)"
-		for _, name := range p.columns {
+	terms, divisor := d.s.spec.Fraction(d.Derived)
+	sql := func(p query.Product) string {
+		s := "CAST('" + new(big.Int).Abs(p.Times).String() + "' AS DOUBLE)"
+		for _, name := range p.Columns {
 			s += " * greatest(abs(CAST(" + d.operand(name) + " AS DOUBLE)), 1)"
 		}
 		return s
@@ -263,7 +223,7 @@ func (d derivation) fits() string {
 func (d derivation) rounded() string {
 	n, by := d.at("n"), d.at("d")
 	value := n
-	if _, divisor := d.products(); len(divisor.columns) > 0 || divisor.times.Cmp(big.NewInt(1)) != 0 {
+	if _, divisor := d.s.spec.Fraction(d.Derived); len(divisor.Columns) > 0 || divisor.Times.Cmp(big.NewInt(1)) != 0 {
 		size := fmt.Sprintf("(2 * abs(%s) + abs(%s)) // (2 * abs(%s))", n, by, by)
 		value = fmt.Sprintf("(CASE WHEN (%s < 0) <> (%s < 0) THEN -(%s) ELSE %s END)", n, by, size, size)
 	}

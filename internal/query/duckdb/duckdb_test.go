@@ -149,7 +149,7 @@ func TestFloatsAreTheSameEveryTime(t *testing.T) {
 			t.Fatalf("got %d rows, want 3", len(rows))
 		}
 		for _, row := range rows {
-			want, _ := fixedFloat(sums[row.Key[0].Text], 1, 6)
+			want, _ := query.FixedFloat(sums[row.Key[0].Text], 1, 6)
 			if row.Values[0].Fixed != want {
 				t.Fatalf("sum of %s: got %d, want %d", row.Key[0].Text, row.Values[0].Fixed, want)
 			}

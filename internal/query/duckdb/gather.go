@@ -310,13 +310,13 @@ func (g *gather) round(from []partial, numbers []query.Number) {
 		switch {
 		case p.n == beyond:
 		case m.Own == query.Count:
-			numbers[i].Fixed, ok = multiply(n, powers[m.Scale])
+			numbers[i].Fixed, ok = query.Fixed(0, uint64(n), 1, 0, m.Scale)
 		case g.columns[i].Type == query.Float:
 			if f := math.Float64frombits(p.low); !math.IsInf(f, 0) && !math.IsNaN(f) {
-				numbers[i].Fixed, ok = fixedFloat(f, n, m.Scale)
+				numbers[i].Fixed, ok = query.FixedFloat(f, n, m.Scale)
 			}
 		default:
-			numbers[i].Fixed, ok = fixed(p.high, p.low, n, scale, m.Scale)
+			numbers[i].Fixed, ok = query.Fixed(p.high, p.low, n, scale, m.Scale)
 		}
 		if !ok {
 			numbers[i].Fixed = query.TooLarge

@@ -1,4 +1,4 @@
-package duckdb
+package query
 
 import (
 	"math"
@@ -15,10 +15,10 @@ var powers = func() (p [19]int64) {
 	return p
 }()
 
-// fixed gives hugeint / 10^scale / n as a fixed-point number with digits after
+// Fixed gives hugeint / 10^scale / n as a fixed-point number with digits after
 // the point, rounded half away from zero; false if it does not fit int64. The
 // hugeint is high * 2^64 + low, n at least 1.
-func fixed(high int64, low uint64, n int64, scale, digits int) (int64, bool) {
+func Fixed(high int64, low uint64, n int64, scale, digits int) (int64, bool) {
 	if v := int64(low); high == v>>63 {
 		num, ok := multiply(v, powers[max(0, digits-scale)])
 		den, ok2 := multiply(n, powers[max(0, scale-digits)])
@@ -33,8 +33,8 @@ func fixed(high int64, low uint64, n int64, scale, digits int) (int64, bool) {
 	return divideBig(num, den)
 }
 
-// fixedFloat is fixed for f / n, exact until its rounding; f must be finite.
-func fixedFloat(f float64, n int64, digits int) (int64, bool) {
+// FixedFloat is Fixed for f / n, exact until its rounding; f must be finite.
+func FixedFloat(f float64, n int64, digits int) (int64, bool) {
 	const mantissa = 53
 	fraction, exponent := math.Frexp(f)
 	num := big.NewInt(int64(math.Ldexp(fraction, mantissa)))
