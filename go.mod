@@ -2,7 +2,10 @@ module tributary
 
 go 1.26.0
 
-ignore ./web/node_modules
+ignore (
+	./test/collect/sdk/node_modules
+	./web/node_modules
+)
 
 // The versions that goose and the tests of SQLite ask for are not served by the module proxy.
 replace golang.org/x/exp => golang.org/x/exp v0.0.0-20260112195511-716be5621a96

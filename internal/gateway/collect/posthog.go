@@ -86,6 +86,8 @@ type posthogProperties struct {
 	Device     text           `json:"$device_id"`
 	Anonymous  text           `json:"$anon_distinct_id"`
 	Identified jsontext.Value `json:"$is_identified"`
+	GroupType  text           `json:"$group_type"`
+	GroupKey   text           `json:"$group_key"`
 }
 
 // posthogLegacy reads {api_key, batch: […]}, an event, a list of them, or any of it as data.
@@ -249,6 +251,7 @@ func (m *posthogEvent) event(p posthogProperties) (e events.Event, err error) {
 		return e, fault.New(fault.Invalid, "The event has no distinct_id.")
 	case p.Identified.Kind() == 'f', who == e.Device: // a browser that does not know who it is
 		e.Anonymous = who
+	case e.Type == "$groupidentify" && string("$"+p.GroupType+"_"+p.GroupKey) == who: // nobody
 	default:
 		e.User = who
 	}

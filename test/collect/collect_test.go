@@ -1,0 +1,352 @@
+// Package collect sends events with the clients that people have, unmodified: from
+// npm and Go, in Chromium where they live in a browser. What they do when they are
+// refused is tested too, as docs/collect.md promises it.
+package collect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tributary/internal/fault"
+	"tributary/internal/gateway/collect"
+)
+
+const (
+	key      = "twk_test"
+	patience = time.Minute
+)
+
+// need returns the path of a program that the clients need.
+func need(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
+		t.Fatalf("none of %s is installed; run make deps", strings.Join(names, ", "))
+	}
+	t.Skipf("none of %s is installed", strings.Join(names, ", "))
+	return ""
+}
+
+// packages installs the clients from npm, unless they are.
+var packages = sync.OnceValue(func() error {
+	lock, err := os.ReadFile("sdk/package-lock.json")
+	if err != nil {
+		return err
+	}
+	if have, err := os.ReadFile("sdk/node_modules/.packages"); err == nil && bytes.Equal(have, lock) {
+		return nil
+	}
+	cmd := exec.Command("npm", "ci", "--silent")
+	cmd.Dir = "sdk"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return os.WriteFile("sdk/node_modules/.packages", lock, 0o600)
+})
+
+// goClients builds the program that sends with the Go clients.
+var goClients = sync.OnceValues(func() (string, error) {
+	file, err := filepath.Abs("../../.cache/goclients")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", file, ".")
+	cmd.Dir = "goclients"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the Go clients: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// sent is what a collector without a server behind it was sent.
+type sent struct {
+	t        *testing.T
+	url      string
+	mu       sync.Mutex
+	refusals []error // of the next requests, in order; nil: taken
+	attempts int
+	events   []string
+	seen     map[string]bool
+	more     chan struct{}
+}
+
+// collector starts one that refuses its first requests so.
+func collector(t *testing.T, refusals ...error) *sent {
+	t.Helper()
+	s := &sent{t: t, refusals: refusals, seen: map[string]bool{}, more: make(chan struct{}, 1000)}
+	h, err := collect.New(collect.Config{Events: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *sent) Source(_ context.Context, k string) (*collect.Source, error) {
+	if k != key {
+		return nil, fault.New(fault.Unauthenticated, "The write key is not valid.")
+	}
+	return &collect.Source{}, nil
+}
+
+func (s *sent) Take(_ context.Context, _ *collect.Source, b collect.Batch) ([]collect.Verdict, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.more <- struct{}{} }()
+	s.attempts++
+	if len(s.refusals) > 0 {
+		err := s.refusals[0]
+		if s.refusals = s.refusals[1:]; err != nil {
+			return nil, err
+		}
+	}
+	var list []collect.Verdict
+	for _, in := range b.Received {
+		v := collect.Verdict{ID: in.Event.ID, Result: collect.OK}
+		switch {
+		case in.Err != nil:
+			s.t.Errorf("%s: %v in %s", b.Channel, in.Err, in.Raw)
+		case s.seen[in.Event.ID]:
+			v.Result = collect.Duplicate
+		default:
+			if age := time.Since(in.Event.Time); age < -time.Minute || age > time.Minute || b.SentAt.IsZero() && b.Channel != "posthog" {
+				s.t.Errorf("%s: sent at %s, happened at %s", b.Channel, b.SentAt, in.Event.Time)
+			}
+			s.seen[in.Event.ID] = true
+			s.events = append(s.events, b.Channel+": "+in.Event.Type+" of "+in.Event.User+in.Event.Anonymous)
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// wants waits until all of these have come, each once, and nothing else; … is any text.
+func (s *sent) wants(want ...string) {
+	s.t.Helper()
+	deadline := time.After(patience)
+	for {
+		s.mu.Lock()
+		got := slices.Clone(s.events)
+		s.mu.Unlock()
+		if len(got) >= len(want) {
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.EqualFunc(got, want, fits) {
+				s.t.Errorf("got %q, want %q", got, want)
+			}
+			return
+		}
+		select {
+		case <-s.more:
+		case <-deadline:
+			s.t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func fits(got, want string) bool {
+	head, anything := strings.CutSuffix(want, "…")
+	return got == want || anything && strings.HasPrefix(got, head)
+}
+
+// run runs a client, and returns what it could not deliver.
+func (s *sent) run(cmd *exec.Cmd, env ...string) (failed []string) {
+	s.t.Helper()
+	cmd.Env = append(append(os.Environ(), "COLLECT_URL="+s.url, "COLLECT_KEY="+key), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &failed)
+	}
+	if err != nil {
+		s.t.Fatalf("%v\n%s%s", err, out, &stderr)
+	}
+	return failed
+}
+
+func (s *sent) node(script string, env ...string) []string {
+	s.t.Helper()
+	node := need(s.t, "node")
+	if err := packages(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(s.t.Context(), node, script)
+	cmd.Dir = "sdk"
+	return s.run(cmd, env...)
+}
+
+func (s *sent) golang(name string) []string {
+	s.t.Helper()
+	program, err := goClients()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.run(exec.CommandContext(s.t.Context(), program, name))
+}
+
+// visit opens a page in Chromium, and leaves it at the end of the test or by leave.
+func (s *sent) visit(page string, query url.Values) (leave func()) {
+	t := s.t
+	t.Helper()
+	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
+	if err := packages(); err != nil {
+		t.Fatal(err)
+	}
+	pages := httptest.NewServer(http.FileServer(http.Dir("sdk")))
+	t.Cleanup(pages.Close)
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("collector", s.url)
+	query.Set("key", key)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // it is left when the test's own has ended
+	cmd := exec.CommandContext(ctx, node, "browser.mjs")
+	cmd.Dir = "sdk"
+	cmd.Env = append(os.Environ(), "COLLECT_CHROMIUM="+chromium, "COLLECT_LEAVE=1", "COLLECT_PAGE="+pages.URL+"/"+page+"?"+query.Encode())
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	leave = sync.OnceFunc(func() {
+		defer cancel()
+		_ = stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("Chromium: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("Chromium said:\n%s", &out)
+		}
+	})
+	t.Cleanup(leave)
+	return leave
+}
+
+var (
+	busy    = fault.New(fault.Unavailable, "The disk is full.")
+	tooMuch = fault.New(fault.Throttled, "Too many events.")
+	wrong   = fault.New(fault.Unauthenticated, "The write key is not valid.")
+)
+
+// clients are those that end by themselves.
+var clients = []struct {
+	name string
+	run  func(s *sent) []string
+	want []string
+	// What becomes of a batch that is answered so once: delivered in the end, or not.
+	busy, throttled, large, denied bool
+}{
+	{"analytics-node", func(s *sent) []string { return s.node("segment-node.mjs") },
+		[]string{"segment: $identify of u1", "segment: Order Completed of u1", "segment: $groupidentify of u1", "segment: $pageview of a1"}, true, true, false, false},
+	{"posthog-node", func(s *sent) []string { return s.node("posthog-node.mjs", "POSTHOG_CAPTURE_MODE=v0") }, posthogWants("posthog"), true, true, true, false},
+	{"posthog-node, v1", func(s *sent) []string { return s.node("posthog-node.mjs", "POSTHOG_CAPTURE_MODE=v1") }, posthogWants("posthog-v1"), true, true, false, false},
+	{"analytics-go", func(s *sent) []string { return s.golang("segment") },
+		[]string{"segment: $identify of u1", "segment: Order Completed of u1", "segment: $groupidentify of u1"}, true, true, true, true},
+	{"posthog-go", func(s *sent) []string { return s.golang("posthog") },
+		[]string{"posthog: $identify of u1", "posthog: Order Completed of u1", "posthog: $create_alias of u1"}, true, true, true, true},
+}
+
+func posthogWants(protocol string) []string {
+	return []string{protocol + ": $identify of u1", protocol + ": Order Completed of u1", protocol + ": $groupidentify of ", protocol + ": Order Completed of u2"}
+}
+
+func TestClientsDeliver(t *testing.T) {
+	t.Parallel()
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := collector(t)
+			if failed := c.run(s); len(failed) > 0 {
+				t.Errorf("not delivered: %q", failed)
+			}
+			s.wants(slices.Clone(c.want)...)
+		})
+	}
+}
+
+func TestClientsTryAgainAsPromised(t *testing.T) {
+	t.Parallel()
+	for _, c := range clients {
+		for _, r := range []struct {
+			name      string
+			err       error
+			delivered bool
+		}{{"503", busy, c.busy}, {"429", tooMuch, c.throttled}, {"413", fault.New(fault.TooLarge, "Too large."), c.large}, {"401", wrong, c.denied}} {
+			t.Run(c.name+", "+r.name, func(t *testing.T) {
+				t.Parallel()
+				s := collector(t, r.err)
+				failed := c.run(s)
+				if !r.delivered {
+					if len(s.events) > 0 || len(failed) == 0 {
+						t.Errorf("got %q, and %q not delivered; want nothing delivered", s.events, failed)
+					}
+					return
+				}
+				s.wants(slices.Clone(c.want)...)
+				if s.attempts < 2 {
+					t.Errorf("got %d attempts, want more", s.attempts)
+				}
+			})
+		}
+	}
+}
+
+func TestBrowsersDeliver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, page string
+		query      url.Values
+		want       []string
+	}{
+		{"analytics-next", "segment.html", nil, []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}},
+		{"analytics-next, batching", "segment.html", url.Values{"batching": {"1"}}, []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}},
+		{"posthog-js", "posthog.html", nil, []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}},
+		{"posthog-js, one by one", "posthog.html", url.Values{"single": {"1"}}, []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}},
+	} {
+		for _, r := range []struct {
+			name    string
+			refused []error
+		}{{"at once", nil}, {"after a full disk", []error{busy}}} {
+			t.Run(c.name+", "+r.name, func(t *testing.T) {
+				t.Parallel()
+				s := collector(t, r.refused...)
+				s.visit(c.page, c.query)
+				s.wants(slices.Clone(c.want)...)
+			})
+		}
+	}
+}
+
+func TestWhatIsLeftWhenAPageIsLeftIsSent(t *testing.T) {
+	t.Parallel()
+	s := collector(t)
+	leave := s.visit("posthog.html", nil)
+	s.wants("posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1")
+	s.events = nil
+	leave()
+	s.wants("posthog: $pageleave of u1")
+}
