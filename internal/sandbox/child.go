@@ -28,14 +28,22 @@ const (
 	stageRun     = "run"     // closes the last door and runs the program
 )
 
+// In a child the main goroutine stays on the first thread from the start: only that
+// one is asked by the kernel to die with its parent, and only from init can it be
+// had for certain. Elsewhere this does nothing.
+func init() { //nolint:gochecknoinits // as said
+	if len(os.Args) == 3 && os.Args[0] == stageName {
+		runtime.LockOSThread()
+	}
+}
+
 // Main must be the first call of main. In the server it does nothing. In a child
 // it runs the program that the parent asked for and does not return.
 func Main(programs ...Program) {
 	if len(os.Args) != 3 || os.Args[0] != stageName {
 		return
 	}
-	// All stages change things of one thread that must outlive them.
-	runtime.LockOSThread()
+	// All stages change things of one thread that must outlive them; see init.
 	var err error
 	switch os.Args[1] {
 	case stageLaunch:
@@ -84,16 +92,21 @@ func prepare(programs []Program) (func() error, error) {
 	for i := range s.Inputs {
 		c.Inputs = append(c.Inputs, os.NewFile(uintptr(fdInputs+i), fdPath(fdInputs+i)))
 	}
+	if s.Dir {
+		c.Dir = fdPath(s.dirFile())
+	}
 	output := os.NewFile(fdOutput, "output")
 	c.Output = writerOnly{output}
 	runtime.GOMAXPROCS(s.Limits.Threads)
-	closeQuota(fdInputs + s.Inputs)
-	debug.SetGCPercent(400)                       // children are short-lived and their memory is bounded
+	closeQuota(s.files())
+	if !s.Lives {
+		debug.SetGCPercent(400) // they are short-lived and their memory is bounded
+	}
 	debug.SetMemoryLimit(s.Limits.Memory / 4 * 3) // collect harder before the kernel says no
 	if err := limitMemory(s.Limits.Memory); err != nil {
 		return nil, err
 	}
-	if err := filterSystemCalls(); err != nil {
+	if err := filterSystemCalls(s.Dir); err != nil {
 		return nil, err
 	}
 	return func() error {

@@ -28,7 +28,7 @@ func confine(parent string) error {
 		return err
 	}
 	// Whatever the server was given by its own parent and does not know of.
-	if err := unix.CloseRange(uint(fdInputs+s.Inputs), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+	if err := unix.CloseRange(uint(s.files()), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
 	exe, err := unix.Open(selfExe, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -58,7 +58,7 @@ func confine(parent string) error {
 	if err := dropPrivileges(s.Level); err != nil {
 		return err
 	}
-	if err := restrictFiles(exe, read, libraries); err != nil {
+	if err := restrictFiles(exe, s, read, libraries); err != nil {
 		return err
 	}
 	if err := limitResources(s); err != nil {
@@ -135,16 +135,22 @@ const (
 )
 
 func limitResources(s spec) error {
-	seconds := uint64((s.Limits.CPU + time.Second - 1) / time.Second)
+	seconds, size := uint64((s.Limits.CPU+time.Second-1)/time.Second), uint64(0)
+	if s.Lives {
+		seconds = unix.RLIM_INFINITY
+	}
+	if s.Dir {
+		size = unix.RLIM_INFINITY
+	}
 	limits := []struct {
 		name     string
 		resource int
 		value    uint64
 	}{
 		{"core dumps", unix.RLIMIT_CORE, 0},
-		{"file size", unix.RLIMIT_FSIZE, 0}, // pipes are not concerned
+		{"file size", unix.RLIMIT_FSIZE, size}, // pipes are not concerned
 		{"processor time", unix.RLIMIT_CPU, seconds},
-		{"open files", unix.RLIMIT_NOFILE, uint64(fdInputs + s.Inputs + spareFiles)},
+		{"open files", unix.RLIMIT_NOFILE, uint64(s.files() + spareFiles)},
 		{"stack", unix.RLIMIT_STACK, maxStack},
 		{"locked memory", unix.RLIMIT_MEMLOCK, 0},
 		{"message queues", unix.RLIMIT_MSGQUEUE, 0},

@@ -13,14 +13,17 @@ import (
 
 const (
 	landlockRead = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
-	landlockRun  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
+	// landlockWrite is what a child may do in its directory: files, and no
+	// directories, links or anything else.
+	landlockWrite = landlockRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE
+	landlockRun   = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
 )
 
 // restrictFiles leaves this thread, and what it executes, these files and no
-// others: the program file to execute, paths to read, libraries to load. It also
-// takes away TCP, and signals and abstract sockets of other processes, as far as
+// others: the program file to execute, paths to read, libraries to load, the
+// directory to write to. It also takes away TCP, and signals and abstract sockets of other processes, as far as
 // the kernel has that; the seccomp filter does so on every kernel.
-func restrictFiles(exe int, read, libraries []string) error {
+func restrictFiles(exe int, s spec, read, libraries []string) error {
 	version, err := landlockVersion()
 	if err != nil {
 		return err
@@ -49,6 +52,15 @@ func restrictFiles(exe int, read, libraries []string) error {
 	defer unix.Close(int(rules)) //nolint:errcheck // holds no data
 	if err := allowFile(int(rules), exe, landlockRun); err != nil {
 		return fmt.Errorf("allow program file: %w", err)
+	}
+	if s.Dir {
+		write := uint64(landlockWrite)
+		if version >= 3 {
+			write |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+		}
+		if err := allowFile(int(rules), s.dirFile(), write); err != nil {
+			return fmt.Errorf("allow directory: %w", err)
+		}
 	}
 	for _, path := range read {
 		if err := allowPath(int(rules), path, landlockRead); err != nil {

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 		sandbox.Program{Name: "look", Main: look},
 		sandbox.Program{Name: "attack", Main: attack},
 		sandbox.Program{Name: "end", Main: end},
+		sandbox.Program{Name: "lives", Main: lives},
 		sandbox.Program{Name: "nothing", Main: func(context.Context, sandbox.Child) error { return nil }},
 	)
 	if os.Getenv(beUntraceable) != "" {

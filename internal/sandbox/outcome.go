@@ -48,7 +48,7 @@ func (r *run) verdict(reading error) error {
 		return r.operator("the program failed: " + last.Detail)
 	case last.State == stateUnfit && !r.said.ready: // afterwards it may have been taken over
 		return unfit(r.operator("the child could not be confined: "+last.Detail), last.Detail)
-	case r.signal() == syscall.SIGKILL && r.usedUp():
+	case r.signal() == syscall.SIGKILL && !r.lives && r.usedUp():
 		return fault.Wrap(fault.TooLarge, r.operator("killed by the kernel"),
 			"The work needed more than the %s of processor time it may take.", r.limits.CPU)
 	case r.signal() == syscall.SIGKILL:

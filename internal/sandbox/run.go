@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -38,7 +39,10 @@ func (b *Box) Run(ctx context.Context, job Job, read func(io.Reader) error) erro
 	if limits.Threads == 0 {
 		limits.Threads = defaultThreads
 	}
-	r := &run{box: b, program: job.Program, limits: limits, began: b.clock.Now(), stopped: make(chan struct{}), ended: make(chan struct{})}
+	if job.lives {
+		limits.Output = math.MaxInt64 - 1
+	}
+	r := &run{box: b, program: job.Program, limits: limits, lives: job.lives, began: b.clock.Now(), stopped: make(chan struct{}), ended: make(chan struct{})}
 	p, err := r.launch(job)
 	if err != nil {
 		return fmt.Errorf("run %s in sandbox: %w", job.Program, err)
@@ -76,6 +80,7 @@ type run struct {
 	box     *Box
 	program string
 	limits  Limits
+	lives   bool
 	began   time.Time
 	p       *process
 
@@ -117,6 +122,10 @@ func (r *run) launch(job Job) (*process, error) {
 // listen reads what the child writes for the operator. There is a limit, because
 // reading costs the parent about as much as writing costs the child.
 func (r *run) listen() {
+	if r.lives {
+		_, _ = io.Copy(&r.stderr, r.p.stderr)
+		return
+	}
 	n, _ := io.Copy(&r.stderr, io.LimitReader(r.p.stderr, maxStderr+1))
 	if n > maxStderr {
 		r.stop(fault.New(fault.TooLarge, "The work wrote more than the %d bytes of messages it may write.", maxStderr))
@@ -125,10 +134,13 @@ func (r *run) listen() {
 
 // watch kills the child when its time is up or nobody wants it any more.
 func (r *run) watch(ctx context.Context) (release func()) {
+	done := context.AfterFunc(ctx, func() { r.stop(cancelled(ctx)) })
+	if r.lives {
+		return func() { done() }
+	}
 	wall := time.AfterFunc(r.limits.Wall, func() {
 		r.stop(fault.New(fault.TimedOut, "The work took longer than the %s it may take and was stopped.", r.limits.Wall))
 	})
-	done := context.AfterFunc(ctx, func() { r.stop(cancelled(ctx)) })
 	return func() {
 		wall.Stop()
 		done()

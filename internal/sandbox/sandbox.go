@@ -52,6 +52,9 @@ type Child struct {
 	Stream io.Reader // Job.Stream
 	Output io.Writer // what the parent reads; unbuffered
 	Limits Limits    // Job.Limits with defaults filled in
+	// Dir is the path of the one directory that the child may write to, for a
+	// child that lives and was given one; otherwise empty.
+	Dir string
 }
 
 // Filled waits until the inputs have their content, if Job.Fill writes it. It
@@ -111,6 +114,9 @@ type Job struct {
 	// must end with the context.
 	Stream io.Reader
 	Limits Limits
+
+	lives bool   // until its stream ends; only its memory is limited
+	dir   string // a directory that it may write to; empty: none
 }
 
 // MaxInputs is how many inputs a job can have. Each takes a descriptor in the
@@ -170,6 +176,12 @@ func (j Job) check() error {
 	}
 	if j.Fill != nil && j.Stream != nil {
 		return errors.New("both a stream and inputs to fill")
+	}
+	if j.lives {
+		if j.Limits.Memory <= 0 {
+			return errors.New("limit of memory is not set")
+		}
+		return nil
 	}
 	return j.Limits.check()
 }

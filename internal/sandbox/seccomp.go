@@ -44,6 +44,12 @@ var allowed = []uint32{
 	unix.SYS_UNAME,
 }
 
+// writing lists the system calls that a child with a directory has besides.
+var writing = []uint32{
+	unix.SYS_FALLOCATE, unix.SYS_FTRUNCATE, unix.SYS_PWRITE64, unix.SYS_PWRITEV, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2,
+	unix.SYS_SYNC_FILE_RANGE, unix.SYS_UNLINKAT,
+}
+
 // lastKnown is the newest system call that this list was written for. Later ones
 // are answered with ENOSYS, at which libraries fall back on an older one.
 const lastKnown = unix.SYS_FUTEX_REQUEUE
@@ -99,8 +105,8 @@ func conditional(pid uint32) map[uint32][]unix.SockFilter {
 
 // filterSystemCalls puts the filter on every thread of this process. It cannot
 // be taken off.
-func filterSystemCalls() error {
-	program := filter(uint32(os.Getpid()))
+func filterSystemCalls(dir bool) error {
+	program := filter(uint32(os.Getpid()), dir)
 	if len(program) > maxFilter {
 		return fmt.Errorf("system call filter has %d instructions, at most %d", len(program), maxFilter)
 	}
@@ -119,12 +125,16 @@ func filterSystemCalls() error {
 
 // filter makes the program: one comparison and one verdict for each system call,
 // so that no jump is far.
-func filter(pid uint32) []unix.SockFilter {
+func filter(pid uint32, dir bool) []unix.SockFilter {
 	f := []unix.SockFilter{
 		load(archField), jump(unix.BPF_JEQ, auditArch, 1, 0), give(kill),
 		load(0),
 	}
-	for _, nr := range slices.Concat(allowed, allowedHere) {
+	list := slices.Concat(allowed, allowedHere)
+	if dir {
+		list = slices.Concat(list, writing, writingHere)
+	}
+	for _, nr := range list {
 		f = append(f, jump(unix.BPF_JEQ, nr, 0, 1), give(allow))
 	}
 	for nr, rest := range conditional(pid) {

@@ -12,3 +12,6 @@ var allowedHere = []uint32{
 	unix.SYS_LSTAT, unix.SYS_NEWFSTATAT, unix.SYS_OPEN, unix.SYS_PIPE, unix.SYS_POLL, unix.SYS_READLINK,
 	unix.SYS_SELECT, unix.SYS_STAT, unix.SYS_TIME,
 }
+
+// writingHere are those of writing.
+var writingHere = []uint32{unix.SYS_RENAME, unix.SYS_UNLINK}

@@ -21,7 +21,7 @@ const (
 	fdStderr = 2 // pipe out: for the operator
 	fdOutput = 3 // pipe out: records
 	fdStatus = 4 // pipe out: the child's own account of how it went
-	fdInputs = 5 // the first input
+	fdInputs = 5 // the first input; after the last one the directory, if there is one
 )
 
 // nobody is the user and group of children.
@@ -35,7 +35,20 @@ type spec struct {
 	Args    []byte `json:"args"`
 	Inputs  int    `json:"inputs"`
 	Limits  Limits `json:"limits"`
+	Lives   bool   `json:"lives,omitempty"`
+	Dir     bool   `json:"dir,omitempty"`
 }
+
+// files is how many descriptors the child starts with.
+func (s spec) files() int {
+	if s.Dir {
+		return s.dirFile() + 1
+	}
+	return s.dirFile()
+}
+
+// dirFile is the descriptor of the directory, if there is one.
+func (s spec) dirFile() int { return fdInputs + s.Inputs }
 
 // maxSpec holds the largest arguments in base 64 and the rest.
 const maxSpec = 2 * maxArgs
@@ -55,7 +68,7 @@ func (p *process) closePipes() {
 // start starts the first stage of a child. The calling thread must live as long
 // as the child: the kernel kills the child when the thread ends.
 func (b *Box) start(job Job, limits Limits) (*process, error) {
-	encoded, err := json.Marshal(spec{b.level, job.Program, job.Args, len(job.Inputs), limits})
+	encoded, err := json.Marshal(spec{b.level, job.Program, job.Args, len(job.Inputs), limits, job.lives, job.dir != ""})
 	if err != nil {
 		return nil, fmt.Errorf("encode spec: %w", err)
 	}
@@ -76,6 +89,13 @@ func (b *Box) start(job Job, limits Limits) (*process, error) {
 			return nil, fmt.Errorf("input %d: %w", i, err)
 		}
 		files = append(files, f)
+	}
+	if job.dir != "" {
+		dir, err := b.openDir(job.dir)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, dir)
 	}
 	p := &process{}
 	for _, pipe := range []struct {
@@ -127,7 +147,7 @@ func launch(parent string) error {
 		return err
 	}
 	var files []*os.File
-	for fd := range fdInputs + s.Inputs {
+	for fd := range s.files() {
 		files = append(files, os.NewFile(uintptr(fd), "inherited"))
 	}
 	child, err := startStage(selfExe, stageConfine, files, childAttributes(s.Level, false))
