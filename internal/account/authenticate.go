@@ -108,6 +108,19 @@ func (a *Accounts) Person(ctx context.Context, p policy.Principal) (string, erro
 	return id, nil
 }
 
+// UnscopedKeyEnded reports whether an API key of a tenant's, or of the provider's for
+// "", is revoked or expired, or not there at all: what it made ends with it.
+func (a *Accounts) UnscopedKeyEnded(ctx context.Context, id tenant.ID, key string) (bool, error) {
+	k, err := a.scanAPIKey(rowsOf(a.DB, id).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, key, string(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find API key: %w", err)
+	}
+	return ended(a.Clock.Now(), k.RevokedAt, k.ExpiresAt), nil
+}
+
 func (a *Accounts) activeUser(ctx context.Context, id tenant.ID, user string) (User, error) {
 	u, err := a.user(ctx, a.DB, id, user)
 	if fault.Is(err, fault.NotFound) || err == nil && u.State != UserActive {

@@ -34,6 +34,9 @@ var changed = map[string][]live.Kind{
 	"schedule":           {live.Schedule},
 	"webhook":            {live.Webhook},
 	"hold":               {live.Hold},
+	"source":             {live.Key},
+	"plan":               nil,
+	"quarantine":         nil,
 	// Reading changes nothing: a page that read again because it was told of its own
 	// reading would read for ever. That a result was downloaded for the first time its
 	// capability tells.

@@ -116,6 +116,30 @@ func (c *Control) UnscopedTenantIn(ctx context.Context, tx *meta.DB, id tenant.I
 	return c.tenant(ctx, tx, string(id))
 }
 
+// UnscopedNamed finds the tenant that the provider's data names: by its slug, or by one
+// of its external ids. It comes without them.
+func (c *Control) UnscopedNamed(ctx context.Context, name string) (Tenant, error) {
+	query := `SELECT ` + tenantColumns + tenantTables
+	t, err := c.scanTenant(c.DB.Unscoped().QueryRow(ctx, query+`WHERE t.slug = $1`, name))
+	if errors.Is(err, sql.ErrNoRows) {
+		var id string
+		var mac []byte
+		err = c.DB.Unscoped().QueryRow(ctx, `SELECT tenant, mac FROM external_ids WHERE external_id = $1`, name).Scan(&id, &mac)
+		if err == nil {
+			if err = c.ring.CheckMAC(mac, "external id", name, id); err == nil {
+				t, err = c.scanTenant(c.DB.Unscoped().QueryRow(ctx, query+`WHERE t.id = $1`, id))
+			}
+		}
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, fault.New(fault.NotFound, "There is no tenant %q.", name)
+	}
+	if err != nil {
+		return t, fmt.Errorf("find the tenant that data names: %w", err)
+	}
+	return t, nil
+}
+
 func (c *Control) tenant(ctx context.Context, db *meta.DB, idOrSlug string) (Tenant, error) {
 	column := "slug"
 	if tenant.ID(idOrSlug).Valid() {

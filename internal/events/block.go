@@ -4,7 +4,6 @@
 package events
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -165,9 +164,10 @@ func NewBlocks(ring *keys.Ring) (*Blocks, error) {
 // events in order, and returns its whole header. More lines than MaxLines are
 // TooLarge; a tenant whose key is gone is NotFound.
 func (b *Blocks) Seal(ctx context.Context, h Header, list []Event) (Header, []byte, error) {
-	var lines bytes.Buffer
+	var lines []byte
+	var err error
 	for n := range list {
-		if err := list[n].appendLine(&lines); err != nil {
+		if lines, err = list[n].appendLine(lines); err != nil {
 			return h, nil, err
 		}
 		if at := list[n].Received; n == 0 || at.Before(h.First) {
@@ -178,7 +178,7 @@ func (b *Blocks) Seal(ctx context.Context, h Header, list []Event) (Header, []by
 		}
 	}
 	h.Count = len(list)
-	return b.sealLines(ctx, h, lines.Bytes())
+	return b.sealLines(ctx, h, lines)
 }
 
 // sealLines is Seal for events that are lines already.

@@ -120,6 +120,30 @@ func TestBlocksOpenAsTheyWereSealed(t *testing.T) {
 	}
 }
 
+// Blocks are written by hand, for speed, and must be what a JSON library writes.
+func TestLinesAreTheJSONOfEvents(t *testing.T) {
+	t.Parallel()
+	ring, _ := newRing(t)
+	b := newBlocks(t, ring)
+	list := append(some(alice), events.Event{ID: "\" \\ \u2028\n\x00<é>", Source: "api", Type: "t", Time: noon.Add(123456 * time.Microsecond), Received: noon, Stated: noon, Tenant: alice, Channel: "api",
+		Data: jsontext.Value(`{"a":[1,{}]}`), Context: jsontext.Value(`{}`), Flags: []string{"late", "unfit"}})
+	want := 0
+	for _, e := range list {
+		line, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want += len(line) + 1
+	}
+	h, block, err := b.Seal(t.Context(), events.Header{Stream: "events", Tenant: alice, Sequence: 1}, list)
+	if err != nil || h.Size != want {
+		t.Fatalf("got %d bytes of lines, %v, want %d", h.Size, err, want)
+	}
+	if _, got, err := b.Open(t.Context(), block); err != nil || !reflect.DeepEqual(got, list) {
+		t.Errorf("got %+v, %v, want %+v", got, err, list)
+	}
+}
+
 // Whatever bit is changed, the block does not open, and it is Damaged: nothing of
 // a header is believed.
 func TestChangedBlocksAreDamaged(t *testing.T) {

@@ -21,8 +21,11 @@ type Event struct {
 	Type    string `json:"type"`
 	Subject string `json:"subject,omitempty"`
 
-	Time     time.Time `json:"time"`     // when it happened, by the server's clock as well as can be told
-	Received time.Time `json:"received"` // when it came, by the server's clock
+	Time     time.Time `json:"time"`            // when it happened, by the server's clock as well as can be told
+	Received time.Time `json:"received"`        // when it came, by the server's clock
+	Stated   time.Time `json:"stated,omitzero"` // what the sender said, where Time is another
+
+	Channel string `json:"channel,omitempty"` // how it came: "api", "segment", "posthog", "pixel" …
 
 	Tenant tenant.ID `json:"-"` // the block's; empty: the provider's own
 
@@ -31,8 +34,8 @@ type Event struct {
 	Session   string `json:"session,omitempty"`
 	Device    string `json:"device,omitempty"`
 
-	Data    jsontext.Value `json:"data,omitempty"`    // a JSON object, as it was sent
-	Context jsontext.Value `json:"context,omitempty"` // a JSON object: what is known about the circumstances
+	Data    jsontext.Value `json:"data,omitzero"`    // a JSON object, as it was sent
+	Context jsontext.Value `json:"context,omitzero"` // a JSON object: what is known about the circumstances
 
 	Flags []string `json:"flags,omitempty"` // what is odd about it, see Flag…
 }
@@ -40,7 +43,7 @@ type Event struct {
 // What can be odd about an event that is kept all the same.
 const (
 	FlagSkewed    = "skewed"    // the sender's clock was wrong, and the time is corrected
-	FlagPast      = "past"      // its time was before 2000, and is now that of its receipt; context has the sender's
+	FlagPast      = "past"      // its time was before 2000, and is now that of its receipt
 	FlagFuture    = "future"    // its time was more than a day ahead, the same
 	FlagUntimed   = "untimed"   // it came without a time
 	FlagLate      = "late"      // it happened more than a day before it came
@@ -48,12 +51,67 @@ const (
 	FlagUnfit     = "unfit"     // it is not as the tracking plan says
 )
 
-// appendLine adds the event's line to b, the newline included.
-func (e *Event) appendLine(b *bytes.Buffer) error {
-	if err := json.MarshalWrite(b, e); err != nil {
-		return fmt.Errorf("encode event %q: %w", e.ID, err)
+// appendLine adds the event's line to b, the newline included. Data and context are
+// compact JSON already.
+func (e *Event) appendLine(b []byte) ([]byte, error) {
+	b = append(b, '{')
+	var err error
+	text := func(name, value string) {
+		if value == "" || err != nil {
+			return
+		}
+		b = appendName(b, name)
+		b, err = jsontext.AppendQuote(b, value)
 	}
-	return b.WriteByte('\n')
+	raw := func(name string, value jsontext.Value) {
+		if len(value) > 0 {
+			b = append(appendName(b, name), value...)
+		}
+	}
+	moment := func(name string, t time.Time) {
+		b = append(appendName(b, name), '"')
+		b = append(t.UTC().AppendFormat(b, time.RFC3339Nano), '"')
+	}
+	text("id", e.ID)
+	text("source", e.Source)
+	text("origin", e.Origin)
+	text("type", e.Type)
+	text("subject", e.Subject)
+	moment("time", e.Time)
+	moment("received", e.Received)
+	if !e.Stated.IsZero() {
+		moment("stated", e.Stated)
+	}
+	text("channel", e.Channel)
+	text("user", e.User)
+	text("anonymous", e.Anonymous)
+	text("session", e.Session)
+	text("device", e.Device)
+	raw("data", e.Data)
+	raw("context", e.Context)
+	if len(e.Flags) > 0 {
+		b = append(appendName(b, "flags"), '[')
+		for n, flag := range e.Flags {
+			if n > 0 {
+				b = append(b, ',')
+			}
+			b = append(append(append(b, '"'), flag...), '"')
+		}
+		b = append(b, ']')
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return append(b, '}', '\n'), nil
+}
+
+// appendName adds a member's name, with a comma if it is not the first.
+func appendName(b []byte, name string) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = append(append(b, '"'), name...)
+	return append(b, '"', ':')
 }
 
 // readLines reads what appendLine wrote. Names that it does not know are ignored:

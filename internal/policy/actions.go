@@ -124,6 +124,19 @@ const (
 	ReportRead Action = "report:read" // GET /reports/received, GET /reports/runs
 )
 
+// Events.
+const (
+	SourceCreate     Action = "source:create"     // POST /sources
+	SourceRead       Action = "source:read"       // GET /sources, GET /sources/{id}
+	SourceRevoke     Action = "source:revoke"     // DELETE /sources/{id}
+	PlanApply        Action = "plan:apply"        // POST /plans
+	PlanRead         Action = "plan:read"         // GET /plans, GET /plans/{id}
+	EventSend        Action = "event:send"        // POST /events
+	QuarantineRead   Action = "quarantine:read"   // GET /quarantine, GET /quarantine/{id}
+	QuarantineReplay Action = "quarantine:replay" // POST /quarantine/replay, POST /quarantine/{id}/replay
+	QuarantineDrop   Action = "quarantine:drop"   // DELETE /quarantine/{id}
+)
+
 // Schedules.
 const (
 	ScheduleCreate Action = "schedule:create" // POST /schedules
@@ -159,6 +172,7 @@ var Actions = [...]Action{
 	OutboxRead, WebhookCreate, WebhookRead, WebhookUpdate, WebhookDelete, WebhookSend,
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,
+	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
 	AuditRead, AuditRaw, AuditCheckpoints,
 }
 

@@ -108,6 +108,16 @@ var mayDo = map[Action][]Role{
 	WebhookDelete: {SystemAdmin, TenantAdmin},
 	WebhookSend:   {SystemAdmin, TenantAdmin},
 
+	SourceCreate:     {SystemAdmin, TenantAdmin},
+	SourceRead:       {SystemAdmin, Auditor, TenantAdmin},
+	SourceRevoke:     {SystemAdmin, TenantAdmin},
+	PlanApply:        {SystemAdmin},
+	PlanRead:         {SystemAdmin, Auditor, Analyst, TenantAdmin, TenantUser},
+	EventSend:        {TenantAdmin, TenantUser},
+	QuarantineRead:   {SystemAdmin, TenantAdmin},
+	QuarantineReplay: {SystemAdmin, TenantAdmin},
+	QuarantineDrop:   {SystemAdmin, TenantAdmin},
+
 	AuditRead:        {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditCheckpoints: {SystemAdmin, Auditor, TenantAdmin, Departing},

@@ -40,6 +40,7 @@ const (
 	RunGrant    Template = "run"         // reads the accepted forms it names, writes results
 	Offboarding Template = "offboarding" // deletes; reads nothing; goes on while the tenant is blocked
 	Retention   Template = "retention"   // deletes the files and results it names; the same
+	Intake      Template = "intake"      // writes the events that come with a write key of the tenant's
 )
 
 // Work is something that the server does for one tenant when nobody is present.
@@ -56,7 +57,7 @@ type Work struct {
 // names what it reaches.
 var stores = [...]tenant.Resource{
 	tenant.VaultInput, tenant.VaultOutput, tenant.Submissions, tenant.Results,
-	tenant.Acceptances, tenant.Credentials, tenant.AuditTrail, tenant.TenantProfile, tenant.Notices,
+	tenant.Acceptances, tenant.Credentials, tenant.AuditTrail, tenant.TenantProfile, tenant.Notices, tenant.Events,
 }
 
 var (

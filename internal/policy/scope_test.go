@@ -75,16 +75,17 @@ func TestScopesOfRoles(t *testing.T) {
 	e := newTestEngine(t, nil)
 	files := "read results,read submissions,read tenant,read vault/input,read vault/output"
 	all := "read acceptances,read audit,read credentials,read notices," + files
+	admin := strings.Replace(all, "read notices", "read events,read notices", 1)
 	for _, c := range []struct {
 		role Role
 		kind Kind
 		want string
 	}{
-		{TenantUser, Session, "read acceptances," + files + ",write submissions,write vault/input"},
-		{TenantUser, APIKey, "read acceptances," + files + ",write submissions,write vault/input"},
+		{TenantUser, Session, "read acceptances," + files + ",write events,write submissions,write vault/input"},
+		{TenantUser, APIKey, "read acceptances," + files + ",write events,write submissions,write vault/input"},
 		{TenantUser, SSHKey, files + ",write submissions,write vault/input"},
 		{TenantUser, Setup, ""},
-		{TenantAdmin, Session, "delete credentials,delete notices,delete submissions,delete vault/input," + all + ",write acceptances,write credentials,write notices,write submissions,write vault/input"},
+		{TenantAdmin, Session, "delete credentials,delete events,delete notices,delete submissions,delete vault/input," + admin + ",write acceptances,write credentials,write events,write notices,write submissions,write vault/input"},
 		{TenantAdmin, SSHKey, "delete submissions,delete vault/input," + files + ",write submissions,write vault/input"},
 		{TenantAdmin, "", ""},
 		{Departing, Session, all}, // its export has everything
@@ -185,6 +186,8 @@ func TestWorkScopes(t *testing.T) {
 		"too much time":              {Work{RunGrant, tenantA, "run_1", read(one), Longest + 1}, fault.Internal},
 		"retention deletes a file":   {Work{Retention, tenantA, "sub_1", remove(one), time.Hour}, ""},
 		"retention deletes all":      {Work{Retention, tenantA, "sub_1", remove(tenant.VaultInput), time.Hour}, fault.Denied},
+		"intake writes":              {Work{Intake, tenantA, "src_1", []tenant.Permission{{Verb: tenant.Write, Resource: tenant.Events}}, time.Hour}, ""},
+		"intake reads":               {Work{Intake, tenantA, "src_1", read(tenant.Events), time.Hour}, fault.Denied},
 		"retention reads":            {Work{Retention, tenantA, "sub_1", read(one), time.Hour}, fault.Denied},
 		"everything":                 {Work{Offboarding, tenantA, "run_1", remove(tenant.Everything), time.Hour}, fault.Internal},
 		"a wildcard for an object":   {Work{RunGrant, tenantA, "run_1", read(tenant.VaultInput.One("*")), time.Hour}, fault.Internal},

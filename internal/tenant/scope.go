@@ -35,6 +35,7 @@ const (
 	AuditTrail    Resource = "audit"        // the tenant's audit entries with their details
 	TenantProfile Resource = "tenant"       // the tenant's own row
 	Notices       Resource = "notices"      // webhooks, and the outbox of mails
+	Events        Resource = "events"       // sending events, and what of them is in quarantine
 	Everything    Resource = "/"            // all of the above
 )
 

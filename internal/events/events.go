@@ -1,0 +1,172 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"tributary/internal/audit"
+	"tributary/internal/clock"
+	"tributary/internal/control"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/policy"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// tenants is the part of control that intake needs.
+type tenants interface {
+	// UnscopedTenant finds a tenant by its id or slug.
+	UnscopedTenant(ctx context.Context, idOrSlug string) (control.Tenant, error)
+	// UnscopedNamed finds the tenant that the provider's data names: by its slug or
+	// an external id.
+	UnscopedNamed(ctx context.Context, name string) (control.Tenant, error)
+}
+
+// makers is the part of account that sources need: what an API key made ends with it.
+type makers interface {
+	UnscopedKeyEnded(ctx context.Context, id tenant.ID, key string) (bool, error)
+}
+
+// Config is what Events need; all fields but Rates, Meter and Log are required.
+type Config struct {
+	DB      *meta.DB
+	Streams *stream.Streams
+	Tenants tenants
+	Makers  makers
+	Policy  *policy.Engine
+	Audit   *audit.Log
+	Keys    *keys.Ring
+	Clock   clock.Clock
+	Meter   metric.Meter
+	Log     *slog.Logger
+	// Rates is how many events a second each tier may send, with ten times as many in
+	// a burst; nil: what is usual.
+	Rates map[tenant.Tier]int
+}
+
+// Events takes in events.
+type Events struct {
+	Config
+	Blocks    *Blocks
+	Sequencer *Sequencer
+
+	good    *gather // what waits to be committed to the stream
+	bad     *gather // what waits to be put in quarantine
+	limits  limits
+	seen    *seen
+	plan    atomic.Pointer[plan]
+	counted counters
+
+	mu      sync.Mutex
+	sources map[[32]byte]known  // by the digest of their key
+	named   map[string]resolved // tenants, by what the provider's data calls them
+}
+
+// counters are what intake counts.
+type counters struct {
+	taken   metric.Int64Counter // events, by verdict
+	foreign metric.Int64Counter // events that named a tenant which their credential fixes
+}
+
+// New makes Events.
+func New(cfg Config) (*Events, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.NewMeterProvider().Meter("")
+	}
+	if cfg.Rates == nil {
+		cfg.Rates = rates
+	}
+	e := &Events{Config: cfg, limits: newLimits(cfg.Clock), seen: newSeen(), sources: map[[32]byte]known{}, named: map[string]resolved{}}
+	var err error
+	if e.Blocks, err = NewBlocks(cfg.Keys); err != nil {
+		return nil, err
+	}
+	e.Sequencer = NewSequencer(cfg.DB, cfg.Streams, e.Blocks, cfg.Clock)
+	e.good, e.bad = newGather(e.commit), newGather(e.quarantine)
+	for _, c := range []struct {
+		to          *metric.Int64Counter
+		name, about string
+	}{
+		{&e.counted.taken, "tributary.events.received", "Events received, by what became of them"},
+		{&e.counted.foreign, "tributary.events.foreign_tenant", "Events that named a tenant although their credential fixes one"},
+	} {
+		if *c.to, err = cfg.Meter.Int64Counter(c.name, metric.WithDescription(c.about)); err != nil {
+			return nil, fmt.Errorf("count events: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// Close waits until what is being committed is.
+func (e *Events) Close(ctx context.Context) error {
+	e.good.wait()
+	e.bad.wait()
+	return e.Sequencer.Save(ctx)
+}
+
+// Owner is whose sources are meant, and who acts: a tenant, by its scope, or the
+// provider. The zero Owner may do nothing.
+type Owner struct {
+	scope    tenant.Scope
+	provider bool
+	by       string // who acts for the provider
+}
+
+// Of is the scope's tenant.
+func Of(scope tenant.Scope) Owner { return Owner{scope: scope} }
+
+// UnscopedProvider is the provider, whose sources write for many tenants. It owns
+// none of a tenant's.
+func UnscopedProvider(by string) Owner { return Owner{provider: true, by: by} }
+
+// id is the owner in rows: empty for the provider.
+func (o Owner) id() tenant.ID { return o.scope.Tenant() }
+
+func (o Owner) actor() string {
+	if o.provider {
+		return o.by
+	}
+	return o.scope.Actor()
+}
+
+// check is the scope's; gateways ask policy what the provider's people may.
+func (o Owner) check(ctx context.Context, v tenant.Verb, r tenant.Resource) error {
+	if o.provider {
+		return nil
+	}
+	return o.scope.Check(ctx, v, r)
+}
+
+// rowsOf returns the handle for a tenant's rows, or the provider's for "".
+func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
+	if id == "" {
+		return db.Provider()
+	}
+	return db.For(id)
+}
+
+// seal seals a value for its row: with the tenant's pool key, or the server's own
+// for the provider. It is NotFound once the tenant's keys are destroyed.
+func (e *Events) seal(ctx context.Context, id tenant.ID, data []byte, row string) ([]byte, error) {
+	if id == "" {
+		return e.Keys.EncryptOwn(data, []byte("event "+row))
+	}
+	return e.Keys.Encrypt(ctx, id, keys.Pool, data, []byte("event "+row))
+}
+
+func (e *Events) open(ctx context.Context, id tenant.ID, sealed []byte, row string) ([]byte, error) {
+	if id == "" {
+		return e.Keys.DecryptOwn(sealed, []byte("event "+row))
+	}
+	return e.Keys.Decrypt(ctx, id, keys.Pool, sealed, []byte("event "+row))
+}
