@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,7 +184,7 @@ func TestBadEventsGoToQuarantine(t *testing.T) {
 			t.Errorf("got %+v, %v, want drop ok drop", unread, err)
 		}
 		for _, e := range w.kept(a.ID) {
-			if !jsontext.Value(append(slices.Clone(e.Data), ' ')).IsValid() && len(e.Data) > 0 {
+			if len(e.Data) > 0 && !e.Data.IsValid() {
 				t.Errorf("got %q kept, which is not JSON", e.Data)
 			}
 		}

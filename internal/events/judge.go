@@ -1,0 +1,256 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/internal/control"
+	"tributary/internal/fault"
+	"tributary/internal/tenant"
+)
+
+// judge decides about one event: it is to be kept, held in quarantine, or, where both
+// are nil, refused as the verdict says.
+func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, now time.Time, again bool) (Verdict, *item, *held) {
+	ev := in.Event
+	claimed := ev.Tenant
+	ev.Source, ev.Channel, ev.Tenant, ev.Flags = s.ID, b.Channel, s.Tenant, nil
+	if !again {
+		ev.Received = now
+	}
+	v := Verdict{ID: ev.ID, Result: OK}
+	was := ev // before its time is judged, which a replay does again
+	hold := func(kind HeldFor, reason string) (Verdict, *item, *held) {
+		return v, nil, &held{source: s.ID, owner: s.Tenant, about: ev.Tenant, kind: kind, Reason: reason, SentAt: b.SentAt, event: was, raw: in.Raw}
+	}
+	if len(in.Raw) > MaxEvent || len(ev.Data)+len(ev.Context) > MaxEvent {
+		v.Result, v.Details = Drop, fmt.Sprintf("The event is larger than %d bytes and is not kept.", MaxEvent)
+		return v, nil, nil
+	}
+	if in.Err != nil {
+		return hold(Unreadable, fault.Message(in.Err))
+	}
+	if ev.ID == "" {
+		ev.ID = e.Clock.ID("evt")
+		v.ID = ev.ID
+	}
+	words := malformed(&ev)
+	if was = ev; words != "" {
+		return hold(Malformed, words)
+	}
+	if s.Tenant == "" {
+		id, words, err := e.tenantOf(ctx, s, &ev)
+		if err != nil {
+			v.Result, v.Details = Retry, fault.Message(err)
+			return v, nil, nil
+		}
+		if words != "" {
+			return hold(NoTenant, words)
+		}
+		ev.Tenant = id
+	}
+	if claimed != "" && claimed != ev.Tenant {
+		e.counted.foreign.Add(ctx, 1)
+	}
+	v.Details = setTime(&ev, b.SentAt)
+	if flag, words := e.plan.Load().fits(&ev); flag != "" {
+		if s.Strict {
+			return hold(HeldFor(flag), words)
+		}
+		ev.Flags, v.Details = append(ev.Flags, flag), words
+	} else if s.Strict && e.plan.Load() == nil {
+		return hold(HeldFor(FlagUnplanned), "There is no tracking plan yet, and the source takes only what is in it.")
+	}
+	if v.Details != "" {
+		v.Result = Warning
+	}
+	line, err := ev.appendLine(nil)
+	if err != nil {
+		return hold(Malformed, "It is not UTF-8.")
+	}
+	if len(line) > MaxLines {
+		v.Result, v.Details = Drop, "The event is too large and is not kept."
+		return v, nil, nil
+	}
+	return v, &item{tenant: ev.Tenant, line: line, received: ev.Received, key: e.seen.key(ev.Tenant, ev.Source, ev.Origin, ev.ID)}, nil
+}
+
+// malformed says what is wrong with an event in itself, and compacts its JSON.
+func malformed(ev *Event) string {
+	for _, f := range []struct {
+		name, value string
+		most        int
+	}{
+		{"id", ev.ID, maxID}, {"type", ev.Type, maxTypeLength}, {"subject", ev.Subject, maxID}, {"source", ev.Origin, maxID}, {"user", ev.User, maxID},
+		{"anonymous id", ev.Anonymous, maxID}, {"session", ev.Session, maxID}, {"device", ev.Device, maxID},
+	} {
+		switch {
+		case len(f.value) > f.most:
+			return fmt.Sprintf("Its %s is longer than %d bytes.", f.name, f.most)
+		case !utf8.ValidString(f.value):
+			return fmt.Sprintf("Its %s is not UTF-8.", f.name)
+		}
+	}
+	if !typeForm.MatchString(ev.Type) {
+		return "It has no type, or one with control characters in it."
+	}
+	for name, v := range map[string]*jsontext.Value{"data": &ev.Data, "context": &ev.Context} {
+		if len(*v) == 0 || v.Kind() == 'n' {
+			*v = nil
+			continue
+		}
+		if err := v.Format(jsontext.PreserveRawStrings(true)); err != nil {
+			return fmt.Sprintf("Its %s is not right: it has a name twice, is not UTF-8, or is not JSON.", name)
+		}
+		if v.Kind() != '{' {
+			return fmt.Sprintf("Its %s is not a JSON object.", name)
+		}
+		if words := tooDeep(*v); words != "" {
+			return fmt.Sprintf("Its %s %s.", name, words)
+		}
+	}
+	return ""
+}
+
+// tooDeep says which bound compact JSON is beyond.
+func tooDeep(v jsontext.Value) string {
+	depth, names, quoted := 0, 0, false
+	for n := 0; n < len(v); n++ {
+		switch c := v[n]; {
+		case quoted && c == '\\':
+			n++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Sprintf("is more than %d levels deep", maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		case c == ':':
+			if names++; names > maxNames {
+				return fmt.Sprintf("has more than %d names", maxNames)
+			}
+		}
+	}
+	return ""
+}
+
+// setTime decides when an event happened, and says in words what had to be replaced.
+// What the sender said stays in Stated where it is not that.
+func setTime(ev *Event, sentAt time.Time) string {
+	ev.Time, ev.Stated = ev.Time.UTC().Truncate(time.Microsecond), time.Time{}
+	stated := ev.Time
+	if ev.Time.IsZero() {
+		ev.Time, ev.Flags = ev.Received, append(ev.Flags, FlagUntimed)
+		return ""
+	}
+	if skew := ev.Received.Sub(sentAt); !sentAt.IsZero() && (skew > tolerance || skew < -tolerance) && plausible(sentAt) {
+		ev.Time, ev.Stated, ev.Flags = ev.Time.Add(skew), stated, append(ev.Flags, FlagSkewed)
+	}
+	words := ""
+	switch {
+	case ev.Time.Before(earliest):
+		ev.Time, ev.Stated, ev.Flags = ev.Received, stated, append(ev.Flags, FlagPast)
+		words = "Its time is before the year 2000, and that of its receipt stands for it."
+	case ev.Time.After(ev.Received.Add(maxFlight)):
+		ev.Time, ev.Stated, ev.Flags = ev.Received, stated, append(ev.Flags, FlagFuture)
+		words = "Its time is more than a day ahead, and that of its receipt stands for it."
+	case ev.Received.Sub(ev.Time) > maxFlight:
+		ev.Flags = append(ev.Flags, FlagLate)
+	}
+	if !plausible(ev.Stated) {
+		ev.Stated = time.Time{}
+	}
+	return words
+}
+
+// plausible reports whether a time can be written in RFC 3339.
+func plausible(t time.Time) bool { return t.Year() > 0 && t.Year() < 10000 }
+
+// resolved is what the provider's data called a tenant, as it was looked up last.
+type resolved struct {
+	id    tenant.ID
+	words string // why there is none
+	at    time.Time
+}
+
+// tenantOf finds the tenant that an event of the provider's names in the field that
+// its source declares, or says in words why there is none.
+func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (tenant.ID, string, error) {
+	name := fieldOf(ev, s.TenantField)
+	if name == "" {
+		return "", fmt.Sprintf("It names no tenant: the field %q is missing, or neither a text nor a number.", s.TenantField), nil
+	}
+	now := e.Clock.Now()
+	e.mu.Lock()
+	r, ok := e.named[name]
+	e.mu.Unlock()
+	if age := now.Sub(r.at); ok && age >= 0 && age < fresh {
+		return r.id, r.words, nil
+	}
+	t, err := e.Tenants.UnscopedNamed(ctx, name)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		r = resolved{words: fmt.Sprintf("Its field %q names no tenant that is known.", s.TenantField)}
+	case err != nil:
+		return "", "", err
+	case t.State != control.Active && t.State != control.Suspended:
+		r = resolved{words: fmt.Sprintf("The tenant that its field %q names takes part no more, or not yet.", s.TenantField)}
+	default:
+		r = resolved{id: t.ID}
+	}
+	r.at = now
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.named) > 100_000 {
+		clear(e.named)
+	}
+	e.named[name] = r
+	return r.id, r.words, nil
+}
+
+// fieldOf is the text, or number, at a source's field of an event.
+func fieldOf(ev *Event, field string) string {
+	root, rest, below := strings.Cut(field, ".")
+	var in jsontext.Value
+	switch root {
+	case "subject":
+		return ev.Subject
+	case "type":
+		return ev.Type
+	case "origin":
+		return ev.Origin
+	case "user":
+		return ev.User
+	case "anonymous":
+		return ev.Anonymous
+	case "session":
+		return ev.Session
+	case "device":
+		return ev.Device
+	case "data":
+		in = ev.Data
+	case "context":
+		in = ev.Context
+	}
+	if !below {
+		return ""
+	}
+	v := lookup(in, strings.Split(rest, "."))
+	switch {
+	case len(v) == 0 || len(v) > maxID:
+		return ""
+	case v.Kind() == '"':
+		return textOf(v)
+	case v.Kind() == '0':
+		return string(v)
+	}
+	return ""
+}
