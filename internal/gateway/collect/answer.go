@@ -55,13 +55,14 @@ func answer(w http.ResponseWriter, status int, kind, body string) {
 	_, _ = w.Write([]byte(body)) // the client may be gone
 }
 
-// answerJSON answers with a value of ours, which can be encoded.
+// answerJSON answers with a value of ours, which can be encoded, as JSON of a sort that
+// was set before.
 func answerJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte("{}")
 	}
-	answer(w, status, "application/json", string(body))
+	answer(w, status, first(w.Header().Get("Content-Type"), "application/json"), string(body))
 }
 
 // retryAfter is how long a client is to wait after an error.

@@ -15,6 +15,7 @@ import (
 
 	"tributary/internal/events"
 	"tributary/internal/fault"
+	"tributary/internal/tenant"
 )
 
 // PostHog's capture API, as posthog-js, posthog-node, posthog-python and posthog-go
@@ -76,6 +77,7 @@ type posthogEvent struct {
 	WindowID   text   `json:"window_id"`
 	Key        text   `json:"api_key"`
 	Token      text   `json:"token"`
+	Tenant     text   `json:"tenant"` // which the key decides
 }
 
 // posthogProperties are those that say who it was.
@@ -238,7 +240,7 @@ func posthogIncoming(raw jsontext.Value, now, sent time.Time) (in Incoming, key 
 const mostWaiting = 10 * 365 * 24 * time.Hour
 
 func (m *posthogEvent) event(p posthogProperties) (e events.Event, err error) {
-	e = events.Event{ID: string(m.UUID), Type: string(m.Event), Data: jsontext.Value(m.Properties),
+	e = events.Event{ID: string(m.UUID), Tenant: tenant.ID(m.Tenant), Type: string(m.Event), Data: jsontext.Value(m.Properties),
 		Session: first(string(m.SessionID), string(p.Session)), Device: string(p.Device), Anonymous: string(p.Anonymous)}
 	who := first(string(m.DistinctID), string(m.Engaged), string(p.DistinctID))
 	if e.Type == "" && m.Engaged != "" {

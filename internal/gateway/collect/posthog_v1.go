@@ -9,7 +9,7 @@ import (
 
 // posthogV1 is the capture API that PostHog's newest clients speak when they are told
 // to. Each event has its own verdict, and only those to retry are sent again.
-var posthogV1 = &protocol{name: "posthog-v1", each: true, refuse: func(c *call, status int, err error) {
+var posthogV1 = &protocol{name: "posthog-v1", each: func(*call) bool { return true }, refuse: func(c *call, status int, err error) {
 	answerJSON(c.w, status, struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`

@@ -20,6 +20,7 @@ var ways = []struct {
 	{"posthog", "POST", "/e/", `{"api_key":"twk_good","event":"E","distinct_id":"p"}`, ""},
 	{"posthog batch", "POST", "/batch/", `{"api_key":"twk_good","batch":[{"event":"E","distinct_id":"p"}]}`, ""},
 	{"posthog-v1", "POST", "/i/v1/analytics/events", `{"batch":[{"uuid":"1","event":"E","distinct_id":"p"}]}`, "Authorization: Bearer twk_good"},
+	{"cloudevents", "POST", "/api/v1/events", `{"specversion":"1.0","id":"1","source":"/s","type":"E"}`, "Authorization: Bearer twk_good"},
 	{"pixel", "GET", "/pixel/twk_good/mail.opened.gif", "", ""},
 }
 
@@ -59,6 +60,8 @@ func TestClientsAreRefusedAsTheyUnderstand(t *testing.T) {
 			case way.name == "pixel" && w.Body.String() != string(gif):
 				t.Errorf("%s, %s: got %q, want the picture", way.name, c.kind, w.Body)
 			case way.name == "posthog-v1" && w.Body.String() != fmt.Sprintf(`{"error":"%s","error_description":"Why."}`, c.kind):
+				t.Errorf("%s, %s: got %s", way.name, c.kind, w.Body)
+			case way.name == "cloudevents" && (w.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(w.Body.String(), `"type":"urn:tributary:`+string(c.kind)+`"`)):
 				t.Errorf("%s, %s: got %s", way.name, c.kind, w.Body)
 			case strings.HasPrefix(way.name, "posthog") && !strings.Contains(w.Body.String(), `"Why."`):
 				t.Errorf("%s, %s: got %s, want why", way.name, c.kind, w.Body)
@@ -236,4 +239,19 @@ func FuzzWhatClientsSend(f *testing.F) {
 			t.Errorf("%q %q: got %s", target, body, w.Body)
 		}
 	})
+}
+
+func TestATenantThatIsNamedIsPassedOnToBeIgnored(t *testing.T) {
+	t.Parallel()
+	for _, way := range ways {
+		if way.name == "pixel" {
+			continue
+		}
+		f := &taker{}
+		body := strings.NewReplacer(`"event":"E"`, `"event":"E","tenant":"ten_b"`, `"type":"E"`, `"type":"E","tenant":"ten_b"`).Replace(way.body)
+		w := ask(gateway(t, f), way.method, way.target, body, way.key)
+		if w.Code > 299 || f.taken[0].Received[0].Event.Tenant != "ten_b" {
+			t.Errorf("%s: got %d and %q, want what was said", way.name, w.Code, f.taken[0].Received[0].Event.Tenant)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // route is one of the ways in. Whoever sends needs a write key, which the request
@@ -20,12 +21,12 @@ type route struct {
 type protocol struct {
 	name   string
 	refuse func(c *call, status int, err error)
-	each   bool // its answers have a verdict for each event
+	each   func(*call) bool // whether the answer has a verdict for each event; nil: never
 }
 
 // routes lists all of them.
 func (s *server) routes() []route {
-	return append(append(s.segmentRoutes(), s.posthogRoutes()...), s.pixelRoutes()...)
+	return slices.Concat(s.segmentRoutes(), s.posthogRoutes(), s.cloudEventRoutes(), s.pixelRoutes())
 }
 
 // checkRoutes refuses routes that say too little.

@@ -8,6 +8,7 @@ import (
 
 	"tributary/internal/events"
 	"tributary/internal/fault"
+	"tributary/internal/tenant"
 )
 
 // Segment's HTTP API, as analytics-next, analytics-node, analytics-go and
@@ -58,6 +59,7 @@ type message struct {
 	Context           record `json:"context"`
 	Timestamp         moment `json:"timestamp"`
 	OriginalTimestamp moment `json:"originalTimestamp"`
+	Tenant            text   `json:"tenant"` // which the key decides
 }
 
 func (s *server) segmentBatch(c *call) (delivery, error) {
@@ -139,7 +141,7 @@ func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) Incomi
 	if kind == "" {
 		kind = string(m.Type)
 	}
-	in.Event = events.Event{ID: string(m.MessageID), User: string(m.UserID), Anonymous: string(m.AnonymousID), Time: m.Timestamp.Time, Data: jsontext.Value(m.Properties), Context: jsontext.Value(m.Context)}
+	in.Event = events.Event{ID: string(m.MessageID), User: string(m.UserID), Anonymous: string(m.AnonymousID), Tenant: tenant.ID(m.Tenant), Time: m.Timestamp.Time, Data: jsontext.Value(m.Properties), Context: jsontext.Value(m.Context)}
 	if e := &in.Event; e.Time.IsZero() {
 		e.Time = m.OriginalTimestamp.Time
 	}

@@ -185,7 +185,7 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]Verdict, error) 
 		s.counted.events.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.String("result", string(v.Result))))
 		again = again || v.Result == Retry
 	}
-	if again && !r.protocol.each {
+	if again && (r.protocol.each == nil || !r.protocol.each(c)) {
 		// The client cannot be told which. It sends all again, and those that were
 		// taken are duplicates then.
 		return nil, fault.New(fault.Unavailable, "Not all events could be taken. Send them again.")
