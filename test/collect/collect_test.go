@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/gateway/collect"
 )
@@ -101,14 +102,14 @@ func collector(t *testing.T, refusals ...error) *sent {
 	return s
 }
 
-func (s *sent) Source(_ context.Context, k string) (*collect.Source, error) {
+func (s *sent) Source(_ context.Context, k string) (*events.Source, error) {
 	if k != key {
 		return nil, fault.New(fault.Unauthenticated, "The write key is not valid.")
 	}
-	return &collect.Source{}, nil
+	return &events.Source{}, nil
 }
 
-func (s *sent) Take(_ context.Context, _ *collect.Source, b collect.Batch) ([]collect.Verdict, error) {
+func (s *sent) Take(_ context.Context, _ *events.Source, b events.Batch) ([]events.Verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.more <- struct{}{} }()
@@ -119,14 +120,14 @@ func (s *sent) Take(_ context.Context, _ *collect.Source, b collect.Batch) ([]co
 			return nil, err
 		}
 	}
-	var list []collect.Verdict
+	var list []events.Verdict
 	for _, in := range b.Received {
-		v := collect.Verdict{ID: in.Event.ID, Result: collect.OK}
+		v := events.Verdict{ID: in.Event.ID, Result: events.OK}
 		switch {
 		case in.Err != nil:
 			s.t.Errorf("%s: %v in %s", b.Channel, in.Err, in.Raw)
-		case s.seen[in.Event.ID]:
-			v.Result = collect.Duplicate
+		case in.Event.ID != "" && s.seen[in.Event.ID]:
+			v.Result = events.Duplicate
 		default:
 			if age := time.Since(in.Event.Time); age < -time.Minute || age > time.Minute || b.SentAt.IsZero() && b.Channel != "posthog" {
 				s.t.Errorf("%s: sent at %s, happened at %s", b.Channel, b.SentAt, in.Event.Time)

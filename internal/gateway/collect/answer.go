@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -67,6 +68,9 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 
 // retryAfter is how long a client is to wait after an error.
 func retryAfter(err error) time.Duration {
+	if after := events.RetryAfter(err); after > 0 {
+		return after
+	}
 	if fault.Is(err, fault.Throttled) {
 		return time.Second
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/client"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/tenant"
 )
@@ -29,19 +30,19 @@ func asked(c *call) bool {
 }
 
 func (s *server) cloudEventRoutes() []route {
-	return []route{{method: http.MethodPost, paths: []string{"/api/v1/events"}, protocol: cloudEvents, body: mostBatch, read: readCloudEvents, answer: func(c *call, list []Verdict) {
+	return []route{{method: http.MethodPost, paths: []string{"/api/v1/events"}, protocol: cloudEvents, body: mostBatch, read: readCloudEvents, answer: func(c *call, list []events.Verdict) {
 		if !asked(c) {
 			c.w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		type verdict struct {
-			ID      string `json:"id"`
-			Result  Result `json:"result"`
-			Details string `json:"details,omitempty"`
+			ID      string        `json:"id"`
+			Result  events.Result `json:"result"`
+			Details string        `json:"details,omitempty"`
 		}
 		items := make([]verdict, len(list))
 		for i, v := range list {
-			items[i] = verdict{v.ID, v.Result, v.Details}
+			items[i] = verdict(v)
 		}
 		answerJSON(c.w, http.StatusOK, map[string]any{"items": items})
 	}}}
@@ -50,7 +51,7 @@ func (s *server) cloudEventRoutes() []route {
 func readCloudEvents(c *call) (d delivery, err error) {
 	d.key = bearer(c.Request)
 	if c.Header.Get("Ce-Specversion") != "" || c.Header.Get("Ce-Id") != "" {
-		d.batch.Received = []Incoming{cloudEventOfHeaders(c)}
+		d.batch.Received = []events.Incoming{cloudEventOfHeaders(c)}
 		return d, nil
 	}
 	list := []jsontext.Value{c.body}
@@ -62,10 +63,10 @@ func readCloudEvents(c *call) (d delivery, err error) {
 		return d, err
 	}
 	for _, raw := range list {
-		in := Incoming{Raw: raw}
+		in := events.Incoming{Raw: raw}
 		o, err := members(raw)
 		if err == nil {
-			err = in.cloudEvent(o)
+			err = o.cloudEvent(&in.Event)
 		}
 		in.Err = err
 		d.batch.Received = append(d.batch.Received, in)
@@ -75,7 +76,7 @@ func readCloudEvents(c *call) (d delivery, err error) {
 
 // cloudEventOfHeaders reads an event whose attributes are headers and whose data is
 // the body.
-func cloudEventOfHeaders(c *call) Incoming {
+func cloudEventOfHeaders(c *call) events.Incoming {
 	var o object
 	for name, values := range c.Header {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
@@ -93,14 +94,14 @@ func cloudEventOfHeaders(c *call) Incoming {
 	if len(c.body) > 0 {
 		o = append(o, member{"data", c.body})
 	}
-	in := Incoming{}
+	in := events.Incoming{}
 	if !jsontext.Value(c.body).IsValid(jsontext.AllowDuplicateNames(true)) && len(c.body) > 0 {
 		in.Err = fault.New(fault.Invalid, "The data is not JSON.")
 		o = o[:len(o)-1]
 	}
 	raw, err := with(nil, o...)
 	if in.Raw = raw; err == nil {
-		err = in.cloudEvent(o)
+		err = o.cloudEvent(&in.Event)
 	}
 	if in.Err == nil {
 		in.Err = err
@@ -110,8 +111,7 @@ func cloudEventOfHeaders(c *call) Incoming {
 
 // cloudEvent reads an event's attributes. Extensions that nothing is known of are
 // kept as its context.
-func (in *Incoming) cloudEvent(o object) error {
-	e := &in.Event
+func (o object) cloudEvent(e *events.Event) error {
 	var version, kind, id text
 	var at moment
 	var context object

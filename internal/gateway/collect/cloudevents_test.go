@@ -3,6 +3,8 @@ package collect
 import (
 	"net/http"
 	"testing"
+
+	"tributary/internal/events"
 )
 
 func TestCloudEventsAreUnderstood(t *testing.T) {
@@ -36,7 +38,7 @@ func TestCloudEventsAreUnderstood(t *testing.T) {
 			if w.Code != http.StatusNoContent || w.Body.Len() > 0 {
 				t.Errorf("got %d %s, want 204", w.Code, w.Body)
 			}
-			if got := f.plain(); got != "cloudevents\n"+c.want {
+			if got := f.received(); got != "cloudevents\n"+c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -45,8 +47,8 @@ func TestCloudEventsAreUnderstood(t *testing.T) {
 
 func TestCloudEventsAreAnsweredEachWhenAsked(t *testing.T) {
 	t.Parallel()
-	f := &taker{judge: func(in Incoming) Verdict {
-		return Verdict{ID: in.Event.ID, Result: map[string]Result{"1": OK, "2": Retry}[in.Event.ID], Details: in.Event.Origin}
+	f := &taker{judge: func(in events.Incoming) events.Verdict {
+		return events.Verdict{ID: in.Event.ID, Result: map[string]events.Result{"1": events.OK, "2": events.Retry}[in.Event.ID], Details: in.Event.Origin}
 	}}
 	body := `[{"specversion":"1.0","id":"1","source":"/s","type":"t","tenant":"ten_other"},{"specversion":"1.0","id":"2","source":"/s","type":"t"}]`
 	w := ask(gateway(t, f), http.MethodPost, "/api/v1/events", body, "Authorization: Bearer twk_good", "Prefer: respond-async, return=representation")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tributary/internal/clock"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -20,39 +21,39 @@ import (
 type taker struct {
 	mu    sync.Mutex
 	keys  []string
-	taken []Batch
+	taken []events.Batch
 	err   error
-	judge func(Incoming) Verdict
+	judge func(events.Incoming) events.Verdict
 }
 
 const goodKey = "twk_good"
 
-func (f *taker) Source(_ context.Context, key string) (*Source, error) {
+func (f *taker) Source(_ context.Context, key string) (*events.Source, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.keys = append(f.keys, key)
 	if key != goodKey {
 		return nil, fault.New(fault.Unauthenticated, "The write key is not valid.")
 	}
-	return &Source{}, nil
+	return &events.Source{}, nil
 }
 
-func (f *taker) Take(_ context.Context, _ *Source, b Batch) ([]Verdict, error) {
+func (f *taker) Take(_ context.Context, _ *events.Source, b events.Batch) ([]events.Verdict, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
 		return nil, f.err
 	}
 	f.taken = append(f.taken, b)
-	var list []Verdict
+	var list []events.Verdict
 	for _, in := range b.Received {
 		switch {
 		case f.judge != nil:
 			list = append(list, f.judge(in))
 		case in.Err != nil:
-			list = append(list, Verdict{ID: in.Event.ID, Result: Drop, Details: fault.Message(in.Err)})
+			list = append(list, events.Verdict{ID: in.Event.ID, Result: events.Drop, Details: fault.Message(in.Err)})
 		default:
-			list = append(list, Verdict{ID: in.Event.ID, Result: OK})
+			list = append(list, events.Verdict{ID: in.Event.ID, Result: events.OK})
 		}
 	}
 	return list, nil
@@ -91,7 +92,7 @@ func gzipped(s string) string {
 }
 
 // told is an event as a test reads it.
-func told(in Incoming) string {
+func told(in events.Incoming) string {
 	e := in.Event
 	var b strings.Builder
 	for _, f := range []struct{ name, value string }{{"id", e.ID}, {"type", e.Type}, {"subject", e.Subject}, {"user", e.User}, {"anonymous", e.Anonymous},
@@ -125,17 +126,4 @@ func (f *taker) received() string {
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-// plain is received without ids that were made.
-func (f *taker) plain() string {
-	got := f.received()
-	for _, b := range f.taken {
-		for _, in := range b.Received {
-			if strings.HasPrefix(in.Event.ID, "evt_") {
-				got = strings.ReplaceAll(got, "id="+in.Event.ID+" ", "")
-			}
-		}
-	}
-	return got
 }

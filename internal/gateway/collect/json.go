@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -90,8 +91,8 @@ func elements(raw []byte) ([]jsontext.Value, error) {
 		if err != nil {
 			return nil, notJSON(err)
 		}
-		if list = append(list, slices.Clone(v)); len(list) > mostEvents {
-			return nil, fault.New(fault.TooLarge, "A request has at most %d events.", mostEvents)
+		if list = append(list, slices.Clone(v)); len(list) > events.MaxEvents {
+			return nil, fault.New(fault.TooLarge, "A request has at most %d events.", events.MaxEvents)
 		}
 	}
 	return list, closed(d)

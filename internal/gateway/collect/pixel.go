@@ -24,7 +24,7 @@ var gif, _ = base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAA
 func point(c *call, status int) { answer(c.w, status, "image/gif", string(gif)) }
 
 func (s *server) pixelRoutes() []route {
-	shown := func(c *call, _ []Verdict) { point(c, http.StatusOK) }
+	shown := func(c *call, _ []events.Verdict) { point(c, http.StatusOK) }
 	var routes []route
 	for _, kind := range []string{"track", "page"} {
 		routes = append(routes, route{method: http.MethodGet, paths: []string{"/pixel/v1/" + kind, "/v1/pixel/" + kind}, protocol: pixel,
@@ -47,7 +47,7 @@ func (s *server) pixelCall(c *call, kind string) (d delivery, err error) {
 	} else if raw, err = pixelMessage(c, "writeKey"); err != nil {
 		return d, err
 	}
-	d.batch.Received = []Incoming{segmentEvent(raw, kind, nil)}
+	d.batch.Received = []events.Incoming{segmentEvent(raw, kind, nil)}
 	return d, nil
 }
 
@@ -55,7 +55,7 @@ func (s *server) pixelCall(c *call, kind string) (d delivery, err error) {
 func (s *server) mailPixel(c *call) (d delivery, err error) {
 	d.key = c.PathValue("key")
 	q := c.URL.Query()
-	in := Incoming{Event: events.Event{ID: q.Get("id"), Type: strings.TrimSuffix(c.PathValue("event"), ".gif"), User: q.Get("user"), Subject: q.Get("subject"), Time: c.now}}
+	in := events.Incoming{Event: events.Event{ID: q.Get("id"), Type: strings.TrimSuffix(c.PathValue("event"), ".gif"), User: q.Get("user"), Subject: q.Get("subject"), Time: c.now}}
 	if in.Raw, err = pixelMessage(c, "id"); err != nil {
 		return d, err
 	}
@@ -75,7 +75,7 @@ func (s *server) mailPixel(c *call) (d delivery, err error) {
 	if agent := c.UserAgent(); agent != "" && in.Err == nil {
 		in.Event.Context, in.Err = with(nil, member{"userAgent", quoted(agent)})
 	}
-	d.batch.Received = []Incoming{in}
+	d.batch.Received = []events.Incoming{in}
 	return d, nil
 }
 

@@ -39,15 +39,15 @@ func (s *server) posthogRoutes() []route {
 		one = append(one, p, p+"/{$}")
 	}
 	many = []string{"/batch", "/batch/{$}"}
-	delivered := func(c *call, _ []Verdict) {
+	delivered := func(c *call, _ []events.Verdict) {
 		if c.URL.Query().Get("beacon") == "1" {
 			c.w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		answer(c.w, http.StatusOK, "application/json", `{"status":"Ok"}`)
 	}
-	said := func(body string) func(*call, []Verdict) {
-		return func(c *call, _ []Verdict) { answer(c.w, http.StatusOK, "application/json", body) }
+	said := func(body string) func(*call, []events.Verdict) {
+		return func(c *call, _ []events.Verdict) { answer(c.w, http.StatusOK, "application/json", body) }
 	}
 	flags := said(`{"flags":{},"featureFlags":{},"errorsWhileComputingFlags":false}`)
 	return []route{
@@ -123,7 +123,7 @@ func (s *server) posthogLegacy(c *call) (d delivery, err error) {
 		d.batch.Received = append(d.batch.Received, in)
 	}
 	for i := range d.batch.Received {
-		d.batch.Received[i].hide(d.key)
+		hide(&d.batch.Received[i], d.key)
 	}
 	return d, nil
 }
@@ -213,8 +213,8 @@ func unbase64(raw []byte) ([]byte, error) {
 }
 
 // posthogIncoming reads one event, and the key that it carries itself.
-func posthogIncoming(raw jsontext.Value, now, sent time.Time) (in Incoming, key string) {
-	in = Incoming{Raw: raw}
+func posthogIncoming(raw jsontext.Value, now, sent time.Time) (in events.Incoming, key string) {
+	in = events.Incoming{Raw: raw}
 	var m posthogEvent
 	var p posthogProperties
 	err := json.Unmarshal(raw, &m)
@@ -262,7 +262,7 @@ func (m *posthogEvent) event(p posthogProperties) (e events.Event, err error) {
 }
 
 // hide takes the write key out of an event, where posthog-js repeats it.
-func (in *Incoming) hide(key string) {
+func hide(in *events.Incoming, key string) {
 	if key == "" || in.Err != nil || !bytes.Contains(in.Event.Data, []byte(key)) {
 		return
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"tributary/internal/events"
 )
 
 func TestPostHogClientsAreUnderstood(t *testing.T) {
@@ -52,7 +54,7 @@ func TestPostHogClientsAreUnderstood(t *testing.T) {
 			if w.Code != http.StatusOK || w.Body.String() != `{"status":"Ok"}` {
 				t.Errorf("got %d %s, want 200", w.Code, w.Body)
 			}
-			if got := f.plain(); got != c.want {
+			if got := f.received(); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -85,9 +87,9 @@ func TestPostHogV1HasAVerdictForEach(t *testing.T) {
 		packed[encoding] = b.String()
 	}
 	for encoding, body := range packed {
-		f := &taker{judge: func(in Incoming) Verdict {
-			results := map[string]Result{"1": OK, "2": Duplicate, "3": Drop, "4": Retry, "5": Warning}
-			return Verdict{ID: in.Event.ID, Result: results[in.Event.ID], Details: map[bool]string{true: "no"}[in.Err != nil]}
+		f := &taker{judge: func(in events.Incoming) events.Verdict {
+			results := map[string]events.Result{"1": events.OK, "2": events.Duplicate, "3": events.Drop, "4": events.Retry, "5": events.Warning}
+			return events.Verdict{ID: in.Event.ID, Result: results[in.Event.ID], Details: map[bool]string{true: "no"}[in.Err != nil]}
 		}}
 		w := ask(gateway(t, f), http.MethodPost, "/i/v1/analytics/events", body, "Authorization: Bearer twk_good", "Content-Encoding: "+encoding, "PostHog-Request-Timestamp: 2026-03-04T12:00:01.000Z")
 		want := `{"results":{"1":{"result":"ok"},"2":{"result":"ok","details":"duplicate"},"3":{"result":"drop","details":"no"},"4":{"result":"retry"},"5":{"result":"warning"}}}`

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -45,21 +46,21 @@ func (s *server) posthogEvents(c *call) (d delivery, err error) {
 }
 
 // posthogResults tells what became of each event, by its uuid.
-func posthogResults(c *call, list []Verdict) {
+func posthogResults(c *call, list []events.Verdict) {
 	type result struct {
-		Result  Result `json:"result"`
-		Details string `json:"details,omitempty"`
+		Result  events.Result `json:"result"`
+		Details string        `json:"details,omitempty"`
 	}
 	results := make(map[string]result, len(list))
 	for _, v := range list {
 		r := result{v.Result, v.Details}
 		switch v.Result {
-		case Duplicate:
-			r = result{OK, "duplicate"}
-		case Retry:
+		case events.Duplicate:
+			r = result{events.OK, "duplicate"}
+		case events.Retry:
 			c.w.Header().Set("Retry-After", seconds(soon))
 		}
-		if before, ok := results[v.ID]; !ok || before.Result == OK {
+		if before, ok := results[v.ID]; !ok || before.Result == events.OK {
 			results[v.ID] = r
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -70,6 +72,16 @@ func TestClientsAreRefusedAsTheyUnderstand(t *testing.T) {
 	}
 }
 
+func TestClientsWaitAsLongAsIntakeSays(t *testing.T) {
+	t.Parallel()
+	for _, way := range ways {
+		w := ask(gateway(t, &taker{err: events.Busy(6500*time.Millisecond, "Why.")}), way.method, way.target, way.body, way.key)
+		if got := w.Header().Get("Retry-After"); got != "7" || w.Code != 429 {
+			t.Errorf("%s: got %d, wait %s; want 429, 7", way.name, w.Code, got)
+		}
+	}
+}
+
 func TestAKeyThatIsNotValidTakesNothing(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {
@@ -87,7 +99,7 @@ func TestAKeyThatIsNotValidTakesNothing(t *testing.T) {
 func TestWhatIsToBeSentAgainIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {
-		f := &taker{judge: func(in Incoming) Verdict { return Verdict{ID: in.Event.ID, Result: Retry} }}
+		f := &taker{judge: func(in events.Incoming) events.Verdict { return events.Verdict{ID: in.Event.ID, Result: events.Retry} }}
 		w := ask(gateway(t, f), way.method, way.target, way.body, way.key)
 		if want := map[bool]int{true: 200, false: 503}[way.name == "posthog-v1"]; w.Code != want || w.Header().Get("Retry-After") == "" {
 			t.Errorf("%s: got %d, want %d", way.name, w.Code, want)
@@ -114,7 +126,7 @@ func TestBadBodies(t *testing.T) {
 		{"without a batch", `{"writeKey":"twk_good"}`, "", 400},
 		{"deep", `{"writeKey":"twk_good","batch":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`, "", 400},
 		{"many names", "{" + strings.Repeat(`"a":1,`, 2000) + `"b":1}`, "", 400},
-		{"many events", `{"writeKey":"twk_good","batch":[1` + strings.Repeat(",1", mostEvents) + `]}`, "", 413},
+		{"many events", `{"writeKey":"twk_good","batch":[1` + strings.Repeat(",1", events.MaxEvents) + `]}`, "", 413},
 		{"50 MB", spaces, "", 413},
 		{"a bomb", bomb, "gzip", 413},
 		{"a bomb that says nothing", bomb, "", 413},
@@ -208,7 +220,7 @@ func TestPixelsTell(t *testing.T) {
 
 func TestRoutesAreWhole(t *testing.T) {
 	t.Parallel()
-	for _, r := range []route{{}, {method: "POST", paths: []string{"/x"}, protocol: segment, read: (&server{}).segmentBatch, answer: func(*call, []Verdict) {}}} {
+	for _, r := range []route{{}, {method: "POST", paths: []string{"/x"}, protocol: segment, read: (&server{}).segmentBatch, answer: func(*call, []events.Verdict) {}}} {
 		if checkRoutes([]route{r}) == nil {
 			t.Errorf("%v is taken", r)
 		}

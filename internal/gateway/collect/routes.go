@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"tributary/internal/events"
 )
 
 // route is one of the ways in. Whoever sends needs a write key, which the request
@@ -12,9 +14,9 @@ type route struct {
 	method   string
 	paths    []string
 	protocol *protocol
-	body     int64                         // bytes of the body at most; 0: it has none
-	read     func(*call) (delivery, error) // nil: nothing is sent, and no key is needed
-	answer   func(c *call, list []Verdict) // list is in the order of what was read
+	body     int64                                // bytes of the body at most; 0: it has none
+	read     func(*call) (delivery, error)        // nil: nothing is sent, and no key is needed
+	answer   func(c *call, list []events.Verdict) // list is in the order of what was read
 }
 
 // protocol is how a family of clients wants to be told no.

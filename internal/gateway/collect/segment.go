@@ -30,7 +30,7 @@ var segmentCalls = map[string]string{
 }
 
 func (s *server) segmentRoutes() []route {
-	delivered := func(c *call, _ []Verdict) { answer(c.w, http.StatusOK, "application/json", `{"success":true}`) }
+	delivered := func(c *call, _ []events.Verdict) { answer(c.w, http.StatusOK, "application/json", `{"success":true}`) }
 	routes := []route{
 		{method: http.MethodPost, paths: []string{"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"}, protocol: segment, body: mostBatch, read: s.segmentBatch, answer: delivered},
 		{method: http.MethodPost, paths: []string{"/v1/m"}, protocol: segment, answer: delivered}, // the client's own measurements
@@ -94,7 +94,7 @@ func (s *server) segmentOne(c *call, kind string) (delivery, error) {
 		return delivery{}, err
 	}
 	d, err := segmentHead(c, o)
-	d.batch.Received = []Incoming{segmentEvent(c.body, kind, nil)}
+	d.batch.Received = []events.Incoming{segmentEvent(c.body, kind, nil)}
 	return d, err
 }
 
@@ -130,8 +130,8 @@ func keyOf(raw jsontext.Value, name string) string {
 
 // segmentEvent reads one message. kind is its kind where the path says it; shared is
 // the context of the whole batch.
-func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) Incoming {
-	in := Incoming{Raw: raw}
+func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) events.Incoming {
+	in := events.Incoming{Raw: raw}
 	var m message
 	if in.Err = json.Unmarshal(raw, &m); in.Err != nil {
 		in.Err = unreadable("The event", in.Err)
@@ -201,7 +201,7 @@ func merged(o, shared jsontext.Value) (jsontext.Value, error) {
 
 // segmentSettings tells analytics-next in a browser where to send to, which it asks
 // before anything else. Nothing of the key is looked up: it is told to whoever asks.
-func (s *server) segmentSettings(c *call, _ []Verdict) {
+func (s *server) segmentSettings(c *call, _ []events.Verdict) {
 	scheme := "http"
 	if c.TLS != nil || s.HTTPS {
 		scheme = "https"

@@ -62,7 +62,7 @@ func TestSegmentClientsAreUnderstood(t *testing.T) {
 			if w.Code != http.StatusOK || w.Body.String() != `{"success":true}` {
 				t.Errorf("got %d %s, want 200", w.Code, w.Body)
 			}
-			got := f.plain()
+			got := f.received()
 			if got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}

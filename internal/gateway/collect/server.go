@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"tributary/internal/clock"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
@@ -35,7 +36,6 @@ type Config struct {
 const (
 	mostBatch   = 20 << 20 // bytes of a request with many events, packed or unpacked
 	mostOne     = 2 << 20  // of a request with one
-	mostEvents  = 10_000   // of a request
 	mostMembers = 1_000    // of what holds events, and of what is changed in one
 	mostMemory  = 512 << 20
 	weight      = 3 // how often the bytes of a body are in memory: itself, its events, what is made of them
@@ -54,7 +54,6 @@ type server struct {
 
 type counters struct {
 	requests metric.Int64Counter // by protocol and status
-	events   metric.Int64Counter // by protocol and result
 	foreign  metric.Int64Counter // requests that named a tenant
 }
 
@@ -69,7 +68,7 @@ type call struct {
 // delivery is what a request brings: the key, which says whose it is, and the events.
 type delivery struct {
 	key   string
-	batch Batch
+	batch events.Batch
 }
 
 // New makes the handler. It fails if a route is not registered wholly.
@@ -112,7 +111,6 @@ func (s *server) count() (err error) {
 		name, about string
 	}{
 		{&s.counted.requests, "tributary.collect.requests", "Requests with events, by protocol and status"},
-		{&s.counted.events, "tributary.collect.events", "Events received, by protocol and what became of them"},
 		{&s.counted.foreign, "tributary.collect.foreign_tenant", "Requests that named a tenant although their key fixes one"},
 	} {
 		if *c.to, err = s.Meter.Int64Counter(c.name, metric.WithDescription(c.about)); err != nil {
@@ -138,7 +136,7 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	if err == nil {
 		body, err = s.gunzip(q, body)
 	}
-	var verdicts []Verdict
+	var verdicts []events.Verdict
 	if err == nil {
 		c.body = body.kept.Bytes()
 		verdicts, err = s.take(ctx, r, c)
@@ -152,7 +150,7 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	s.counted.requests.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.Int("status", status)))
 }
 
-func (s *server) take(ctx context.Context, r route, c *call) ([]Verdict, error) {
+func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, error) {
 	d, err := r.read(c)
 	if err != nil {
 		return nil, err
@@ -168,11 +166,6 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]Verdict, error) 
 		return nil, nil
 	}
 	d.batch.Channel = r.protocol.name
-	for i := range d.batch.Received {
-		if e := &d.batch.Received[i].Event; e.ID == "" {
-			e.ID = s.Clock.ID("evt") // so nothing can be told of it twice, and a repetition is another event
-		}
-	}
 	verdicts, err := s.Events.Take(ctx, source, d.batch)
 	if err != nil {
 		return nil, err
@@ -182,8 +175,7 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]Verdict, error) 
 	}
 	again := false
 	for _, v := range verdicts {
-		s.counted.events.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.String("result", string(v.Result))))
-		again = again || v.Result == Retry
+		again = again || v.Result == events.Retry
 	}
 	if again && (r.protocol.each == nil || !r.protocol.each(c)) {
 		// The client cannot be told which. It sends all again, and those that were
