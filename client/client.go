@@ -124,6 +124,7 @@ type request struct {
 	contentType  string
 	body         []byte
 	key          string // Idempotency-Key
+	prefer       string // Prefer
 	open         bool   // without a credential
 }
 
@@ -249,6 +250,9 @@ func (c *Client) request(ctx context.Context, r request, body io.Reader) (*http.
 	}
 	if r.key != "" {
 		req.Header.Set("Idempotency-Key", r.key)
+	}
+	if r.prefer != "" {
+		req.Header.Set("Prefer", r.prefer)
 	}
 	if token := c.Token(); token != "" && !r.open {
 		req.Header.Set("Authorization", "Bearer "+token)

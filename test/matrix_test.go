@@ -199,6 +199,20 @@ var routes = map[string]probe{
 	"recall-result":     {victim: "result", body: `{"reason":"B"}`},
 	"recall-run":        {victim: "run", body: `{"reason":"B"}`},
 
+	"send-events":       {body: `{"specversion":"1.0","id":"b","source":"/b","type":"b","tenant":"A"}`, status: http.StatusNoContent, content: true},
+	"create-source":     {body: `{"name":"b"}`, status: created},
+	"list-sources":      {status: yes},
+	"show-source":       {victim: "source"},
+	"revoke-source":     {victim: "source"},
+	"apply-plan":        {body: "events: [{type: b}]\n", status: denied},
+	"list-plans":        {status: yes},
+	"show-plan":         {common: "current", status: yes},
+	"list-quarantine":   {status: yes},
+	"show-held-event":   {victim: "held"},
+	"replay-quarantine": {body: `{}`, status: yes},
+	"replay-held-event": {victim: "held"},
+	"drop-held-event":   {victim: "held"},
+
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},
@@ -330,7 +344,13 @@ func (s *server) belongings(a, b party) map[string]string {
 	delivery := must(a.TestWebhook(ctx, hook.ID))(t)
 	invitation := must(a.Invite(ctx, client.NewInvitation{Email: "invited-a@example.com", Role: "tenant_user"}))(t)
 	domain := must(s.As(s.Token).AddDomain(ctx, client.NewDomain{Tenant: a.ID, Domain: canary + ".example"}))(t)
-	return map[string]string{"invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	must(s.As(s.Token).ApplyPlan(ctx, []byte("events: [{type: login}]\n")))(t)
+	source := must(a.CreateSource(ctx, client.NewSource{Name: canary}))(t)
+	if sent := must(a.SendEvents(ctx, []byte(`{"specversion":"1.0","id":"`+canary+`","source":"/a"}`)))(t); sent.Items[0].Result != "drop" {
+		t.Errorf("an event without a type: got %+v, want it in quarantine", sent)
+	}
+	held := must(a.Quarantine(ctx, client.QuarantineFilter{}))(t).Items[0]
+	return map[string]string{"source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }
@@ -352,98 +372,16 @@ func (s *server) holdings(a party, ids map[string]string) string {
 	for n := range keys {
 		keys[n].UsedAt = nil
 	}
+	source, held := must(a.Source(ctx, ids["source"]))(t), must(a.HeldEvent(ctx, ids["held"]))(t)
 	hook := must(a.Webhook(ctx, ids["webhook"]))(t)
 	hook.FailingSince = nil // its host does not exist
 	var result []time.Time
 	for _, k := range must(a.SSHKeys(ctx, ids["user"]))(t).Items {
 		result = append(result, k.CreatedAt)
 	}
-	raw := must(json.Marshal([]any{users, keys, result, must(a.Submission(ctx, ids["submission"]))(t), must(a.OwnTenant(ctx))(t), hook, content.String()}))(t)
+	raw := must(json.Marshal([]any{users, keys, result, must(a.Submission(ctx, ids["submission"]))(t), must(a.OwnTenant(ctx))(t), hook, source, held, content.String()}))(t)
 	return string(raw)
 }
-
-// rightful is how those who may ask the routes that name a thing: what they are
-// answered for one that there is, where that is not 200. The rest of a request is
-// as in routes. What ends a thing comes last, in the order of last.
-var rightful = map[string]struct {
-	staff  bool // a system admin asks, otherwise A's admin
-	status int
-	body   string
-}{
-	"end-session":               {status: absent}, // another's own, even for an admin
-	"show-user":                 {},
-	"update-user":               {body: `{"name":"Anna"}`},
-	"set-password":              {status: http.StatusNoContent, body: `{"new":"a third long password"}`},
-	"add-ssh-key":               {status: created},
-	"list-ssh-keys":             {},
-	"resend-invitation":         {},
-	"revoke-invitation":         {status: http.StatusNoContent},
-	"remove-domain":             {status: http.StatusNoContent},
-	"revoke-ssh-key":            {status: http.StatusNoContent},
-	"revoke-api-key":            {status: http.StatusNoContent},
-	"show-organisation":         {staff: true},
-	"verify-organisation":       {staff: true, body: `{"evidence":"the register"}`},
-	"show-tenant":               {staff: true},
-	"update-tenant":             {staff: true, body: `{"name":"Tenant A"}`},
-	"suspend-tenant":            {staff: true, body: `{"reason":"a test"}`},
-	"activate-tenant":           {staff: true},
-	"show-onboarding":           {staff: true},
-	"offboard-tenant":           {staff: true, body: `{"confirm":"tenant-1"}`},
-	"show-offboarding":          {staff: true},
-	"hasten-offboarding":        {staff: true, status: denied}, // by the one who asked for it
-	"keep-tenant":               {staff: true},
-	"show-dataset":              {},
-	"download-dataset-template": {},
-	"preview-submission":        {},
-	"show-submission":           {},
-	"download-submission":       {},
-	"withdraw-submission":       {},
-	"delete-submission":         {},
-	"list-receipts":             {},
-	"show-upload":               {},
-	"find-upload-offset":        {},
-	"continue-upload":           {status: http.StatusConflict}, // it is at its beginning
-	"drop-upload":               {status: http.StatusNoContent},
-	"show-result":               {},
-	"download-result":           {},
-	"show-result-rows":          {},
-	"show-period":               {},
-	"reopen-period":             {staff: true, status: created, body: `{"tenant":"tenant-1","reason":"a test","until":"` + soon + `"}`},
-	"close-period":              {staff: true, body: `{"tenant":"tenant-1"}`},
-	"show-analysis":             {},
-	"accept-analysis":           {},
-	"decline-analysis":          {},
-	"list-acceptances":          {staff: true},
-	"show-run":                  {staff: true},
-	"show-run-log":              {staff: true},
-	"follow-run":                {staff: true},
-	"reset-totp":                {status: http.StatusConflict}, // there is none
-	"show-identity":             {staff: true},
-	"unlink-identity":           {staff: true, status: http.StatusConflict}, // a tenant's user has none
-	"cancel-run":                {staff: true, status: http.StatusConflict}, // it has ended
-	"retry-run":                 {staff: true, status: http.StatusConflict}, // it has succeeded
-	"show-manifest":             {staff: true},
-	"show-schedule":             {staff: true},
-	"update-schedule":           {staff: true},
-	"pause-schedule":            {staff: true},
-	"resume-schedule":           {staff: true},
-	"list-firings":              {staff: true},
-	"delete-schedule":           {staff: true},
-	"release-hold":              {staff: true},
-	"recall-result":             {staff: true, body: `{"reason":"a test"}`},
-	"recall-run":                {staff: true, body: `{"reason":"a test"}`},
-	"set-notice-switch":         {status: http.StatusConflict}, // a key gets no mails
-	"show-webhook":              {},
-	"update-webhook":            {body: `{"kinds":["result.ready"]}`},
-	"delete-webhook":            {status: http.StatusNoContent},
-	"test-webhook":              {status: http.StatusAccepted},
-	"list-deliveries":           {},
-	"redeliver":                 {status: http.StatusConflict}, // it waits for its next attempt
-}
-
-// last are the operations that end things, in the order in which they can be done.
-var last = []string{"resend-invitation", "revoke-invitation", "remove-domain", "drop-upload", "recall-result", "recall-run", "release-hold", "reopen-period", "close-period", "withdraw-submission", "delete-submission", "revoke-ssh-key", "revoke-api-key", "delete-webhook", "suspend-tenant", "activate-tenant",
-	"offboard-tenant", "show-offboarding", "hasten-offboarding", "keep-tenant", "pause-schedule", "resume-schedule", "delete-schedule"}
 
 // TestRoutesPassTheirIDOn asks every route that names a thing, as somebody who
 // may, for one that there is not and for one that there is.

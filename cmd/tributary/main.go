@@ -60,6 +60,11 @@ type cli struct {
 	Notice  noticeCmd  `cmd:"" group:"notices" help:"Mails to oneself."`
 	Outbox  outboxCmd  `cmd:"" group:"notices" help:"The mails that were sent, or wait."`
 
+	Event      eventCmd      `cmd:"" group:"events" help:"Send what happens in a product."`
+	Source     sourceCmd     `cmd:"" group:"events" help:"What events come from, with a write key each."`
+	Plan       planCmd       `cmd:"" group:"events" help:"The tracking plan: which events there are, and what each has to have."`
+	Quarantine quarantineCmd `cmd:"" group:"events" help:"Events that were not as they should be."`
+
 	Dataset    datasetCmd    `cmd:"" group:"data" help:"Contracts for files."`
 	Submit     submitCmd     `cmd:"" group:"data" help:"Send a file and wait for the verdict."`
 	Sftp       sftpCmd       `cmd:"" group:"data" help:"Where the SFTP server is, and its host keys."`
@@ -91,6 +96,7 @@ var groups = []kong.Group{
 	{Key: "access", Title: "Access:"},
 	{Key: "tenants", Title: "Tenants, people and credentials:"},
 	{Key: "notices", Title: "Mails and webhooks:"},
+	{Key: "events", Title: "Events:"},
 	{Key: "data", Title: "Datasets, files, analyses and results:"},
 	{Key: "about", Title: "About this program:"},
 }

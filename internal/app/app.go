@@ -21,6 +21,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/control"
+	"tributary/internal/events"
 	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/gateway/api"
@@ -205,6 +206,7 @@ type App struct {
 	cfg       Config
 	stores    *stores
 	streams   *stream.Streams
+	events    *events.Events
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
 	periods   *period.Calendar
@@ -290,12 +292,16 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.analyses = analysis.New(analysis.Config{DB: s.db, Exchange: a.exchange, Vault: s.vault, Control: s.control, Policy: s.policy, Audit: s.audit,
 		Jobs: s.jobs, Sandbox: box, Keys: s.ring, Clock: c.Clock, Log: c.Log, Version: c.Version, Changes: s.changes})
 	a.schedules = schedule.New(schedule.Config{DB: s.db, Analyses: a.analyses, Exchange: a.exchange, Audit: s.audit, Keys: s.ring, Clock: c.Clock, Log: c.Log, Changes: s.changes})
+	if err := a.makeEvents(ctx); err != nil {
+		return err
+	}
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
 		control.NamedEraser{Store: "acceptances", Eraser: a.analyses},
 		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
+		control.NamedEraser{Store: "events", Eraser: a.events},
 		control.NamedEraser{Store: "streams", Eraser: streamEraser{a.streams}},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
 	)
@@ -315,7 +321,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	}
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods, Changes: s.changes,
+		Periods: a.periods, Events: a.events, Changes: s.changes,
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
@@ -377,6 +383,7 @@ func (a *App) run() {
 		}
 	})
 	a.done.Go(func() { a.rounds(ctx) })
+	a.done.Go(func() { a.remember(ctx) })
 	a.done.Go(func() {
 		if err := a.schedules.Run(ctx); err != nil {
 			a.fail(fmt.Errorf("schedules: %w", err))
@@ -441,7 +448,7 @@ func (a *App) close(ctx context.Context) error {
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
-	err = errors.Join(err, a.streams.Close(), a.telemetry.shutdown(ctx))
+	err = errors.Join(err, a.events.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err
 }

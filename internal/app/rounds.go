@@ -31,6 +31,8 @@ func (a *App) rounds(ctx context.Context) {
 		{"answer forgotten passwords and sign-ups", time.Second, s.accounts.AnswerDue},
 		{"send mails", 5 * time.Second, s.notices.SendDue},
 		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},
+		{"save how far streams have got", 10 * time.Minute, a.events.Sequencer.Save},
+		{"forget events in quarantine", time.Hour, a.events.ForgetDue},
 		{"forget old notices", time.Hour, s.notices.ForgetDue},
 		{"forget ended sessions and failures", time.Hour, s.accounts.ForgetDue},
 	} {

@@ -219,7 +219,9 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return slices.Contains(w.ids[op.names], id) && !strings.HasPrefix(id, "no")
 	case notices:
 		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
-	case webhooks, deliveries: // the provider's people see its own
+	case plans:
+		return id == "current" || id == "1"
+	case webhooks, deliveries, sources, heldEvents: // the provider's people see its own
 		return x != nil && x.kind == op.names && !x.gone && x.tenant == c.tenant
 	case sshKeys:
 		if op.id == "revoke-own-ssh-key" && (x == nil || c.user == nil || x.user != c.user) {

@@ -141,6 +141,7 @@ func (w *world) settle() {
 		made.anchor, made.person = true, root.person
 	}
 	w.must("apply-dataset", root, "", shot{body: []byte(datasetText), yaml: true})
+	w.must("apply-plan", root, "", shot{body: []byte(planText), yaml: true})
 	w.must("apply-analysis", root, "", shot{body: []byte(analysisText), yaml: true})
 	w.must("apply-analysis", root, "", shot{body: []byte(lonelyText), yaml: true})
 	for n := range 4 {

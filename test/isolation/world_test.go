@@ -41,6 +41,9 @@ const (
 	notices      kind = "notice"
 	invitations  kind = "inv"
 	domains      kind = "dom"
+	sources      kind = "src"
+	heldEvents   kind = "qua"
+	plans        kind = "plan"
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -152,6 +155,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 		lan: from("127.0.0.1", true)}
 	w.ids[datasets], w.ids[analyses] = []string{dataset, "no-such-set"}, []string{analysis, lonely, "no-such-analysis"}
 	w.ids[schedules] = []string{"no-such-schedule"}
+	w.ids[plans] = []string{"current", "1", "no-such-version"}
 	w.ids[notices] = []string{"submission.rejected", "result.ready", "no-such-kind"}
 	return w
 }

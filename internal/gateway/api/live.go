@@ -54,7 +54,7 @@ func (s *server) changes(ctx context.Context, c *call, i *StreamFor) (*huma.Stre
 	} else {
 		watch = s.Changes.Watch(c.principal.Tenant, i.place())
 	}
-	return s.stream(ctx, c, *i, source{place: watch.Place, next: func(_ context.Context, out *events) (<-chan struct{}, error) {
+	return s.stream(ctx, c, *i, source{place: watch.Place, next: func(_ context.Context, out *outgoing) (<-chan struct{}, error) {
 		list, missed, more := watch.Next()
 		if missed {
 			return more, out.event("reset", watch.Place(), struct{}{})
@@ -114,7 +114,7 @@ type follower struct {
 
 // next writes the lines since the last one and the progress if it is another. The
 // run's state is read before its log: of one that has ended the log is whole.
-func (f *follower) next(ctx context.Context, out *events) (<-chan struct{}, error) {
+func (f *follower) next(ctx context.Context, out *outgoing) (<-chan struct{}, error) {
 	list, missed, more := f.watch.Next()
 	moved := f.first || missed
 	for _, c := range list {

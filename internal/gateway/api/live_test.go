@@ -313,9 +313,9 @@ func TestAReaderThatDoesNotReadIsCutOff(t *testing.T) {
 	said, ready := 0, make(chan struct{})
 	close(ready)
 	to := &stuck{ResponseRecorder: httptest.NewRecorder(), takes: 3}
-	err := w.pump(t.Context(), http.NewResponseController(to), to, &events{}, source{
+	err := w.pump(t.Context(), http.NewResponseController(to), to, &outgoing{}, source{
 		place: func() string { return "" },
-		next: func(_ context.Context, out *events) (<-chan struct{}, error) {
+		next: func(_ context.Context, out *outgoing) (<-chan struct{}, error) {
 			said++
 			return ready, out.event("line", "", said)
 		},

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"tributary/internal/control"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/policy"
 	"tributary/internal/tenant"
@@ -43,6 +44,7 @@ type route struct {
 	body         int64  // most bytes of the request's body; 0 means 1 MiB; negative: the capability limits it
 	secret       bool   // the answer has a secret in it, so it is not kept for its idempotency key
 	yaml         bool   // the request's body is YAML
+	writeKeys    bool   // the write key of a source of events will do too
 	takes        string // the type of a body that is not read into memory
 	errors       []int  // statuses that it has beside everybody's
 	view         string // what its list can be searched, filtered and sorted by
@@ -67,7 +69,8 @@ type call struct {
 	principal policy.Principal
 	request   *http.Request
 	response  http.ResponseWriter
-	cookie    bool // the credential came in the browser's cookie
+	cookie    bool           // the credential came in the browser's cookie
+	source    *events.Source // instead of the principal, where the credential is a write key
 }
 
 type callKey struct{}
@@ -113,7 +116,7 @@ func (c *call) named(ctx context.Context, idOrSlug string) (tenant.ID, error) {
 func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, error)) {
 	op := huma.Operation{
 		Method: r.method, Path: "/api/v1" + r.path, OperationID: r.id, Summary: r.summary, DefaultStatus: r.status,
-		Tags: []string{strings.SplitN(strings.TrimPrefix(r.path, "/"), "/", 2)[0]}, SkipValidateBody: r.yaml,
+		Tags: []string{strings.SplitN(strings.TrimPrefix(r.path, "/"), "/", 2)[0]}, SkipValidateBody: r.yaml || r.takes != "",
 		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusTooManyRequests},
 		MaxBodyBytes: defaultBody, BodyReadTimeout: BodyTime,
 	}
@@ -169,7 +172,7 @@ func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
 	}
 	ctx = context.WithValue(ctx, callKey{}, c)
 	hc = huma.WithContext(hc, ctx)
-	if r.method == http.MethodPost && req.Header.Get("Idempotency-Key") != "" && r.audience != public && r.body >= 0 {
+	if r.method == http.MethodPost && !r.writeKeys && req.Header.Get("Idempotency-Key") != "" && r.audience != public && r.body >= 0 {
 		s.remembered(r, c, hc, next)
 		return
 	}
@@ -185,6 +188,9 @@ func (s *server) authenticate(ctx context.Context, w http.ResponseWriter, c *cal
 	if token == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tributary"`)
 		return fault.New(fault.Unauthenticated, "This needs a credential: send Authorization: Bearer with an API key or a session's token.")
+	}
+	if r.writeKeys && events.WriteKey(token) {
+		return s.writeKey(ctx, w, c, r, token)
 	}
 	p, renewed, err := s.Accounts.Authenticate(ctx, token, addressOf(ctx))
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/control"
+	"tributary/internal/events"
 	"tributary/internal/exchange"
 	"tributary/internal/keys"
 	"tributary/internal/live"
@@ -44,6 +45,7 @@ type Config struct {
 	Schedules *schedule.Schedules
 	Periods   *period.Calendar
 	Notices   *notify.Notices
+	Events    *events.Events
 	Audit     *audit.Log
 	Policy    *policy.Engine
 	Keys      *keys.Ring
@@ -144,6 +146,7 @@ func newServer(cfg Config) (*server, error) {
 	s.scheduleRoutes()
 	s.retentionRoutes()
 	s.noticeRoutes()
+	s.eventRoutes()
 	s.auditRoutes()
 	s.liveRoutes()
 	s.reportRoutes()

@@ -53,11 +53,11 @@ func (w *watchers) leave(who string) {
 	}
 }
 
-// events are server-sent events on their way.
-type events struct{ bytes.Buffer }
+// outgoing are server-sent events on their way.
+type outgoing struct{ bytes.Buffer }
 
 // event adds one. Without an id, who reconnects goes on from the one before.
-func (e *events) event(name, id string, data any) error {
+func (e *outgoing) event(name, id string, data any) error {
 	raw, err := json.Marshal(data) // has no line ends
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (e *events) event(name, id string, data any) error {
 type source struct {
 	// next writes what there is to say, without waiting, and returns a channel that is
 	// closed when there is more, or nil at the end.
-	next func(context.Context, *events) (more <-chan struct{}, err error)
+	next func(context.Context, *outgoing) (more <-chan struct{}, err error)
 	// place is where who reconnects goes on from.
 	place func() string
 }
@@ -118,7 +118,7 @@ func (s *server) stream(ctx context.Context, c *call, f StreamFor, from source) 
 			ctx, cancel = context.WithTimeout(ctx, time.Duration(f.Seconds)*time.Second)
 			defer cancel()
 		}
-		out := &events{}
+		out := &outgoing{}
 		fmt.Fprintf(out, "retry: 2000\nid: %s\n\n", from.place())
 		if err := s.pump(ctx, control, w, out, from, good); err != nil && ctx.Err() == nil {
 			s.logFault(ctx, fmt.Errorf("stream: %w", err))
@@ -126,7 +126,7 @@ func (s *server) stream(ctx context.Context, c *call, f StreamFor, from source) 
 	}}, nil
 }
 
-func (s *server) pump(ctx context.Context, control *http.ResponseController, w http.ResponseWriter, out *events, from source, good func(context.Context) error) error {
+func (s *server) pump(ctx context.Context, control *http.ResponseController, w http.ResponseWriter, out *outgoing, from source, good func(context.Context) error) error {
 	tick := time.NewTicker(streamTick)
 	defer tick.Stop()
 	for {

@@ -269,6 +269,21 @@ export interface components {
       /** That are active */
       "users": number;
     };
+    HeldEvent: {
+      /** The reason in words */
+      "details": string;
+      /** As it would be kept; absent: it could not be read as an event */
+      "event"?: unknown;
+      "id": string;
+      /** What came, if it could not be read; at most 64 KiB of it */
+      "raw"?: string;
+      "reason": "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit";
+      "received_at": string;
+      /** The source's id; api: a tenant's API key */
+      "source": string;
+      /** Whose event it is, where that is known */
+      "tenant"?: string;
+    };
     Hold: {
       /** Only what the tenant has of it, and results made from that; absent: everything of the tenant */
       "dataset"?: string;
@@ -445,6 +460,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListHeldEvent: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["HeldEvent"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListHold: {
       /** The things on this page */
       "items": Array<components["schemas"]["Hold"]> | null;
@@ -496,6 +519,14 @@ export interface components {
     ListPeriod: {
       /** The things on this page */
       "items": Array<components["schemas"]["Period"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListPlan: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Plan"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
@@ -565,6 +596,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListSource: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Source"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListSubmission: {
       /** The things on this page */
       "items": Array<components["schemas"]["Submission"]> | null;
@@ -584,6 +623,14 @@ export interface components {
     ListUser: {
       /** The things on this page */
       "items": Array<components["schemas"]["User"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListVerdict: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Verdict"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
@@ -721,6 +768,12 @@ export interface components {
       "id": string;
       /** IANA name of the time zone; UTC if absent */
       "zone"?: string;
+    };
+    NewSource: {
+      "name": string;
+      "strict"?: boolean;
+      /** Of the provider's: subject, user, or a path below data or context, such as context.groupId */
+      "tenant_field"?: string;
     };
     NewTOTP: {
       /** In base32, to be typed into an authenticator app */
@@ -866,6 +919,31 @@ export interface components {
       /** How many are in which state; a tenant counts itself alone */
       "tenants": Record<string, number>;
     };
+    Plan: {
+      /** Of an application: whether it made a version */
+      "changed"?: boolean;
+      "created_at": string;
+      "created_by": string;
+      /** SHA-256 of the YAML */
+      "hash": string;
+      /** The version */
+      "id": string;
+      /** The YAML as applied; not in lists */
+      "source"?: string;
+      "types": Array<components["schemas"]["PlannedType"]> | null;
+      "version": number;
+    };
+    PlannedField: {
+      "allowed"?: Array<string> | null;
+      "description"?: string;
+      "max_length"?: number;
+      /** A path in the event's data, such as size.bytes */
+      "name": string;
+      /** It says something about a person */
+      "pii": boolean;
+      "required": boolean;
+      "type": "string" | "integer" | "number" | "boolean" | "time" | "object" | "array";
+    };
     PlannedLack: {
       /** Absent: nothing of the tenant's takes part */
       "dataset"?: string;
@@ -877,6 +955,13 @@ export interface components {
       "datasets": Array<string> | null;
       "tenant": string;
       "tenant_slug": string;
+    };
+    PlannedType: {
+      "description"?: string;
+      "fields": Array<components["schemas"]["PlannedField"]> | null;
+      /** Who answers for it */
+      "owner"?: string;
+      "type": string;
     };
     Preview: {
       /** The rows are of the accepted form; otherwise as they were sent */
@@ -980,6 +1065,18 @@ export interface components {
       "tenant": string;
       "tenant_slug"?: string;
       "until": string;
+    };
+    ReplayRequest: {
+      /** Only those held for this reason */
+      "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit";
+      /** Only those of this source */
+      "source"?: string;
+    };
+    Replayed: {
+      /** Taken in, or there already */
+      "kept": number;
+      /** Still not fit, and in quarantine */
+      "left": number;
     };
     ReportBucket: {
       "from": string;
@@ -1252,6 +1349,23 @@ export interface components {
       "key": string;
       "signature": string;
     };
+    Source: {
+      "created_at": string;
+      "created_by": string;
+      /** The key's last characters */
+      "hint": string;
+      "id": string;
+      /** The write key, where it was just made, and only then */
+      "key"?: string;
+      "name": string;
+      "revoked_at"?: string;
+      /** What is not as the tracking plan says goes to quarantine; otherwise it is only flagged */
+      "strict": boolean;
+      /** Absent: the provider's */
+      "tenant"?: string;
+      /** Of the provider's: the field of its events that names their tenant, by slug or external id */
+      "tenant_field"?: string;
+    };
     StartedRun: {
       "analysis": string;
       "date": string;
@@ -1384,6 +1498,13 @@ export interface components {
       "name"?: string;
       "role"?: "system_admin" | "auditor" | "analyst" | "tenant_admin" | "tenant_user";
       "state"?: "active" | "disabled";
+    };
+    Verdict: {
+      "details"?: string;
+      /** The event's; one that came without has the one that it was given */
+      "id": string;
+      /** ok and warning: it is kept; duplicate: it was before; drop: it is in quarantine, or refused; retry: it is not kept, and may be later */
+      "result": "ok" | "warning" | "duplicate" | "drop" | "retry";
     };
     Verification: {
       /** What was checked, and how */
@@ -1694,6 +1815,19 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Entrance"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/events": {
+    /** Send a CloudEvent, or an array of them; with Prefer: return=representation the answer is what became of each */
+    post: {
+      parameters: {
+        header?: { "Prefer"?: string; };
+      };
+      requestBody: { content: { "application/json": string; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListVerdict"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2121,6 +2255,98 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["NewReopening"]; } };
       responses: {
         201: { content: { "application/json": components["schemas"]["Reopening"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/plans": {
+    /** List the versions of the tracking plan, the newest first */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListPlan"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Apply a tracking plan; a changed one makes a version */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/yaml": Blob; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Plan"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/plans/{id}": {
+    /** Show a version of the tracking plan; current is the one in use */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Plan"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/quarantine": {
+    /** List the events in quarantine, the newest first: one's own, or those of the provider's sources */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "source"?: string; "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit"; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListHeldEvent"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/quarantine/replay": {
+    /** Judge up to 1,000 events in quarantine again, and take in what is fit now */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ReplayRequest"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Replayed"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/quarantine/{id}": {
+    /** Show an event in quarantine */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["HeldEvent"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Remove an event from quarantine for good */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/quarantine/{id}/replay": {
+    /** Judge an event in quarantine again, and take it in if it is fit now */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Verdict"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2570,6 +2796,50 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["SignUpCode"]; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["SignUpTicket"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sources": {
+    /** List the sources of one's tenant, or of the provider, the newest first */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListSource"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Make a source of events; its write key is shown once */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewSource"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["Source"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sources/{id}": {
+    /** Show a source */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Source"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** End a source: what comes with its key from now on is refused */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Source"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
