@@ -120,9 +120,13 @@ func (x *execution) judge(ctx context.Context, t *table) (*outcome, error) {
 	return o, nil
 }
 
-// gateRules are the definition's, as the gate has them.
+// gateRules are the definition's, and those of what is released beside it, as the gate
+// has them.
 func (x *execution) gateRules() disclosure.Rules {
 	r := x.def.Rules
+	for _, f := range x.before.releases {
+		r = r.And(f.def.Rules)
+	}
 	return disclosure.Rules{MinContributors: r.MinContributors, PPercent: r.PPercent, QPercent: r.QPercent, Coalition: r.Coalition,
 		Dominance: disclosure.Dominance{N: r.Dominance.N, K: r.Dominance.K}}
 }

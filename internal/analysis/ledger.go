@@ -49,6 +49,7 @@ func (l ledger) names() []string {
 type former struct {
 	run      string
 	analysis string
+	def      *definition.Definition
 	had      map[partName]bool  // what that measured
 	same     map[tenant.ID]bool // who is in both with the same files
 	versions []int              // of those who are not
@@ -77,16 +78,17 @@ func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
 		if err != nil {
 			return err
 		}
-		now := filesOf(x.inputs)
 		for _, e := range rows {
 			x.before.runs = append(x.before.runs, e.run)
-			if withheld, err = x.compare(ctx, tx, e, now); withheld != "" || err != nil {
-				return err
-			}
 		}
-		if len(x.before.releases) > maxReleases {
-			withheld = fmt.Sprintf("This date was released %d times before; more cannot be judged together.", len(x.before.releases))
+		if rows, err = x.reached(ctx, tx, rows); err != nil {
+			return err
+		}
+		if withheld = x.comparable(rows); withheld != "" {
 			return nil
+		}
+		for _, e := range rows {
+			x.compare(e)
 		}
 		withheld, err = x.mayReadAgain(ctx, tx)
 		return err
@@ -104,12 +106,13 @@ type earlierRelease struct {
 	def           *definition.Definition
 	has           relation
 	inputs        []ManifestInput
+	sent          []RunInput // the same, of the stored snapshot
 	hidden        []byte
 }
 
 // earlier lists the releases for the run's date that have to do with it.
 func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease, error) {
-	rows, err := tx.Query(ctx, `SELECT id, run, analysis, version FROM releases WHERE date = $1 ORDER BY id`, x.run.Date)
+	rows, err := tx.Query(ctx, `SELECT id, run, analysis, version FROM releases WHERE date = $1 ORDER BY created_at, id`, x.run.Date)
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", x.run.Date, err)
 	}
@@ -159,35 +162,71 @@ func digestOf(hidden []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// compare notes whose files of an earlier release are not those of now. It says why
-// nothing can be released beside it, if so.
-func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, now map[tenant.ID]map[file]bool) (withheld string, err error) {
-	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
-	if err != nil {
-		return "", err
+// reached keeps the releases that a participant of this run took part in, or one of a
+// release that is kept: of others altogether nothing follows. Their snapshots are those
+// that their manifests name.
+func (x *execution) reached(ctx context.Context, tx *meta.DB, rows []earlierRelease) (list []earlierRelease, err error) {
+	for n := range rows {
+		e := &rows[n]
+		if e.sent, err = x.Analyses.inputs(ctx, tx, e.run); err != nil {
+			return nil, err
+		}
+		if !slices.EqualFunc(e.sent, e.inputs, func(i RunInput, m ManifestInput) bool {
+			return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
+		}) {
+			return nil, fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
+		}
 	}
-	if !slices.EqualFunc(inputs, e.inputs, func(i RunInput, m ManifestInput) bool {
-		return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
-	}) {
-		return "", fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
+	tenants, kept := map[tenant.ID]bool{}, map[string]bool{}
+	for _, id := range x.participants {
+		tenants[id] = true
 	}
+	for more := true; more; {
+		more = false
+		for _, e := range rows {
+			if kept[e.run] || !slices.ContainsFunc(e.sent, func(i RunInput) bool { return tenants[i.Tenant] }) {
+				continue
+			}
+			more, kept[e.run] = true, true
+			for _, i := range e.sent {
+				tenants[i.Tenant] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(rows, func(e earlierRelease) bool { return !kept[e.run] }), nil
+}
+
+// comparable says why nothing can be released beside some releases, if so.
+func (x *execution) comparable(rows []earlierRelease) (withheld string) {
+	if len(rows) > maxReleases {
+		return fmt.Sprintf("This date was released %d times before; more cannot be judged together.", len(rows))
+	}
+	all := []*definition.Definition{x.def}
+	for _, e := range rows {
+		all = append(all, e.def)
+		switch together := definition.Together(all...); {
+		case !sameCells(e.def, x.def):
+			return fmt.Sprintf("Run %s of version %d of analysis %q released the same columns for this date with other groups, filters or totals. "+
+				"What is hidden in one could be computed from both. Let one analysis give all of them, with totals.", e.run, e.version, e.analysis)
+		case e.has.beside:
+			return fmt.Sprintf("Run %s of version %d of analysis %q released other measures of the same columns for this date. "+
+				"What is hidden in one could be computed from both. Let one analysis give all of them.", e.run, e.version, e.analysis)
+		case together != "":
+			return fmt.Sprintf("Run %s of version %d of analysis %q released measures for this date that may not stand beside those of this one: %s", e.run, e.version, e.analysis, together)
+		}
+	}
+	return ""
+}
+
+// compare notes whose files of an earlier release are not those of now.
+func (x *execution) compare(e earlierRelease) {
 	version := e.version
 	if e.analysis == x.run.Analysis {
 		version = x.run.Version // that is what has to be agreed to
 	}
-	f := former{run: e.run, analysis: e.analysis, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
-	sent := filesOf(inputs)
-	if !slices.ContainsFunc(x.participants, func(id tenant.ID) bool { return sent[id] != nil }) && e.analysis != x.run.Analysis {
-		return "", nil // of others altogether
-	}
-	switch {
-	case !sameCells(e.def, x.def):
-		return fmt.Sprintf("Run %s of version %d of analysis %q released the same columns for this date with other groups, filters or totals. "+
-			"What is hidden in one could be computed from both. Let one analysis give all of them, with totals.", e.run, e.version, e.analysis), nil
-	case e.has.beside:
-		return fmt.Sprintf("Run %s of version %d of analysis %q released other measures of the same columns for this date. "+
-			"What is hidden in one could be computed from both. Let one analysis give all of them.", e.run, e.version, e.analysis), nil
-	}
+	inputs := e.sent
+	f := former{run: e.run, analysis: e.analysis, def: e.def, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	sent, now := filesOf(inputs), filesOf(x.inputs)
 	for from := 0; from < len(inputs); {
 		to := from
 		for to < len(inputs) && inputs[to].Tenant == inputs[from].Tenant {
@@ -202,7 +241,6 @@ func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, 
 		from = to
 	}
 	x.before.releases = append(x.before.releases, f)
-	return "", nil
 }
 
 // version is the number of what a tenant had sent.
@@ -303,7 +341,8 @@ func (x *execution) gone(ctx context.Context, tx *meta.DB, name string, version 
 		}
 	}
 	slices.Sort(ids)
-	tenants, err := x.takingPart(ctx, tx, of, byTenant, slices.Compact(ids))
+	ids = slices.Compact(ids)
+	tenants, err := x.takingPart(ctx, tx, of, byTenant, ids)
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	}
 	var versions []Contributor
 	for n, b := range t.before {
-		f := former{run: fmt.Sprintf("release %d", n+1), analysis: t.def.Name, had: partNames(spec.Measures), same: map[tenant.ID]bool{}, hidden: b.hidden}
+		f := former{run: fmt.Sprintf("release %d", n+1), analysis: t.def.Name, def: t.def, had: partNames(spec.Measures), same: map[tenant.ID]bool{}, hidden: b.hidden}
 		for name, c := range b.contributors {
 			if same(c, now.contributors[name]) {
 				f.same[tenant.ID(name)] = true
