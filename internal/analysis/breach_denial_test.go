@@ -36,7 +36,7 @@ func TestDenialByCells(t *testing.T) {
 func TestDenialByPrimaries(t *testing.T) {
 	text := definition.Text
 	for _, shape := range []string{"groups: [region]\ntotals: [[region]]", "groups: [region, product]\ntotals: [[region, product]]", "groups: [region, product]\ntotals: [[region], [product]]"} {
-		for _, many := range []int{5, 10, 20, 40, 80, 160, 320, 640, 2000} {
+		for _, many := range []int{5, 10, 20, 40, 80, 160, 320, 640, 2000, 10000} {
 			d, err := definition.Parse([]byte("analysis: trial\ndatasets: [d]\n" + shape + "\nmeasures: [{name: m, function: sum, column: x, decimals: 0}]\n"))
 			if err != nil {
 				t.Fatal(err)
