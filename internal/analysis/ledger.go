@@ -15,9 +15,6 @@ import (
 	"tributary/internal/disclosure"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
-	"tributary/internal/policy"
-	"tributary/internal/query"
-	"tributary/internal/sandbox"
 	"tributary/internal/tenant"
 )
 
@@ -33,7 +30,8 @@ type ledger struct {
 	runs     []string // that made the releases, recalled or not: what was downloaded is known
 	releases []former
 	versions []sentVersion
-	table    *table // what the versions have, by version instead of participant
+	again    []*table  // what the versions have, by version instead of participant
+	attempts []attempt // at what a release shows
 }
 
 // names lists the runs whose releases were judged beside this one.
@@ -49,6 +47,7 @@ func (l ledger) names() []string {
 type former struct {
 	run      string
 	analysis string
+	version  int64 // that has to be agreed to, for its files to be read again
 	def      *definition.Definition
 	had      map[partName]bool  // what that measured
 	same     map[tenant.ID]bool // who is in both with the same files
@@ -90,8 +89,10 @@ func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
 		for _, e := range rows {
 			x.compare(e)
 		}
-		withheld, err = x.mayReadAgain(ctx, tx)
-		return err
+		if withheld, err = x.mayReadAgain(ctx, tx); withheld != "" || err != nil {
+			return err
+		}
+		return x.attempted(ctx, tx, rows)
 	})
 	return withheld, err
 }
@@ -225,7 +226,7 @@ func (x *execution) compare(e earlierRelease) {
 		version = x.run.Version // that is what has to be agreed to
 	}
 	inputs := e.sent
-	f := former{run: e.run, analysis: e.analysis, def: e.def, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	f := former{run: e.run, analysis: e.analysis, version: version, def: e.def, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
 	sent, now := filesOf(inputs), filesOf(x.inputs)
 	for from := 0; from < len(inputs); {
 		to := from
@@ -233,7 +234,7 @@ func (x *execution) compare(e earlierRelease) {
 			to++
 		}
 		v := sentVersion{e.analysis, version, inputs[from].Tenant, inputs[from].Organisation, inputs[from:to]}
-		if p := x.index(v.tenant); maps.Equal(sent[v.tenant], now[v.tenant]) && x.owners[p] == v.organisation {
+		if maps.Equal(sent[v.tenant], now[v.tenant]) {
 			f.same[v.tenant] = true
 		} else {
 			f.versions = append(f.versions, x.version(v))
@@ -246,7 +247,7 @@ func (x *execution) compare(e earlierRelease) {
 // version is the number of what a tenant had sent.
 func (x *execution) version(v sentVersion) int {
 	for n, known := range x.before.versions {
-		if known.analysis == v.analysis && known.version == v.version && known.tenant == v.tenant && known.organisation == v.organisation && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
+		if known.analysis == v.analysis && known.version == v.version && known.tenant == v.tenant && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
 			return n
 		}
 	}
@@ -365,54 +366,6 @@ func (x *execution) floorOf(t *table, earlier [][][]disclosure.Cell, part int) (
 		}
 	}
 	return floor, err
-}
-
-// readAgain aggregates the earlier files as those of now. If one of them is gone, it
-// says why nothing can be released.
-func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld string, err error) {
-	versions := x.before.versions
-	if len(versions) == 0 {
-		return "", nil
-	}
-	spec.Participants, spec.Sources = len(versions), nil
-	var inputs []RunInput
-	var scopes []tenant.Scope
-	for n, v := range versions {
-		scope, err := x.Policy.WorkScope(policy.Work{Template: policy.RunGrant, Tenant: v.tenant, Actor: x.run.ID, Permissions: reads(v.inputs), For: runTimeout})
-		if err != nil {
-			return "", fmt.Errorf("grant of %s: %w", v.tenant, err)
-		}
-		for _, i := range v.inputs {
-			d, err := x.Exchange.Dataset(ctx, i.Dataset, i.Contract)
-			if err != nil {
-				return "", err
-			}
-			if used, err := x.columns(d); fault.Is(err, fault.Conflict) || err == nil && !slices.Equal(used, spec.Datasets[i.Dataset]) {
-				return "An earlier release of this date was made from files with other columns, so the two cannot be compared.", nil
-			} else if err != nil {
-				return "", err
-			}
-			spec.Sources = append(spec.Sources, query.Source{Dataset: i.Dataset, Participant: n, Input: len(inputs)})
-			inputs, scopes = append(inputs, i), append(scopes, scope)
-		}
-	}
-	if len(inputs) > sandbox.MaxInputs {
-		return fmt.Sprintf("Earlier releases of this date were made from %d files that have changed since; %d can be read again.", len(inputs), sandbox.MaxInputs), nil
-	}
-	x.before.table = newTable(spec, x.def.Limits.Cells)
-	_, err = x.aggregate(ctx, spec, inputs, scopes, x.before.table.add, func() error { return nil })
-	if fault.Is(err, fault.Conflict) {
-		return "A file that an earlier release of this date was made from is gone, so it cannot be shown that the difference would not tell what was in it.", nil
-	}
-	return "", err
-}
-
-func reads(inputs []RunInput) []tenant.Permission {
-	var list []tenant.Permission
-	for _, i := range inputs {
-		list = append(list, tenant.Permission{Verb: tenant.Read, Resource: tenant.VaultInput.One(i.Object)})
-	}
-	return list
 }
 
 // alone checks that nothing was released for the date since the run looked back.

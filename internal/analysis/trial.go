@@ -152,11 +152,12 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 		}
 		x.before.releases = append(x.before.releases, f)
 	}
-	var err error
 	if len(versions) > 0 {
-		if x.before.table, err = t.table(spec, versions); err != nil {
+		again, err := t.table(spec, versions)
+		if err != nil {
 			return nil, err
 		}
+		x.before.again = []*table{again}
 	}
 	var ordered []Contributor
 	for _, id := range x.participants {
