@@ -12,7 +12,7 @@ import (
 // One participant's cities do not end the run for all.
 func TestCellsOfOnesOwnEndNoRun(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("one", cityPrice+"limits: {cells: 100}\n")
 		for n := range 6 {

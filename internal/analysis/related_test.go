@@ -81,7 +81,7 @@ func TestMeasuresOfTheSameValuesAreRelated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, func(t *testing.T, b *bench) {
+			onSQLite(t, func(t *testing.T, b *bench) {
 				w := world{b, t}
 				w.define("first", c.first)
 				w.define("second", c.second)
@@ -122,7 +122,7 @@ const cityPrice = "groups: [City]\nmeasures: [{name: Price, function: sum, colum
 // nothing but the first.
 func TestTheStricterRulesHoldForADifference(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("strict", cityPrice)
 		w.define("lax", cityPrice+lax)
@@ -148,7 +148,7 @@ func TestTheStricterRulesHoldForADifference(t *testing.T) {
 // Tenants 0 and 6 are of one organisation.
 func TestReleasesOfOtherTenantsCountIfAThirdHasBoth(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		for _, name := range []string{"all", "left", "right"} {
 			w.define(name, cityPrice)
@@ -182,7 +182,7 @@ func TestReleasesOfOtherTenantsCountIfAThirdHasBoth(t *testing.T) {
 // written of the one was shown of the other.
 func TestWhatIsHiddenOfOneMeasureIsNotOfAnother(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		const dataset = `
 dataset: tagged-values
@@ -224,7 +224,7 @@ measures:
 // discount could be computed.
 func TestOnePartInCommonIsNotEnough(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("first", "derived:\n  - {name: less, expression: Price - Discount}\n  - {name: never, expression: Price - Discount * 3}\ngroups: [City]\nmeasures: [{name: Less, function: sum, column: less, decimals: 2}, {name: Never, function: sum, column: never, decimals: 2}]\n")
 		w.define("second", "derived:\n  - {name: twice, expression: Price - Discount * 2}\ngroups: [City]\nmeasures: [{name: Twice, function: sum, column: twice, decimals: 2}]\n")
@@ -254,7 +254,7 @@ func TestOnePartInCommonIsNotEnough(t *testing.T) {
 // A column that is added to the contract with the name of what another analysis derives.
 func TestANewColumnWithTheNameOfADerivedOne(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("first", "derived:\n  - {name: twice, expression: Price * 2}\ngroups: [City]\nmeasures: [{name: Twice, function: sum, column: twice, decimals: 2}]\n")
 		w.define("second", cityPrice)
@@ -283,7 +283,7 @@ func TestANewColumnWithTheNameOfADerivedOne(t *testing.T) {
 // found; it says something of Price all the same.
 func TestAColumnThatIsGoneStillCounts(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("first", "derived:\n  - {name: less, expression: Price - Discount}\ngroups: [City]\nmeasures: [{name: Less, function: sum, column: less, decimals: 2}]\n")
 		w.define("second", cityPrice)
@@ -311,7 +311,7 @@ func TestAColumnThatIsGoneStillCounts(t *testing.T) {
 // versions of one, give any two.
 func TestQuantilesOfTwoAnalysesAreKeptApart(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		for _, q := range []int{60, 65} {
 			w.define(fmt.Sprint("q-", q), fmt.Sprintf("groups: [City]\nmeasures: [{name: Q, function: quantile, quantile: %d, column: Price, decimals: 2}]\n", q))
@@ -341,7 +341,7 @@ func TestQuantilesOfTwoAnalysesAreKeptApart(t *testing.T) {
 // Versions: a mean of means of six, then a sum of seven.
 func TestAVersionOfAnotherKindIsNoWayAround(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("one", "groups: [City]\nmeasures: [{name: A, function: mean, own: mean, column: Price, decimals: 2}]\n")
 		join := func(n int) {

@@ -12,7 +12,7 @@ import (
 // of Bonn changes.
 func TestALongAgoReleaseIsNotForgotten(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("few", cityPrice)
 		w.define("many", cityPrice)
@@ -47,7 +47,7 @@ func TestALongAgoReleaseIsNotForgotten(t *testing.T) {
 // it another has, since the largest two of all may have 85 %.
 func TestACellCannotBeTriedUntilItIsShown(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("one", "groups: [City]\nmeasures: [{name: Price, function: sum, column: Price, decimals: 2}]\n")
 		others := []int{0, 500, 100, 100, 100, 100} // tenant 1 is the victim
@@ -76,7 +76,7 @@ func TestACellCannotBeTriedUntilItIsShown(t *testing.T) {
 // Nobody has left: tenant 0 has corrected its file twice, each time a release was made.
 func TestSeveralCorrectionsOfADate(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
+	onSQLite(t, func(t *testing.T, b *bench) {
 		w := world{b, t}
 		w.define("one", cityPrice)
 		bonn := func(n int) string { return fmt.Sprintf("Bonn,2022-09-01,%d,2,1,1", 100+3*n) }
