@@ -35,6 +35,7 @@ func TestCellsOfOnesOwnEndNoRun(t *testing.T) {
 // One participant's cells of its own in a table with totals hide nothing more from the
 // others than a few cells, however many they are.
 func TestManyCellsOfOnesOwnBesideTotals(t *testing.T) {
+	t.Parallel()
 	text := definition.Text
 	for _, shape := range []string{"groups: [region]\ntotals: [[region]]", "groups: [region, product]\ntotals: [[region, product]]", "groups: [region, product]\ntotals: [[region], [product]]"} {
 		for _, many := range []int{5, 10, 20, 40, 80, 160, 320, 2000} {
@@ -79,6 +80,7 @@ func TestManyCellsOfOnesOwnBesideTotals(t *testing.T) {
 
 // A cell that one participant alone has does not stop a release.
 func TestACellOfOnesOwnBesideTotals(t *testing.T) {
+	t.Parallel()
 	text := definition.Text
 	columns := map[string]definition.Columns{"d": {{Name: "region", Type: text}, {Name: "product", Type: text}, {Name: "x", Type: definition.Integer}}}
 	for _, shape := range []string{"groups: [region]\ntotals: [[region]]", "groups: [region, product]\ntotals: [[region, product]]", "groups: [region, product]\ntotals: [[region], [product]]"} {

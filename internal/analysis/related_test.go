@@ -102,11 +102,11 @@ func TestMeasuresOfTheSameValuesAreRelated(t *testing.T) {
 					w.accept("second", n)
 					send(n)
 				}
-				r := w.begin("first")
+				w.begin("first")
 				w.join(t, "Org late")
 				w.accept("second", 6)
 				send(6)
-				r = w.begin("second")
+				r := w.begin("second")
 				if r.State != analysis.RunWithheld {
 					t.Errorf("%s; B = %s (late: price 118, 16 rows)", r.Reason, w.value(0, "B", ""))
 				}
@@ -135,9 +135,9 @@ func TestTheStricterRulesHoldForADifference(t *testing.T) {
 			}
 			w.file(n, price(n))
 		}
-		r := w.begin("strict")
+		w.begin("strict")
 		w.file(0, "Bonn,2022-09-01,107,2,1,1") // the attacker was 100
-		r = w.begin("lax")
+		r := w.begin("lax")
 		if r.State != analysis.RunWithheld {
 			t.Errorf("tenant 0 has strict less lax = tenant 6's price + 100 - 107: %s; victim 118; lax %s", r.Reason, w.value(0, "Price", "Bonn"))
 		}
@@ -209,11 +209,11 @@ measures:
 			w.accept("both", n)
 			send(n)
 		}
-		r := w.begin("both")
+		w.begin("both")
 		w.join(t, "Org late")
 		w.accept("both", 6)
 		send(6)
-		r = w.begin("both")
+		r := w.begin("both")
 		if r.State != analysis.RunWithheld {
 			t.Errorf("the late one's 1180000 is the difference: %s %s", r.Reason, w.value(0, "Price", "Bonn"))
 		}
@@ -241,10 +241,10 @@ func TestOnePartInCommonIsNotEnough(t *testing.T) {
 			}
 			w.file(n, price(n, discount))
 		}
-		r := w.begin("first")
+		w.begin("first")
 		w.file(3, price(3, 137))
 		w.begin("first")
-		r = w.begin("second")
+		r := w.begin("second")
 		if r.State != analysis.RunWithheld {
 			t.Errorf("%s Twice = %s", r.Reason, w.value(0, "Twice", "Bonn"))
 		}
@@ -264,7 +264,7 @@ func TestANewColumnWithTheNameOfADerivedOne(t *testing.T) {
 			w.accept("second", n)
 			w.file(n, fmt.Sprintf("Bonn,2022-09-01,%d,2,1,1", 100+3*n))
 		}
-		r := w.begin("first")
+		w.begin("first")
 		_, _, err := w.exchange.UnscopedApplyDataset(t.Context(), "usr_admin", []byte(salesDataset[:len(salesDataset)-len("file_name: \"input-{date}-{participant}-000001.csv\"\n")]+
 			"  - {name: twice, type: decimal, scale: 2}\nfile_name: \"input-{date}-{participant}-000001.csv\"\n"))
 		check(t, err)
@@ -272,7 +272,7 @@ func TestANewColumnWithTheNameOfADerivedOne(t *testing.T) {
 		w.accept("second", 6)
 		w.send(t, 6, fmt.Sprintf("Date,ClientID,City,Sold,Price,Quantity,Discount,One,twice\n20220923,%06d,Bonn,2022-09-01,118,2,1,1,\n", 7))
 		w.turn(t, w.idle(t))
-		r = w.begin("second")
+		r := w.begin("second")
 		if r.State != analysis.RunWithheld {
 			t.Errorf("the late one's 118 is Price - Twice/2: %s %s", r.Reason, w.value(0, "Price", "Bonn"))
 		}
@@ -293,14 +293,14 @@ func TestAColumnThatIsGoneStillCounts(t *testing.T) {
 			w.accept("second", n)
 			w.file(n, fmt.Sprintf("Bonn,2022-09-01,%d,2,1,1", 100+3*n))
 		}
-		r := w.begin("first")
+		w.begin("first")
 		_, _, err := w.exchange.UnscopedApplyDataset(t.Context(), "usr_admin", []byte(strings.Replace(salesDataset, "  - {name: Discount, type: decimal, scale: 2, required: true}\n", "", 1)))
 		check(t, err)
 		w.join(t, "Org late")
 		w.accept("second", 6)
 		w.send(t, 6, fmt.Sprintf("Date,ClientID,City,Sold,Price,Quantity,One\n20220923,%06d,Bonn,2022-09-01,118,2,1\n", 7))
 		w.turn(t, w.idle(t))
-		r = w.begin("second")
+		r := w.begin("second")
 		if r.State != analysis.RunWithheld {
 			t.Errorf("Price - Less (124 here) bounds the late one's 118 from above: %s %s", r.Reason, w.value(0, "Price", "Bonn"))
 		}
