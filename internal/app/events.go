@@ -2,8 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 
 	"tributary/internal/events"
+	"tributary/internal/tenant"
 )
 
 // makeEvents makes what takes in events.
@@ -25,4 +29,21 @@ func (a *App) remember(ctx context.Context) {
 		return
 	}
 	a.cfg.Log.DebugContext(ctx, "events of the last days are remembered", "duration", a.cfg.Clock.Now().Sub(begun))
+}
+
+// verifyEvents is the part of fsck about events and the streams. Streams that were
+// never made have nothing in them.
+func verifyEvents(ctx context.Context, c Config, s *stores, deep bool, add func(store string, id tenant.ID, subject, problem string)) (err error) {
+	if c.Streams == "" {
+		if _, err := os.Stat(c.streamsDir()); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	c.existing = true
+	streams, err := c.openStreams(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, streams.Close()) }()
+	return events.UnscopedVerify(ctx, s.db, s.ring, streams, c.Clock.Now(), deep, func(f events.Finding) { add("events", f.Tenant, f.Subject, f.Problem) })
 }

@@ -16,7 +16,7 @@ import (
 
 // Finding is something wrong that Fsck found.
 type Finding struct {
-	Store   string    `json:"store"`            // database, organisations, tenants, accounts, audit, vault, exchange, analyses
+	Store   string    `json:"store"`            // database, organisations, tenants, accounts, audit, events, vault, exchange, analyses
 	Tenant  tenant.ID `json:"tenant,omitempty"` // whose; empty: the provider's, or not known
 	Subject string    `json:"subject,omitempty"`
 	Problem string    `json:"problem"`
@@ -35,9 +35,9 @@ func (f Finding) String() string {
 
 // Fsck checks every store of a data directory that no server has open against
 // every other, and names what is wrong: damaged database pages, rows whose MAC
-// is not right, audit chains, objects without bytes and bytes without objects,
-// submissions and results without objects, releases without runs. deep also
-// decrypts every object and compares its digest. Where there is no data it is
+// is not right, audit chains, chains of blocks on the streams, objects without bytes
+// and bytes without objects, submissions and results without objects, releases without
+// runs. deep also decrypts every object and block, and compares its digest. Where there is no data it is
 // NotFound, and nothing is made.
 func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 	var found []Finding
@@ -73,6 +73,9 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 		if err := s.audit.Verify(ctx, func(f audit.Finding) {
 			add("audit", f.Chain, fmt.Sprintf("entry %d", f.Seq), fmt.Sprintf("%s: %s", f.Problem, f.Message))
 		}); err != nil {
+			return err
+		}
+		if err := verifyEvents(ctx, c, s, deep, add); err != nil {
 			return err
 		}
 		if err := s.vault.UnscopedVerify(ctx, deep, func(f vault.Finding) { add("vault", f.Tenant, f.Object, f.Problem) }); err != nil {

@@ -41,7 +41,7 @@ func (c Config) openStreams(ctx context.Context) (*stream.Streams, error) {
 	for name, days := range c.StreamDays {
 		keep[stream.Name(name)] = stream.Retention{Age: time.Duration(days) * 24 * time.Hour}
 	}
-	s, err := stream.Open(ctx, stream.Config{Dir: c.streamsDir(), URL: c.Streams, Credentials: c.StreamsCredentials, Retention: keep, Clock: c.Clock, Log: c.Log})
+	s, err := stream.Open(ctx, stream.Config{Dir: c.streamsDir(), URL: c.Streams, Credentials: c.StreamsCredentials, Retention: keep, AsIs: c.existing, Clock: c.Clock, Log: c.Log})
 	if err != nil {
 		return nil, fmt.Errorf("open streams: %w", err)
 	}

@@ -96,8 +96,10 @@ type Config struct {
 	Replicas int
 	// Retention of each stream; what is not listed has that of the zero Retention.
 	Retention map[Name]Retention
-	Clock     clock.Clock
-	Log       *slog.Logger // nil: nothing is logged
+	// AsIs leaves the retention of streams that are there as it is, for who only looks.
+	AsIs  bool
+	Clock clock.Clock
+	Log   *slog.Logger // nil: nothing is logged
 }
 
 // Streams are the streams. They are safe for use by several goroutines.
@@ -172,7 +174,7 @@ func Open(ctx context.Context, c Config) (_ *Streams, err error) {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
 	for _, n := range Names {
-		if err := s.Keep(ctx, n, c.Retention[n]); err != nil {
+		if err := s.begin(ctx, n); err != nil {
 			return nil, err
 		}
 		if s.marks != nil {
@@ -182,6 +184,21 @@ func Open(ctx context.Context, c Config) (_ *Streams, err error) {
 		}
 	}
 	return s, nil
+}
+
+// begin makes a stream if it is not there, and sets its retention unless that is to
+// stay as it is.
+func (s *Streams) begin(ctx context.Context, n Name) error {
+	if s.cfg.AsIs {
+		_, err := s.js.Stream(ctx, string(n))
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fault.Wrap(fault.Unavailable, fmt.Errorf("look for stream %s: %w", n, err), "The stream %s cannot be looked at: %s.", n, told(err))
+		}
+	}
+	return s.Keep(ctx, n, s.cfg.Retention[n])
 }
 
 // Close ends all. What was acknowledged is durable already.

@@ -149,3 +149,18 @@ func TestWrongURLs(t *testing.T) {
 		t.Errorf("a server that takes small messages only: %v", err)
 	}
 }
+
+// Who only looks at streams must not have them forget what they were told to keep.
+func TestLookingKeepsTheRetention(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kept := stream.Retention{Age: 365 * 24 * time.Hour}
+	s := open(t, stream.Config{Dir: dir, Retention: map[stream.Name]stream.Retention{stream.Events: kept}})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, stream.Config{Dir: dir, AsIs: true})
+	if state, err := s.State(t.Context(), stream.Events); err != nil || state.Retention != kept {
+		t.Errorf("got %+v, %v, want %+v", state.Retention, err, kept)
+	}
+}
