@@ -34,7 +34,7 @@ type cloudEvent struct {
 	Device    string `json:"device"`
 	Tenant    string `json:"tenant"`
 
-	Extensions jsontext.Value `json:",inline"`
+	Extensions jsontext.Value `json:",embed"`
 }
 
 // ReadCloudEvents reads a JSON CloudEvent, or an array of them. What in the array is
