@@ -35,6 +35,7 @@ func TestUnsafePlacesAreRefused(t *testing.T) {
 	}{
 		"not loopback without TLS":   {flags: []string{"--http", "0.0.0.0:0"}, code: invalid, words: []string{"Without TLS", "loopback only", "0.0.0.0:0", "--tls-cert"}},
 		"every address without TLS":  {flags: []string{"--http", ":0"}, code: invalid, words: []string{"Without TLS", "loopback only"}},
+		"collecting without TLS":     {flags: []string{"--collect", "0.0.0.0:0"}, code: invalid, words: []string{"Without TLS", "loopback only", "0.0.0.0:0"}},
 		"data directory open to all": {spoil: func(s *server) error { return os.Chmod(s.Data, 0o755) }, code: invalid, words: []string{"can be read by others", "chmod 700"}},
 		"key file open to all":       {spoil: func(s *server) error { return os.Chmod(filepath.Join(s.Data, kek), 0o644) }, code: invalid, words: []string{"kek.json", "chmod 600"}},
 		"key file gone":              {spoil: func(s *server) error { return os.Remove(filepath.Join(s.Data, kek)) }, code: invalid, words: []string{"kek.json is missing", "--key-file"}},

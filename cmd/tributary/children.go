@@ -18,8 +18,5 @@ func children() {
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},
-		sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
-			return duckdb.WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
-		}},
 	)
 }

@@ -38,6 +38,7 @@ func (p place) config(out *output, log slog.Handler) app.Config {
 type listening struct {
 	HTTP          string        `placeholder:"ADDR" env:"TRIBUTARY_HTTP" default:"127.0.0.1:8080" help:"Address of the API. Without TLS, loopback only."`
 	SFTP          string        `placeholder:"ADDR" env:"TRIBUTARY_SFTP" default:"127.0.0.1:2022" help:"Address of the SFTP server, which needs no TLS; off for none."`
+	Collect       string        `placeholder:"ADDR" env:"TRIBUTARY_COLLECT" help:"Address that events are collected at, from the clients that people have: those of Segment and PostHog, CloudEvents, pixels in mails. None if absent. Without TLS, loopback only."`
 	SFTPPasswords bool          `name:"sftp-passwords" env:"TRIBUTARY_SFTP_PASSWORDS" help:"Let people sign in over SFTP with their password too, not with keys alone."`
 	TLSCert       string        `name:"tls-cert" placeholder:"FILE" env:"TRIBUTARY_TLS_CERT" help:"Certificate, read again when it changes."`
 	TLSKey        string        `name:"tls-key" placeholder:"FILE" env:"TRIBUTARY_TLS_KEY" help:"The certificate's key."`
@@ -163,7 +164,7 @@ func (c *serveCmd) Run(_ context.Context, out *output) error {
 
 func (c listening) fill(cfg *app.Config) error {
 	cfg.HTTP, cfg.CertFile, cfg.CertKeyFile, cfg.ACME = c.HTTP, c.TLSCert, c.TLSKey, c.ACME
-	cfg.SignUp = c.SignUp
+	cfg.SignUp, cfg.Collect = c.SignUp, c.Collect
 	cfg.Sandbox, cfg.Workers, cfg.Wait = sandbox.Level(c.Sandbox), c.Workers, c.Wait
 	if cfg.SFTPPasswords = c.SFTPPasswords; c.SFTP != "off" {
 		cfg.SFTP = c.SFTP
@@ -190,6 +191,9 @@ func announce(ctx context.Context, out *output, server *app.App) error {
 	fmt.Fprintf(out.stderr, "Tributary %s listens on %s\n", buildVersion(), server.URL())
 	if addr := server.SFTP(); addr != "" {
 		fmt.Fprintf(out.stderr, "SFTP listens on %s with host key %s\n", addr, server.HostKeys()[0].Fingerprint)
+	}
+	if url := server.Collect(); url != "" {
+		fmt.Fprintf(out.stderr, "Events are collected at %s\n", url)
 	}
 	token, expires, err := server.SetupLink(ctx)
 	if fault.Is(err, fault.Conflict) { // there is a system admin

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"errors"
 	"slices"
 
 	"tributary/internal/analysis/definition"
@@ -19,8 +18,8 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 	for n, key := range t.keys {
 		at[encoded(key, nil)] = n
 	}
-	place := make([][]int, len(x.before.again)) // in t, of the cells of what was read again
-	for a, again := range x.before.again {
+	var place []int // in t, of the cells of what was read again
+	if again := x.before.table; again != nil {
 		for _, key := range again.keys {
 			n, known := at[encoded(key, nil)]
 			if !known {
@@ -31,7 +30,7 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 					t.cells[part] = append(t.cells[part], nil)
 				}
 			}
-			place[a] = append(place[a], n)
+			place = append(place, n)
 		}
 	}
 	who, owner := x.everybody()
@@ -50,12 +49,10 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 					}
 				}
 			}
-			for a, again := range x.before.again {
-				for m, n := range place[a] {
-					for _, c := range again.cells[part][m] {
-						if v := int(c.Participant); slices.Contains(f.versions, v) {
-							cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
-						}
+			for m, n := range place {
+				for _, c := range x.before.table.cells[part][m] {
+					if v := int(c.Participant); slices.Contains(f.versions, v) {
+						cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
 					}
 				}
 			}
@@ -67,24 +64,28 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 // everybody numbers the tenants of the versions beside the participants, and their
 // organisations: who is the same has the same number.
 func (x *execution) everybody() (who, owner []int32) {
-	organisations, tenants := map[string]int32{}, map[tenant.ID]int32{}
+	numbers := map[string]int32{}
 	for p, n := range x.organisationIndex() {
-		organisations[x.owners[p]], tenants[x.participants[p]] = n, int32(p)
+		numbers[x.owners[p]] = n
+	}
+	type one struct {
+		tenant       tenant.ID
+		organisation string
+	}
+	known := map[one]int32{}
+	for p, id := range x.participants {
+		known[one{id, x.owners[p]}] = int32(p)
 	}
 	for _, v := range x.before.versions {
-		of := v.organisation
-		p, takesPart := tenants[v.tenant]
-		switch {
-		case !takesPart:
-			p = int32(len(tenants))
-			tenants[v.tenant] = p
-		case int(p) < len(x.owners):
-			of = x.owners[p]
+		o, is := numbers[v.organisation]
+		if !is {
+			o = int32(len(numbers))
+			numbers[v.organisation] = o
 		}
-		o, known := organisations[of]
-		if !known {
-			o = int32(len(organisations))
-			organisations[of] = o
+		p, is := known[one{v.tenant, v.organisation}]
+		if !is {
+			p = int32(len(known))
+			known[one{v.tenant, v.organisation}] = p
 		}
 		who, owner = append(who, p), append(owner, o)
 	}
@@ -95,7 +96,7 @@ func (x *execution) everybody() (who, owner []int32) {
 // shown of them before. It takes it that every contributor was shown what anybody was.
 // What is more than a sum is hidden wherever the cell has changed.
 func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
-	if earlier == nil && x.before.attempts == nil {
+	if earlier == nil {
 		return nil
 	}
 	rules := x.gateRules()
@@ -104,16 +105,7 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 		if err != nil {
 			return err
 		}
-		var related []int // the family of the part
-		for _, family := range o.families {
-			if slices.Contains(family, part) {
-				related = family
-			}
-		}
 		for n, now := range t.cells[part] {
-			if len(now) > 0 && x.stays(t.spec.Measures[part], t.keys[n], "") {
-				o.hide(related, part, n, disclosure.Difference)
-			}
 			var before []disclosure.Cell
 			for e := range earlier {
 				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(x.before.releases[e].analysis, t.spec.Measures[part], t.keys[n], "")) {
@@ -124,16 +116,17 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 				continue
 			}
 			v, intervals, err := disclosure.Differs(rules, floor, before, now)
-			if errors.Is(err, disclosure.ErrInDoubt) {
-				v, err = disclosure.Difference, nil
-			}
 			if err != nil {
 				return err
 			}
 			for _, in := range intervals {
 				o.attack.interval(in, sumOf(now))
 			}
-			o.hide(related, part, n, v)
+			for _, family := range families(o.measures) {
+				if slices.Contains(family, part) {
+					o.hide(family, part, n, v)
+				}
+			}
 		}
 	}
 	return nil

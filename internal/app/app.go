@@ -62,6 +62,9 @@ type Config struct {
 	HTTP string
 	// SFTP is the address of the SFTP server; empty: there is none. It needs no TLS.
 	SFTP string
+	// Collect is the address that events are collected at, by the protocols of clients
+	// that people have; empty: nowhere. Port 0 takes a free one.
+	Collect string
 	// SFTPPasswords lets people sign in there with their password too.
 	SFTPPasswords bool
 	// CertFile and KeyPEM are a certificate and its key, read again when they change.
@@ -216,6 +219,7 @@ type App struct {
 	listener  net.Listener
 	files     *sftp.Server // nil: none
 	ssh       net.Listener
+	collector collector
 	hostKeys  []client.HostKey
 	stop      context.CancelFunc
 	done      sync.WaitGroup
@@ -333,6 +337,9 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		MaxHeaderBytes: 64 << 10, HTTP2: &http.HTTP2Config{WriteByteTimeout: api.Stall},
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
 	a.server.RegisterOnShutdown(s.changes.Close) // who watches would be waited for
+	if err := a.makeCollector(); err != nil {
+		return err
+	}
 	// Nothing is being written yet, so whatever is unfinished was cut off.
 	if _, err := s.blobs.Sweep(ctx, 0); err != nil {
 		return fmt.Errorf("sweep object store: %w", err)
@@ -354,11 +361,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 
 // URL is where the server listens.
 func (a *App) URL() string {
-	scheme := "http"
-	if a.cfg.tls() {
-		scheme = "https"
-	}
-	return scheme + "://" + a.listener.Addr().String()
+	return a.cfg.scheme() + "://" + a.listener.Addr().String()
 }
 
 // SFTP is where the SFTP server listens; empty: nowhere.
@@ -403,6 +406,7 @@ func (a *App) run() {
 			}
 		})
 	}
+	a.done.Go(a.serveCollector)
 	a.done.Go(func() {
 		if err := a.server.Serve(a.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.fail(fmt.Errorf("serve: %w", err))
@@ -434,65 +438,22 @@ func (a *App) Close(ctx context.Context) error {
 }
 
 func (a *App) close(ctx context.Context) error {
-	var files error
+	var files, collected error
 	var both sync.WaitGroup
 	if a.files != nil {
 		both.Go(func() { files = errors.Join(a.ssh.Close(), a.files.Shutdown(ctx)) })
 	}
+	both.Go(func() { collected = a.collector.close(ctx) })
 	err := a.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, a.server.Close())
 	}
 	both.Wait()
-	err = errors.Join(err, files)
+	err = errors.Join(err, files, collected)
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
 	err = errors.Join(err, a.events.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err
-}
-
-// Init makes the first system admin of a data directory that has none, and
-// returns an API key for it.
-func Init(ctx context.Context, c Config, email, password string) (token string, err error) {
-	err = with(ctx, c, func(s *stores) error {
-		_, token, err = s.accounts.FirstAdmin(ctx, email, password)
-		return err
-	})
-	return token, err
-}
-
-// SetupLink makes a single-use token to make the first system admin with.
-func (a *App) SetupLink(ctx context.Context) (token string, expires time.Time, err error) {
-	return a.stores.accounts.SetupLink(ctx)
-}
-
-// ResetLink makes a single-use token to set a password with, for who has the host in
-// hands: of one of the provider's people, or of a tenant that is not claimed yet.
-func ResetLink(ctx context.Context, c Config, login string) (token string, expires time.Time, err error) {
-	err = withExisting(ctx, c, func(s *stores) error {
-		token, expires, err = s.accounts.ResetLink(ctx, login)
-		return err
-	})
-	return token, expires, err
-}
-
-// withExisting is with, for what makes sense only where there is data already.
-func withExisting(ctx context.Context, c Config, do func(*stores) error) error {
-	c.existing = true
-	return with(ctx, c, do)
-}
-
-// with opens the stores for one thing, and makes them if there are none.
-func with(ctx context.Context, c Config, do func(*stores) error) error {
-	if err := c.defaults(); err != nil {
-		return err
-	}
-	s, err := open(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return do(s)
 }

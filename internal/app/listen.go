@@ -23,31 +23,54 @@ import (
 
 func (c *Config) tls() bool { return c.CertFile != "" || len(c.ACME) > 0 }
 
-// listen opens the listener. Without TLS it binds loopback only, unless a proxy
-// stands before it, and then it lets in nobody else.
+func (c *Config) scheme() string {
+	if c.tls() {
+		return "https"
+	}
+	return "http"
+}
+
+// listen opens the listeners, all or none.
 func (a *App) listen(ctx context.Context) error {
-	c := a.cfg
-	host, _, err := net.SplitHostPort(c.HTTP)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "The address %q is not HOST:PORT.", c.HTTP)
-	}
-	if !c.tls() && len(c.BehindProxy) == 0 && !loopback(host) {
-		return fault.New(fault.Invalid, "Without TLS the server listens on loopback only, and %s is not. Give --tls-cert and --tls-key, or --acme HOST, or --behind-proxy CIDR if a proxy ends TLS.", c.HTTP)
-	}
-	config, err := tlsConfig(c)
+	config, err := tlsConfig(a.cfg) // one for both, or each would ask the authority for itself
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.HTTP)
+	if a.listener, err = a.cfg.open(ctx, a.cfg.HTTP, config); err != nil {
+		return err
+	}
+	if err := a.listenCollect(ctx, config); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
+	if err := a.listenSSH(ctx); err != nil {
+		err = errors.Join(err, a.listener.Close())
+		if a.collector.listener != nil {
+			err = errors.Join(err, a.collector.listener.Close())
+		}
+		return err
+	}
+	return nil
+}
+
+// open opens a listener for HTTP. Without TLS it binds loopback only, unless a proxy
+// stands before it, and then it lets in nobody else.
+func (c Config) open(ctx context.Context, address string, config *tls.Config) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "Cannot listen on %s: %v.", c.HTTP, errors.Unwrap(err))
+		return nil, fault.Wrap(fault.Invalid, err, "The address %q is not HOST:PORT.", address)
 	}
-	listener = newGuard(listener, c)
+	if !c.tls() && len(c.BehindProxy) == 0 && !loopback(host) {
+		return nil, fault.New(fault.Invalid, "Without TLS the server listens on loopback only, and %s is not. Give --tls-cert and --tls-key, or --acme HOST, or --behind-proxy CIDR if a proxy ends TLS.", address)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "Cannot listen on %s: %v.", address, errors.Unwrap(err))
+	}
+	l = newGuard(l, c)
 	if config != nil {
-		listener = tls.NewListener(listener, config)
+		l = tls.NewListener(l, config)
 	}
-	a.listener = listener
-	return a.listenSSH(ctx)
+	return l, nil
 }
 
 // listenSSH opens the SFTP server's listener, if there is to be one.
@@ -57,7 +80,7 @@ func (a *App) listenSSH(ctx context.Context) error {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.SFTP)
 	if err != nil {
-		return errors.Join(fault.Wrap(fault.Unavailable, err, "Cannot listen on %s for SFTP: %v. Give another address with --sftp.", a.cfg.SFTP, errors.Unwrap(err)), a.listener.Close())
+		return fault.Wrap(fault.Unavailable, err, "Cannot listen on %s for SFTP: %v. Give another address with --sftp.", a.cfg.SFTP, errors.Unwrap(err))
 	}
 	c := a.cfg
 	c.BehindProxy = nil // a proxy that ends TLS does not stand before it

@@ -23,12 +23,15 @@ import (
 	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/gateway/collect"
+	"tributary/test/servertest"
 )
 
 const (
 	key      = "twk_test"
 	patience = time.Minute
 )
+
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
 // need returns the path of a program that the clients need.
 func need(t *testing.T, names ...string) string {
@@ -170,9 +173,14 @@ func fits(got, want string) bool {
 }
 
 // run runs a client, and returns what it could not deliver.
-func (s *sent) run(cmd *exec.Cmd, env ...string) (failed []string) {
+func (s *sent) run(cmd *exec.Cmd, env ...string) []string {
 	s.t.Helper()
-	cmd.Env = append(append(os.Environ(), "COLLECT_URL="+s.url, "COLLECT_KEY="+key), env...)
+	return runClient(s.t, cmd, append([]string{"COLLECT_URL=" + s.url, "COLLECT_KEY=" + key}, env...)...)
+}
+
+func runClient(t *testing.T, cmd *exec.Cmd, env ...string) (failed []string) {
+	t.Helper()
+	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -180,20 +188,25 @@ func (s *sent) run(cmd *exec.Cmd, env ...string) (failed []string) {
 		err = json.Unmarshal(out, &failed)
 	}
 	if err != nil {
-		s.t.Fatalf("%v\n%s%s", err, out, &stderr)
+		t.Fatalf("%v\n%s%s", err, out, &stderr)
 	}
 	return failed
 }
 
 func (s *sent) node(script string, env ...string) []string {
 	s.t.Helper()
-	node := need(s.t, "node")
+	return s.run(nodeClient(s.t, script), env...)
+}
+
+func nodeClient(t *testing.T, script string) *exec.Cmd {
+	t.Helper()
+	node := need(t, "node")
 	if err := packages(); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(s.t.Context(), node, script)
+	cmd := exec.CommandContext(t.Context(), node, script)
 	cmd.Dir = "sdk"
-	return s.run(cmd, env...)
+	return cmd
 }
 
 func (s *sent) golang(name string) []string {
@@ -350,4 +363,17 @@ func TestWhatIsLeftWhenAPageIsLeftIsSent(t *testing.T) {
 	s.events = nil
 	leave()
 	s.wants("posthog: $pageleave of u1")
+}
+
+func TestABrowserDropsWhatIsRefusedForGood(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{wrong, fault.New(fault.TooLarge, "Too large.")} {
+		s := collector(t, err)
+		leave := s.visit("segment.html", nil)
+		s.wants("segment: $identify of u1…", "segment: Order Completed of u1…") // not the page
+		leave()
+		if s.attempts != 3 {
+			t.Errorf("got %d attempts after %v, want 3", s.attempts, err)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"tributary/client"
 	"tributary/internal/events"
 	"tributary/internal/fault"
-	"tributary/internal/tenant"
 )
 
 // cloudEvents is CloudEvents 1.0 over HTTP: one, several, or one in the headers of a
@@ -31,20 +29,22 @@ func asked(c *call) bool {
 
 func (s *server) cloudEventRoutes() []route {
 	return []route{{method: http.MethodPost, paths: []string{"/api/v1/events"}, protocol: cloudEvents, body: mostBatch, read: readCloudEvents, answer: func(c *call, list []events.Verdict) {
-		if !asked(c) {
-			c.w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		type verdict struct {
-			ID      string        `json:"id"`
-			Result  events.Result `json:"result"`
-			Details string        `json:"details,omitempty"`
-		}
-		items := make([]verdict, len(list))
+		dropped := 0
+		items := make([]client.Verdict, len(list))
 		for i, v := range list {
-			items[i] = verdict(v)
+			items[i] = client.Verdict{ID: v.ID, Result: string(v.Result), Details: v.Details}
+			if v.Result == events.Drop {
+				dropped++
+			}
 		}
-		answerJSON(c.w, http.StatusOK, map[string]any{"items": items})
+		switch {
+		case asked(c):
+			answerJSON(c.w, http.StatusOK, map[string]any{"items": items})
+		case dropped > 0 && dropped == len(list):
+			cloudEvents.refuse(c, http.StatusBadRequest, fault.New(fault.Invalid, "None of the events was taken. The first: %s", list[0].Details))
+		default:
+			c.w.WriteHeader(http.StatusNoContent)
+		}
 	}}}
 }
 
@@ -54,24 +54,8 @@ func readCloudEvents(c *call) (d delivery, err error) {
 		d.batch.Received = []events.Incoming{cloudEventOfHeaders(c)}
 		return d, nil
 	}
-	list := []jsontext.Value{c.body}
-	if kind, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); kind == "application/cloudevents-batch+json" || jsontext.Value(c.body).Kind() == '[' {
-		if list, err = elements(c.body); err != nil {
-			return d, err
-		}
-	} else if _, err := members(c.body); err != nil {
-		return d, err
-	}
-	for _, raw := range list {
-		in := events.Incoming{Raw: raw}
-		o, err := members(raw)
-		if err == nil {
-			err = o.cloudEvent(&in.Event)
-		}
-		in.Err = err
-		d.batch.Received = append(d.batch.Received, in)
-	}
-	return d, nil
+	d.batch.Received, err = events.ReadCloudEvents(c.body)
+	return d, err
 }
 
 // cloudEventOfHeaders reads an event whose attributes are headers and whose data is
@@ -91,75 +75,20 @@ func cloudEventOfHeaders(c *call) events.Incoming {
 	}
 	slices.SortFunc(o, func(a, b member) int { return strings.Compare(a.name, b.name) })
 	o = append(o, member{"datacontenttype", quoted(c.Header.Get("Content-Type"))})
-	if len(c.body) > 0 {
+	bad := len(c.body) > 0 && !jsontext.Value(c.body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if len(c.body) > 0 && !bad {
 		o = append(o, member{"data", c.body})
 	}
-	in := events.Incoming{}
-	if !jsontext.Value(c.body).IsValid(jsontext.AllowDuplicateNames(true)) && len(c.body) > 0 {
-		in.Err = fault.New(fault.Invalid, "The data is not JSON.")
-		o = o[:len(o)-1]
-	}
 	raw, err := with(nil, o...)
-	if in.Raw = raw; err == nil {
-		err = o.cloudEvent(&in.Event)
+	if err != nil {
+		return events.Incoming{Err: err}
 	}
-	if in.Err == nil {
-		in.Err = err
+	list, err := events.ReadCloudEvents(raw)
+	if err != nil {
+		return events.Incoming{Raw: raw, Err: err}
 	}
-	return in
-}
-
-// cloudEvent reads an event's attributes. Extensions that nothing is known of are
-// kept as its context.
-func (o object) cloudEvent(e *events.Event) error {
-	var version, kind, id text
-	var at moment
-	var context object
-	texts := map[string]*string{"id": &e.ID, "source": &e.Origin, "type": &e.Type, "subject": &e.Subject, "user": &e.User, "anonymous": &e.Anonymous, "session": &e.Session, "device": &e.Device}
-	for _, m := range o {
-		if m.value.Kind() == 'n' || m.value == nil {
-			continue
-		}
-		var err error
-		switch to := texts[m.name]; {
-		case to != nil:
-			var t text
-			err = o.decode(m.name, &t)
-			*to = string(t)
-		case m.name == "specversion":
-			err = o.decode(m.name, &version)
-		case m.name == "time":
-			err = o.decode(m.name, &at)
-		case m.name == "datacontenttype":
-			err = o.decode(m.name, &kind)
-		case m.name == "tenant": // which the key decides
-			err = o.decode(m.name, &id)
-		case m.name == "data":
-			var data record
-			err = o.decode(m.name, &data)
-			e.Data = jsontext.Value(data)
-		case m.name == "data_base64":
-			err = fault.New(fault.Invalid, "The data is not a JSON object, and only those are taken.")
-		default:
-			context = append(context, m)
-		}
-		if err != nil {
-			return err
-		}
+	if bad && list[0].Err == nil {
+		list[0].Err = fault.New(fault.Invalid, "Its data is not JSON.")
 	}
-	e.Time, e.Tenant = at.Time, tenant.ID(id)
-	if version != "1.0" {
-		return fault.New(fault.Invalid, "The event's specversion is %q, and 1.0 is taken.", clip(string(version)))
-	}
-	for _, name := range []string{"id", "source", "type"} {
-		if *texts[name] == "" {
-			return fault.New(fault.Invalid, "The event has no %s.", name)
-		}
-	}
-	if media, _, _ := mime.ParseMediaType(string(kind)); kind != "" && media != "application/json" && !strings.HasSuffix(media, "+json") {
-		return fault.New(fault.Invalid, "The event's data is %q, and JSON is taken.", clip(string(kind)))
-	}
-	var err error
-	e.Context, err = with(nil, context...)
-	return err
+	return list[0]
 }
