@@ -82,11 +82,16 @@ type event struct {
 	data     []byte
 }
 
-// listen reads events until got says that it was the last, connecting again where the
-// connection ends.
+// listen is listenTo without parameters.
 func (c *Client) listen(ctx context.Context, path, last string, got func(event) (bool, error)) error {
+	return c.listenTo(ctx, path, params{}, last, got)
+}
+
+// listenTo reads events until got says that it was the last, connecting again where the
+// connection ends.
+func (c *Client) listenTo(ctx context.Context, path string, query params, last string, got func(event) (bool, error)) error {
 	for try := 0; ; {
-		res, err := c.do(ctx, request{method: http.MethodGet, path: path, query: params{}.text("after", last)})
+		res, err := c.do(ctx, request{method: http.MethodGet, path: path, query: query.text("after", last)})
 		if err == nil {
 			var over bool
 			over, err = readEvents(res.Body, func(e event) (bool, error) {

@@ -216,6 +216,10 @@ var routes = map[string]probe{
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},
+
+	"list-streams":       {status: yes},
+	"list-stream-events": {common: "jobs", status: yes},
+	"tail-stream":        {common: "jobs", query: "&seconds=1&after=0", status: yes},
 }
 
 // soon is tomorrow.

@@ -80,6 +80,7 @@ type cli struct {
 	Retention  retentionCmd  `cmd:"" group:"data" help:"What is kept no longer."`
 	Report     reportCmd     `cmd:"" group:"data" help:"Figures about all tenants over time."`
 	Watch      watchCmd      `cmd:"" group:"data" help:"Print what changes, as it happens."`
+	Stream     streamCmd     `cmd:"" group:"data" help:"Events of the last days: what was done, and what happened in the product."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 
 	Version    versionCmd    `cmd:"" group:"about" help:"Print the version; tributary --version does too."`

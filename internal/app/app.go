@@ -210,6 +210,7 @@ type App struct {
 	stores    *stores
 	streams   *stream.Streams
 	events    *events.Events
+	outbox    *events.Outbox
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
 	periods   *period.Calendar
@@ -323,9 +324,10 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err := a.measureWaiting(); err != nil {
 		return err
 	}
+	a.makeOutbox()
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods, Events: a.events, Changes: s.changes,
+		Periods: a.periods, Events: a.events, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
@@ -453,7 +455,7 @@ func (a *App) close(ctx context.Context) error {
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
-	err = errors.Join(err, a.events.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
+	err = errors.Join(err, a.outbox.PublishDue(ctx), a.events.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err
 }

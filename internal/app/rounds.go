@@ -18,6 +18,7 @@ func (a *App) rounds(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, r := range []round{
 		{"tell of work that waits for keys", 5 * time.Second, a.raiseAlarms},
+		{"publish what was done", time.Second, a.outbox.PublishDue},
 		{"sign audit checkpoints", time.Minute, s.audit.CheckpointDue},
 		{"resume sagas", 30 * time.Second, s.control.ResumeDue},
 		{"erase offboarded tenants", 30 * time.Second, s.control.EraseDue},

@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"tributary/internal/analysis"
+	"tributary/internal/clock"
+	"tributary/internal/control"
+	"tributary/internal/events"
+	"tributary/internal/exchange"
 	"tributary/internal/fault"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
@@ -54,4 +60,47 @@ type streamEraser struct{ *stream.Streams }
 func (e streamEraser) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
 	count, err = e.Streams.EraseTenant(ctx, id)
 	return "messages removed from the streams; they were sealed with the destroyed key", count, err
+}
+
+// makeOutbox makes what publishes acts on the streams.
+func (a *App) makeOutbox() {
+	a.outbox = events.NewOutbox(events.OutboxConfig{DB: a.stores.db, Audit: a.stores.audit, Streams: a.streams, Blocks: a.events.Blocks,
+		Append: a.events.Sequencer, Facts: a.facts, Clock: a.cfg.Clock})
+}
+
+// facts is what the provider may read about the thing that an act in a chain was done
+// to, as it is now. A tenant's event tells nothing of what is not the tenant's own.
+func (a *App) facts(ctx context.Context, chain tenant.ID, subject string) (map[string]any, error) {
+	own := func(id tenant.ID) bool { return chain == "" || chain == id }
+	kind, _, _ := strings.Cut(subject, "_")
+	var known map[string]any
+	var err error
+	switch {
+	case !clock.ValidID(kind, subject):
+		return nil, nil
+	case kind == "sub":
+		var s exchange.Submission
+		if s, err = a.exchange.UnscopedSubmission(ctx, subject); err == nil && own(s.Tenant) {
+			known = map[string]any{"dataset": s.Dataset, "date": s.Date, "revision": s.Revision, "state": s.State, "channel": s.Channel, "bytes": s.Size, "rows": s.Rows}
+		}
+	case kind == "res":
+		var r exchange.Result
+		if r, err = a.exchange.UnscopedResult(ctx, subject); err == nil && own(r.Tenant) {
+			known = map[string]any{"analysis": r.Analysis, "version": r.Version, "date": r.Date, "rows": r.Rows, "suppressed": r.Suppressed}
+		}
+	case kind == "run" && chain == "":
+		var r analysis.Run
+		if r, err = a.analyses.UnscopedProgress(ctx, subject); err == nil {
+			known = map[string]any{"analysis": r.Analysis, "version": r.Version, "date": r.Date, "state": r.State, "participants": r.Participants}
+		}
+	case kind == "ten" && own(tenant.ID(subject)):
+		var t control.Tenant
+		if t, err = a.stores.control.UnscopedTenant(ctx, subject); err == nil {
+			known = map[string]any{"slug": t.Slug, "tier": t.Tier, "type": t.Type, "state": t.State, "organisation": t.Organisation, "industry": t.Industry}
+		}
+	}
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Damaged) { // fsck names it; the act was done all the same
+		return nil, nil
+	}
+	return known, err
 }

@@ -53,6 +53,10 @@ var changed = map[string][]live.Kind{
 // again at each change ask for ever.
 var refusals = map[string]bool{"denied": true, "not found": true, "refused": true}
 
+// Refused reports whether the act was not done. What it names then may be another's, or
+// nothing.
+func (r Record) Refused() bool { return refusals[r.Outcome] }
+
 // tell passes on what an entry says has changed, once its transaction is committed.
 func (l *Log) tell(tx *meta.DB, r Record) {
 	word, _, _ := strings.Cut(r.Verb, ".")
@@ -60,7 +64,7 @@ func (l *Log) tell(tx *meta.DB, r Record) {
 	if !known {
 		kinds = changed[word]
 	}
-	if l.cfg.Changes == nil || refusals[r.Outcome] || len(kinds) == 0 {
+	if l.cfg.Changes == nil || r.Refused() || len(kinds) == 0 {
 		return
 	}
 	list := make([]live.Change, len(kinds))

@@ -605,6 +605,11 @@ CREATE TABLE stream_heads (
     PRIMARY KEY (tenant, stream)
 );
 
+CREATE TABLE stream_published (
+    tenant TEXT PRIMARY KEY,                -- whose chain; '': the provider's
+    seq    BIGINT NOT NULL
+);
+
 CREATE TABLE submissions (
     id              TEXT PRIMARY KEY,
     tenant          TEXT NOT NULL REFERENCES tenants (id),

@@ -154,6 +154,11 @@ const (
 	AuditCheckpoints Action = "audit:checkpoints" // GET /audit/checkpoints
 )
 
+// Streams.
+const (
+	StreamRead Action = "stream:read" // GET /streams, GET /streams/{name}/events, GET /streams/{name}/tail
+)
+
 // Actions lists every action that a route can ask for. New refuses policies that
 // know others, or not all of these.
 var Actions = [...]Action{
@@ -174,6 +179,7 @@ var Actions = [...]Action{
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
 	AuditRead, AuditRaw, AuditCheckpoints,
+	StreamRead,
 }
 
 // The actions that minting a scope asks for, one for each verb; no route has them.

@@ -121,6 +121,8 @@ var mayDo = map[Action][]Role{
 	AuditRead:        {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditCheckpoints: {SystemAdmin, Auditor, TenantAdmin, Departing},
+
+	StreamRead: {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 }
 
 var movesFiles = []Action{

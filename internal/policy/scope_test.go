@@ -74,7 +74,7 @@ func TestScopesOfRoles(t *testing.T) {
 	t.Parallel()
 	e := newTestEngine(t, nil)
 	files := "read results,read submissions,read tenant,read vault/input,read vault/output"
-	all := "read acceptances,read audit,read credentials,read notices," + files
+	all := "read acceptances,read audit,read credentials,read notices," + strings.Replace(files, "read submissions", "read streams,read submissions", 1)
 	admin := strings.Replace(all, "read notices", "read events,read notices", 1)
 	for _, c := range []struct {
 		role Role

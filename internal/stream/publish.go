@@ -150,6 +150,15 @@ func (p *place) next() <-chan struct{} {
 	return p.more
 }
 
+// More returns a channel that is closed once this process may have published something
+// after the call.
+func (s *Streams) More(n Name) <-chan struct{} {
+	if p := s.named[n]; p != nil {
+		return p.next()
+	}
+	return nil
+}
+
 // Wait returns nil once there is something after a sequence. It sees what this process
 // publishes.
 func (s *Streams) Wait(ctx context.Context, n Name, after uint64) error {

@@ -187,6 +187,22 @@ func (s *Streams) Last(ctx context.Context, n Name, id tenant.ID) (Stored, error
 	return s.one(ctx, n, map[string]any{"last_by_subj": subject})
 }
 
+// Before returns the sequence that messages of a time or later come after.
+func (s *Streams) Before(ctx context.Context, n Name, t time.Time) (uint64, error) {
+	if !n.Valid() {
+		return 0, unknown(n)
+	}
+	m, err := s.one(ctx, n, map[string]any{"start_time": t.UTC().Format(time.RFC3339Nano), "next_by_subj": n.all()})
+	if fault.Is(err, fault.NotFound) {
+		state, err := s.State(ctx, n)
+		return state.Last, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return m.Sequence - 1, nil
+}
+
 // one asks the stream's leader for a message.
 func (s *Streams) one(ctx context.Context, n Name, request map[string]any) (Stored, error) {
 	var answer struct {

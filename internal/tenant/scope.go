@@ -36,6 +36,7 @@ const (
 	TenantProfile Resource = "tenant"       // the tenant's own row
 	Notices       Resource = "notices"      // webhooks, and the outbox of mails
 	Events        Resource = "events"       // sending events, and what of them is in quarantine
+	Streams       Resource = "streams"      // the tenant's events on the streams
 	Everything    Resource = "/"            // all of the above
 )
 

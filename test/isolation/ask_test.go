@@ -219,6 +219,8 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return slices.Contains(w.ids[op.names], id) && !strings.HasPrefix(id, "no")
 	case notices:
 		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
+	case streams:
+		return slices.Contains(w.ids[streams], id) && !strings.HasPrefix(id, "no")
 	case plans:
 		return id == "current" || id == "1"
 	case webhooks, deliveries, sources, heldEvents: // the provider's people see its own

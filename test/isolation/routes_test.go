@@ -257,6 +257,15 @@ func operations() map[string]*operation {
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},
+
+		"list-streams":       {roles: "SRNAD", weight: 2},
+		"list-stream-events": {roles: "SRNAD", names: streams, metadata: "s", weight: 10, make: listed},
+		"tail-stream": {roles: "SRNAD", names: streams, metadata: "s", weight: 1, make: func(w *world, c *credential, _ string) shot {
+			query, t := about(w, c)
+			query.Set("seconds", "1")
+			query.Set("after", "0")
+			return shot{query: query, want: relaxed(t, ok)}
+		}},
 	}
 }
 

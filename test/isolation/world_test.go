@@ -39,6 +39,7 @@ const (
 	webhooks     kind = "whk"
 	deliveries   kind = "msg"
 	notices      kind = "notice"
+	streams      kind = "stream"
 	invitations  kind = "inv"
 	domains      kind = "dom"
 	sources      kind = "src"
@@ -157,6 +158,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 	w.ids[schedules] = []string{"no-such-schedule"}
 	w.ids[plans] = []string{"current", "1", "no-such-version"}
 	w.ids[notices] = []string{"submission.rejected", "result.ready", "no-such-kind"}
+	w.ids[streams] = []string{"tenants", "users", "jobs", "events", "no-such-stream"}
 	return w
 }
 

@@ -47,6 +47,7 @@ type Config struct {
 	Notices   *notify.Notices
 	Events    *events.Events
 	Audit     *audit.Log
+	Streams   *events.Reader
 	Policy    *policy.Engine
 	Keys      *keys.Ring
 	DB        *meta.DB
@@ -148,6 +149,7 @@ func newServer(cfg Config) (*server, error) {
 	s.noticeRoutes()
 	s.eventRoutes()
 	s.auditRoutes()
+	s.streamRoutes()
 	s.liveRoutes()
 	s.reportRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {

@@ -131,6 +131,15 @@ func readBack(t *testing.T, s *stream.Streams) {
 			t.Fatalf("message %d: got sequence %d of %s", i, m.Sequence, m.At)
 		}
 	}
+	for _, i := range []int{0, 1, 17} {
+		before, err := s.Before(t.Context(), stream.Events, list[i].At)
+		if err != nil || before != uint64(i) && list[i].At != list[before].At {
+			t.Errorf("before message %d: %d, %v", i+1, before, err)
+		}
+	}
+	if before, err := s.Before(t.Context(), stream.Events, list[29].At.Add(time.Hour)); err != nil || before != 30 {
+		t.Errorf("before what comes in an hour: %d, %v, want 30", before, err)
+	}
 	state, err := s.State(t.Context(), stream.Events)
 	if err != nil || state.First != 1 || state.Last != 30 || state.Messages != 30 || state.Bytes == 0 || state.FirstAt.IsZero() || state.Lost != nil {
 		t.Errorf("state %+v, %v", state, err)

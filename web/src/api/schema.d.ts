@@ -604,6 +604,22 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListStream: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Stream"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListStreamEvent: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["StreamEvent"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListSubmission: {
       /** The things on this page */
       "items": Array<components["schemas"]["Submission"]> | null;
@@ -1378,6 +1394,48 @@ export interface components {
       "hash": string;
       /** The sibling stands to the left */
       "left": boolean;
+    };
+    Stream: {
+      /** What they take, sealed, for the provider */
+      "bytes"?: number;
+      /** How long events are kept */
+      "days": number;
+      /** The oldest message, for the provider */
+      "first"?: number;
+      /** tenants, users, jobs or events */
+      "id": string;
+      /** The newest message, for the provider */
+      "last"?: number;
+      /** When the newest came; of a tenant its own */
+      "last_at"?: string;
+      /** How many there are, for the provider; a message is a block of events */
+      "messages"?: number;
+    };
+    StreamEvent: {
+      "anonymous"?: string;
+      "context"?: unknown;
+      "data"?: unknown;
+      "device"?: string;
+      /** What is odd about it */
+      "flags"?: Array<string> | null;
+      /** Unique among the tenant's events of the source */
+      "id": string;
+      /** What the sender calls its source */
+      "origin"?: string;
+      "received": string;
+      "session"?: string;
+      /** What sent it: tributary for the server itself */
+      "source": string;
+      /** 1.0 */
+      "specversion": string;
+      /** The id of what it is about */
+      "subject"?: string;
+      /** Whose it is; empty: the provider's own */
+      "tenant": string;
+      "time": string;
+      /** As tributary.submission.receive */
+      "type": string;
+      "user"?: string;
     };
     Submission: {
       /** Received after the cut-off, and the period was not reopened: scheduled runs for it leave the file out */
@@ -2852,6 +2910,44 @@ export interface paths {
       };
       responses: {
         204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/streams": {
+    /** List the streams of events, and how long they are kept */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListStream"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/streams/{id}/events": {
+    /** Events of a stream, the oldest first: one's own, or all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "since"?: string; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListStreamEvent"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/streams/{id}/tail": {
+    /** Server-sent events: a stream's events as they come */
+    get: {
+      parameters: {
+        query?: { "seconds"?: number; "after"?: string; "tenant"?: string; };
+        path: { "id": string; };
+        header?: { "Last-Event-ID"?: string; };
+      };
+      responses: {
+        200: { content: { never?: never; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
