@@ -96,6 +96,30 @@ func TestAKeyThatIsNotValidTakesNothing(t *testing.T) {
 	}
 }
 
+func TestGuessingKeysHoldsUpNoGoodOne(t *testing.T) {
+	t.Parallel()
+	f := &taker{}
+	h := gateway(t, f)
+	send := func(key string) int {
+		return ask(h, "POST", "/v1/t", fmt.Sprintf(`{"writeKey":%q,"event":"E"}`, key)).Code
+	}
+	if got := send(goodKey); got != 200 {
+		t.Fatalf("got %d, want 200", got)
+	}
+	for n := range strangeBurst {
+		if got := send(fmt.Sprint("twk_guess", n)); got != 401 {
+			t.Fatalf("guess %d: got %d, want 401", n, got)
+		}
+	}
+	looked := len(f.keys)
+	if got := send("twk_one_more"); got != 503 || len(f.keys) != looked {
+		t.Errorf("one more: got %d after %d look-ups, want 503 and no look-up", got, len(f.keys)-looked)
+	}
+	if got := send(goodKey); got != 200 {
+		t.Errorf("the good one: got %d, want 200", got)
+	}
+}
+
 func TestWhatIsToBeSentAgainIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {

@@ -46,10 +46,11 @@ const (
 // server is the gateway with its routes.
 type server struct {
 	Config
-	mux     *http.ServeMux
-	budget  budget
-	counted counters
-	said    said
+	mux       *http.ServeMux
+	budget    budget
+	strangers *strangers
+	counted   counters
+	said      said
 }
 
 type counters struct {
@@ -79,7 +80,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = noop.NewMeterProvider().Meter("")
 	}
-	s := &server{Config: cfg, mux: http.NewServeMux()}
+	s := &server{Config: cfg, mux: http.NewServeMux(), strangers: newStrangers(cfg.Clock)}
 	if err := s.count(); err != nil {
 		return nil, err
 	}
@@ -158,7 +159,11 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 	if d.key == "" {
 		return nil, fault.New(fault.Unauthenticated, "The request has no write key.")
 	}
+	if err := s.strangers.admit(c.RemoteAddr, d.key); err != nil {
+		return nil, err
+	}
 	source, err := s.Events.Source(ctx, d.key)
+	s.strangers.learn(c.RemoteAddr, d.key, err)
 	if err != nil {
 		return nil, err
 	}
