@@ -82,7 +82,7 @@ var goClients = sync.OnceValues(func() (string, error) {
 // sent is what a collector without a server behind it was sent.
 type sent struct {
 	t        *testing.T
-	url      string
+	url, key string
 	mu       sync.Mutex
 	refusals []error // of the next requests, in order; nil: taken
 	attempts int
@@ -94,7 +94,7 @@ type sent struct {
 // collector starts one that refuses its first requests so.
 func collector(t *testing.T, refusals ...error) *sent {
 	t.Helper()
-	s := &sent{t: t, refusals: refusals, seen: map[string]bool{}, more: make(chan struct{}, 1000)}
+	s := &sent{t: t, key: key, refusals: refusals, seen: map[string]bool{}, more: make(chan struct{}, 1000)}
 	h, err := collect.New(collect.Config{Events: s})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func fits(got, want string) bool {
 // run runs a client, and returns what it could not deliver.
 func (s *sent) run(cmd *exec.Cmd, env ...string) []string {
 	s.t.Helper()
-	return runClient(s.t, cmd, append([]string{"COLLECT_URL=" + s.url, "COLLECT_KEY=" + key}, env...)...)
+	return runClient(s.t, cmd, append([]string{"COLLECT_URL=" + s.url, "COLLECT_KEY=" + s.key}, env...)...)
 }
 
 func runClient(t *testing.T, cmd *exec.Cmd, env ...string) (failed []string) {
@@ -232,7 +232,7 @@ func (s *sent) visit(page string, query url.Values) (leave func()) {
 		query = url.Values{}
 	}
 	query.Set("collector", s.url)
-	query.Set("key", key)
+	query.Set("key", s.key)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience) // it is left when the test's own has ended
 	cmd := exec.CommandContext(ctx, node, "browser.mjs")
 	cmd.Dir = "sdk"
