@@ -344,7 +344,7 @@ func (w *world) maySee(op *operation, c *credential, of *tenant, found string) b
 		return true
 	case c.tenant != nil:
 		return k == owner && w.shared[found] == c.tenant.organisation
-	case k == content || c.role == 'N' && k != slug:
+	case k == content || c.role == 'N' && k != slug && op.names != streams: // what is pooled analysts read
 		return false
 	}
 	return strings.ContainsRune(op.metadata, rune(k))

@@ -32,9 +32,10 @@ const (
 	key      class = 'k' // names of its API keys and SSH keys
 	file     class = 'f' // names of its files
 	content  class = 'c' // what is in its files, and so in its results
+	product  class = 'e' // what is in its events, which are pooled
 )
 
-var classes = []class{slug, name, external, owner, person, key, file, content}
+var classes = []class{slug, name, external, owner, person, key, file, content, product}
 
 // Canaries are lower-case letters and digits, so that no format changes them:
 // the mark, the class, a letter, and twelve digits of hexadecimal.

@@ -11,8 +11,8 @@ func sendEvents(w *world, c *credential, _ string) shot {
 		return shot{body: []byte(`{}`)}
 	}
 	event := func(kind string) map[string]any {
-		return map[string]any{"specversion": "1.0", "id": w.fresh(c.tenant, content), "source": "/" + w.fresh(c.tenant, content), "type": kind,
-			"data": map[string]any{"note": w.fresh(c.tenant, content)}}
+		return map[string]any{"specversion": "1.0", "id": w.fresh(c.tenant, product), "source": "/" + w.fresh(c.tenant, product), "type": kind,
+			"data": map[string]any{"note": w.fresh(c.tenant, product)}}
 	}
 	kept := event("login")
 	kept["tenant"] = pick(w, w.tenants).id // which nobody reads

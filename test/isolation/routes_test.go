@@ -259,8 +259,8 @@ func operations() map[string]*operation {
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},
 
 		"list-streams":       {roles: "SRNAD", weight: 2},
-		"list-stream-events": {roles: "SRNAD", names: streams, metadata: "s", weight: 10, make: listed},
-		"tail-stream": {roles: "SRNAD", names: streams, metadata: "s", weight: 1, make: func(w *world, c *credential, _ string) shot {
+		"list-stream-events": {roles: "SRNAD", names: streams, metadata: "sne", weight: 10, make: listed},
+		"tail-stream": {roles: "SRNAD", names: streams, metadata: "sne", weight: 1, make: func(w *world, c *credential, _ string) shot {
 			query, t := about(w, c)
 			query.Set("seconds", "1")
 			query.Set("after", "0")
