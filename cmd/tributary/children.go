@@ -18,5 +18,8 @@ func children() {
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},
+		sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
+			return duckdb.WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
+		}},
 	)
 }

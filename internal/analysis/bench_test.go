@@ -127,6 +127,12 @@ func each(t *testing.T, f func(t *testing.T, b *bench)) {
 	})
 }
 
+// onSQLite runs a test that has no SQL of its own on one database.
+func onSQLite(t *testing.T, f func(t *testing.T, b *bench)) {
+	t.Helper()
+	f(t, newBench(t, metatest.Open(t, metatest.SQLite(t))))
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "cross-participant-mean", name))

@@ -30,6 +30,7 @@ func (x *execution) compute(ctx context.Context, spec query.Spec) (a answer, err
 		return a, err
 	}
 	t := newTable(spec, x.def.Limits.Cells)
+	t.thins = len(x.def.Totals) == 0
 	scopes := make([]tenant.Scope, len(x.inputs))
 	for n, i := range x.inputs {
 		scopes[n] = x.scopes[x.index(i.Tenant)]

@@ -116,9 +116,10 @@ func (m *measured) derived(d query.Derived) {
 
 func (m *measured) part(name string, scale int, counts bool) {
 	part := m.execution.part(m.spec, query.Measure{Dataset: m.of.Dataset, Column: name, Own: query.Own(m.of.Own), Scale: scale}, counts)
-	if m.of.Own == definition.OwnSum {
-		m.of.reads = append(m.of.reads, name)
+	if m.of.Own == definition.OwnCount {
+		name = definition.Rows
 	}
+	m.of.reads = append(m.of.reads, name)
 	if !slices.Contains(m.of.parts, part) || len(m.of.parts) < len(m.of.Columns()) { // a ratio may be of one column twice
 		m.of.parts = append(m.of.parts, part)
 	}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"slices"
 
 	"tributary/internal/analysis/definition"
@@ -18,8 +19,8 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 	for n, key := range t.keys {
 		at[encoded(key, nil)] = n
 	}
-	var place []int // in t, of the cells of what was read again
-	if again := x.before.table; again != nil {
+	place := make([][]int, len(x.before.again)) // in t, of the cells of what was read again
+	for a, again := range x.before.again {
 		for _, key := range again.keys {
 			n, known := at[encoded(key, nil)]
 			if !known {
@@ -30,7 +31,7 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 					t.cells[part] = append(t.cells[part], nil)
 				}
 			}
-			place = append(place, n)
+			place[a] = append(place[a], n)
 		}
 	}
 	who, owner := x.everybody()
@@ -49,10 +50,12 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 					}
 				}
 			}
-			for m, n := range place {
-				for _, c := range x.before.table.cells[part][m] {
-					if v := int(c.Participant); slices.Contains(f.versions, v) {
-						cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
+			for a, again := range x.before.again {
+				for m, n := range place[a] {
+					for _, c := range again.cells[part][m] {
+						if v := int(c.Participant); slices.Contains(f.versions, v) {
+							cells[n] = append(cells[n], disclosure.Contribution{Participant: who[v], Organisation: owner[v], Value: c.Value})
+						}
 					}
 				}
 			}
@@ -64,28 +67,24 @@ func (x *execution) earlierCells(t *table) [][][]disclosure.Cell {
 // everybody numbers the tenants of the versions beside the participants, and their
 // organisations: who is the same has the same number.
 func (x *execution) everybody() (who, owner []int32) {
-	numbers := map[string]int32{}
+	organisations, tenants := map[string]int32{}, map[tenant.ID]int32{}
 	for p, n := range x.organisationIndex() {
-		numbers[x.owners[p]] = n
-	}
-	type one struct {
-		tenant       tenant.ID
-		organisation string
-	}
-	known := map[one]int32{}
-	for p, id := range x.participants {
-		known[one{id, x.owners[p]}] = int32(p)
+		organisations[x.owners[p]], tenants[x.participants[p]] = n, int32(p)
 	}
 	for _, v := range x.before.versions {
-		o, is := numbers[v.organisation]
-		if !is {
-			o = int32(len(numbers))
-			numbers[v.organisation] = o
+		of := v.organisation
+		p, takesPart := tenants[v.tenant]
+		switch {
+		case !takesPart:
+			p = int32(len(tenants))
+			tenants[v.tenant] = p
+		case int(p) < len(x.owners):
+			of = x.owners[p]
 		}
-		p, is := known[one{v.tenant, v.organisation}]
-		if !is {
-			p = int32(len(known))
-			known[one{v.tenant, v.organisation}] = p
+		o, known := organisations[of]
+		if !known {
+			o = int32(len(organisations))
+			organisations[of] = o
 		}
 		who, owner = append(who, p), append(owner, o)
 	}
@@ -96,7 +95,7 @@ func (x *execution) everybody() (who, owner []int32) {
 // shown of them before. It takes it that every contributor was shown what anybody was.
 // What is more than a sum is hidden wherever the cell has changed.
 func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome) error {
-	if earlier == nil {
+	if earlier == nil && x.before.attempts == nil {
 		return nil
 	}
 	rules := x.gateRules()
@@ -105,7 +104,16 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 		if err != nil {
 			return err
 		}
+		var related []int // the family of the part
+		for _, family := range o.families {
+			if slices.Contains(family, part) {
+				related = family
+			}
+		}
 		for n, now := range t.cells[part] {
+			if len(now) > 0 && x.stays(t.spec.Measures[part], t.keys[n], "") {
+				o.hide(related, part, n, disclosure.Difference)
+			}
 			var before []disclosure.Cell
 			for e := range earlier {
 				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(x.before.releases[e].analysis, t.spec.Measures[part], t.keys[n], "")) {
@@ -116,17 +124,16 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 				continue
 			}
 			v, intervals, err := disclosure.Differs(rules, floor, before, now)
+			if errors.Is(err, disclosure.ErrInDoubt) {
+				v, err = disclosure.Difference, nil
+			}
 			if err != nil {
 				return err
 			}
 			for _, in := range intervals {
 				o.attack.interval(in, sumOf(now))
 			}
-			for _, family := range families(o.measures) {
-				if slices.Contains(family, part) {
-					o.hide(family, part, n, v)
-				}
-			}
+			o.hide(related, part, n, v)
 		}
 	}
 	return nil

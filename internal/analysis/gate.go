@@ -17,20 +17,22 @@ import (
 // contributions in order of participant.
 type table struct {
 	spec  query.Spec
-	limit int64 // cells
+	limit int64         // cells
+	thins bool          // beyond the limit, cells that one participant alone is in may go: they are shown to nobody
+	gone  map[int]int64 // by participant: how many of its did
 	keys  [][]query.Value
 	cells [][]disclosure.Cell // by part, then by cell
 	over  []string            // by cell, of a table with totals: the groups that it is a total over, or nothing
 }
 
 func newTable(spec query.Spec, limit int64) *table {
-	return &table{spec: spec, limit: limit, cells: make([][]disclosure.Cell, len(spec.Measures))}
+	return &table{spec: spec, limit: limit, cells: make([][]disclosure.Cell, len(spec.Measures)), gone: map[int]int64{}}
 }
 
 // add takes the next row; rows come sorted by key, then participant.
 func (t *table) add(r query.Row) error {
 	if n := len(t.keys); n == 0 || query.CompareKeys(t.keys[n-1], r.Key) != 0 {
-		if int64(n) >= t.limit {
+		if int64(n) >= t.limit && !t.thin() {
 			return t.tooLarge()
 		}
 		t.keys = append(t.keys, r.Key)
@@ -45,6 +47,39 @@ func (t *table) add(r query.Row) error {
 		}
 	}
 	return nil
+}
+
+// thin takes out the cells that one participant alone is in. It reports whether that
+// made room worth the work.
+func (t *table) thin() bool {
+	if !t.thins {
+		return false
+	}
+	kept := 0
+	for n := range t.keys {
+		alone, several := -1, false
+		for m := range t.cells {
+			for _, c := range t.cells[m][n] {
+				several = several || alone >= 0 && alone != int(c.Participant)
+				alone = int(c.Participant)
+			}
+		}
+		if !several {
+			t.gone[alone]++
+			continue
+		}
+		t.keys[kept] = t.keys[n]
+		for m := range t.cells {
+			t.cells[m][kept] = t.cells[m][n]
+		}
+		kept++
+	}
+	made := len(t.keys) - kept
+	t.keys = t.keys[:kept]
+	for m := range t.cells {
+		t.cells[m] = t.cells[m][:kept]
+	}
+	return made > 0 && int64(made) >= t.limit/10
 }
 
 func (t *table) tooLarge() error {
@@ -65,8 +100,9 @@ type outcome struct {
 	rows       [][]render.Row // by participant
 	suppressed []int64        // by participant: cells and measures it contributed to and does not get
 	reasons    map[string]int64
-	released   int64 // pairs of cell and recipient
-	cells      int   // totals included
+	released   int64   // pairs of cell and recipient
+	cells      int     // totals included
+	families   [][]int // parts, see families
 	attack     Attack
 	before     map[cellOf]bool // cells without totals that an earlier release showed
 	hidden     []byte          // digests of the cells of such a table that are hidden, in order
@@ -91,6 +127,7 @@ func (x *execution) judge(ctx context.Context, t *table) (*outcome, error) {
 			}
 		}
 	}
+	o.families = families(o.measures)
 	var err error
 	if len(x.def.Totals) > 0 {
 		t, err = x.protect(ctx, t, o)
@@ -103,11 +140,17 @@ func (x *execution) judge(ctx context.Context, t *table) (*outcome, error) {
 		}
 	}
 	if errors.Is(err, disclosure.ErrInDoubt) {
-		o.withheld = "A hidden value could be computed from the totals, or from what was released before, whatever else is hidden. Nothing was released."
+		o.withheld = "A hidden value could be computed from the totals, or from what was released before, and nothing was found that could be hidden against it. Nothing was released."
 		return o, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	for p, n := range t.gone {
+		if p >= 0 {
+			o.suppressed[p] += n * int64(len(o.measures))
+			o.reasons[disclosure.Minimum.String()] += n * int64(len(o.measures))
+		}
 	}
 	o.table, o.cells = t, len(t.keys)
 	rows := make([]render.Row, len(x.participants))
@@ -120,9 +163,30 @@ func (x *execution) judge(ctx context.Context, t *table) (*outcome, error) {
 	return o, nil
 }
 
-// gateRules are the definition's, as the gate has them.
+// beside reports whether something is shown of a cell that says something of a measure
+// in it: another of its family.
+func (o *outcome) beside(m, cell int) bool {
+	for _, family := range o.families {
+		for n := range o.measures {
+			of := &o.measures[n]
+			if n == m || !slices.Contains(family, o.measures[m].parts[0]) || !slices.Contains(family, of.parts[0]) {
+				continue
+			}
+			if slices.ContainsFunc(of.judgements[0].Cells[cell].Verdicts, disclosure.Verdict.Released) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// gateRules are the definition's, and those of what is released beside it, as the gate
+// has them.
 func (x *execution) gateRules() disclosure.Rules {
 	r := x.def.Rules
+	for _, f := range x.before.releases {
+		r = r.And(f.def.Rules)
+	}
 	return disclosure.Rules{MinContributors: r.MinContributors, PPercent: r.PPercent, QPercent: r.QPercent, Coalition: r.Coalition,
 		Dominance: disclosure.Dominance{N: r.Dominance.N, K: r.Dominance.K}}
 }
@@ -225,7 +289,8 @@ func (x *execution) cellRows(t *table, o *outcome, cell int, rows []render.Row) 
 			}
 		}
 		if now := o.utility[m]; len(x.def.Totals) == 0 && now.Cells > before.Cells {
-			o.attack.alone(now.Shown > before.Shown, o.before[cellOf{m, cell}])
+			shown := now.Shown > before.Shown
+			o.attack.alone(shown, !shown && (o.before[cellOf{m, cell}] || o.beside(m, cell)))
 		}
 	}
 	for p, r := range rows {

@@ -25,7 +25,7 @@ func (x *execution) digest(analysis string, part query.Measure, key []query.Valu
 	slices.Sort(values)
 	groups := strings.Split(over, ", ")
 	slices.Sort(groups)
-	return x.Keys.MAC("released cell", analysis, x.run.Date, part.Dataset, part.Column, string(part.Own), strings.Join(values, "\n"), strings.Join(groups, ", "))[:digestSize]
+	return x.Keys.MAC("released cell", analysis, x.run.Date, part.Dataset, part.Column, string(part.Own), part.Scale, strings.Join(values, "\n"), strings.Join(groups, ", "))[:digestSize]
 }
 
 // maxDigests is how many hidden cells that stand alone the ledger takes; of others it

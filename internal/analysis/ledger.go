@@ -15,9 +15,6 @@ import (
 	"tributary/internal/disclosure"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
-	"tributary/internal/policy"
-	"tributary/internal/query"
-	"tributary/internal/sandbox"
 	"tributary/internal/tenant"
 )
 
@@ -33,7 +30,8 @@ type ledger struct {
 	runs     []string // that made the releases, recalled or not: what was downloaded is known
 	releases []former
 	versions []sentVersion
-	table    *table // what the versions have, by version instead of participant
+	again    []*table  // what the versions have, by version instead of participant
+	attempts []attempt // at what a release shows
 }
 
 // names lists the runs whose releases were judged beside this one.
@@ -49,6 +47,8 @@ func (l ledger) names() []string {
 type former struct {
 	run      string
 	analysis string
+	version  int64 // that has to be agreed to, for its files to be read again
+	def      *definition.Definition
 	had      map[partName]bool  // what that measured
 	same     map[tenant.ID]bool // who is in both with the same files
 	versions []int              // of those who are not
@@ -77,19 +77,22 @@ func (x *execution) lookBack(ctx context.Context) (withheld string, err error) {
 		if err != nil {
 			return err
 		}
-		now := filesOf(x.inputs)
 		for _, e := range rows {
 			x.before.runs = append(x.before.runs, e.run)
-			if withheld, err = x.compare(ctx, tx, e, now); withheld != "" || err != nil {
-				return err
-			}
 		}
-		if len(x.before.releases) > maxReleases {
-			withheld = fmt.Sprintf("This date was released %d times before; more cannot be judged together.", len(x.before.releases))
+		if rows, err = x.reached(ctx, tx, rows); err != nil {
+			return err
+		}
+		if withheld = x.comparable(rows); withheld != "" {
 			return nil
 		}
-		withheld, err = x.mayReadAgain(ctx, tx)
-		return err
+		for _, e := range rows {
+			x.compare(e)
+		}
+		if withheld, err = x.mayReadAgain(ctx, tx); withheld != "" || err != nil {
+			return err
+		}
+		return x.attempted(ctx, tx, rows)
 	})
 	return withheld, err
 }
@@ -104,12 +107,13 @@ type earlierRelease struct {
 	def           *definition.Definition
 	has           relation
 	inputs        []ManifestInput
+	sent          []RunInput // the same, of the stored snapshot
 	hidden        []byte
 }
 
 // earlier lists the releases for the run's date that have to do with it.
 func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease, error) {
-	rows, err := tx.Query(ctx, `SELECT id, run, analysis, version FROM releases WHERE date = $1 ORDER BY id`, x.run.Date)
+	rows, err := tx.Query(ctx, `SELECT id, run, analysis, version FROM releases WHERE date = $1 ORDER BY created_at, id`, x.run.Date)
 	if err != nil {
 		return nil, fmt.Errorf("list releases of %s: %w", x.run.Date, err)
 	}
@@ -159,42 +163,78 @@ func digestOf(hidden []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// compare notes whose files of an earlier release are not those of now. It says why
-// nothing can be released beside it, if so.
-func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, now map[tenant.ID]map[file]bool) (withheld string, err error) {
-	inputs, err := x.Analyses.inputs(ctx, tx, e.run)
-	if err != nil {
-		return "", err
+// reached keeps the releases that a participant of this run took part in, or one of a
+// release that is kept: of others altogether nothing follows. Their snapshots are those
+// that their manifests name.
+func (x *execution) reached(ctx context.Context, tx *meta.DB, rows []earlierRelease) (list []earlierRelease, err error) {
+	for n := range rows {
+		e := &rows[n]
+		if e.sent, err = x.Analyses.inputs(ctx, tx, e.run); err != nil {
+			return nil, err
+		}
+		if !slices.EqualFunc(e.sent, e.inputs, func(i RunInput, m ManifestInput) bool {
+			return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
+		}) {
+			return nil, fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
+		}
 	}
-	if !slices.EqualFunc(inputs, e.inputs, func(i RunInput, m ManifestInput) bool {
-		return i.Tenant == m.Tenant && i.Dataset == m.Dataset && i.Submission == m.Submission && hex.EncodeToString(i.Commitment) == m.Commitment
-	}) {
-		return "", fault.New(fault.Damaged, "The stored snapshot of run %q is not the one that its manifest names.", e.run)
+	tenants, kept := map[tenant.ID]bool{}, map[string]bool{}
+	for _, id := range x.participants {
+		tenants[id] = true
 	}
+	for more := true; more; {
+		more = false
+		for _, e := range rows {
+			if kept[e.run] || !slices.ContainsFunc(e.sent, func(i RunInput) bool { return tenants[i.Tenant] }) {
+				continue
+			}
+			more, kept[e.run] = true, true
+			for _, i := range e.sent {
+				tenants[i.Tenant] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(rows, func(e earlierRelease) bool { return !kept[e.run] }), nil
+}
+
+// comparable says why nothing can be released beside some releases, if so.
+func (x *execution) comparable(rows []earlierRelease) (withheld string) {
+	if len(rows) > maxReleases {
+		return fmt.Sprintf("This date was released %d times before; more cannot be judged together.", len(rows))
+	}
+	all := []*definition.Definition{x.def}
+	for _, e := range rows {
+		all = append(all, e.def)
+		switch together := definition.Together(all...); {
+		case !sameCells(e.def, x.def):
+			return fmt.Sprintf("Run %s of version %d of analysis %q released the same columns for this date with other groups, filters or totals. "+
+				"What is hidden in one could be computed from both. Let one analysis give all of them, with totals.", e.run, e.version, e.analysis)
+		case e.has.beside:
+			return fmt.Sprintf("Run %s of version %d of analysis %q released other measures of the same columns for this date. "+
+				"What is hidden in one could be computed from both. Let one analysis give all of them.", e.run, e.version, e.analysis)
+		case together != "":
+			return fmt.Sprintf("Run %s of version %d of analysis %q released measures for this date that may not stand beside those of this one: %s", e.run, e.version, e.analysis, together)
+		}
+	}
+	return ""
+}
+
+// compare notes whose files of an earlier release are not those of now.
+func (x *execution) compare(e earlierRelease) {
 	version := e.version
 	if e.analysis == x.run.Analysis {
 		version = x.run.Version // that is what has to be agreed to
 	}
-	f := former{run: e.run, analysis: e.analysis, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
-	sent := filesOf(inputs)
-	if !slices.ContainsFunc(x.participants, func(id tenant.ID) bool { return sent[id] != nil }) && e.analysis != x.run.Analysis {
-		return "", nil // of others altogether
-	}
-	switch {
-	case !sameCells(e.def, x.def):
-		return fmt.Sprintf("Run %s of version %d of analysis %q released the same columns for this date with other groups, filters or totals. "+
-			"What is hidden in one could be computed from both. Let one analysis give all of them, with totals.", e.run, e.version, e.analysis), nil
-	case e.has.beside:
-		return fmt.Sprintf("Run %s of version %d of analysis %q released other measures of the same columns for this date. "+
-			"What is hidden in one could be computed from both. Let one analysis give all of them.", e.run, e.version, e.analysis), nil
-	}
+	inputs := e.sent
+	f := former{run: e.run, analysis: e.analysis, version: version, def: e.def, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
+	sent, now := filesOf(inputs), filesOf(x.inputs)
 	for from := 0; from < len(inputs); {
 		to := from
 		for to < len(inputs) && inputs[to].Tenant == inputs[from].Tenant {
 			to++
 		}
 		v := sentVersion{e.analysis, version, inputs[from].Tenant, inputs[from].Organisation, inputs[from:to]}
-		if p := x.index(v.tenant); maps.Equal(sent[v.tenant], now[v.tenant]) && x.owners[p] == v.organisation {
+		if maps.Equal(sent[v.tenant], now[v.tenant]) {
 			f.same[v.tenant] = true
 		} else {
 			f.versions = append(f.versions, x.version(v))
@@ -202,13 +242,12 @@ func (x *execution) compare(ctx context.Context, tx *meta.DB, e earlierRelease, 
 		from = to
 	}
 	x.before.releases = append(x.before.releases, f)
-	return "", nil
 }
 
 // version is the number of what a tenant had sent.
 func (x *execution) version(v sentVersion) int {
 	for n, known := range x.before.versions {
-		if known.analysis == v.analysis && known.version == v.version && known.tenant == v.tenant && known.organisation == v.organisation && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
+		if known.analysis == v.analysis && known.version == v.version && known.tenant == v.tenant && slices.EqualFunc(known.inputs, v.inputs, func(a, b RunInput) bool { return a.Submission == b.Submission && a.Dataset == b.Dataset }) {
 			return n
 		}
 	}
@@ -303,7 +342,8 @@ func (x *execution) gone(ctx context.Context, tx *meta.DB, name string, version 
 		}
 	}
 	slices.Sort(ids)
-	tenants, err := x.takingPart(ctx, tx, of, byTenant, slices.Compact(ids))
+	ids = slices.Compact(ids)
+	tenants, err := x.takingPart(ctx, tx, of, byTenant, ids)
 	if err != nil {
 		return err
 	}
@@ -326,54 +366,6 @@ func (x *execution) floorOf(t *table, earlier [][][]disclosure.Cell, part int) (
 		}
 	}
 	return floor, err
-}
-
-// readAgain aggregates the earlier files as those of now. If one of them is gone, it
-// says why nothing can be released.
-func (x *execution) readAgain(ctx context.Context, spec query.Spec) (withheld string, err error) {
-	versions := x.before.versions
-	if len(versions) == 0 {
-		return "", nil
-	}
-	spec.Participants, spec.Sources = len(versions), nil
-	var inputs []RunInput
-	var scopes []tenant.Scope
-	for n, v := range versions {
-		scope, err := x.Policy.WorkScope(policy.Work{Template: policy.RunGrant, Tenant: v.tenant, Actor: x.run.ID, Permissions: reads(v.inputs), For: runTimeout})
-		if err != nil {
-			return "", fmt.Errorf("grant of %s: %w", v.tenant, err)
-		}
-		for _, i := range v.inputs {
-			d, err := x.Exchange.Dataset(ctx, i.Dataset, i.Contract)
-			if err != nil {
-				return "", err
-			}
-			if used, err := x.columns(d); fault.Is(err, fault.Conflict) || err == nil && !slices.Equal(used, spec.Datasets[i.Dataset]) {
-				return "An earlier release of this date was made from files with other columns, so the two cannot be compared.", nil
-			} else if err != nil {
-				return "", err
-			}
-			spec.Sources = append(spec.Sources, query.Source{Dataset: i.Dataset, Participant: n, Input: len(inputs)})
-			inputs, scopes = append(inputs, i), append(scopes, scope)
-		}
-	}
-	if len(inputs) > sandbox.MaxInputs {
-		return fmt.Sprintf("Earlier releases of this date were made from %d files that have changed since; %d can be read again.", len(inputs), sandbox.MaxInputs), nil
-	}
-	x.before.table = newTable(spec, x.def.Limits.Cells)
-	_, err = x.aggregate(ctx, spec, inputs, scopes, x.before.table.add, func() error { return nil })
-	if fault.Is(err, fault.Conflict) {
-		return "A file that an earlier release of this date was made from is gone, so it cannot be shown that the difference would not tell what was in it.", nil
-	}
-	return "", err
-}
-
-func reads(inputs []RunInput) []tenant.Permission {
-	var list []tenant.Permission
-	for _, i := range inputs {
-		list = append(list, tenant.Permission{Verb: tenant.Read, Resource: tenant.VaultInput.One(i.Object)})
-	}
-	return list
 }
 
 // alone checks that nothing was released for the date since the run looked back.

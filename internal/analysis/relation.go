@@ -23,27 +23,31 @@ type partName struct {
 func nameOf(m query.Measure) partName { return partName{m.Dataset, m.Column, m.Own} }
 
 // relation finds what a definition's releases have to do with the run's. Two measures
-// are of the same if they have a part in common, or are sums of a column in common: if
-// these are of different parts, one says something of the other that no comparison of
-// cells finds.
+// are of the same if they read a column in common, or both count rows. What one says of
+// the other a comparison of cells finds only if one has all parts of the other; if not,
+// or if they cannot be told any more, they are beside each other.
 func (x *execution) relation(d *definition.Definition) relation {
 	y, spec := &execution{Analyses: x.Analyses, def: d}, query.Spec{Datasets: x.asked.Datasets}
 	y.numbers(&spec, x.declared)
 	mine, theirs := partNames(x.asked.Measures), partNames(spec.Measures)
 	r := relation{parts: theirs}
 	for _, a := range x.measures {
-		for _, b := range y.measures {
-			if a.Dataset != b.Dataset || x.apart(d, a.Dataset) {
+		for _, m := range d.Measures {
+			reads := x.def.Reads(a.Measure)
+			if m.Dataset != a.Dataset || x.apart(d, m.Dataset) || !slices.ContainsFunc(d.Reads(m), func(name string) bool { return slices.Contains(reads, name) }) {
 				continue
 			}
-			known := slices.ContainsFunc(a.parts, func(part int) bool { return theirs[nameOf(x.asked.Measures[part])] }) ||
-				slices.ContainsFunc(b.parts, func(part int) bool { return mine[nameOf(spec.Measures[part])] })
-			same := slices.ContainsFunc(a.reads, func(name string) bool { return slices.Contains(b.reads, name) })
-			r.any = r.any || known || same
-			r.beside = r.beside || same && !known
+			r.any = true
+			b := slices.IndexFunc(y.measures, func(b measure) bool { return b.Name == m.Name })
+			r.beside = r.beside || b < 0 || !all(a.parts, x.asked.Measures, theirs) && !all(y.measures[b].parts, spec.Measures, mine)
 		}
 	}
 	return r
+}
+
+// all reports whether parts are all among some names.
+func all(parts []int, of []query.Measure, names map[partName]bool) bool {
+	return !slices.ContainsFunc(parts, func(part int) bool { return !names[nameOf(of[part])] })
 }
 
 func partNames(list []query.Measure) map[partName]bool {

@@ -45,8 +45,8 @@ type Manifest struct {
 	Suppressed   map[string]int64  `json:"values_suppressed"`       // by reason
 	Utility      []Utility         `json:"utility,omitempty"`       // by measure; the first releases have none
 	Attack       *Attack           `json:"attack,omitempty"`        // releases made before there was one have none
-	Hidden       string            `json:"hidden_sha256,omitempty"` // of the ledger of what was hidden, of a release with totals
-	Before       []string          `json:"judged_beside,omitempty"` // runs that released the date before
+	Hidden       string            `json:"hidden_sha256,omitempty"` // of the ledger of what was hidden
+	Before       []string          `json:"judged_beside,omitempty"` // runs whose releases of the date it was judged beside
 	Marked       bool              `json:"marked"`                  // made under a minimum below 3
 	Results      []ManifestResult  `json:"results"`
 }

@@ -121,6 +121,11 @@ func (x *execution) index(id tenant.ID) int {
 func (x *execution) columns(d exchange.Dataset) ([]query.Column, error) {
 	names := x.def.Uses()[d.Name]
 	slices.Sort(names)
+	return columnsUsed(d, names)
+}
+
+// columnsUsed are columns of a dataset by their names.
+func columnsUsed(d exchange.Dataset, names []string) ([]query.Column, error) {
 	all := columnsOf(d)
 	var list []query.Column
 	for _, name := range names {

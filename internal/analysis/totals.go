@@ -32,7 +32,6 @@ type node struct {
 // be computed. Measures that share a part are hidden together.
 func (x *execution) protect(ctx context.Context, t *table, o *outcome) (*table, error) {
 	all := &table{spec: t.spec, limit: t.limit, cells: make([][]disclosure.Cell, len(t.cells))}
-	families := families(o.measures)
 	judgements := make([]*disclosure.Judgement, len(t.cells))
 	for part := range judgements {
 		judgements[part] = &disclosure.Judgement{}
@@ -40,7 +39,7 @@ func (x *execution) protect(ctx context.Context, t *table, o *outcome) (*table, 
 	earlier := x.earlierCells(t)
 	for _, b := range x.blocks(t) {
 		first := len(all.keys)
-		for _, parts := range families {
+		for _, parts := range o.families {
 			whole, err := x.complete(t, t.cells, b, parts)
 			if err != nil {
 				return nil, err
@@ -48,6 +47,10 @@ func (x *execution) protect(ctx context.Context, t *table, o *outcome) (*table, 
 			before, err := x.completeEarlier(t, earlier, b, parts, whole)
 			if err != nil {
 				return nil, err
+			}
+			for _, n := range whole.Nodes {
+				key, over := x.keyOf(b, n)
+				whole.Stay = append(whole.Stay, slices.ContainsFunc(parts, func(part int) bool { return x.stays(t.spec.Measures[part], key, over) }))
 			}
 			p, err := disclosure.Protect(ctx, x.gateRules(), x.cost(), whole, before...)
 			if err != nil {

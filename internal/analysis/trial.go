@@ -140,7 +140,7 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	}
 	var versions []Contributor
 	for n, b := range t.before {
-		f := former{run: fmt.Sprintf("release %d", n+1), analysis: t.def.Name, had: partNames(spec.Measures), same: map[tenant.ID]bool{}, hidden: b.hidden}
+		f := former{run: fmt.Sprintf("release %d", n+1), analysis: t.def.Name, def: t.def, had: partNames(spec.Measures), same: map[tenant.ID]bool{}, hidden: b.hidden}
 		for name, c := range b.contributors {
 			if same(c, now.contributors[name]) {
 				f.same[tenant.ID(name)] = true
@@ -152,11 +152,12 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 		}
 		x.before.releases = append(x.before.releases, f)
 	}
-	var err error
 	if len(versions) > 0 {
-		if x.before.table, err = t.table(spec, versions); err != nil {
+		again, err := t.table(spec, versions)
+		if err != nil {
 			return nil, err
 		}
+		x.before.again = []*table{again}
 	}
 	var ordered []Contributor
 	for _, id := range x.participants {

@@ -69,6 +69,7 @@ type search struct {
 	fresh  map[int32]bool       // what it would hide
 	ways   []way                // room for across
 	ends   map[int32]bool       // leaves where the victim has something, of a deep target
+	downTo []int32              // the same, in order
 	end    [maxDimensions]int32 // the nodes of the one that the present arms go down to, or Top
 }
 
@@ -82,6 +83,7 @@ func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 	s := &search{protector: p, target: t, victim: victim, hide: hide, need: t.level, moved: map[place]int64{}, fresh: map[int32]bool{}}
 	if s.end = [maxDimensions]int32{Top, Top}; p.deep(t) {
 		s.ends = p.endsOf(t, victim)
+		s.downTo = slices.Sorted(maps.Keys(s.ends))
 	}
 	for range maxTurns {
 		turn, ok := s.best()
@@ -158,19 +160,34 @@ func (s *search) best() (turn, bool) {
 func (s *search) along(best *turn, found bool) bool {
 	if s.deep(s.target) {
 		for _, s.base = range s.cells {
-			tried := 0
-			for _, leaf := range slices.Sorted(maps.Keys(s.ends)) {
-				if tried < maxDowns && s.below(s.base, leaf) {
-					s.end = s.Nodes[leaf]
-					found = s.cross(best, found)
-					tried++
-				}
+			for _, leaf := range s.endsBelow(s.base) {
+				s.end = s.Nodes[leaf]
+				found = s.cross(best, found)
 			}
 		}
 		return found
 	}
 	s.base = s.cells[0]
 	return s.cross(best, found)
+}
+
+// endsBelow lists a few ends that are part of a cell, or it.
+func (s *search) endsBelow(cell int32) []int32 {
+	if s.leaf(cell) {
+		if s.ends[cell] {
+			return []int32{cell}
+		}
+		return nil
+	}
+	var list []int32
+	for _, leaf := range s.downTo {
+		if s.below(cell, leaf) {
+			if list = append(list, leaf); len(list) == maxDowns {
+				break
+			}
+		}
+	}
+	return list
 }
 
 // cross looks for a better turn from the present base.
@@ -349,7 +366,13 @@ func (s *search) arms(d int, node, other int32) []arm {
 		top = above
 	}
 	slices.SortStableFunc(list, byWorth)
-	list = list[:min(len(list), maxArms)]
+	if len(list) > maxArms { // those that rise to the top need nobody else, so one of them stays
+		last := maxArms - 1
+		if at := slices.IndexFunc(list, func(w way) bool { return w.minus.from == Top }); at > last {
+			list[last] = list[at]
+		}
+		list = list[:maxArms]
+	}
 	arms := make([]arm, len(list))
 	for i, w := range list {
 		arms[i] = arm{plus: append(slices.Clone(up[:w.up]), downs[w.down].plus...), cost: w.cost, short: w.short}

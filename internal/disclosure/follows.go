@@ -10,42 +10,86 @@ import (
 // follows remembers which combinations of layers follow from which releases.
 type follows map[string][][]int64
 
-// from lists combinations, by layer, that follow from the releases of the bits of
-// shown, of which the first is the one being made: its sums and differences with up to
-// maxCombined of the others, the newest, and every layer whose own sum follows from
-// any of them, found by elimination. A combination that is the multiple of another, or
-// of nothing, is left out.
-func (f follows) from(layers []uint64, shown uint64) [][]int64 {
-	key := fmt.Sprint(layers, shown)
+// part of a sum that is in the same releases.
+type stratum struct {
+	in    uint64 // the releases
+	size  int    // organisations
+	owner int32  // of all of it, or nobody
+}
+
+// from lists combinations of strata that follow from the releases of the bits of shown, of
+// which the first is the one being made: its sums and differences with one, with two,
+// and in every way with maxCombined of the others, the newest; and by elimination, which
+// takes away those of the most organisations first, what is left of few. That is done once
+// more for each organisation that has a stratum to itself, and knows it. A combination that
+// is the multiple of another, or of nothing, is left out.
+func (f follows) from(strata []stratum, shown uint64) [][]int64 {
+	key := fmt.Sprint(strata, shown)
 	if rows, ok := f[key]; ok {
 		return rows
 	}
-	rows := isolated(layers, shown)
+	c := combinations{strata: strata, known: map[string]bool{}}
 	var others []int
-	for release := bits.Len64(shown) - 1; release > 0 && len(others) < maxCombined; release-- {
+	for release := bits.Len64(shown) - 1; release > 0; release-- {
 		if shown>>release&1 == 1 {
 			others = append(others, release)
 		}
 	}
-	known := map[string]bool{}
-	for n := range power3(len(others)) {
-		row := make([]int64, len(layers))
-		some := n > 0
-		for l, in := range layers {
-			row[l] = int64(in & 1)
-			rest := n
-			for _, release := range others {
-				row[l] += int64(in>>release&1) * []int64{0, -1, 1}[rest%3]
-				rest /= 3
+	for n := range power3(min(len(others), maxCombined)) {
+		signs := map[int]int64{}
+		for _, release := range others[:min(len(others), maxCombined)] {
+			signs[release] = []int64{0, -1, 1}[n%3]
+			n /= 3
+		}
+		c.signed(signs)
+	}
+	for i, a := range others {
+		for _, x := range []int64{-1, 1} {
+			c.signed(map[int]int64{a: x})
+			for _, b := range others[:i] {
+				c.signed(map[int]int64{a: x, b: -1})
+				c.signed(map[int]int64{a: x, b: 1})
 			}
 		}
-		if id := fmt.Sprint(row); some && !known[id] && slices.ContainsFunc(row, func(v int64) bool { return v != 0 }) {
-			known[id] = true
-			rows = append(rows, row)
+	}
+	c.eliminate(shown, nobody)
+	for l, s := range strata {
+		if s.owner != nobody && !slices.ContainsFunc(strata[:l], func(o stratum) bool { return o.owner == s.owner }) {
+			c.eliminate(shown, s.owner)
 		}
 	}
-	f[key] = rows
-	return rows
+	f[key] = c.rows
+	return c.rows
+}
+
+// combinations are being gathered, by stratum.
+type combinations struct {
+	strata []stratum
+	rows   [][]int64
+	known  map[string]bool
+}
+
+func (c *combinations) add(row []int64) {
+	if id := fmt.Sprint(row); !c.known[id] && slices.ContainsFunc(row, func(v int64) bool { return v != 0 }) {
+		c.known[id] = true
+		c.rows = append(c.rows, row)
+	}
+}
+
+// signed adds the release being made, with others added to it and taken from it.
+func (c *combinations) signed(signs map[int]int64) {
+	row := make([]int64, len(c.strata))
+	some := false
+	for l, s := range c.strata {
+		row[l] = int64(s.in & 1)
+		for release, sign := range signs {
+			row[l] += int64(s.in>>release&1) * sign
+			some = some || sign != 0
+		}
+	}
+	if some {
+		c.add(row)
+	}
 }
 
 // maxCombined is how many earlier releases are combined in every way with the one being
@@ -60,21 +104,52 @@ func power3(n int) int {
 	return p
 }
 
-// isolated lists the layers whose own sums follow.
-func isolated(layers []uint64, shown uint64) [][]int64 {
-	var m [][]*big.Rat
+// eliminate adds the rows of the reduced echelon form of the releases, without what an
+// organisation has to itself, in which the one being made has a part.
+func (c *combinations) eliminate(shown uint64, without int32) {
+	order := make([]int, 0, len(c.strata))
+	for l, s := range c.strata {
+		if without == nobody || s.owner != without {
+			order = append(order, l)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return c.strata[b].size - c.strata[a].size })
+	var m [][]*big.Rat // a column for each stratum, and one for the release being made
 	for release := 0; shown>>release > 0; release++ {
 		if shown>>release&1 == 0 {
 			continue
 		}
-		row := make([]*big.Rat, len(layers))
-		for l, in := range layers {
-			row[l] = big.NewRat(int64(in>>release&1), 1)
+		row := make([]*big.Rat, len(order)+1)
+		for k, l := range order {
+			row[k] = big.NewRat(int64(c.strata[l].in>>release&1), 1)
+		}
+		row[len(order)] = big.NewRat(0, 1)
+		if release == 0 {
+			row[len(order)].SetInt64(1)
 		}
 		m = append(m, row)
 	}
+	for _, r := range reduce(m, len(order)) {
+		if r[len(order)].Sign() == 0 {
+			continue
+		}
+		row := make([]int64, len(c.strata))
+		whole := true
+		for k, v := range integers(r[:len(order)]) {
+			row[order[k]] = v.Int64()
+			whole = whole && v.IsInt64()
+		}
+		if whole {
+			c.add(row)
+		}
+	}
+}
+
+// reduce brings rows into reduced echelon form by their first columns, and leaves out
+// those that are nothing there.
+func reduce(m [][]*big.Rat, columns int) [][]*big.Rat {
 	at := 0
-	for l := 0; l < len(layers) && at < len(m); l++ {
+	for l := 0; l < columns && at < len(m); l++ {
 		pivot := slices.IndexFunc(m[at:], func(r []*big.Rat) bool { return r[l].Sign() != 0 })
 		if pivot < 0 {
 			continue
@@ -93,25 +168,18 @@ func isolated(layers []uint64, shown uint64) [][]int64 {
 		}
 		at++
 	}
-	var rows [][]int64
-	for _, r := range m[:at] {
-		if l, alone := single(r); alone {
-			row := make([]int64, len(layers))
-			row[l] = 1
-			rows = append(rows, row)
-		}
-	}
-	return rows
+	return m[:at]
 }
 
-// single finds the one layer of a row that has no other.
-func single(row []*big.Rat) (layer int, alone bool) {
-	found := 0
-	for l, v := range row {
-		if v.Sign() != 0 {
-			layer = l
-			found++
-		}
+// integers is a row times the least number that makes all of it whole.
+func integers(row []*big.Rat) []*big.Int {
+	by := big.NewInt(1)
+	for _, v := range row {
+		by.Mul(by, new(big.Int).Div(v.Denom(), new(big.Int).GCD(nil, nil, by, v.Denom())))
 	}
-	return layer, found == 1
+	list := make([]*big.Int, len(row))
+	for k, v := range row {
+		list[k] = new(big.Int).Mul(v.Num(), new(big.Int).Div(by, v.Denom()))
+	}
+	return list
 }

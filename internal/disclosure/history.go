@@ -26,9 +26,9 @@ const maxEarlier = 30
 // difference of two cells that are both shown is known, and so is whatever follows
 // from several of them: of four, the part that two have in common. So the
 // contributions are taken apart into layers, each of those that are in the same
-// releases with the same value, and every combination of layers that follows from what
-// is shown has to keep the rules as a cell of its own. If one does not, the newer cell
-// is hidden (Difference).
+// releases with the same value, and combinations of layers that follow from what is
+// shown (see follows for which) have to keep the rules as a cell of its own. If one does
+// not, the newer cell is hidden (Difference).
 //
 // Nor may a newer release help against an older one. So a witness moves what is in one
 // layer at a time, and only in cells that are hidden in all releases of that layer.
@@ -180,18 +180,22 @@ func (p *protector) derivedLevel(part int, cells []int32, before uint64) (int64,
 		return 0, nil
 	}
 	var sums []Cell
-	var masks []uint64
+	var strata []stratum
 	for _, l := range p.layers[part] {
 		var sum Cell
 		for _, cell := range cells {
 			sum = append(sum, l.cells[cell]...)
 		}
 		if len(sum) > 0 && l.in&(before|1) != 0 {
-			sums, masks = append(sums, merge(slices.Clone(sum))), append(masks, l.in)
+			s := stratum{in: l.in, size: owners(sum), owner: nobody}
+			if s.size == 1 {
+				s.owner = sum[0].Organisation
+			}
+			sums, strata = append(sums, merge(slices.Clone(sum))), append(strata, s)
 		}
 	}
 	level, floor := int64(0), p.Parts[part].Floor
-	for _, row := range p.follows.from(masks, before|1) {
+	for _, row := range p.follows.from(strata, before|1) {
 		var what, above Cell // of the values, and of what is above their floor
 		for l, by := range row {
 			for i, c := range sums[l] {

@@ -257,16 +257,24 @@ func typical(part Part) int64 {
 	return list[len(list)/2]
 }
 
+// stays reports whether a cell is hidden whatever is in it.
+func (p *protector) stays(cell int32) bool { return p.Stay != nil && p.Stay[cell] }
+
 // primaries hides the cells that break a rule, and makes targets of them.
 func (p *protector) primaries() {
 	for part := range p.Parts {
 		for cell, w := range p.views[0].weights[part] {
-			if w.level == 0 {
+			level := w.level
+			if p.stays(int32(cell)) {
+				level = min(max(level, 1, ceiling(usualPercent, uint64(w.largest), 100)), maxLevel)
+				p.differs[cell] = true
+			}
+			if level == 0 {
 				continue
 			}
 			p.hidden[cell] = true
-			if !w.overflow { // all totals above overflow too, so nothing follows for it
-				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: w.level})
+			if !w.overflow && len(p.Parts[part].Cells[cell]) > 0 { // all totals above overflow too, so nothing follows for it
+				p.targets = append(p.targets, target{part: part, cells: []int32{int32(cell)}, level: level})
 			}
 		}
 	}

@@ -25,6 +25,7 @@ type Table struct {
 	Dimensions []Dimension
 	Nodes      [][2]int32 // of each cell: its node in each dimension, 0 in one that is not there
 	Parts      []Part     // the additive numbers that each cell shows; a mean shows a sum and a count
+	Stay       []bool     // cells that are hidden whatever is in them; nil: none
 }
 
 // Part is one additive number of a table's cells.
@@ -261,6 +262,9 @@ func (t *Table) grid() (*grid, error) {
 		if len(t.Parts[p].Cells) != len(t.Nodes) {
 			return nil, fmt.Errorf("part %d has %d cells at %d places", p, len(t.Parts[p].Cells), len(t.Nodes))
 		}
+	}
+	if t.Stay != nil && len(t.Stay) != len(t.Nodes) {
+		return nil, fmt.Errorf("it is said of %d of %d cells whether they stay hidden", len(t.Stay), len(t.Nodes))
 	}
 	g := &grid{Table: t, trees: trees}
 	if n := len(trees[0].parent) * len(trees[1].parent); n <= maxDense {

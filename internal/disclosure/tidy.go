@@ -35,7 +35,7 @@ func (p *protector) tidy() {
 
 // primary reports whether a cell breaks a rule by itself.
 func (p *protector) primary(cell int32) bool {
-	return p.differs[cell] || p.breaks(cell)
+	return p.differs[cell] || p.stays(cell) || p.breaks(cell)
 }
 
 // users knows which targets have a witness that moves a cell.

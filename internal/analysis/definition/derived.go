@@ -95,6 +95,22 @@ func (d *Definition) reads(dataset, name string) []string {
 	return []string{name}
 }
 
+// Rows stands for what counts read: a column that none lacks has as many values as there
+// are rows.
+const Rows = "\nrows"
+
+// Reads lists the columns that a measure's numbers come from.
+func (d *Definition) Reads(m Measure) []string {
+	if m.Own == OwnCount {
+		return []string{Rows}
+	}
+	var list []string
+	for _, name := range m.Columns() {
+		list = append(list, d.reads(m.Dataset, name)...)
+	}
+	return list
+}
+
 // terms are those of what is measured by a name.
 func (d *Definition) terms(dataset, name string) []expression.Term {
 	if of := d.derived(dataset, name); of != nil {
@@ -260,9 +276,10 @@ func (d *Definition) alike(m, other Measure) bool {
 	})
 }
 
-// Derive adds the derived columns to those of a dataset. What Check refuses is left out.
+// Derive adds the derived columns to those of a dataset. What Check refuses is left out;
+// a name is that of the derived one, also if a later contract has a column so called.
 func (d *Definition) Derive(dataset string, columns Columns) Columns {
-	all := slices.Clone(columns)
+	all := slices.DeleteFunc(slices.Clone(columns), func(c Column) bool { return d.derived(dataset, c.Name) != nil })
 	for i := range d.Derived {
 		if of := &d.Derived[i]; of.Dataset == dataset && of.of != nil {
 			if column, wrong := of.column(columns); wrong == "" {

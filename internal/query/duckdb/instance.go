@@ -17,10 +17,12 @@ type settings struct {
 	memory  int64 // bytes
 	threads int
 	files   []string // the only paths that it can open
+	path    string   // of its own file; empty: it is in memory
 }
 
-// instance is a fresh DuckDB in memory, locked: it opens its files and no
-// other path, writes nothing, loads nothing and takes no further settings.
+// instance is a DuckDB, locked: it opens its files and no other path, writes nothing
+// but its own file, if it has one, loads nothing and takes no further settings. It is
+// in memory, and fresh, or the one owner of its file.
 type instance struct {
 	memory int64
 	db     bindings.Database
@@ -42,7 +44,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 		{"allow_community_extensions", "false"},
 		{"allow_persistent_secrets", "false"},
 		{"enable_external_file_cache", "false"}, // would copy files that are in memory
-		{"preserve_insertion_order", strconv.FormatBool(s.threads == 1)},
+		{"preserve_insertion_order", strconv.FormatBool(s.threads == 1 || s.path != "")},
 	} {
 		if bindings.SetConfig(config, option[0], option[1]) == bindings.StateError {
 			return nil, fmt.Errorf("set %s of DuckDB to %q", option[0], option[1])
@@ -50,7 +52,11 @@ func open(ctx context.Context, s settings) (*instance, error) {
 	}
 	db := &instance{memory: s.memory}
 	var message string
-	if bindings.OpenExt(":memory:", &db.db, config, &message) == bindings.StateError {
+	path := ":memory:"
+	if s.path != "" {
+		path = s.path
+	}
+	if bindings.OpenExt(path, &db.db, config, &message) == bindings.StateError {
 		return nil, fmt.Errorf("open DuckDB: %s", message)
 	}
 	if bindings.Connect(db.db, &db.conn) == bindings.StateError {

@@ -20,6 +20,8 @@ import (
 func TestMain(m *testing.M) {
 	sandbox.Main(sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 		return Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
+	}}, sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
+		return WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
 	}})
 	m.Run()
 }
@@ -127,4 +129,68 @@ func inSandbox(t *testing.T, box *sandbox.Box, spec query.Spec, files ...[]byte)
 		return err
 	})
 	return totals, err
+}
+
+// The warehouse's owner lives behind the walls; killed, it has lost nothing of what it answered.
+func TestAWarehouseInTheSandbox(t *testing.T) {
+	t.Parallel()
+	best, err := sandbox.Probe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []sandbox.Level{best, sandbox.Reduced} {
+		box, err := sandbox.New(sandbox.Config{Level: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		args, err := json.Marshal(query.Warehouse{Migrations: steps, Memory: 256 << 20, Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job := sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: t.TempDir(), Memory: 1 << 30, Threads: 2}
+		live := box.Live(job)
+		do := func(r query.Request) (string, error) {
+			wire, err := query.EncodeRequest(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			err = live.Do(t.Context(), wire, func(r io.Reader) error {
+				_, err := query.ReadAnswer(r, 1<<20, func([]query.AnswerColumn) error { return nil }, func(row [][]byte) error {
+					fmt.Fprintf(&got, "%s\n", bytes.Join(row, []byte("|")))
+					return nil
+				})
+				return err
+			})
+			return got.String(), err
+		}
+		loading := query.Request{Transact: &query.Transact{Rows: []*query.Rows{factRows("acme", 0, 3000)}, Statements: []query.Statement{
+			{SQL: "INSERT INTO fact SELECT * FROM stage"}, {SQL: "SELECT count(*)::VARCHAR FROM fact"},
+		}}}
+		asking := query.Request{Select: &query.Select{Statement: query.Statement{SQL: "SELECT count(*), max(n) FROM fact"}, Tables: []string{"fact"}, Rows: 10, Bytes: 1 << 20}}
+		for i := range 3 {
+			if got, err := do(loading); err != nil || got != "3000\n" {
+				t.Errorf("%s: round %d: got %q, %v; want 3000 rows", level, i, got, err)
+			}
+			if got, err := do(asking); err != nil || got != "3000|-1\n" {
+				t.Errorf("%s: round %d: got %q, %v", level, i, got, err)
+			}
+			if i == 1 {
+				continue
+			}
+			ctx, kill := context.WithCancel(t.Context())
+			kill()
+			if err := live.Close(ctx); err != nil && !fault.Is(err, fault.Cancelled) {
+				t.Errorf("%s: kill: %v", level, err)
+			}
+			live = box.Live(job)
+		}
+		asking.Select.SQL = "SELECT * FROM read_text('/etc/passwd')"
+		if _, err := do(asking); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: got %v, want that it is refused", level, err)
+		}
+		if err := live.Close(t.Context()); err != nil {
+			t.Errorf("%s: close: %v", level, err)
+		}
+	}
 }

@@ -1,0 +1,183 @@
+package query
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Kind says how a value of an answer is written: all are texts.
+type Kind string
+
+// The kinds.
+const (
+	KindText      Kind = "text"
+	KindInteger   Kind = "integer"   // -12
+	KindNumber    Kind = "number"    // 0.5, 1e300, nan, inf, -inf
+	KindDecimal   Kind = "decimal"   // 12.50
+	KindBoolean   Kind = "boolean"   // true, false
+	KindTimestamp Kind = "timestamp" // RFC 3339, UTC
+	KindDate      Kind = "date"      // 2026-01-31, or another text for what is no such date
+	KindJSON      Kind = "json"
+)
+
+// AnswerColumn is a column of an answer.
+type AnswerColumn struct {
+	Name string
+	Type string // the engine's name of it
+	Kind Kind
+}
+
+// Ending is what an answer ends with.
+type Ending struct {
+	Rows      int64
+	Truncated bool // there is more than was asked for
+}
+
+// The limits of what is read as an answer.
+const (
+	MaxAnswerColumns = 1000
+	maxAnswerHead    = 4 << 20
+)
+
+// AnswerWriter writes an answer in the child: four bytes of length and the columns in
+// JSON; then for each row a 1 and its values, each a 0 for a null or its length and 1
+// as a uvarint and its bytes; then a 0 and the Ending's JSON, to the end.
+type AnswerWriter struct {
+	w    *bufio.Writer
+	rows int64
+	size int64
+}
+
+// NewAnswerWriter begins an answer.
+func NewAnswerWriter(w io.Writer, columns []AnswerColumn) (*AnswerWriter, error) {
+	a := &AnswerWriter{w: bufio.NewWriterSize(w, 64<<10)}
+	head, err := json.Marshal(columns)
+	if err != nil {
+		return nil, fmt.Errorf("encode columns: %w", err)
+	}
+	_, _ = a.w.Write(binary.BigEndian.AppendUint32(nil, uint32(len(head))))
+	_, err = a.w.Write(head)
+	return a, err
+}
+
+// Row begins a row. Its values follow.
+func (a *AnswerWriter) Row() error {
+	a.rows++
+	return a.w.WriteByte(1)
+}
+
+// Value writes a value; nil is a null.
+func (a *AnswerWriter) Value(v []byte) error {
+	if v == nil {
+		a.size++
+		return a.w.WriteByte(0)
+	}
+	a.size += int64(len(v)) + 1
+	_, _ = a.w.Write(binary.AppendUvarint(a.w.AvailableBuffer(), uint64(len(v))+1))
+	_, err := a.w.Write(v)
+	return err
+}
+
+// Rows is how many rows were begun, Size about how many bytes they take.
+func (a *AnswerWriter) Rows() int64 { return a.rows }
+
+// Size is about how many bytes were written.
+func (a *AnswerWriter) Size() int64 { return a.size }
+
+// End ends the answer.
+func (a *AnswerWriter) End(truncated bool) error {
+	_ = a.w.WriteByte(0)
+	end, err := json.Marshal(Ending{Rows: a.rows, Truncated: truncated})
+	if err != nil {
+		return fmt.Errorf("encode end: %w", err)
+	}
+	_, _ = a.w.Write(end)
+	return a.w.Flush()
+}
+
+// ReadAnswer reads an answer in the server, as a stranger's: begin is told the columns,
+// each gets the values of each row, nil for a null, which it must not keep. A value
+// of more than maxValue bytes, and any other answer than AnswerWriter's, is an error.
+func ReadAnswer(r io.Reader, maxValue int, begin func([]AnswerColumn) error, each func([][]byte) error) (Ending, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var end Ending
+	var top [4]byte
+	if _, err := io.ReadFull(in, top[:]); err != nil {
+		return end, cutOff(err)
+	}
+	size := binary.BigEndian.Uint32(top[:])
+	if size > maxAnswerHead {
+		return end, errors.New("the answer's columns take too much")
+	}
+	head := make([]byte, size)
+	if _, err := io.ReadFull(in, head); err != nil {
+		return end, cutOff(err)
+	}
+	var columns []AnswerColumn
+	if err := json.Unmarshal(head, &columns); err != nil || len(columns) > MaxAnswerColumns {
+		return end, fmt.Errorf("the answer's columns cannot be read: %w", err)
+	}
+	if err := begin(columns); err != nil {
+		return end, err
+	}
+	values := make([][]byte, len(columns))
+	var rows int64
+	for {
+		mark, err := in.ReadByte()
+		if err != nil {
+			return end, cutOff(err)
+		}
+		if mark == 0 {
+			break
+		}
+		if err := readValues(in, values, maxValue); err != nil {
+			return end, err
+		}
+		rows++
+		if err := each(values); err != nil {
+			return end, err
+		}
+	}
+	rest, err := io.ReadAll(io.LimitReader(in, 1<<10))
+	if err != nil {
+		return end, err
+	}
+	if err := json.Unmarshal(rest, &end); err != nil || end.Rows != rows {
+		return end, fmt.Errorf("the answer's end does not fit it: %.100q, %d rows", rest, rows)
+	}
+	return end, nil
+}
+
+// readValues reads a row into values, whose bytes it makes anew: a row is mostly small.
+func readValues(in *bufio.Reader, values [][]byte, maxValue int) error {
+	for i := range values {
+		n, err := binary.ReadUvarint(in)
+		if err != nil {
+			return cutOff(err)
+		}
+		if n == 0 {
+			values[i] = nil
+			continue
+		}
+		n--
+		if n > uint64(maxValue) {
+			return fmt.Errorf("a value of %d bytes, at most %d", n, maxValue)
+		}
+		values[i] = make([]byte, n)
+		if _, err := io.ReadFull(in, values[i]); err != nil {
+			return cutOff(err)
+		}
+	}
+	return nil
+}
+
+func cutOff(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the answer is cut off")
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	bindings "github.com/duckdb/duckdb-go-bindings"
+
+	"tributary/internal/fault"
+	"tributary/internal/query"
+)
+
+// choose does a SELECT on a connection of its own, in a transaction that can only read.
+// Every value comes as a text that the engine makes.
+func (w *Warehouse) choose(ctx context.Context, s query.Select, out io.Writer) error {
+	db, err := w.main.another()
+	if err != nil {
+		return err
+	}
+	defer db.disconnect()
+	return db.choose(ctx, s, out)
+}
+
+func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) error {
+	if s.Rows <= 0 || s.Bytes <= 0 {
+		return fmt.Errorf("a SELECT needs limits of rows and bytes")
+	}
+	sql := strings.TrimRight(s.SQL, "; \t\r\n")
+	// With the parentheses, as it is executed: what closes them is another tree.
+	plain := "SELECT * FROM (\n" + sql + "\n) AS q"
+	if s.Tables != nil {
+		if err := db.gate(ctx, sql, s.Tables); err != nil { // for the better message
+			return err
+		}
+		if err := db.gate(ctx, plain, s.Tables); err != nil {
+			return err
+		}
+	}
+	if err := db.run(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+		return err
+	}
+	defer func() { _ = db.run(context.WithoutCancel(ctx), "ROLLBACK") }() // nothing was changed
+	columns, err := db.describe(ctx, plain, s.Tables != nil)
+	if err != nil {
+		return err
+	}
+	if len(columns) > query.MaxAnswerColumns {
+		return fault.New(fault.TooLarge, "The answer has %d columns; the limit is %d.", len(columns), query.MaxAnswerColumns)
+	}
+	final := rendered(sql, columns, s.Rows+1)
+	if s.Tables != nil {
+		if err := db.gate(ctx, final, s.Tables); err != nil {
+			return err
+		}
+	}
+	return db.stream(ctx, final, s, columns, out)
+}
+
+// described is a column of a SELECT before it is a text.
+type described struct {
+	query.AnswerColumn
+	id bindings.Type
+}
+
+// describe returns the columns of a SELECT that the gate has let through.
+func (db *instance) describe(ctx context.Context, sql string, others bool) ([]described, error) {
+	var prepared bindings.PreparedStatement
+	defer func() { bindings.DestroyPrepare(&prepared) }()
+	if bindings.Prepare(db.conn, sql, &prepared) == bindings.StateError {
+		return nil, db.explain(ctx, bindings.ErrorTypeInvalid, bindings.PrepareError(prepared), others)
+	}
+	if t := bindings.PreparedStatementType(prepared); t != bindings.StatementTypeSelect {
+		return nil, fmt.Errorf("a statement of type %d is no SELECT", t)
+	}
+	columns := make([]described, int(bindings.PreparedStatementColumnCount(prepared)))
+	for i := range columns {
+		at := bindings.IdxT(i)
+		logical := bindings.PreparedStatementColumnLogicalType(prepared, at)
+		id := bindings.GetTypeId(logical)
+		alias := bindings.LogicalTypeGetAlias(logical)
+		bindings.DestroyLogicalType(&logical)
+		columns[i] = described{query.AnswerColumn{Name: bindings.PreparedStatementColumnName(prepared, at), Kind: kindOf(id, alias)}, id}
+		columns[i].Type = string(columns[i].Kind)
+	}
+	return columns, nil
+}
+
+func kindOf(id bindings.Type, alias string) query.Kind {
+	switch id {
+	case bindings.TypeBoolean:
+		return query.KindBoolean
+	case bindings.TypeTinyInt, bindings.TypeSmallInt, bindings.TypeInteger, bindings.TypeBigInt, bindings.TypeHugeInt,
+		bindings.TypeUTinyInt, bindings.TypeUSmallInt, bindings.TypeUInteger, bindings.TypeUBigInt, bindings.TypeUHugeInt, bindings.TypeBigNum:
+		return query.KindInteger
+	case bindings.TypeFloat, bindings.TypeDouble:
+		return query.KindNumber
+	case bindings.TypeDecimal:
+		return query.KindDecimal
+	case bindings.TypeTimestamp, bindings.TypeTimestampS, bindings.TypeTimestampMS, bindings.TypeTimestampNS, bindings.TypeTimestampTZ:
+		return query.KindTimestamp
+	case bindings.TypeDate:
+		return query.KindDate
+	case bindings.TypeList, bindings.TypeStruct, bindings.TypeMap, bindings.TypeArray, bindings.TypeUnion, bindings.TypeVariant:
+		return query.KindJSON
+	case bindings.TypeVarchar:
+		if alias == "JSON" {
+			return query.KindJSON
+		}
+	}
+	return query.KindText
+}
+
+// rendered is the SELECT whose columns are all texts, with at most as many rows. The
+// columns are known by their place: names may be there twice.
+func rendered(sql string, columns []described, rows int) string {
+	var list, names []string
+	for i, c := range columns {
+		name := "c" + strconv.Itoa(i+1)
+		names = append(names, name)
+		switch {
+		case c.Kind == query.KindTimestamp:
+			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN strftime("+name+"::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE "+name+"::VARCHAR END")
+		case c.id == bindings.TypeBlob:
+			list = append(list, "to_base64("+name+")")
+		case c.Kind == query.KindJSON && c.id != bindings.TypeVarchar:
+			list = append(list, "to_json("+name+")::VARCHAR")
+		default:
+			list = append(list, name+"::VARCHAR")
+		}
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM (\n" + sql + "\n) AS q(" + strings.Join(names, ", ") + ") LIMIT " + strconv.Itoa(rows)
+}
+
+// stream runs the SELECT of texts and writes rows as they come.
+func (db *instance) stream(ctx context.Context, sql string, s query.Select, columns []described, out io.Writer) error {
+	var prepared bindings.PreparedStatement
+	defer func() { bindings.DestroyPrepare(&prepared) }()
+	if bindings.Prepare(db.conn, sql, &prepared) == bindings.StateError {
+		return db.explain(ctx, bindings.ErrorTypeInvalid, bindings.PrepareError(prepared), s.Tables != nil)
+	}
+	for i, text := range s.Arguments {
+		v := bindings.CreateVarchar(text)
+		state := bindings.BindValue(prepared, bindings.IdxT(i+1), v)
+		bindings.DestroyValue(&v)
+		if state == bindings.StateError {
+			return refused("The SQL does not take as many arguments as there are.")
+		}
+	}
+	defer db.interruptWhenDone(ctx)()
+	r := &result{}
+	defer r.close()
+	if bindings.ExecutePreparedStreaming(prepared, &r.res) == bindings.StateError {
+		return db.explain(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res), s.Tables != nil)
+	}
+	head, types := make([]query.AnswerColumn, len(columns)), make([]columnType, len(columns))
+	for i, c := range columns {
+		head[i], types[i] = c.AnswerColumn, columnType{id: bindings.TypeVarchar}
+	}
+	a, err := query.NewAnswerWriter(out, head)
+	if err != nil {
+		return err
+	}
+	truncated := false
+	row := make([][]byte, len(columns))
+	err = r.chunks(ctx, types, func(n int, data []column) error {
+		for i := range n {
+			if a.Rows() >= int64(s.Rows) || a.Size() >= s.Bytes {
+				truncated = true
+				return errEnough
+			}
+			for c := range row {
+				if row[c] = nil; !data[c].null(i) {
+					row[c] = append([]byte{}, data[c].text(i)...)
+				}
+			}
+			if err := writeRow(a, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == errEnough { //nolint:errorlint // it is ours, from the function above
+		err = nil
+	}
+	if err == nil && !truncated {
+		if text := bindings.ResultError(&r.res); text != "" { // it failed while it was fetched
+			err = db.explain(ctx, bindings.ResultErrorType(&r.res), text, s.Tables != nil)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return a.End(truncated)
+}
+
+var errEnough = fmt.Errorf("enough rows")
+
+// explain is failure for a SELECT: who wrote it is told what the engine says of it.
+func (db *instance) explain(ctx context.Context, kind bindings.ErrorType, text string, others bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch {
+	case kind == bindings.ErrorTypeOutOfMemory || strings.HasPrefix(text, "Out of Memory Error"):
+		return fault.Wrap(fault.TooLarge, fmt.Errorf("DuckDB: %s", text), "The SELECT needs more memory than it may take. Ask for less at once: a shorter time, fewer groups, no ORDER BY of everything.")
+	case !others, kind == bindings.ErrorTypeFatal, kind == bindings.ErrorTypeInternal:
+		return fmt.Errorf("DuckDB: %s", text)
+	}
+	text, _, _ = strings.Cut(text, "\n\nLINE ") // it would quote what we have put around the SELECT
+	return refused(text)
+}
