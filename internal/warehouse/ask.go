@@ -1,0 +1,98 @@
+package warehouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/fault"
+	"tributary/internal/query"
+)
+
+// Ask is a SELECT and the limits of its answer.
+type Ask struct {
+	SQL     string
+	Rows    int           // at most; 0: 1,000
+	Timeout time.Duration // 0: 30 seconds
+}
+
+// The bounds of an Ask.
+const (
+	MaxSQL         = 100_000 // bytes
+	MaxRows        = 1_000_000
+	MaxBytes       = 256 << 20
+	MaxTimeout     = 5 * time.Minute
+	defaultRows    = 1_000
+	defaultTimeout = 30 * time.Second
+)
+
+// Ended is how an answer ended.
+type Ended struct {
+	Rows      int64
+	Truncated bool // there are more rows than were asked for
+}
+
+// Column is a column of an answer.
+type Column = query.AnswerColumn
+
+func (a *Ask) check() error {
+	if a.Rows == 0 {
+		a.Rows = defaultRows
+	}
+	if a.Timeout == 0 {
+		a.Timeout = defaultTimeout
+	}
+	switch {
+	case len(a.SQL) > MaxSQL:
+		return fault.New(fault.TooLarge, "The SQL has %d bytes; the limit is %d.", len(a.SQL), MaxSQL)
+	case a.Rows < 0 || a.Rows > MaxRows:
+		return fault.New(fault.Invalid, "An answer has 1 to %d rows.", MaxRows)
+	case a.Timeout < 0 || a.Timeout > MaxTimeout:
+		return fault.New(fault.Invalid, "A SELECT takes at most %s.", MaxTimeout)
+	}
+	return nil
+}
+
+// UnscopedAsk does a SELECT over all tenants for somebody of the provider, and hands over
+// its columns and then its rows: texts, nil for a null. Each is an entry of the
+// audit log, with the SQL's hash and what came of it, before the answer is whole.
+func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
+	if err := a.check(); err != nil {
+		return Ended{}, err
+	}
+	select {
+	case w.asks <- struct{}{}:
+		defer func() { <-w.asks }()
+	default:
+		return Ended{}, fault.New(fault.Throttled, "%d queries are running already. Try again when one has ended.", askers)
+	}
+	began := w.cfg.Clock.Now()
+	limited, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	var bytes int64
+	end, err := w.do(limited, query.Request{Select: &query.Select{Statement: query.Statement{SQL: a.SQL}, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}},
+		begin, func(row [][]byte) error {
+			for _, v := range row {
+				bytes += int64(len(v))
+			}
+			return each(row)
+		})
+	if fault.Is(err, fault.TimedOut) && ctx.Err() == nil {
+		err = fault.Wrap(fault.TimedOut, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", a.Timeout)
+	}
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	}
+	// The connection may be gone; the entry is written all the same.
+	told := w.cfg.Audit.Record(context.WithoutCancel(ctx), audit.Entry{Actor: by, Verb: "warehouse.query", Subject: "warehouse", Outcome: outcome, Details: map[string]any{
+		"sql_sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(a.SQL))), "sql_bytes": len(a.SQL), "rows": end.Rows, "bytes": bytes,
+		"milliseconds": w.cfg.Clock.Now().Sub(began).Milliseconds(), "truncated": end.Truncated,
+	}})
+	if err != nil {
+		return Ended{}, err
+	}
+	return Ended(end), told
+}

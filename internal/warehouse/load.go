@@ -1,0 +1,374 @@
+package warehouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/internal/events"
+	"tributary/internal/fault"
+	"tributary/internal/query"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// The bounds of one load.
+const (
+	mostBlocks = 500      // read at once
+	mostBytes  = 16 << 20 // of rows, beside the last block's
+	settle     = 200 * time.Millisecond
+	retry      = 5 * time.Second // after a failure
+)
+
+// Run loads the streams as they grow, until ctx ends: what has come is there within
+// a fraction of a second, and each stream has at most five commits a second.
+func (w *Warehouse) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, n := range stream.Names {
+		all.Go(func() { w.follow(ctx, n) })
+	}
+	all.Wait()
+	return nil
+}
+
+func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
+	for ctx.Err() == nil {
+		pause := settle
+		after, err := w.load(ctx, n)
+		if err == nil {
+			err = w.cfg.Streams.Wait(ctx, n, after)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.cfg.Log.ErrorContext(ctx, "the warehouse could not load", "stream", string(n), "error", err)
+			pause = retry
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Load loads what the streams have by now.
+func (w *Warehouse) Load(ctx context.Context) error {
+	for _, n := range stream.Names {
+		if _, err := w.load(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load loads what a stream has by now, and returns how far that is.
+func (w *Warehouse) load(ctx context.Context, n stream.Name) (uint64, error) {
+	l := w.loaders[n]
+	for {
+		w.loading.Lock()
+		more, err := l.once(ctx)
+		w.loading.Unlock()
+		if err != nil {
+			l.known = false // a commit that was not answered may have been made
+			return l.after, fmt.Errorf("load stream %s: %w", n, err)
+		}
+		if !more {
+			return l.after, nil
+		}
+	}
+}
+
+// loader loads one stream.
+type loader struct {
+	*Warehouse
+	name   stream.Name
+	known  bool // the rest is as the warehouse has it
+	after  uint64
+	chains map[tenant.ID]events.Place
+}
+
+// once loads some of a stream in one transaction, and reports whether there was any.
+func (l *loader) once(ctx context.Context) (bool, error) {
+	if !l.known {
+		if err := l.look(ctx); err != nil {
+			return false, err
+		}
+	}
+	b := l.newBatch()
+	list, err := l.cfg.Streams.Read(ctx, l.name, l.after, "", mostBlocks)
+	var gone stream.Missing
+	switch {
+	case errors.As(err, &gone):
+		b.problem(gone.From, "", err)
+		b.through(gone.To, time.Time{})
+	case err != nil:
+		return false, err
+	}
+	for _, m := range list {
+		if err := b.add(ctx, m); err != nil {
+			return false, err
+		}
+		if b.size() > mostBytes {
+			break
+		}
+	}
+	if b.last == l.after {
+		return false, nil
+	}
+	if err := b.commit(ctx); err != nil {
+		return false, err
+	}
+	l.after, l.chains = b.last, b.chains
+	return true, nil
+}
+
+// look finds out how far the warehouse has got.
+func (l *loader) look(ctx context.Context) error {
+	rows, err := l.transact(ctx, query.Transact{Statements: []query.Statement{
+		{SQL: "SELECT coalesce(max(sequence), 0)::VARCHAR FROM load_position WHERE stream = $1", Arguments: []string{string(l.name)}},
+	}})
+	if err != nil {
+		return fmt.Errorf("find position: %w", err)
+	}
+	if l.after, err = strconv.ParseUint(rows[0][0], 10, 64); err != nil {
+		return fmt.Errorf("find position: %w", err)
+	}
+	if rows, err = l.transact(ctx, query.Transact{Statements: []query.Statement{
+		{SQL: "SELECT coalesce(tenant, ''), sequence::VARCHAR, digest FROM load_chain WHERE stream = $1", Arguments: []string{string(l.name)}},
+	}}); err != nil {
+		return fmt.Errorf("find chains: %w", err)
+	}
+	l.chains = map[tenant.ID]events.Place{}
+	for _, row := range rows {
+		p := events.Place{}
+		if p.Sequence, err = strconv.ParseUint(row[1], 10, 64); err != nil {
+			return fmt.Errorf("find chains: %w", err)
+		}
+		if n, err := hex.Decode(p.Digest[:], []byte(row[2])); err != nil || n != len(p.Digest) {
+			return fmt.Errorf("find chains: digest %q", row[2])
+		}
+		l.chains[tenant.ID(row[0])] = p
+	}
+	l.known = true
+	return nil
+}
+
+// batch is what one transaction loads.
+type batch struct {
+	*loader
+	now      time.Time
+	last     uint64
+	arrived  time.Time // of the newest block
+	rows     *query.Rows
+	ends     map[tenant.ID]events.Place // chains that went on
+	chains   map[tenant.ID]events.Place // all chains, after the batch
+	problems *query.Rows
+}
+
+func texts(names ...string) []query.Column { return columns(query.Text, names...) }
+
+func columns(t query.Type, names ...string) []query.Column {
+	list := make([]query.Column, len(names))
+	for i, name := range names {
+		list[i] = query.Column{Name: name, Type: t}
+	}
+	return list
+}
+
+func (l *loader) newBatch() *batch {
+	b := &batch{loader: l, now: l.cfg.Clock.Now(), last: l.after, ends: map[tenant.ID]events.Place{}, chains: map[tenant.ID]events.Place{}}
+	for id, p := range l.chains {
+		b.chains[id] = p
+	}
+	b.rows = &query.Rows{Table: "stage", Unique: &query.Unique{Table: l.fact(), Column: "key"}}
+	b.rows.Columns = columns(query.Key, "key")
+	if l.name == stream.Events {
+		b.rows.Columns = append(b.rows.Columns, texts("tenant", "source", "origin", "id", "type", "subject")...)
+		b.rows.Columns = append(b.rows.Columns, columns(query.Timestamp, "time", "received")...)
+		b.rows.Columns = append(b.rows.Columns, texts("channel", "user_id", "anonymous_id", "session_id", "device_id", "data", "context", "flags")...)
+	} else {
+		b.rows.Columns = append(b.rows.Columns, texts("tenant", "entry", "verb", "subject", "actor", "outcome")...)
+		b.rows.Columns = append(b.rows.Columns, columns(query.Timestamp, "time", "received")...)
+		b.rows.Columns = append(b.rows.Columns, texts("facts")...)
+	}
+	b.problems = &query.Rows{Table: "stage_problem", Columns: []query.Column{
+		{Name: "sequence", Type: query.Integer}, {Name: "tenant", Type: query.Text}, {Name: "problem", Type: query.Text},
+	}}
+	return b
+}
+
+// fact is the table that the stream's events are rows of.
+func (l *loader) fact() string {
+	if l.name == stream.Events {
+		return "fact_event"
+	}
+	return "fact_act"
+}
+
+func (b *batch) size() int { return b.rows.Size() }
+
+func (b *batch) through(sequence uint64, at time.Time) {
+	b.last = sequence
+	if at.After(b.arrived) {
+		b.arrived = at
+	}
+}
+
+// problem notes what is not loaded, in words that the provider may read.
+func (b *batch) problem(sequence uint64, id tenant.ID, cause error) {
+	b.problems.Integer(int64(sequence))
+	b.problems.Text(string(id))
+	b.problems.Text(fault.Message(cause))
+	b.cfg.Log.Error("events cannot be loaded into the warehouse", "stream", string(b.name), "sequence", sequence, "tenant.id", string(id), "error", cause)
+}
+
+// add adds a block's events. A block that is damaged or does not follow is noted;
+// one whose tenant was erased is passed over.
+func (b *batch) add(ctx context.Context, m stream.Stored) error {
+	h, list, err := b.cfg.Blocks.Open(ctx, m.Data)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		b.through(m.Sequence, m.At)
+		return nil
+	case fault.Is(err, fault.Damaged):
+		b.problem(m.Sequence, m.Tenant, err)
+		b.through(m.Sequence, m.At)
+		return nil
+	case err != nil:
+		return err
+	}
+	if h.Tenant != m.Tenant || h.Stream != string(b.name) {
+		b.problem(m.Sequence, m.Tenant, fault.New(fault.Damaged, "The %s stands on the stream %s as one of %q.", h, b.name, m.Tenant))
+		b.through(m.Sequence, m.At)
+		return nil
+	}
+	if err := b.chains[h.Tenant].Follows(h); err != nil { // what is there is loaded all the same
+		b.problem(m.Sequence, m.Tenant, err)
+	}
+	b.chains[h.Tenant] = events.PlaceOf(h, m.Data)
+	b.ends[h.Tenant] = b.chains[h.Tenant]
+	for i := range list {
+		if b.name == stream.Events {
+			b.event(&list[i])
+		} else if err := b.act(&list[i]); err != nil {
+			return err
+		}
+	}
+	b.through(m.Sequence, m.At)
+	return nil
+}
+
+// keyOf is what an event is known by for ever.
+func keyOf(e *events.Event) [16]byte {
+	h := sha256.New()
+	for _, part := range []string{string(e.Tenant), e.Source, e.Origin, e.ID} {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write([]byte(part))
+	}
+	return [16]byte(h.Sum(nil)[:16])
+}
+
+func (b *batch) event(e *events.Event) {
+	r := b.rows
+	r.Key(keyOf(e))
+	for _, s := range [...]string{string(e.Tenant), e.Source, e.Origin, e.ID, e.Type, e.Subject} {
+		r.Text(s)
+	}
+	r.Time(e.Time)
+	r.Time(e.Received)
+	for _, s := range [...]string{e.Channel, e.User, e.Anonymous, e.Session, e.Device, string(e.Data), string(e.Context), strings.Join(e.Flags, ",")} {
+		r.Text(s)
+	}
+}
+
+// act adds an event that the server itself told of.
+func (b *batch) act(e *events.Event) error {
+	facts := map[string]jsontext.Value{}
+	if len(e.Data) > 0 {
+		if err := json.Unmarshal(e.Data, &facts); err != nil {
+			return fmt.Errorf("read event %s: %w", e.ID, err)
+		}
+	}
+	word := func(name string) string {
+		var s string
+		_ = json.Unmarshal(facts[name], &s) // what is no text is none
+		delete(facts, name)
+		return s
+	}
+	actor, outcome := word("actor"), word("outcome")
+	delete(facts, "entry")
+	var rest []byte
+	if len(facts) > 0 {
+		var err error
+		if rest, err = json.Marshal(facts, json.Deterministic(true)); err != nil {
+			return fmt.Errorf("encode facts of event %s: %w", e.ID, err)
+		}
+	}
+	r := b.rows
+	r.Key(keyOf(e))
+	for _, s := range [...]string{string(e.Tenant), e.ID, strings.TrimPrefix(e.Type, "tributary."), e.Subject, actor, outcome} {
+		r.Text(s)
+	}
+	r.Time(e.Time)
+	r.Time(e.Received)
+	r.Text(string(rest))
+	return nil
+}
+
+// stamp is a time as a timestamp's text; the zero one is NULL's.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999") }
+
+// commit loads the rows, adds them to the ledger, and stores the positions, all or
+// nothing. If the position is not the one that the batch began at, nothing is loaded.
+func (b *batch) commit(ctx context.Context) error {
+	name, now := string(b.name), stamp(b.now)
+	t := query.Transact{Rows: []*query.Rows{b.rows, b.problems, b.stagedChains()}}
+	say := func(sql string, arguments ...string) {
+		t.Statements = append(t.Statements, query.Statement{SQL: sql, Arguments: arguments})
+	}
+	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.after, 10))
+	say("INSERT INTO " + b.fact() + " SELECT * FROM stage")
+	const hours = "(SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL)"
+	say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP,
+		reopened = i.reopened + (i.start + INTERVAL 1 HOUR <= coalesce((SELECT max(through) FROM load_position WHERE stream = $2), i.start))::INTEGER
+		FROM `+hours+` s WHERE i.model = $3 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant`, now, name, b.fact())
+	say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0 FROM `+hours+` s
+		WHERE NOT EXISTS (SELECT 1 FROM load_interval i WHERE i.model = $2 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant)`, now, b.fact())
+	say("INSERT INTO load_problem SELECT $1, sequence, tenant, $2::TIMESTAMP, problem FROM stage_problem", name, now)
+	say("DELETE FROM load_chain c WHERE c.stream = $1 AND EXISTS (SELECT 1 FROM stage_chain s WHERE s.tenant IS NOT DISTINCT FROM c.tenant)", name)
+	say("INSERT INTO load_chain SELECT $1, tenant, sequence, digest FROM stage_chain", name)
+	say("CREATE OR REPLACE TEMP TABLE stage_through AS SELECT max(through) AS through FROM load_position WHERE stream = $1", name)
+	say("DELETE FROM load_position WHERE stream = $1", name)
+	arrived := ""
+	if !b.arrived.IsZero() {
+		arrived = stamp(b.arrived)
+	}
+	say("INSERT INTO load_position SELECT $1, $2::UBIGINT, greatest(through, nullif($3, '')::TIMESTAMP), $4::TIMESTAMP FROM stage_through",
+		name, strconv.FormatUint(b.last, 10), arrived, now)
+	_, err := b.transact(ctx, t)
+	return err
+}
+
+func (b *batch) stagedChains() *query.Rows {
+	r := &query.Rows{Table: "stage_chain", Columns: []query.Column{
+		{Name: "tenant", Type: query.Text}, {Name: "sequence", Type: query.Integer}, {Name: "digest", Type: query.Text},
+	}}
+	for id, p := range b.ends {
+		r.Text(string(id))
+		r.Integer(int64(p.Sequence))
+		r.Text(p.Digest.String())
+	}
+	return r
+}

@@ -1,0 +1,171 @@
+// Package warehouse keeps what happens in the provider's product and in Tributary
+// itself as a star schema, in a file whose one owner is a child process: it loads the
+// streams, exactly once, and answers SELECTs of the provider's analysts. What it has
+// is pooled and not sealed.
+package warehouse
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path"
+	"sync"
+
+	"tributary/internal/audit"
+	"tributary/internal/clock"
+	"tributary/internal/events"
+	"tributary/internal/query"
+	"tributary/internal/sandbox"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// Tables are the tables and views that analysts ask. schema has what they are.
+var Tables = []string{
+	"dim_date", "dim_source", "dim_tenant", "dim_user", "fact_act", "fact_event", "fact_job", "fact_login", "fact_session", "fact_submission",
+	"load_interval", "load_position", "load_problem",
+}
+
+//go:embed schema/*.sql
+var schema embed.FS
+
+// migrations returns the steps of the schema.
+func migrations() ([]string, error) {
+	var steps []string
+	names, err := fs.Glob(schema, "schema/*.sql") // in order
+	for _, name := range names {
+		step, err := schema.ReadFile(path.Clean(name))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		steps = append(steps, string(step))
+	}
+	return steps, err
+}
+
+// streams is the part of stream.Streams that a load needs.
+type streams interface {
+	Read(ctx context.Context, n stream.Name, after uint64, id tenant.ID, most int) ([]stream.Stored, error)
+	Wait(ctx context.Context, n stream.Name, after uint64) error
+}
+
+// opener is the part of events.Blocks that a load needs.
+type opener interface {
+	Open(ctx context.Context, block []byte) (events.Header, []events.Event, error)
+}
+
+// Config is what a Warehouse needs.
+type Config struct {
+	Sandbox *sandbox.Box
+	Dir     string // that exists, and has nothing but the warehouse
+	Streams streams
+	Blocks  opener
+	Audit   *audit.Log
+	Clock   clock.Clock
+	Log     *slog.Logger // nil: nothing is logged
+	// Memory is how many bytes the engine may use; 0: 1 GiB. Its process may take twice as much and
+	// half a gigabyte.
+	Memory int64
+}
+
+// Warehouse is the warehouse. It is safe for use by several goroutines.
+type Warehouse struct {
+	cfg   Config
+	child *sandbox.Live
+	asks  chan struct{} // held by each SELECT
+
+	loading sync.Mutex // a load, or an erasure
+	loaders map[stream.Name]*loader
+}
+
+// The bounds of what is asked at once.
+const (
+	askers        = 4
+	defaultMemory = 1 << 30
+	threads       = 2
+)
+
+// New makes a Warehouse. Nothing is opened before something is asked or loaded.
+func New(c Config) (*Warehouse, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Memory == 0 {
+		c.Memory = defaultMemory
+	}
+	steps, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	args, err := json.Marshal(query.Warehouse{Migrations: steps, Memory: c.Memory, Threads: threads})
+	if err != nil {
+		return nil, fmt.Errorf("encode warehouse: %w", err)
+	}
+	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), loaders: map[stream.Name]*loader{}}
+	for _, n := range stream.Names {
+		w.loaders[n] = &loader{Warehouse: w, name: n}
+	}
+	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads})
+	return w, nil
+}
+
+// Close lets what is under way end, and closes the file.
+func (w *Warehouse) Close(ctx context.Context) error { return w.child.Close(ctx) }
+
+// transact does a transaction and returns the answer of its last statement, texts.
+func (w *Warehouse) transact(ctx context.Context, t query.Transact) (rows [][]string, err error) {
+	_, err = w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
+		row := make([]string, len(values))
+		for i, v := range values {
+			row[i] = string(v)
+		}
+		rows = append(rows, row)
+		return nil
+	})
+	return rows, err
+}
+
+// maxValue is how many bytes one value of an answer has at most.
+const maxValue = 16 << 20
+
+func (w *Warehouse) do(ctx context.Context, r query.Request, begin func([]query.AnswerColumn) error, each func([][]byte) error) (end query.Ending, err error) {
+	wire, err := query.EncodeRequest(r)
+	if err != nil {
+		return end, err
+	}
+	err = w.child.Do(ctx, wire, func(answer io.Reader) error {
+		var err error
+		end, err = query.ReadAnswer(answer, maxValue, begin, each)
+		return err
+	})
+	return end, err
+}
+
+// EraseTenant deletes a tenant's rows. What is loaded afterwards has none: the key of
+// its blocks is gone.
+func (w *Warehouse) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
+	const did = "rows deleted from the warehouse; its file uses their place again"
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	rows, err := w.transact(ctx, query.Transact{Statements: []query.Statement{
+		{SQL: "CREATE OR REPLACE TEMP TABLE erased AS SELECT (SELECT count(*) FROM fact_event WHERE tenant = $1) + (SELECT count(*) FROM fact_act WHERE tenant = $1 OR subject = $1) AS rows", Arguments: []string{string(id)}},
+		{SQL: "DELETE FROM fact_event WHERE tenant = $1", Arguments: []string{string(id)}},
+		{SQL: "DELETE FROM fact_act WHERE tenant = $1 OR subject = $1", Arguments: []string{string(id)}},
+		{SQL: "DELETE FROM load_interval WHERE tenant = $1", Arguments: []string{string(id)}},
+		{SQL: "DELETE FROM load_problem WHERE tenant = $1", Arguments: []string{string(id)}},
+		{SQL: "SELECT rows::VARCHAR FROM erased"},
+	}})
+	if err != nil {
+		return did, 0, fmt.Errorf("erase tenant from warehouse: %w", err)
+	}
+	if len(rows) != 1 {
+		return did, 0, errors.New("erase tenant from warehouse: no count")
+	}
+	_, err = fmt.Sscan(rows[0][0], &count)
+	return did, count, err
+}
