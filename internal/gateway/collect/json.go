@@ -51,7 +51,7 @@ func (o object) decode(name string, to any) error {
 	return nil
 }
 
-// members takes a JSON object apart. A name that it has twice is refused.
+// members takes a JSON object apart; the values are parts of raw. A name that it has twice is refused.
 func members(raw []byte) (object, error) {
 	d, err := open(raw, '{')
 	if err != nil {
@@ -71,7 +71,7 @@ func members(raw []byte) (object, error) {
 		if err != nil {
 			return nil, notJSON(err)
 		}
-		m.value = slices.Clone(v)
+		m.value = within(raw, d, v)
 		if o = append(o, m); len(o) > mostMembers {
 			return nil, fault.New(fault.Invalid, "The body has more than %d members.", mostMembers)
 		}
@@ -79,7 +79,7 @@ func members(raw []byte) (object, error) {
 	return o, closed(d)
 }
 
-// elements takes a JSON array apart.
+// elements takes a JSON array apart, likewise.
 func elements(raw []byte) ([]jsontext.Value, error) {
 	d, err := open(raw, '[')
 	if err != nil {
@@ -91,7 +91,7 @@ func elements(raw []byte) ([]jsontext.Value, error) {
 		if err != nil {
 			return nil, notJSON(err)
 		}
-		if list = append(list, slices.Clone(v)); len(list) > events.MaxEvents {
+		if list = append(list, within(raw, d, v)); len(list) > events.MaxEvents {
 			return nil, fault.New(fault.TooLarge, "A request has at most %d events.", events.MaxEvents)
 		}
 	}
@@ -111,6 +111,12 @@ func open(raw []byte, kind jsontext.Kind) (*jsontext.Decoder, error) {
 		return nil, fault.New(fault.Invalid, "A JSON array is wanted here.")
 	}
 	return d, nil
+}
+
+// within is the part of raw that was just read as v, which the decoder uses again.
+func within(raw []byte, d *jsontext.Decoder, v jsontext.Value) jsontext.Value {
+	end := d.InputOffset()
+	return raw[end-int64(len(v)) : end : end]
 }
 
 // closed reads the end, after which nothing may follow.
@@ -192,9 +198,7 @@ func change(raw jsontext.Value, how func(object) object) (jsontext.Value, error)
 			return nil, err
 		}
 	}
-	if o = how(o); len(o) == 0 {
-		return raw, nil
-	}
+	o = how(o)
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, m := range o {

@@ -41,6 +41,8 @@ func TestPostHogClientsAreUnderstood(t *testing.T) {
 			"posthog sent=12:00:00.000\n" + `id=u-3 type=ran user=p1 data={"$lib": "posthog-python"} at=2026-03-04T11:00:00.000`},
 		{"a browser that knows nobody", "POST", "/e/", `[{"uuid":"u-4","event":"$pageview","properties":{"distinct_id":"d1","$device_id":"d1","$session_id":"s1","token":"twk_good","$is_identified":false},"offset":2500}]`, nil,
 			"posthog\n" + `id=u-4 type=$pageview anonymous=d1 session=s1 device=d1 data={"distinct_id":"d1","$device_id":"d1","$session_id":"s1","$is_identified":false} at=2026-03-04T11:59:57.500`},
+		{"a key that nothing stands beside", "POST", "/e/", `[{"uuid":"u-6","event":"e","distinct_id":"p1","properties":{"token":"twk_good"}},{"uuid":"u-7","event":"e","distinct_id":"p1","properties":{"a":{"key":"twk_good"}, "token": "twk_good"}}]`, nil,
+			"posthog\n" + `id=u-6 type=e user=p1 data={}` + "\n" + `id=u-7 type=e user=p1 data={"a":{"key":"twk_good"}}`},
 		{"a group, which is nobody", "POST", "/batch/", `{"api_key":"twk_good","batch":[{"uuid":"u-5","event":"$groupidentify","distinct_id":"$company_acme","properties":{"$group_type":"company","$group_key":"acme"}}]}`, nil,
 			"posthog\n" + `id=u-5 type=$groupidentify data={"$group_type":"company","$group_key":"acme"}`},
 		{"engage", "POST", "/engage/", `{"$token":"x","token":"twk_good","$distinct_id":"p1","$set":{"a":1}}`, nil, "posthog\n" + `type=$identify user=p1 data={"$set":{"a":1}}`},

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	strangeRate  rate.Limit = 5 // keys that are not valid, each address and second
-	strangeBurst            = 200
-	mostKnown               = 100_000
+	strangeRate  = 5 // keys that are not valid, each address and second
+	strangeBurst = 200
+	mostKnown    = 100_000
 )
 
 // strangers bounds how many keys that are not valid an address can have looked up.
