@@ -95,6 +95,17 @@ func TestEventsComeInAndStay(t *testing.T) {
 	if list := must(bolt.Quarantine(t.Context(), client.QuarantineFilter{}))(t).Items; len(list) != 0 {
 		t.Errorf("got %+v in bolt's quarantine, want nothing", list)
 	}
+	many := "[" + event("many", "") + strings.Repeat(","+event("many", ""), 999) + "]"
+	slow := must(admin.CreateTenant(t.Context(), client.NewTenant{Slug: "slow", Name: "slow", Organisation: "slow", Tier: "basic"}))(t)
+	of := must(admin.CreateAPIKey(t.Context(), client.NewAPIKey{Tenant: slow.ID, Role: "tenant_user"}))(t)
+	for n := range 20 { // a burst of 5,000, and 500 a second
+		if res, body := w.posted(of.Key, many); res.StatusCode == 429 && n >= 5 && res.Header.Get("Retry-After") != "" {
+			break
+		} else if res.StatusCode != 204 || n == 19 {
+			t.Errorf("request %d beyond a tenant's rate: got %d %s, want 429 that says when to come back", n, res.StatusCode, body)
+			break
+		}
+	}
 	// The provider makes the tenant that was not known, and replays.
 	w.party(admin, "nobody", "000003")
 	must(admin.Replay(t.Context(), client.ReplayRequest{Reason: "tenant"}))(t)

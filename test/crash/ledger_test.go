@@ -22,6 +22,7 @@ type ledger struct {
 	releases  map[string]string              // by run
 	results   map[string]delivered           // by result
 	made      map[string]key                 // by API key
+	events    map[string]*servertest.Party   // who sent it, by event
 	entries   map[string]map[int64][]byte    // of the audit log: hashes by chain and number
 	pins      map[int64][]byte               // hashes of checkpoints by number
 	unchecked []func(*world) (problem error) // of what was told since the last power cut
@@ -46,7 +47,7 @@ type key struct {
 
 func newLedger() *ledger {
 	return &ledger{files: map[string]file{}, verdicts: map[string]client.Submission{}, releases: map[string]string{}, results: map[string]delivered{},
-		made: map[string]key{}, entries: map[string]map[int64][]byte{}, pins: map[int64][]byte{}}
+		made: map[string]key{}, events: map[string]*servertest.Party{}, entries: map[string]map[int64][]byte{}, pins: map[int64][]byte{}}
 }
 
 // told writes something down, and how to see whether it is still so.
@@ -66,8 +67,8 @@ func (l *ledger) size() string {
 	for _, chain := range l.entries {
 		entries += len(chain)
 	}
-	return fmt.Sprintf("%d files, %d verdicts, %d releases, %d results, %d keys, %d audit entries, %d checkpoints",
-		len(l.files), len(l.verdicts), len(l.releases), len(l.results), len(l.made), entries, len(l.pins))
+	return fmt.Sprintf("%d files, %d verdicts, %d releases, %d results, %d keys, %d events, %d audit entries, %d checkpoints",
+		len(l.files), len(l.verdicts), len(l.releases), len(l.results), len(l.made), len(l.events), entries, len(l.pins))
 }
 
 func (w *world) toldFile(p *servertest.Party, sent client.Submission, date, text string) {

@@ -72,7 +72,7 @@ func date(n int) string {
 func (w *world) load(ctx context.Context) (wait func()) {
 	var busy sync.WaitGroup
 	for _, work := range []func(context.Context, *rand.Rand) error{
-		w.send, w.send, w.sendSFTP, w.sendTus, w.learn, w.run, w.keys, w.watch(w.parties[0]), w.watch(nil),
+		w.send, w.send, w.sendSFTP, w.sendTus, w.learn, w.run, w.keys, w.sendEvents, w.watch(w.parties[0]), w.watch(nil),
 	} {
 		random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		busy.Go(func() {
@@ -304,6 +304,7 @@ func (w *world) kept() {
 	for _, p := range []*servertest.Party{w.parties[0], w.parties[1], nil} {
 		problems = append(problems, w.checkAudit(p))
 	}
+	problems = append(problems, w.checkEvents())
 	if err := errors.Join(problems...); err != nil {
 		w.t.Errorf("%s", strings.ReplaceAll(err.Error(), "%!w(<nil>)", "no error"))
 	}

@@ -1,0 +1,18 @@
+package events
+
+import "context"
+
+// Wrong is malformed, for fuzzing.
+func Wrong(e *Event) string { return malformed(e) }
+
+// Gathered is a gather whose commits tell how many requests of each lane they had.
+func Gathered(commit func(lanes []string)) func(lane string, size int) error {
+	g := newGather(func(_ context.Context, list []*work) {
+		var lanes []string
+		for _, w := range list {
+			lanes = append(lanes, w.lane)
+		}
+		commit(lanes)
+	})
+	return func(lane string, size int) error { return g.do(context.Background(), &work{lane: lane, size: size}) }
+}

@@ -1,0 +1,57 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"tributary/client"
+	"tributary/test/servertest"
+)
+
+// sendEvents sends some events, and notes those that it was told are kept.
+func (w *world) sendEvents(ctx context.Context, random *rand.Rand) error {
+	p := w.parties[random.IntN(2)]
+	var list []string
+	for range 1 + random.IntN(30) {
+		list = append(list, fmt.Sprintf(`{"specversion":"1.0","id":"%016x","source":"/crash","type":"crash","data":{"text":%q}}`, random.Uint64(), strings.Repeat("x", random.IntN(3000))))
+	}
+	got, err := p.SendEvents(ctx, []byte("["+strings.Join(list, ",")+"]"))
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range got.Items {
+		switch v.Result {
+		case "ok", "duplicate":
+			w.events[v.ID] = p
+		case "retry":
+		default:
+			w.complain = append(w.complain, fmt.Errorf("event %s: got %s (%s), want it kept", v.ID, v.Result, v.Details))
+		}
+	}
+	return nil
+}
+
+// checkEvents wants every event that was said to be kept on its tenant's stream.
+func (w *world) checkEvents() error {
+	there := map[string]*servertest.Party{}
+	for _, p := range w.parties {
+		for e, err := range client.All(w.ctx, p.EveryStreamEvent("events"), client.StreamFilter{TenantPage: client.TenantPage{Page: client.Page{Limit: 500}}}) {
+			if err != nil {
+				return fmt.Errorf("list events: %w", err)
+			}
+			there[e.ID] = p
+		}
+	}
+	var problems []error
+	for id, p := range w.events {
+		if there[id] != p {
+			problems = append(problems, fmt.Errorf("acknowledged event %s of %s is not on its stream", id, p.Tenant.Slug))
+		}
+	}
+	return errors.Join(problems[:min(len(problems), 5)]...)
+}
