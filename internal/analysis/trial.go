@@ -20,11 +20,12 @@ import (
 type Trial struct {
 	def     *definition.Definition
 	columns map[string]definition.Columns
-	before  []triedRelease
+	before  *[]triedRelease
 }
 
 // triedRelease is what a ledger keeps of a release, with what went into it.
 type triedRelease struct {
+	def          *definition.Definition
 	contributors map[string]Contributor
 	hidden       []byte
 }
@@ -60,7 +61,14 @@ type TriedMeasure struct {
 
 // NewTrial makes a trial of a definition. columns are those of its datasets.
 func NewTrial(d *definition.Definition, columns map[string]definition.Columns) *Trial {
-	return &Trial{def: d, columns: columns}
+	return &Trial{def: d, columns: columns, before: &[]triedRelease{}}
+}
+
+// Beside makes a trial of another definition of the same datasets, whose releases are
+// judged beside those of this one, and the other way round. A contributor's rows are
+// those of each definition's own Parts.
+func (t *Trial) Beside(d *definition.Definition) *Trial {
+	return &Trial{def: d, columns: t.columns, before: t.before}
 }
 
 func (t *Trial) execution() (*execution, query.Spec) {
@@ -122,7 +130,7 @@ func (t *Trial) Groups() []query.Column {
 // Release puts the next release before the gate.
 func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	x, spec := t.execution()
-	now := triedRelease{contributors: map[string]Contributor{}}
+	now := triedRelease{def: t.def, contributors: map[string]Contributor{}}
 	for _, c := range contributors {
 		if _, twice := now.contributors[c.Name]; twice || c.Name == "" || c.Organisation == "" {
 			return nil, fmt.Errorf("participant %q is there twice, or has no name or organisation", c.Name)
@@ -135,29 +143,19 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	for _, id := range x.participants {
 		x.owners = append(x.owners, now.contributors[string(id)].Organisation)
 	}
-	if len(t.before) > maxReleases {
-		return nil, fmt.Errorf("%d releases before this one; at most %d can be judged together", len(t.before), maxReleases)
-	}
-	var versions []Contributor
-	for n, b := range t.before {
-		f := former{run: fmt.Sprintf("release %d", n+1), analysis: t.def.Name, def: t.def, had: partNames(spec.Measures), same: map[tenant.ID]bool{}, hidden: b.hidden}
-		for name, c := range b.contributors {
-			if same(c, now.contributors[name]) {
-				f.same[tenant.ID(name)] = true
-				continue
-			}
-			f.versions = append(f.versions, len(versions))
-			versions = append(versions, c)
-			x.before.versions = append(x.before.versions, sentVersion{tenant: tenant.ID(name), organisation: c.Organisation})
+	var rows []earlierRelease
+	var before []triedRelease
+	for n, b := range *t.before {
+		if has := x.relation(b.def); has.any {
+			rows = append(rows, earlierRelease{run: fmt.Sprintf("release %d", n+1), analysis: b.def.Name, def: b.def, has: has, hidden: b.hidden})
+			before = append(before, b)
 		}
-		x.before.releases = append(x.before.releases, f)
 	}
-	if len(versions) > 0 {
-		again, err := t.table(spec, versions)
-		if err != nil {
-			return nil, err
-		}
-		x.before.again = []*table{again}
+	if withheld := x.comparable(rows); withheld != "" {
+		return &Tried{Withheld: withheld}, nil
+	}
+	if err := t.lookBack(x, spec, rows, before, now.contributors); err != nil {
+		return nil, err
 	}
 	var ordered []Contributor
 	for _, id := range x.participants {
@@ -172,15 +170,78 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 		return nil, err
 	}
 	if now.hidden = hidden; tried.Withheld == "" {
-		t.before = append(t.before, now)
+		*t.before = append(*t.before, now)
 	}
 	return tried, nil
 }
 
-// same reports whether a participant has sent the same.
-func same(a, b Contributor) bool {
+// lookBack notes what was released before, and what those had who have something else
+// now. Of who was in a release of another definition alone, or has changed, the rows are
+// those of that one, whose parts are all among this one's or leave some empty.
+func (t *Trial) lookBack(x *execution, spec query.Spec, rows []earlierRelease, before []triedRelease, now map[string]Contributor) error {
+	var versions []Contributor
+	for n, e := range rows {
+		f := former{run: e.run, analysis: e.analysis, def: e.def, had: e.has.parts, same: map[tenant.ID]bool{}, hidden: e.hidden}
+		for name, c := range before[n].contributors {
+			mine, err := t.translated(before[n].def, c, spec)
+			if err != nil {
+				return err
+			}
+			if known, takesPart := now[name]; takesPart && alike(mine, known, x.common(e.has.parts)) {
+				f.same[tenant.ID(name)] = true
+				continue
+			}
+			f.versions = append(f.versions, len(versions))
+			versions = append(versions, mine)
+			x.before.versions = append(x.before.versions, sentVersion{tenant: tenant.ID(name), organisation: c.Organisation})
+		}
+		x.before.releases = append(x.before.releases, f)
+	}
+	if len(versions) == 0 {
+		return nil
+	}
+	again, err := t.table(spec, versions)
+	x.before.again = []*table{again}
+	return err
+}
+
+// common lists which of the run's parts another has.
+func (x *execution) common(had map[partName]bool) []bool {
+	var list []bool
+	for _, m := range x.asked.Measures {
+		list = append(list, had[nameOf(m)])
+	}
+	return list
+}
+
+// translated is what a contributor had for one definition, by this one's parts.
+func (t *Trial) translated(of *definition.Definition, c Contributor, spec query.Spec) (Contributor, error) {
+	if of == t.def {
+		return c, nil
+	}
+	_, theirs := t.Beside(of).execution()
+	rows := make([]query.Row, len(c.Rows))
+	for n, r := range c.Rows {
+		rows[n] = query.Row{Key: r.Key, Values: make([]query.Number, len(spec.Measures))}
+		for part, m := range spec.Measures {
+			if at := slices.IndexFunc(theirs.Measures, func(o query.Measure) bool { return nameOf(o) == nameOf(m) }); at >= 0 {
+				rows[n].Values[part] = r.Values[at]
+			}
+		}
+	}
+	c.Rows = rows
+	return c, nil
+}
+
+// alike reports whether a participant has sent the same, in some of its parts.
+func alike(a, b Contributor, parts []bool) bool {
 	return a.Organisation == b.Organisation && slices.EqualFunc(a.Rows, b.Rows, func(a, b query.Row) bool {
-		return query.CompareKeys(a.Key, b.Key) == 0 && slices.Equal(a.Values, b.Values)
+		for part, counts := range parts {
+			if counts && a.Values[part] != b.Values[part] {
+				return false
+			}
+		}
+		return query.CompareKeys(a.Key, b.Key) == 0
 	})
 }
 
