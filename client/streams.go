@@ -29,6 +29,8 @@ type StreamEvent struct {
 	Subject     string          `json:"subject,omitempty" doc:"The id of what it is about"`
 	Time        time.Time       `json:"time"`
 	Received    time.Time       `json:"received"`
+	Stated      *time.Time      `json:"stated,omitempty" doc:"What the sender said, where time is another"`
+	Channel     string          `json:"channel,omitempty" doc:"How it came: api, segment, posthog, pixel"`
 	Tenant      string          `json:"tenant" doc:"Whose it is; empty: the provider's own"`
 	User        string          `json:"user,omitempty"`
 	Anonymous   string          `json:"anonymous,omitempty"`

@@ -40,6 +40,7 @@ func TestKilledServerCarriesOn(t *testing.T) {
 			w.sent(random)
 			w.finish()
 			w.delivered(date(1000))
+			w.published()
 			w.server.Stop()
 			w.server.Sound()
 			t.Logf("%d kills: %s", c.rounds, w.size())

@@ -98,9 +98,13 @@ func (s *server) streamEvents(ctx context.Context, c *call, i *streamPage) (*lis
 
 func streamEventWord(p events.Placed) client.StreamEvent {
 	e := p.Event
-	return client.StreamEvent{SpecVersion: "1.0", ID: e.ID, Source: e.Source, Origin: e.Origin, Type: e.Type, Subject: e.Subject, Time: e.Time, Received: e.Received,
+	w := client.StreamEvent{SpecVersion: "1.0", ID: e.ID, Source: e.Source, Origin: e.Origin, Type: e.Type, Subject: e.Subject, Time: e.Time, Received: e.Received, Channel: e.Channel,
 		Tenant: string(e.Tenant), User: e.User, Anonymous: e.Anonymous, Session: e.Session, Device: e.Device,
 		Data: json.RawMessage(e.Data), Context: json.RawMessage(e.Context), Flags: e.Flags}
+	if !e.Stated.IsZero() {
+		w.Stated = &e.Stated
+	}
+	return w
 }
 
 type tail struct {

@@ -1413,6 +1413,8 @@ export interface components {
     };
     StreamEvent: {
       "anonymous"?: string;
+      /** How it came: api, segment, posthog, pixel */
+      "channel"?: string;
       "context"?: unknown;
       "data"?: unknown;
       "device"?: string;
@@ -1428,6 +1430,8 @@ export interface components {
       "source": string;
       /** 1.0 */
       "specversion": string;
+      /** What the sender said, where time is another */
+      "stated"?: string;
       /** The id of what it is about */
       "subject"?: string;
       /** Whose it is; empty: the provider's own */
