@@ -368,6 +368,7 @@ func (e *Events) EraseTenant(ctx context.Context, id tenant.ID) (method string, 
 	if !id.Valid() {
 		return "", 0, fmt.Errorf("erase events: %q is no tenant", id)
 	}
+	e.Sequencer.forget(id)
 	err = e.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
 		for _, table := range []string{"event_sources", "quarantined_events", "stream_heads"} {
@@ -384,7 +385,6 @@ func (e *Events) EraseTenant(ctx context.Context, id tenant.ID) (method string, 
 		count += n
 		return nil
 	})
-	e.Sequencer.forget(id)
 	e.mu.Lock()
 	clear(e.named)
 	clear(e.sources)

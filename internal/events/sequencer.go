@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"tributary/internal/clock"
@@ -29,6 +30,7 @@ type Sequencer struct {
 	blocks *Blocks
 	clock  clock.Clock
 	chains map[stream.Name]*chains
+	saving sync.Mutex // held while ends are written down, and before any is forgotten
 }
 
 // chains are the ends of the chains on one stream.
@@ -214,6 +216,8 @@ func savedEnd(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (en
 // Save writes down where the chains have got to, so that a tenant's goes on when all
 // its blocks have expired, and fsck sees that the last ones are there.
 func (s *Sequencer) Save(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	for n, c := range s.chains {
 		c.turn <- struct{}{}
 		ends := map[tenant.ID]Place{}
@@ -242,8 +246,6 @@ func (s *Sequencer) save(ctx context.Context, n stream.Name, ends map[tenant.ID]
 	now := meta.Micros(s.clock.Now())
 	return s.db.Transact(ctx, func(tx *meta.DB) error {
 		for id, end := range ends {
-			// A tenant that was erased meanwhile has no head any more and needs none; a row of
-			// it would say that it had been there, and no more.
 			if _, err := rowsOf(tx, id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (tenant, stream) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest, at = excluded.at`,
 				string(id), string(n), int64(end.Sequence), end.Digest[:], now); err != nil {
@@ -254,8 +256,11 @@ func (s *Sequencer) save(ctx context.Context, n stream.Name, ends map[tenant.ID]
 	})
 }
 
-// forget drops what is known of a tenant's chains.
+// forget drops what is known of a tenant's chains, whose key is gone: Save writes
+// nothing of it down any more.
 func (s *Sequencer) forget(id tenant.ID) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	for _, c := range s.chains {
 		c.turn <- struct{}{}
 		delete(c.ends, id)
