@@ -125,6 +125,38 @@ func TestChainsGoOn(t *testing.T) {
 	})
 }
 
+// Where the end of a stream is lost, the chain goes on behind what had been written
+// down, and what is lost is named.
+func TestALostEndIsAGap(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		a := w.tenant("acme")
+		s, _ := w.source(w.admin(a.ID), events.NewSource{})
+		for _, id := range []string{"1", "2", "3"} {
+			w.take(s, login(id))
+		}
+		if err := w.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		list, err := w.streams.Read(ctx, stream.Events, 0, a.ID, 10)
+		if err != nil || len(list) != 3 {
+			t.Fatalf("got %d blocks, %v, want 3", len(list), err)
+		}
+		if _, err := w.streams.EraseTenant(ctx, a.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.streams.Publish(ctx, stream.Events, []stream.Message{{Tenant: a.ID, Data: list[0].Data}}); err != nil {
+			t.Fatal(err)
+		}
+		w.again()
+		w.take(s, login("4"))
+		if got := w.findings(false); !strings.Contains(got, "Blocks 2 to 3 are missing before the block 4 of "+string(a.ID)) {
+			t.Errorf("got %q, want the lost blocks named", got)
+		}
+	})
+}
+
 // unsure is a stream that fails, before or after it has kept what it was given.
 type unsure struct {
 	*stream.Streams
