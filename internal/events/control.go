@@ -42,7 +42,7 @@ func streamFor(verb string) stream.Name {
 // with the tenant's own key and stay where they are, and so does the subject of what was
 // refused, which may be another's.
 //
-// The id is the entry's number in its chain, so that who gets an event twice knows.
+// The id is the entry's, so that who gets an event twice knows.
 func controlEvent(r audit.Record, facts map[string]any, received time.Time) (Event, error) {
 	data := map[string]any{"actor": r.Actor, "outcome": r.Outcome, "entry": r.Seq}
 	maps.Copy(data, facts)
@@ -51,7 +51,7 @@ func controlEvent(r audit.Record, facts map[string]any, received time.Time) (Eve
 		return Event{}, fmt.Errorf("encode what is known of entry %d: %w", r.Seq, err)
 	}
 	e := Event{
-		ID: strconv.FormatInt(r.Seq, 10), Source: ControlSource, Type: "tributary." + r.Verb, Subject: r.Subject,
+		ID: entryID(r), Source: ControlSource, Type: "tributary." + r.Verb, Subject: r.Subject,
 		Time: meta.Time(r.At), Received: received, Tenant: r.Tenant, Data: raw,
 	}
 	if r.Refused() {
@@ -63,9 +63,15 @@ func controlEvent(r audit.Record, facts map[string]any, received time.Time) (Eve
 	return e, nil
 }
 
+// entryID names an audit entry among those of its chain: its number, and the beginning
+// of its hash. A chain that was restored from a backup and goes on otherwise has other
+// entries with the same numbers.
+func entryID(r audit.Record) string { return fmt.Sprintf("%d-%x", r.Seq, r.Hash[:min(6, len(r.Hash))]) }
+
 // entryOf is the number of the audit entry that an event was made from.
 func entryOf(e Event) (int64, error) {
-	n, err := strconv.ParseInt(e.ID, 10, 64)
+	number, _, _ := strings.Cut(e.ID, "-")
+	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || e.Source != ControlSource || n < 1 {
 		return 0, fmt.Errorf("event %q of source %q was not made from an audit entry", e.ID, e.Source)
 	}

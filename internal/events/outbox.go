@@ -171,8 +171,17 @@ func (o *Outbox) sentOf(ctx context.Context, id tenant.ID) (map[stream.Name]int6
 		if err != nil {
 			return nil, err
 		}
-		if sent[n], err = entryOf(list[len(list)-1]); err != nil {
+		newest := list[len(list)-1]
+		seq, err := entryOf(newest)
+		if err != nil {
 			return nil, err
+		}
+		entry, err := o.cfg.Audit.UnscopedRaw(ctx, id, seq-1, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(entry) == 1 && entryID(entry[0]) == newest.ID { // else the chain was restored, and went on otherwise
+			sent[n] = seq
 		}
 	}
 	o.sent[id] = sent

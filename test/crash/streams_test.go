@@ -56,7 +56,8 @@ func (w *world) onStreams(c *client.Client, chain string) map[int64]int {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			seq, err := strconv.ParseInt(e.ID, 10, 64)
+			number, _, _ := strings.Cut(e.ID, "-")
+			seq, err := strconv.ParseInt(number, 10, 64)
 			if err != nil || e.Source != "tributary" || !strings.HasPrefix(e.Type, "tributary.") {
 				w.t.Fatalf("stream %s has %+v", n, e)
 			}
