@@ -62,27 +62,33 @@ func within(dimensions []Dimension, n, of [2]int32) bool {
 }
 
 // breached lets a coalition attack all that was shown, random victims' values in random
-// cells, and returns a release, a cell and the victim whose value there it bounds to
+// cells, and every other time those so many who have the most in a cell attack the one who
+// has most. It returns a release, a cell and the victim whose value there it bounds to
 // within p per cent from above, or -1.
 func breached(t *testing.T, w *attack.World, tables []*Table, hidden [][]bool, coalition []int32, p float64, tries int, rng *rand.Rand) (release, cell int, victim int32) {
 	t.Helper()
 	shown := func(release, cell int) bool { return !hidden[release][cell] }
-	for range tries {
+	for try := range tries {
 		release, cell = rng.IntN(len(tables)), rng.IntN(len(hidden[0]))
 		who := tables[release].Parts[0].Cells[cell]
 		if len(who) == 0 {
 			continue
 		}
+		by := coalition
 		victim = who[rng.IntN(len(who))].Organisation
-		if slices.Contains(coalition, victim) {
+		if try%2 == 1 {
+			most, _ := w.Contributors(release, cell)
+			victim, by = most[0], most[1:min(len(most), 1+len(coalition))]
+		}
+		if slices.Contains(by, victim) {
 			continue
 		}
-		b, err := w.Bound(coalition, shown, attack.Asked{Release: release, Cell: cell, Victim: victim})
+		b, err := w.Bound(by, shown, attack.Asked{Release: release, Cell: cell, Victim: victim})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if b.Within(p) {
-			t.Logf("release %d, cell %d (hidden %v): %v bounded by %v", release, cell, hidden[release][cell], b.Value, b.Most)
+			t.Logf("release %d, cell %d (hidden %v): %v bounded by %v, by %v", release, cell, hidden[release][cell], b.Value, b.Most, by)
 			return release, cell, victim
 		}
 	}

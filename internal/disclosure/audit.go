@@ -96,7 +96,7 @@ func (a *auditor) covered(hidden []bool) error {
 func (a *auditor) covers(t target) bool {
 	victims := map[int32]bool{}
 	for _, w := range a.proven[key(t.release, t.part, t.cells)] {
-		if w.Level < t.level || w.Beside != t.beside {
+		if level, err := a.levelOf(&t, w.Victim); err != nil || w.Level < level || w.Beside != t.beside {
 			continue
 		}
 		if w.Victim == nobody && !a.deep(&t) {

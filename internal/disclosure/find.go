@@ -80,7 +80,11 @@ type place struct {
 }
 
 func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
-	s := &search{protector: p, target: t, victim: victim, hide: hide, need: t.level, moved: map[place]int64{}, fresh: map[int32]bool{}}
+	level, err := p.levelOf(t, victim)
+	if err != nil {
+		return Witness{}, false
+	}
+	s := &search{protector: p, target: t, victim: victim, hide: hide, need: level, moved: map[place]int64{}, fresh: map[int32]bool{}}
 	if s.end = [maxDimensions]int32{Top, Top}; p.deep(t) {
 		s.ends = p.endsOf(t, victim)
 		s.downTo = slices.Sorted(maps.Keys(s.ends))
@@ -101,7 +105,7 @@ func (p *protector) search(t *target, victim int32, hide bool) (Witness, bool) {
 	for cell := range s.fresh {
 		p.hidden[cell] = true
 	}
-	w := Witness{Release: t.release, Part: t.part, Cells: t.cells, Level: t.level, Beside: t.beside, Victim: victim}
+	w := Witness{Release: t.release, Part: t.part, Cells: t.cells, Level: level, Beside: t.beside, Victim: victim}
 	for at, by := range s.moved {
 		if by != 0 {
 			w.Moves = append(w.Moves, Move{at.cell, by, at.in})

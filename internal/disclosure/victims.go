@@ -1,6 +1,9 @@
 package disclosure
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // deep reports whether a target is more than one cell at leaves, so that it can change
 // where a victim has nothing.
@@ -30,6 +33,22 @@ func (p *protector) owners(t *target) ([]int32, error) {
 		return nil, err
 	}
 	return p.scratch.sensitive(), nil
+}
+
+// levelOf is by how much a target has to be in doubt for a victim. If that is a sum of
+// several cells, what is moved counts where the victim has something, and may come from
+// where it has nothing; so what hides it there does not count as well.
+func (p *protector) levelOf(t *target, victim int32) (int64, error) {
+	if victim == nobody || !p.deep(t) {
+		return t.level, nil
+	}
+	cells := slices.Sorted(maps.Keys(p.endsOf(t, victim)))
+	if t.beside > 0 {
+		level, err := p.derivedLevel(t.part, cells, t.beside)
+		return max(t.level, level), err
+	}
+	w, err := p.weighSum(t.release, t.part, cells)
+	return max(t.level, w.level), err
 }
 
 // below reports whether a cell at leaves is part of another, or it.
