@@ -49,6 +49,7 @@ type execution struct {
 	contracts    []ManifestDataset // that the inputs were accepted under
 	dry          bool              // nothing is stored: what the log would say is in remarks
 	remarks      []string
+	tried        bool                          // there is no run, see Trial
 	before       ledger                        // what was released for the date
 	declared     map[string]definition.Columns // of the datasets that there are
 	measures     []measure                     // of the definition, without what is found of them

@@ -212,7 +212,7 @@ func (x *execution) judgeAlone(t *table, o *outcome) error {
 			}
 			var j *disclosure.Judgement
 			if of.Function == definition.Quantile {
-				j, err = disclosure.Quantile(rules, of.Quantile, t.cells[part])
+				j, err = disclosure.Quantile(rules, floor, of.Quantile, t.cells[part])
 			} else {
 				j, err = disclosure.Judge(rules, floor, t.cells[part])
 			}
@@ -225,7 +225,7 @@ func (x *execution) judgeAlone(t *table, o *outcome) error {
 			of.judgements = append(of.judgements, j)
 		}
 	}
-	return nil
+	return x.judgeTogether(t, o)
 }
 
 // organisationIndex numbers the participants' organisations.

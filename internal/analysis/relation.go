@@ -39,6 +39,10 @@ func (x *execution) relation(d *definition.Definition) relation {
 			}
 			r.any = true
 			b := slices.IndexFunc(y.measures, func(b measure) bool { return b.Name == m.Name })
+			// What a quantile tells beside other measures is judged within one definition.
+			if a.Function == definition.Quantile || m.Function == definition.Quantile {
+				r.beside = r.beside || !d.Gives(x.def, a.Measure) || !x.def.Gives(d, m)
+			}
 			r.beside = r.beside || b < 0 || !all(a.parts, x.asked.Measures, theirs) && !all(y.measures[b].parts, spec.Measures, mine)
 		}
 	}

@@ -43,6 +43,8 @@ func TestAnotherAnalysisDoesNotGetAroundTheLedger(t *testing.T) {
 			late: true, state: analysis.RunWithheld, reason: "difference"},
 		"a ratio of it": {first: prices, other: change(measure, "{name: Each, function: ratio, column: Price, of: Quantity, decimals: 2}"),
 			late: true, state: analysis.RunWithheld, reason: "difference"},
+		"a median beside it": {first: prices, other: change(measure, "{name: Price, function: quantile, quantile: 50, column: Price, decimals: 0}"),
+			state: analysis.RunWithheld, reason: "other measures of the same columns"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

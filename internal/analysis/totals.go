@@ -64,8 +64,10 @@ func (x *execution) protect(ctx context.Context, t *table, o *outcome) (*table, 
 					}
 				}
 			}
-			if err := o.attack.look(x.gateRules(), whole, p, before); err != nil {
-				return nil, err
+			if !x.tried { // a trial is attacked otherwise
+				if err := o.attack.look(x.gateRules(), whole, p, before); err != nil {
+					return nil, err
+				}
 			}
 			if len(all.keys) == first {
 				if int64(first+len(whole.Nodes)) > t.limit {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tributary/internal/analysis/definition"
 	"tributary/internal/disclosure"
@@ -43,6 +44,7 @@ type Tried struct {
 	Withheld     string // why nothing may be released; empty: something may
 	Participants []string
 	Owners       []string // of each, its organisation
+	Groups       []string
 	Keys         [][]query.Value
 	Over         []string // by cell: the groups that it is a total over; nil without totals
 	Measures     []TriedMeasure
@@ -72,7 +74,7 @@ func (t *Trial) Beside(d *definition.Definition) *Trial {
 }
 
 func (t *Trial) execution() (*execution, query.Spec) {
-	x := &execution{Analyses: &Analyses{Config: Config{Keys: new(keys.Ring)}}, def: t.def, run: Run{Analysis: t.def.Name, Date: "trial"}}
+	x := &execution{Analyses: &Analyses{Config: Config{Keys: new(keys.Ring)}}, def: t.def, tried: true, run: Run{Analysis: t.def.Name, Date: "trial"}}
 	s := query.Spec{Groups: t.def.Groups}
 	x.numbers(&s, t.columns)
 	return x, s
@@ -116,15 +118,36 @@ func (t *Trial) Parts() []query.Measure {
 	return s.Measures
 }
 
-// Groups lists the columns whose values make a cell.
-func (t *Trial) Groups() []query.Column {
-	columns := t.def.Derive(t.def.Datasets[0], t.columns[t.def.Datasets[0]])
-	var list []query.Column
-	for _, name := range t.def.Groups {
-		c, _ := columns.Find(name)
-		list = append(list, query.Column{Name: name, Type: query.Type(c.Type), Scale: c.Scale})
+// Column says in words which column a part is of: one that is calculated, as what.
+func (t *Trial) Column(part int) string {
+	_, s := t.execution()
+	m := s.Measures[part]
+	i := slices.IndexFunc(s.Derived, func(d query.Derived) bool { return d.Dataset == m.Dataset && d.Name == m.Column })
+	if i < 0 {
+		return m.Column
 	}
-	return list
+	var words []string
+	for _, of := range s.Derived[i].Terms {
+		text := strings.Join(of.Over, " * ")
+		if of.Times != 1 {
+			text = fmt.Sprint(of.Times, " * ", text)
+		}
+		for _, name := range of.Under {
+			text += " / " + name
+		}
+		words = append(words, text)
+	}
+	text := strings.Join(words, " + ")
+	if by := s.Derived[i].By; by != 1 {
+		text = fmt.Sprintf("(%s) / %d", text, by)
+	}
+	return text
+}
+
+// Window is where the values of a quantile of n lie, counted from the smallest.
+func (t *Trial) Window(quantile, n int) (from, to int) {
+	x, _ := t.execution()
+	return x.gateRules().Around(quantile, n)
 }
 
 // Release puts the next release before the gate.
@@ -279,7 +302,7 @@ func (x *execution) try(tab *table) (*Tried, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Tried{Withheld: o.withheld, Utility: o.utility, Reasons: o.reasons, Owners: x.owners}
+	r := &Tried{Withheld: o.withheld, Groups: x.def.Groups, Utility: o.utility, Reasons: o.reasons, Owners: x.owners}
 	for _, id := range x.participants {
 		r.Participants = append(r.Participants, string(id))
 	}

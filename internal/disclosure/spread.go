@@ -3,7 +3,6 @@ package disclosure
 import (
 	"cmp"
 	"fmt"
-	"math/big"
 	"slices"
 )
 
@@ -15,8 +14,9 @@ import (
 //
 // (Samuelson, How Deviant Can You Be?, JASA 63, 1968; the bound is reached). So for
 // each recipient, with its coalition's values taken away, that must reach p % beyond
-// the largest of the other participants' values and below the smallest. Equal
-// values, whose variance is 0, are never shown.
+// the largest of the other participants' values and below the smallest, and for what
+// an organisation has in several participants likewise. Equal values, whose variance
+// is 0, are never shown. With prior knowledge of q per cent, p/q stands for p.
 func Spread(rules Rules, cells []Cell, j *Judgement) error {
 	if err := rules.Check(); err != nil {
 		return err
@@ -25,9 +25,18 @@ func Spread(rules Rules, cells []Cell, j *Judgement) error {
 		return fmt.Errorf("spread of %d cells with a judgement of %d", len(cells), len(j.Cells))
 	}
 	for i, cell := range cells {
+		if !slices.ContainsFunc(j.Cells[i].Verdicts, Verdict.Released) {
+			continue
+		}
 		s := newSpread(rules, cell)
+		s.divide(nil)
+		wide := map[int32]bool{}
 		for at, v := range j.Cells[i].Verdicts {
-			if v.Released() && !s.wide(cell[at].Organisation) {
+			o := cell[at].Organisation
+			if _, judged := wide[o]; v.Released() && !judged {
+				wide[o] = s.wide(o, true)
+			}
+			if v.Released() && !wide[o] {
 				j.change(i, at, Close)
 			}
 		}
@@ -51,15 +60,24 @@ func (j *Judgement) change(cell, at int, v Verdict) {
 	j.counts[v]++
 }
 
+// spread is the values of a cell in their order.
 type spread struct {
 	rules  Rules
+	floor  int64
 	sorted Cell // by value
 	size   map[int32]uint64
-	order  []int32 // organisations, those with the most first
+	order  []int32         // organisations, those with the most first
+	places map[int32][]int // of each, in sorted
+	// several are the organisations with more than one participant, tenants the most that
+	// one of them has.
+	several []int32
+	tenants int
+	blocks  []block
+	block   []int // of each place, its block, or inWindow
 }
 
 func newSpread(rules Rules, cell Cell) *spread {
-	s := &spread{rules: rules, sorted: slices.Clone(cell), size: map[int32]uint64{}}
+	s := &spread{rules: rules, sorted: slices.Clone(cell), size: map[int32]uint64{}, places: map[int32][]int{}}
 	slices.SortFunc(s.sorted, func(a, b Contribution) int {
 		return cmp.Or(cmp.Compare(a.Value, b.Value), cmp.Compare(a.Participant, b.Participant))
 	})
@@ -69,83 +87,16 @@ func newSpread(rules Rules, cell Cell) *spread {
 		}
 		s.size[c.Organisation] += magnitude(c.Value)
 	}
+	for i, c := range s.sorted {
+		s.places[c.Organisation] = append(s.places[c.Organisation], i)
+	}
 	slices.SortStableFunc(s.order, func(a, b int32) int { return cmp.Compare(s.size[b], s.size[a]) })
+	for _, o := range s.order {
+		if s.tenants = max(s.tenants, len(s.places[o])); len(s.places[o]) > 1 {
+			s.several = append(s.several, o)
+		}
+	}
 	return s
-}
-
-// wide reports whether a recipient and its friends, whoever they are, are left in doubt
-// of everybody: those with the most, and those with values on either side, since what
-// they take away makes the others alike.
-func (s *spread) wide(r int32) bool {
-	friends := s.rules.coalition() - 1
-	if !s.doubt(s.with(r, friends, s.order)) {
-		return false
-	}
-	if friends == 0 {
-		return true
-	}
-	var low, high []int32
-	for i := range s.sorted {
-		low = append(low, s.sorted[i].Organisation)
-		high = append(high, s.sorted[len(s.sorted)-1-i].Organisation)
-	}
-	for n := range friends + 1 {
-		known := s.with(r, n, low)
-		if !s.doubt(s.with(r, friends, append(known[1:], high...))) {
-			return false
-		}
-	}
-	return true
-}
-
-// with is a recipient and the first n others of a list.
-func (s *spread) with(r int32, n int, list []int32) []int32 {
-	known := []int32{r}
-	for _, o := range list {
-		if len(known) > n {
-			break
-		}
-		if !slices.Contains(known, o) {
-			known = append(known, o)
-		}
-	}
-	return known
-}
-
-// doubt reports whether those who know some organisations' values are in doubt of all
-// others'.
-func (s *spread) doubt(known []int32) bool {
-	sum, squares, n := new(big.Int), new(big.Int), int64(0)
-	var least, most *big.Int
-	for _, c := range s.sorted {
-		if slices.Contains(known, c.Organisation) {
-			continue
-		}
-		v := big.NewInt(c.Value)
-		sum.Add(sum, v)
-		squares.Add(squares, new(big.Int).Mul(v, v))
-		if n++; least == nil {
-			least = v
-		}
-		most = v
-	}
-	if n < 2 {
-		return false
-	}
-	// (n-1)(nQ - S²) against (n t - S)², t p % beyond a value; all of it 100 times as large, squared.
-	count := big.NewInt(n)
-	room := new(big.Int).Mul(count, squares)
-	room.Sub(room, new(big.Int).Mul(sum, sum))
-	room.Mul(room, big.NewInt((n-1)*100*100))
-	reaches := func(v *big.Int, sign int64) bool {
-		p := int64(max(s.rules.PPercent, 1))
-		t := new(big.Int).Mul(v, big.NewInt(100))
-		t.Add(t, new(big.Int).Mul(new(big.Int).Abs(v), big.NewInt(sign*p)))
-		t.Mul(t, count)
-		t.Sub(t, new(big.Int).Mul(sum, big.NewInt(100)))
-		return t.Sign() != int(sign) || t.Mul(t, t).Cmp(room) <= 0
-	}
-	return room.Sign() > 0 && reaches(most, 1) && reaches(least, -1)
 }
 
 // FewestForQuantile is how many organisations a quantile needs.
@@ -160,14 +111,24 @@ func (r Rules) Window() int {
 	return 3
 }
 
+// Around is where the window of a quantile of n values begins, counted from the smallest,
+// and where it ends.
+func (r Rules) Around(q, n int) (from, to int) {
+	from = around(q, n, r.Window())
+	return from, from + r.Window()
+}
+
+func around(q, n, window int) int { return (q*n+50)/100 - 1 - window/2 }
+
 // Quantile judges a quantile of the participants' values in each cell, q per cent
 // from the smallest: the mean of the Window values around its rank (the nearest one,
 // Hyndman and Fan's type 3). Sum of an outcome is theirs; Participants how many they
 // are. It is shown to nobody unless at least FewestForQuantile organisations
 // contribute, the values come from as many organisations as there are of them, and
-// as many more lie on either side: a smallest and a largest are single values. The
-// window keeps the rules as a cell does.
-func Quantile(rules Rules, q int, cells []Cell) (*Judgement, error) {
+// values of as many more lie on either side: a smallest and a largest are single values,
+// and nobody else's may be known to be in the window or beyond it. The window keeps the
+// rules as a cell does. What it tells beside a sum is for Together.
+func Quantile(rules Rules, floor int64, q int, cells []Cell) (*Judgement, error) {
 	if err := rules.Check(); err != nil {
 		return nil, err
 	}
@@ -181,7 +142,7 @@ func Quantile(rules Rules, q int, cells []Cell) (*Judgement, error) {
 	for i, cell := range cells {
 		s := newSpread(rules, cell)
 		out := Outcome{Organisations: int32(len(s.order)), Verdicts: make([]Verdict, len(cell))}
-		verdicts, err := s.quantile(q, window, inner, &out)
+		verdicts, err := s.quantile(q, window, inner, floor, &out)
 		if err != nil {
 			return nil, fmt.Errorf("quantile of cell %d: %w", i, err)
 		}
@@ -196,24 +157,26 @@ func Quantile(rules Rules, q int, cells []Cell) (*Judgement, error) {
 }
 
 // quantile finds the window of a cell and says who may have its mean.
-func (s *spread) quantile(q, window int, rules Rules, out *Outcome) (func(int32) Verdict, error) {
+func (s *spread) quantile(q, window int, rules Rules, floor int64, out *Outcome) (func(int32) Verdict, error) {
 	all := func(v Verdict) func(int32) Verdict { return func(int32) Verdict { return v } }
 	n := len(s.sorted)
 	if len(s.order) < max(FewestForQuantile, s.rules.fewest()) {
 		return all(Minimum), nil
 	}
-	at := (q*n+50)/100 - 1 - window/2
+	at := around(q, n, window)
 	if at < window || at+2*window > n {
 		return all(Minimum), nil
 	}
 	in := s.sorted[at : at+window]
-	j, err := Judge(rules, 0, []Cell{in})
+	j, err := Judge(rules, floor, []Cell{in})
 	if err != nil {
 		return nil, err
 	}
 	out.Sum, out.Participants = j.Cells[0].Sum, int32(window)
-	if int(j.Cells[0].Organisations) < window {
-		return all(Minimum), nil
+	for _, part := range []Cell{in, s.sorted[:at], s.sorted[at+window:]} {
+		if owners(part) < window {
+			return all(Minimum), nil
+		}
 	}
 	worst := Release
 	for _, v := range j.Cells[0].Verdicts {

@@ -90,7 +90,7 @@ func TestAQuantileTellsNoValue(t *testing.T) {
 			if c.window > 1 {
 				inner := c.rules
 				inner.MinContributors, inner.Dominance = FewestContributors, Dominance{}
-				verdict, err := s.quantile(50, c.window, inner, &out)
+				verdict, err := s.quantile(50, c.window, inner, 0, &out)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -3,12 +3,13 @@ package disclosure
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"tributary/internal/disclosure/attack"
 )
 
 // textbook is a file of cases with known answers that is being read; it says itself what
@@ -148,7 +149,7 @@ func TestTextbookCells(t *testing.T) {
 				t.Errorf("%s: level %v, want %s", where, got, want)
 			}
 			return
-		case "quantiles":
+		case "quantiles", "medians-beside-sums", "medians-beside-variances":
 			sum, _, _ := strings.Cut(strings.TrimSpace(columns[2]), ":")
 			if want := b.number(where, sum); out.Sum != want {
 				t.Errorf("%s: the window's sum is %d, want %d", where, out.Sum, want)
@@ -177,18 +178,29 @@ func (b *textbook) judged(where string, cell Cell) ([]string, Outcome) {
 		}
 		return []string{fmt.Sprint(w.level)}, Outcome{}
 	}
-	var j *Judgement
-	var err error
-	if b.of == "quantiles" {
-		j, err = Quantile(b.rules, int(b.at), cells)
-	} else {
-		j, err = Judge(b.rules, b.floor, cells)
+	check := func(err error) {
+		if err != nil {
+			b.t.Fatalf("%s: %v", where, err)
+		}
 	}
-	if err == nil && b.of == "variances" {
-		err = Spread(b.rules, cells, j)
-	}
-	if err != nil {
-		b.t.Fatalf("%s: %v", where, err)
+	j, err := Judge(b.rules, b.floor, cells)
+	check(err)
+	switch b.of {
+	case "variances":
+		check(Spread(b.rules, cells, j))
+	case "quantiles":
+		j, err = Quantile(b.rules, b.floor, int(b.at), cells)
+		check(err)
+	case "medians-beside-sums", "medians-beside-variances":
+		median, err := Quantile(b.rules, b.floor, 50, cells)
+		check(err)
+		variance, err := Judge(b.rules, b.floor, cells)
+		check(err)
+		check(Spread(b.rules, cells, variance))
+		check(Together(b.rules, b.floor, cells, func(_, at int) (bool, bool) {
+			return j.Cells[0].Verdicts[at].Released(), b.of == "medians-beside-variances" && variance.Cells[0].Verdicts[at].Released()
+		}, []Order{{50, median}}))
+		j = median
 	}
 	var list []string
 	for _, v := range j.Cells[0].Verdicts {
@@ -420,18 +432,40 @@ func (b *textbook) protection(w *written) {
 			}
 		}
 		if b.rules.PPercent > 0 {
-			b.attacked(w, tab, p.Hidden, next)
+			b.attacked(w, tab, p.Hidden)
 		}
 	}
 }
 
-// attacked lets everybody attack everybody.
-func (b *textbook) attacked(w *written, tab *Table, hidden []bool, organisations int32) {
+// attacked lets those with the most in any cell attack each other, wherever they are.
+func (b *textbook) attacked(w *written, tab *Table, hidden []bool) {
 	b.t.Helper()
-	rng := rand.New(rand.NewPCG(23, 23))
-	for who := range organisations {
-		if cell, victim := breachedTable(b.t, tab, hidden, []int32{who}, float64(b.rules.PPercent), 30, rng); cell >= 0 {
-			b.t.Errorf("%s: %s: %d knows what %d has at %v", w.where, w.name, who, victim, tab.Nodes[cell])
+	world := worldOf(b.t, tab)
+	shown := func(_, cell int) bool { return !hidden[cell] }
+	var large []int32
+	for cell := range tab.Nodes {
+		organisations, _ := world.Contributors(0, cell)
+		large = append(large, organisations[:min(len(organisations), 3)]...)
+	}
+	slices.Sort(large)
+	large = slices.Compact(large)
+	for cell := range tab.Nodes {
+		for _, c := range tab.Parts[0].Cells[cell] {
+			if !slices.Contains(large, c.Organisation) {
+				continue
+			}
+			for _, by := range large {
+				if by == c.Organisation {
+					continue
+				}
+				bound, err := world.Bound([]int32{by}, shown, attack.Asked{Cell: cell, Victim: c.Organisation})
+				if err != nil {
+					b.t.Fatalf("%s: %v", w.where, err)
+				}
+				if bound.Within(float64(b.rules.PPercent)) {
+					b.t.Errorf("%s: %s: %d knows that %d has %v at %v to be at most %v", w.where, w.name, by, c.Organisation, bound.Value, tab.Nodes[cell], bound.Most)
+				}
+			}
 		}
 	}
 }

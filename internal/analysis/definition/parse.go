@@ -451,16 +451,44 @@ func (d *Definition) checkTotals(doc *document) {
 }
 
 // checkQuantiles keeps quantiles of one column apart: many of them are the values
-// themselves, in order.
+// themselves, in order. What a column times a number is has the same order, and what is
+// judged beside each other is judged by column; so a variance or quantile stands beside
+// no such multiple.
 func (d *Definition) checkQuantiles(doc *document) {
 	for i, m := range d.Measures {
 		for _, other := range d.Measures[:i] {
-			if m.Function == Quantile && other.Function == Quantile && m.Dataset == other.Dataset && m.Column == other.Column && m.Own == other.Own &&
-				max(m.Quantile-other.Quantile, other.Quantile-m.Quantile) < quantileDistance {
+			if m.Dataset != other.Dataset || (m.Own == OwnCount) != (other.Own == OwnCount) {
+				continue
+			}
+			quantiles := m.Function == Quantile && other.Function == Quantile
+			if quantiles && (m.Own == OwnCount || m.Column == other.Column) && max(m.Quantile-other.Quantile, other.Quantile-m.Quantile) < quantileDistance {
 				doc.at("measures["+strconv.Itoa(i)+"].quantile", "is %d, and %s is %d of the same column; they must be %d apart at least, or together they would give values away.", m.Quantile, cut(other.Name), other.Quantile, quantileDistance)
+			}
+			if (m.Function.spreads() || other.Function.spreads()) && m.Own != OwnCount && d.multiples(m, other) {
+				doc.at("measures["+strconv.Itoa(i)+"].column", "is a multiple of what %s is of. A variance or a quantile has to be judged beside other measures of the same values: make both of one column.", cut(other.Name))
 			}
 		}
 	}
+}
+
+// spreads reports whether a function says how values lie.
+func (f Function) spreads() bool { return f == Variance || f == Quantile }
+
+// multiples reports whether two measures have different columns of which one is the other
+// times a number.
+func (d *Definition) multiples(m, other Measure) bool {
+	for _, a := range m.Columns() {
+		for _, b := range other.Columns() {
+			if a == b || a == "" || b == "" {
+				continue
+			}
+			s, t := d.terms(m.Dataset, a), d.terms(other.Dataset, b)
+			if len(s) == 1 && len(t) == 1 && slices.Equal(s[0].Over, t[0].Over) && slices.Equal(s[0].Under, t[0].Under) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // quantileDistance is how far quantiles of one column are apart at least, in per cent.

@@ -27,7 +27,7 @@ func Together(list ...*Definition) string {
 			}
 			one := m
 			one.Column, one.Of, one.Weight = rename(m.Column), rename(m.Of), rename(m.Weight)
-			if !slices.ContainsFunc(list[:n], func(o *Definition) bool { return o.measures(d, m) }) {
+			if !slices.ContainsFunc(list[:n], func(o *Definition) bool { return o.Gives(d, m) }) {
 				all.Measures = append(all.Measures, one)
 			}
 		}
@@ -47,8 +47,8 @@ func Together(list ...*Definition) string {
 	return words
 }
 
-// measures reports whether a definition has a measure of another, whatever it is called.
-func (d *Definition) measures(other *Definition, m Measure) bool {
+// Gives reports whether a definition has a measure of another, whatever it is called.
+func (d *Definition) Gives(other *Definition, m Measure) bool {
 	return slices.ContainsFunc(d.Measures, func(own Measure) bool {
 		means := func(a, b string) bool {
 			return d.Meaning(m.Dataset, a) == other.Meaning(m.Dataset, b)

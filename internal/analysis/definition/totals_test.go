@@ -18,6 +18,8 @@ func TestMeasuresThatDoNotGoTogether(t *testing.T) {
 		"a ratio of one column":    {"measures: [{name: V, function: ratio, column: Value, decimals: 1}]", "Name the column to divide by"},
 		"a quantile of what":       {"measures: [{name: V, function: quantile, column: Value, decimals: 1}]", "measures[0].quantile: is missing"},
 		"the smallest value":       {"measures: [{name: V, function: quantile, quantile: 1, column: Value, decimals: 1}]", "it must be from 10 to 90"},
+		"a median of a multiple":   {"derived: [{name: W, expression: Value * 2}]\nmeasures: [{name: V, function: sum, column: Value, decimals: 1}, {name: M, function: quantile, quantile: 50, column: W, decimals: 1}]", "is a multiple of what V is of"},
+		"a variance of a multiple": {"derived: [{name: W, expression: Value * 2}]\nmeasures: [{name: V, function: variance, column: W, decimals: 1}, {name: M, function: quantile, quantile: 50, column: Value, decimals: 1}]", "is a multiple of what V is of"},
 		"quantiles side by side":   {"measures: [{name: V, function: quantile, quantile: 50, column: Value, decimals: 1}, {name: W, function: quantile, quantile: 60, column: Value, decimals: 1}]", "20 apart"},
 		"a mean of a column":       {"measures: [{name: V, function: mean, column: Value, of: Value, decimals: 1}]", "only a ratio"},
 		"suppress without totals":  {"measures: [{name: V, function: count}]\nrules: {suppress: least_value}", "there are no totals"},

@@ -151,12 +151,11 @@ func (r *Report) measure(ctx context.Context, t *analysis.Trial, tried []*analys
 		return of, nil
 	}
 	of.Value = int(math.Round(100 * shown / all))
-	if last.Function == definition.Variance || last.Function == definition.Quantile {
-		r.Notes = append(r.Notes, fmt.Sprintf("%s is judged by its formula and is not attacked: it is no sum.", of.Name))
-		return of, nil
+	if more(last) {
+		return of, r.shapes(ctx, t, tried, m, &of, o)
 	}
 	for _, part := range last.Parts {
-		b, err := newBattle(t, tried, m, part)
+		b, err := newBattle(t, tried, part)
 		if err != nil {
 			return of, err
 		}
@@ -173,8 +172,7 @@ func (r *Report) measure(ctx context.Context, t *analysis.Trial, tried []*analys
 // battle is the attacks on one part of a measure.
 type battle struct {
 	world    *attack.World
-	measure  int
-	part     query.Measure
+	column   string
 	scale    float64
 	cells    []string    // what a cell is called
 	visible  [][][]int32 // by release and cell, the organisations that are shown it
@@ -191,16 +189,15 @@ func place(key []query.Value, over string) string {
 	return b.String() + over
 }
 
-func newBattle(t *analysis.Trial, tried []*analysis.Tried, m, part int) (*battle, error) {
-	b := &battle{measure: m, part: t.Parts()[part]}
-	b.scale = math.Pow10(b.part.Scale)
+func newBattle(t *analysis.Trial, tried []*analysis.Tried, part int) (*battle, error) {
+	b := &battle{column: t.Column(part), scale: math.Pow10(t.Parts()[part].Scale)}
 	numbers, owners, participants := map[string]int{}, map[string]int32{}, map[string]int32{}
 	type total struct {
 		key  []query.Value
 		over []bool // by group
 	}
 	var places []total
-	groups := t.Groups()
+	groups := tried[0].Groups
 	for _, one := range tried {
 		for n, key := range one.Keys {
 			over := ""
@@ -213,18 +210,11 @@ func newBattle(t *analysis.Trial, tried []*analysis.Tried, m, part int) (*battle
 			}
 			numbers[at] = len(places)
 			p := total{key: key, over: make([]bool, len(groups))}
-			names := strings.Split(over, ", ")
-			var called []string
-			for g, column := range groups {
-				if p.over[g] = slices.Contains(names, column.Name); !p.over[g] {
-					called = append(called, column.Name+" "+text(key[g]))
-				}
+			for g, name := range groups {
+				p.over[g] = slices.Contains(strings.Split(over, ", "), name)
 			}
 			places = append(places, p)
-			if len(called) == 0 {
-				called = []string{"all"}
-			}
-			b.cells = append(b.cells, strings.Join(called, ", "))
+			b.cells = append(b.cells, called(groups, key, p.over))
 		}
 	}
 	leaves := map[int]int32{}
@@ -280,7 +270,7 @@ func newBattle(t *analysis.Trial, tried []*analysis.Tried, m, part int) (*battle
 			}
 			cell := numbers[place(key, over)]
 			for _, measured := range one.Measures {
-				if !slices.Contains(measured.Parts, part) || measured.Function == definition.Variance || measured.Function == definition.Quantile {
+				if !slices.Contains(measured.Parts, part) || more(measured) {
 					continue
 				}
 				for _, p := range one.Shown(measured, n) {
@@ -309,6 +299,20 @@ func newBattle(t *analysis.Trial, tried []*analysis.Tried, m, part int) (*battle
 	var err error
 	b.world, err = attack.New(cells, releases...)
 	return b, err
+}
+
+// called is what people call a cell.
+func called(groups []string, key []query.Value, over []bool) string {
+	var list []string
+	for g, name := range groups {
+		if over == nil || !over[g] {
+			list = append(list, name+" "+text(key[g]))
+		}
+	}
+	if len(list) == 0 {
+		return "all"
+	}
+	return strings.Join(list, ", ")
 }
 
 func text(v query.Value) string {
@@ -367,24 +371,29 @@ func (b *battle) fight(ctx context.Context, r *Report, of *Measure, o Options) e
 		if err != nil { // floating point could not solve it
 			continue
 		}
-		bound := Bound{Release: a.Release + 1, Cell: b.cells[a.Cell], Column: b.part.Column, Shown: shown(a.Release, a.Cell), Victim: b.owners[a.Victim],
-			Value: found.Value / b.scale, Least: found.Least / b.scale, Breach: found.Within(r.Within)}
+		bound := Bound{Release: a.Release + 1, Cell: b.cells[a.Cell], Column: b.column, Shown: shown(a.Release, a.Cell), Victim: b.owners[a.Victim]}
 		for _, o := range a.by {
 			bound.By = append(bound.By, b.owners[o])
 		}
-		if most := found.Most / b.scale; !math.IsInf(most, 0) {
-			bound.Most = &most
-		}
-		if above := found.Above(); !math.IsInf(above, 0) {
-			above = math.Round(1000*above) / 1000
-			bound.Above = &above
-		}
-		if bound.Breach {
-			r.Breaches++
-		}
-		of.keep(bound, o.Listed)
+		r.found(of, bound, found, b.scale, o.Listed)
 	}
 	return nil
+}
+
+// found writes an attack's bound down.
+func (r *Report) found(of *Measure, b Bound, found attack.Bound, scale float64, most int) {
+	b.Value, b.Least, b.Breach = found.Value/scale, found.Least/scale, found.Within(r.Within)
+	if most := found.Most / scale; !math.IsInf(most, 0) {
+		b.Most = &most
+	}
+	if above := found.Above(); !math.IsInf(above, 0) {
+		above = math.Round(1000*above) / 1000
+		b.Above = &above
+	}
+	if b.Breach {
+		r.Breaches++
+	}
+	of.keep(b, most)
 }
 
 // keep keeps the closest bounds.

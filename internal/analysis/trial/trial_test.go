@@ -58,7 +58,9 @@ func chosen(rng *rand.Rand, rules string) string {
 	if len(totals) > 0 {
 		fmt.Fprintf(&b, "totals: [%s]\n", strings.Join(totals, ", "))
 	} else {
-		measures = append(measures, "{name: f, function: variance, column: x, decimals: 1}", "{name: g, function: mean, own: mean, column: y, decimals: 1}")
+		measures = append(measures, "{name: f, function: variance, column: x, decimals: 1}", "{name: g, function: mean, own: mean, column: y, decimals: 1}",
+			"{name: k, function: quantile, quantile: 50, column: x, decimals: 2}", "{name: l, function: quantile, quantile: 30, column: x, decimals: 2}",
+			"{name: m, function: quantile, quantile: 70, column: x, decimals: 1}", "{name: n, function: variance, own: mean, column: y, decimals: 1}", "{name: o, function: quantile, quantile: 80, own: mean, column: y, decimals: 1}")
 	}
 	var picked []string
 	for _, n := range rng.Perm(len(measures))[:1+rng.IntN(len(measures))] {
@@ -78,13 +80,20 @@ func chosen(rng *rand.Rand, rules string) string {
 	return b.String()
 }
 
-// searched makes up definitions and worlds, and returns the breaches that an attacker
-// found who looked at everything that each of them releases.
-func searched(t *testing.T, seed uint64, worlds int, rules func(*rand.Rand) string) (breaches, shown int, found string) {
+// search is what became of definitions and worlds that were made up, by function.
+type search struct {
+	breaches, shown map[definition.Function]int
+	found           string // the first breach, in its world
+}
+
+// searched makes up definitions and worlds, each the same each time, and lets an attacker
+// look at everything that each of them releases, until enough says that it may end.
+func searched(t *testing.T, worlds int, rules func(*rand.Rand) string, o trial.Options, enough func(search) bool) search {
 	t.Helper()
-	rng := rand.New(rand.NewPCG(seed, seed))
+	got := search{breaches: map[definition.Function]int{}, shown: map[definition.Function]int{}}
 	for world := range worlds {
-		yaml := chosen(rng, rules(rng))
+		rng := rand.New(rand.NewPCG(21, uint64(world)))
+		yaml := chosen(rng, rules(rand.New(rand.NewPCG(22, uint64(world)))))
 		d, err := definition.Parse([]byte(yaml))
 		if fault.Is(err, fault.Invalid) { // too many measures of one column for so low a minimum
 			continue
@@ -96,25 +105,32 @@ func searched(t *testing.T, seed uint64, worlds int, rules func(*rand.Rand) stri
 		if err := definition.Check(d, columns); err != nil {
 			t.Fatal(err)
 		}
-		releases, err := trial.Generate(analysis.NewTrial(d, columns), d, trial.Synthetic{Participants: 6 + rng.IntN(20), Cells: 2 + rng.IntN(30), Releases: 1 + rng.IntN(4)}, rng)
+		s := trial.Synthetic{Participants: 6 + rng.IntN(20), Cells: 2 + rng.IntN(30), Releases: 1 + rng.IntN(4)}
+		if rng.IntN(2) == 0 { // so many that there are quantiles
+			s.Participants, s.Cells = 20+rng.IntN(40), 1+rng.IntN(3)
+		}
+		releases, err := trial.Generate(analysis.NewTrial(d, columns), d, s, rng)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := trial.Attack(context.Background(), d, columns, releases, trial.Options{Tries: 60, Listed: 1})
+		r, err := trial.Attack(context.Background(), d, columns, releases, o)
 		if err != nil {
 			t.Fatalf("world %d: %v\n%s", world, err, yaml)
 		}
-		for _, m := range r.Measures {
-			shown += m.Shown
-			if r.Breaches > 0 && len(m.Closest) > 0 && m.Closest[0].Breach {
-				found = fmt.Sprintf("world %d: %+v\n%s", world, m.Closest[0], yaml)
+		for i, m := range r.Measures {
+			got.shown[d.Measures[i].Function] += m.Shown
+			if len(m.Closest) > 0 && m.Closest[0].Breach {
+				got.breaches[d.Measures[i].Function]++
+				if b := m.Closest[0]; got.found == "" {
+					got.found = fmt.Sprintf("world %d: %s: %v to %v and %v %% above, %+v\n%s", world, m.Name, b.Least, *b.Most, *b.Above, b, yaml)
+				}
 			}
 		}
-		if breaches += r.Breaches; found != "" {
-			return breaches, shown, found
+		if enough(got) {
+			break
 		}
 	}
-	return breaches, shown, ""
+	return got
 }
 
 // An attacker who may choose among all that a definition can ask for (which groups,
@@ -137,22 +153,72 @@ func TestNoDefinitionLetsAValueBeBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			breaches, shown, found := searched(t, 21, worlds, rules)
-			if breaches > 0 {
-				t.Errorf("%d attacks worked, as in %s", breaches, found)
+			got := searched(t, worlds, rules, trial.Options{Tries: 60, Listed: 1}, func(s search) bool { return s.found != "" })
+			if got.found != "" {
+				t.Errorf("an attack worked: %s", got.found)
 			}
-			if shown < worlds {
-				t.Errorf("only %d cells were shown, so the test shows nothing", shown)
+			for _, f := range []definition.Function{definition.Sum, definition.Mean, definition.Ratio, definition.WeightedMean, definition.Variance, definition.Quantile} {
+				if got.shown[f] == 0 {
+					t.Errorf("no cell of a %s was shown, so the test shows nothing of it", f)
+				}
 			}
 		})
 	}
 }
 
-// With a rule switched off the same search finds something.
+// With a rule switched off, in the same worlds, the same search finds something: of every
+// measure that the rule is about.
 func TestARuleSwitchedOffIsFound(t *testing.T) {
 	t.Parallel()
-	if breaches, _, _ := searched(t, 22, 200, func(*rand.Rand) string { return "p_percent: 0, dominance: off, min_contributors: 2" }); breaches == 0 {
-		t.Error("no attack worked, so the search could not fail")
+	for name, c := range map[string]struct {
+		on, off string
+		o       trial.Options
+		of      []definition.Function
+	}{
+		"p %":       {"dominance: off", "dominance: off, p_percent: 0", trial.Options{}, []definition.Function{definition.Sum, definition.Mean, definition.Ratio, definition.Variance, definition.Quantile}},
+		"pq":        {"dominance: off, q_percent: 40", "dominance: off", trial.Options{Within: 25}, []definition.Function{definition.Sum, definition.Variance}},
+		"dominance": {"", "dominance: off", trial.Options{Coalition: 2, Within: 17}, []definition.Function{definition.Sum}},
+		"minimum":   {"", "dominance: off, min_contributors: 2", trial.Options{Coalition: 2, Within: 10}, []definition.Function{definition.Sum}},
+		"coalition": {"dominance: off, coalition: 2", "dominance: off", trial.Options{Coalition: 2, Within: 10}, []definition.Function{definition.Sum, definition.Variance}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.o.Tries, c.o.Listed = 60, 1
+			all := func(s search) bool {
+				return !slices.ContainsFunc(c.of, func(f definition.Function) bool { return s.breaches[f] == 0 })
+			}
+			if got := searched(t, 400, func(*rand.Rand) string { return c.off }, c.o, all); !all(got) {
+				t.Errorf("off: attacks worked on %v only, so the search could not fail", got.breaches)
+			}
+			if got := searched(t, 10, func(*rand.Rand) string { return c.on }, c.o, func(s search) bool { return s.found != "" }); got.breaches[definition.Sum] > 0 {
+				t.Errorf("on: an attack worked: %s", got.found)
+			}
+		})
+	}
+}
+
+// Quantiles tell where all but 400 of what hides the largest is; so not all of them are shown.
+func TestQuantilesAreHiddenBesideAMean(t *testing.T) {
+	t.Parallel()
+	d := parsed(t, "analysis: beside\ndatasets: [d]\nmeasures:\n"+
+		"- {name: A, function: mean, column: x, decimals: 0}\n- {name: Q, function: quantile, quantile: 10, column: x, decimals: 0}\n- {name: M, function: quantile, quantile: 50, column: x, decimals: 0}\n")
+	columns := trial.Columns(d)
+	file := "participant,x\n"
+	for n := range 59 {
+		file += fmt.Sprintf("p%d,100\n", n)
+	}
+	for largest, want := range map[string]int{"3000": 1, "5000": 0} {
+		sent, err := trial.Read(analysis.NewTrial(d, columns), d, columns, []byte(file+"large,"+largest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := trial.Attack(context.Background(), d, columns, [][]analysis.Contributor{sent}, trial.Options{Tries: 500, Listed: 1})
+		if err != nil || r.Breaches > 0 {
+			t.Fatalf("%s: %+v, %v", largest, r, err)
+		}
+		if a, q, m := r.Measures[0], r.Measures[1], r.Measures[2]; a.Shown != 1 || q.Shown != want || m.Shown != 0 && want == 0 || q.Shown == 0 && q.Hidden["close"] != 1 {
+			t.Errorf("%s: shown %d, %d and %d (%v), want 1 and %d", largest, a.Shown, q.Shown, m.Shown, q.Hidden, want)
+		}
 	}
 }
 

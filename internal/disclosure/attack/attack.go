@@ -100,6 +100,7 @@ type Bound struct {
 func (b Bound) Above() float64 { return percent(b.Most-b.Value, b.Value) }
 
 func percent(by, of float64) float64 {
+	of = math.Abs(of)
 	switch {
 	case by <= tiny*max(of, 1):
 		return 0
