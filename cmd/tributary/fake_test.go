@@ -44,6 +44,7 @@ func newFake() *httptest.Server {
 	f.periods()
 	f.analyses()
 	f.audit()
+	f.streams()
 	return httptest.NewServer(f)
 }
 
