@@ -104,7 +104,7 @@ var why = map[string]string{
 	"zero":       "all of the others have nothing",
 	"p-percent":  "a recipient could have worked out another's value too closely",
 	"dominance":  "a few organisations have too much of it",
-	"close":      "the values lie too close to each other",
+	"close":      "the values lie so that a variance or quantile would tell them",
 	"undefined":  "there is no value: a divisor is zero",
 	"difference": "the difference to an earlier release would tell too much",
 	"secondary":  "others could be computed from it",

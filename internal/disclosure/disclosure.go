@@ -106,7 +106,7 @@ const (
 	Zero               // nothing remains after the recipient's own value, so every other's would be known to be zero
 	PPercent           // the recipient could bound another organisation's value too closely
 	Dominated          // a few organisations make up too much of the cell
-	Close              // the values lie so close to each other that a variance would tell them
+	Close              // the values lie so that a variance, or a quantile beside what else is shown, would tell them
 	Undefined          // there is no value: a divisor is zero
 	Difference         // the difference to an earlier release would tell what too few have changed
 	Secondary          // others could be computed from it and what else is shown

@@ -102,7 +102,7 @@ export const runs = {
     "p-percent": "A recipient could have worked out another's value too closely",
     dominance: "A few organisations make up too much of the cell",
     zero: "All of the others have nothing, which each would know",
-    close: "The values lie so close to each other that a variance would tell them",
+    close: "The values lie so that a variance or a quantile would tell them",
     undefined: "There is no value: a divisor is zero",
     difference: "The difference to an earlier release would tell what too few have changed",
     secondary: "Others could be computed from it and what else is shown",
