@@ -428,10 +428,10 @@ func TestRoutesPassTheirIDOn(t *testing.T) {
 			how.status = http.StatusOK
 		}
 		nobodys := madeUp(id)
-		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", nobodys, 1), "", token, body, owns); got.status != absent || op.method != http.MethodHead && !strings.Contains(got.body, nobodys) {
+		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", nobodys, 1), p.query, token, body, owns); got.status != absent || op.method != http.MethodHead && !strings.Contains(got.body, nobodys) {
 			t.Errorf("%s %s for what is not there: got %d %s, want 404 that names %s", op.method, op.path, got.status, got.body, nobodys)
 		}
-		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", id, 1), "", token, body, owns); got.status != how.status {
+		if got := s.askWith(p.header, op.method, strings.Replace(op.path, "{id}", id, 1), p.query, token, body, owns); got.status != how.status {
 			t.Errorf("%s %s for what is there: got %d %s, want %d", op.method, op.path, got.status, got.body, how.status)
 		}
 	}

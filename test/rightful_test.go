@@ -79,6 +79,8 @@ var rightful = map[string]struct {
 	"test-webhook":              {status: http.StatusAccepted},
 	"list-deliveries":           {},
 	"redeliver":                 {status: http.StatusConflict}, // it waits for its next attempt
+	"list-stream-events":        {},
+	"tail-stream":               {},
 	"show-source":               {},
 	"revoke-source":             {},
 	"show-plan":                 {},
