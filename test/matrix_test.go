@@ -213,6 +213,8 @@ var routes = map[string]probe{
 	"replay-held-event": {victim: "held"},
 	"drop-held-event":   {victim: "held"},
 
+	"query": {body: `{"sql":"SELECT * FROM fact_event"}`, status: denied},
+
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},

@@ -62,6 +62,7 @@ type cli struct {
 
 	Event      eventCmd      `cmd:"" group:"events" help:"Send what happens in a product."`
 	Source     sourceCmd     `cmd:"" group:"events" help:"What events come from, with a write key each."`
+	Query      queryCmd      `cmd:"" group:"events" help:"Ask the warehouse, in SQL."`
 	Plan       planCmd       `cmd:"" group:"events" help:"The tracking plan: which events there are, and what each has to have."`
 	Quarantine quarantineCmd `cmd:"" group:"events" help:"Events that were not as they should be."`
 

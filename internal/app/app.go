@@ -38,6 +38,7 @@ import (
 	"tributary/internal/schedule"
 	"tributary/internal/stream"
 	"tributary/internal/vault"
+	"tributary/internal/warehouse"
 )
 
 // Config says how a server is made. Config{Data: dir} is a sensible one.
@@ -210,6 +211,7 @@ type App struct {
 	stores    *stores
 	streams   *stream.Streams
 	events    *events.Events
+	warehouse *warehouse.Warehouse
 	outbox    *events.Outbox
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
@@ -300,6 +302,9 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err := a.makeEvents(ctx); err != nil {
 		return err
 	}
+	if err := a.makeWarehouse(box); err != nil {
+		return err
+	}
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
@@ -308,6 +313,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
 		control.NamedEraser{Store: "events", Eraser: a.events},
 		control.NamedEraser{Store: "streams", Eraser: streamEraser{a.streams}},
+		control.NamedEraser{Store: "warehouse", Eraser: a.warehouse},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
 	)
 	hostKeys, err := s.hostKeys(ctx, c)
@@ -327,7 +333,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.makeOutbox()
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods, Events: a.events, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
+		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
@@ -389,6 +395,7 @@ func (a *App) run() {
 	})
 	a.done.Go(func() { a.rounds(ctx) })
 	a.done.Go(func() { a.remember(ctx) })
+	a.done.Go(func() { a.warehouse.Run(ctx) })
 	a.done.Go(func() {
 		if err := a.schedules.Run(ctx); err != nil {
 			a.fail(fmt.Errorf("schedules: %w", err))
@@ -455,7 +462,7 @@ func (a *App) close(ctx context.Context) error {
 	a.stop()
 	a.done.Wait()
 	err = errors.Join(err, a.stores.audit.CheckpointDue(ctx)) // what was done since the last one is covered too
-	err = errors.Join(err, a.outbox.PublishDue(ctx), a.events.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
+	err = errors.Join(err, a.outbox.PublishDue(ctx), a.events.Close(ctx), a.warehouse.Close(ctx), a.streams.Close(), a.telemetry.shutdown(ctx))
 	a.stores.close()
 	return err
 }

@@ -137,6 +137,11 @@ const (
 	QuarantineDrop   Action = "quarantine:drop"   // DELETE /quarantine/{id}
 )
 
+// The warehouse.
+const (
+	WarehouseQuery Action = "warehouse:query" // POST /query
+)
+
 // Schedules.
 const (
 	ScheduleCreate Action = "schedule:create" // POST /schedules
@@ -178,6 +183,7 @@ var Actions = [...]Action{
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
+	WarehouseQuery,
 	AuditRead, AuditRaw, AuditCheckpoints,
 	StreamRead,
 }

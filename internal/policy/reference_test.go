@@ -122,6 +122,8 @@ var mayDo = map[Action][]Role{
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditCheckpoints: {SystemAdmin, Auditor, TenantAdmin, Departing},
 
+	WarehouseQuery: {SystemAdmin, Analyst},
+
 	StreamRead: {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 }
 

@@ -80,7 +80,7 @@ func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, begin fun
 			return each(row)
 		})
 	if fault.Is(err, fault.TimedOut) && ctx.Err() == nil {
-		err = fault.Wrap(fault.TimedOut, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", a.Timeout)
+		err = fault.Wrap(fault.TooLarge, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", a.Timeout)
 	}
 	outcome := "ok"
 	if err != nil {

@@ -24,40 +24,41 @@ import (
 
 // The bounds of one load.
 const (
-	mostBlocks = 500      // read at once
-	mostBytes  = 16 << 20 // of rows, beside the last block's
+	mostBlocks = 500             // read at once
+	mostBytes  = 16 << 20        // of rows, beside the last block's
+	atStart    = 2 * time.Second // a server has more urgent things to do
 	settle     = 200 * time.Millisecond
 	retry      = 5 * time.Second // after a failure
 )
 
 // Run loads the streams as they grow, until ctx ends: what has come is there within
 // a fraction of a second, and each stream has at most five commits a second.
-func (w *Warehouse) Run(ctx context.Context) error {
+func (w *Warehouse) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, n := range stream.Names {
 		all.Go(func() { w.follow(ctx, n) })
 	}
 	all.Wait()
-	return nil
 }
 
 func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
-	for ctx.Err() == nil {
-		pause := settle
-		after, err := w.load(ctx, n)
-		if err == nil {
-			err = w.cfg.Streams.Wait(ctx, n, after)
-		}
-		if err != nil && ctx.Err() == nil {
-			w.cfg.Log.ErrorContext(ctx, "the warehouse could not load", "stream", string(n), "error", err)
-			pause = retry
-		}
+	pause := atStart
+	for after := uint64(0); ctx.Err() == nil; {
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		}
 		timer.Stop()
+		pause = settle
+		err := w.cfg.Streams.Wait(ctx, n, after)
+		if err == nil {
+			after, err = w.load(ctx, n)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.cfg.Log.ErrorContext(ctx, "the warehouse could not load", "stream", string(n), "error", err)
+			pause = retry
+		}
 	}
 }
 
@@ -307,7 +308,7 @@ func (b *batch) act(e *events.Event) error {
 		delete(facts, name)
 		return s
 	}
-	actor, outcome := word("actor"), word("outcome")
+	actor, outcome, entry := word("actor"), word("outcome"), string(facts["entry"])
 	delete(facts, "entry")
 	var rest []byte
 	if len(facts) > 0 {
@@ -318,7 +319,7 @@ func (b *batch) act(e *events.Event) error {
 	}
 	r := b.rows
 	r.Key(keyOf(e))
-	for _, s := range [...]string{string(e.Tenant), e.ID, strings.TrimPrefix(e.Type, "tributary."), e.Subject, actor, outcome} {
+	for _, s := range [...]string{string(e.Tenant), entry, strings.TrimPrefix(e.Type, "tributary."), e.Subject, actor, outcome} {
 		r.Text(s)
 	}
 	r.Time(e.Time)
@@ -339,7 +340,7 @@ func (b *batch) commit(ctx context.Context) error {
 		t.Statements = append(t.Statements, query.Statement{SQL: sql, Arguments: arguments})
 	}
 	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.after, 10))
-	say("INSERT INTO " + b.fact() + " SELECT * FROM stage")
+	say("INSERT INTO " + b.fact() + " BY NAME (FROM stage)")
 	const hours = "(SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL)"
 	say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP,
 		reopened = i.reopened + (i.start + INTERVAL 1 HOUR <= coalesce((SELECT max(through) FROM load_position WHERE stream = $2), i.start))::INTEGER

@@ -254,6 +254,10 @@ func operations() map[string]*operation {
 		"replay-held-event": {roles: "SA", names: heldEvents, weight: 6},
 		"drop-held-event":   {roles: "SA", names: heldEvents, weight: 4, make: dropHeld},
 
+		"query": {roles: "SN", weight: 3, make: func(*world, *credential, string) shot {
+			return shot{body: document(map[string]any{"sql": "SELECT count(*) FROM fact_event"}), want: []int{ok, tooMany}}
+		}},
+
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},

@@ -33,6 +33,7 @@ import (
 	"tributary/internal/period"
 	"tributary/internal/policy"
 	"tributary/internal/schedule"
+	"tributary/internal/warehouse"
 )
 
 // Config is what the API needs; all fields but Log, Meter, Metrics, Tracers
@@ -46,6 +47,7 @@ type Config struct {
 	Periods   *period.Calendar
 	Notices   *notify.Notices
 	Events    *events.Events
+	Warehouse *warehouse.Warehouse
 	Audit     *audit.Log
 	Streams   *events.Reader
 	Policy    *policy.Engine
@@ -150,6 +152,7 @@ func newServer(cfg Config) (*server, error) {
 	s.eventRoutes()
 	s.auditRoutes()
 	s.streamRoutes()
+	s.queryRoutes()
 	s.liveRoutes()
 	s.reportRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {

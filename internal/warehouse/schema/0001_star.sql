@@ -25,7 +25,7 @@ CREATE TABLE fact_event (
 CREATE TABLE fact_act (
 	key UHUGEINT NOT NULL,
 	tenant VARCHAR,
-	entry VARCHAR NOT NULL,
+	entry VARCHAR,
 	verb VARCHAR NOT NULL,
 	subject VARCHAR,
 	actor VARCHAR,
@@ -64,7 +64,7 @@ FROM range(DATE '2000-01-01', DATE '2051-01-01', INTERVAL 1 DAY) t(d);
 -- dim_tenant has a row for each time that a tenant was other than before; valid_to is null in the present one.
 CREATE VIEW dim_tenant AS
 WITH said AS (
-	SELECT subject AS tenant, time, entry::BIGINT AS entry, (facts->>'slug') AS slug, (facts->>'tier') AS tier, (facts->>'type') AS type, (facts->>'state') AS state,
+	SELECT subject AS tenant, time, try_cast(entry AS BIGINT) AS entry, (facts->>'slug') AS slug, (facts->>'tier') AS tier, (facts->>'type') AS type, (facts->>'state') AS state,
 		(facts->>'organisation') AS organisation, (facts->>'industry') AS industry
 	FROM fact_act WHERE starts_with(subject, 'ten_') AND (facts->>'slug') IS NOT NULL
 ), changed AS (
@@ -99,11 +99,11 @@ CREATE VIEW fact_login AS
 SELECT tenant, actor AS user_id, time, verb, outcome, (facts->>'channel') AS channel FROM fact_act WHERE verb IN ('session.create', 'sftp.connect');
 
 CREATE VIEW fact_submission AS
-SELECT tenant, subject AS submission, arg_max((facts->>'dataset'), time) AS dataset, arg_max((facts->>'date'), time) AS date, arg_max((facts->>'state'), (time, entry::BIGINT)) AS state,
+SELECT tenant, subject AS submission, arg_max((facts->>'dataset'), time) AS dataset, arg_max((facts->>'date'), time) AS date, arg_max((facts->>'state'), (time, try_cast(entry AS BIGINT))) AS state,
 	arg_max((facts->>'channel'), time) AS channel, max((facts->>'bytes')::BIGINT) AS bytes, max((facts->>'rows')::BIGINT) AS rows, min(time) AS received, max(time) AS last_act
 FROM fact_act WHERE starts_with(subject, 'sub_') AND (facts->>'dataset') IS NOT NULL GROUP BY tenant, subject;
 
 CREATE VIEW fact_job AS
 SELECT subject AS run, arg_max((facts->>'analysis'), time) AS analysis, arg_max((facts->>'version')::BIGINT, time) AS version, arg_max((facts->>'date'), time) AS date,
-	arg_max((facts->>'state'), (time, entry::BIGINT)) AS state, max((facts->>'participants')::BIGINT) AS participants, min(time) AS started, max(time) AS last_act
+	arg_max((facts->>'state'), (time, try_cast(entry AS BIGINT))) AS state, max((facts->>'participants')::BIGINT) AS participants, min(time) AS started, max(time) AS last_act
 FROM fact_act WHERE starts_with(subject, 'run_') AND tenant IS NULL AND (facts->>'analysis') IS NOT NULL GROUP BY subject;

@@ -756,6 +756,14 @@ export interface components {
       /** A line of authorized_keys: ed25519, ecdsa, or rsa of at least 3072 bits */
       "public_key": string;
     };
+    NewQuery: {
+      /** Of the answer at most; 0: 1,000 */
+      "rows"?: number;
+      /** That it may take; 0: 30 */
+      "seconds"?: number;
+      /** One SELECT */
+      "sql": string;
+    };
     NewReopening: {
       /** Which the tenant reads too */
       "reason": string;
@@ -1003,6 +1011,16 @@ export interface components {
     ProblemError: {
       "location"?: string;
       "message": string;
+    };
+    QueryAnswer: {
+      "columns": Array<components["schemas"]["QueryColumn"]> | null;
+      "rows": Array<Array<unknown> | null> | null;
+      /** There are more rows than were asked for */
+      "truncated": boolean;
+    };
+    QueryColumn: {
+      "kind": "text" | "integer" | "number" | "decimal" | "boolean" | "timestamp" | "date" | "json";
+      "name": string;
     };
     Reason: {
       "reason"?: string;
@@ -2409,6 +2427,18 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Verdict"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/query": {
+    /** Ask the warehouse: one SELECT over all tenants' events and what was done here */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewQuery"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
