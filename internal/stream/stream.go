@@ -230,6 +230,11 @@ func (s *Streams) Keep(ctx context.Context, n Name, r Retention) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if there, err := s.js.Stream(ctx, string(n)); err == nil { // which a full disk has too
+		if c := there.CachedInfo().Config; c.MaxAge == r.Age && c.MaxBytes == r.Bytes && c.Replicas == replicas {
+			return nil
+		}
+	}
 	_, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: string(n), Subjects: []string{n.all()},
 		Storage: jetstream.FileStorage, Replicas: replicas,
