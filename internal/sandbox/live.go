@@ -28,6 +28,9 @@ type LiveJob struct {
 	// Memory and Threads are as in Limits. There are no other limits: requests have theirs.
 	Memory  int64
 	Threads int
+	// Idle is how long the child lives without a request, until the next one starts it
+	// again; 0: for good.
+	Idle time.Duration
 }
 
 // Live is one child that lives: it is started by the first request, and again by
@@ -40,6 +43,8 @@ type Live struct {
 	mu      sync.Mutex
 	session *session // nil: there is no child
 	closed  bool
+	busy    int         // requests under way
+	resting *time.Timer // ends the child
 }
 
 // Live makes a Live. It starts nothing yet. The caller closes it.
@@ -84,6 +89,7 @@ func (l *Live) Do(ctx context.Context, request []byte, read func(io.Reader) erro
 	if err != nil {
 		return err
 	}
+	defer l.end()
 	c := s.call(request)
 	a := &answer{ctx: ctx, call: c}
 	unread := read(a)
@@ -107,11 +113,42 @@ func (l *Live) begin() (*session, error) {
 	if l.closed {
 		return nil, fault.New(fault.Unavailable, "The server is stopping.")
 	}
-	if l.session != nil && !l.session.over() {
-		return l.session, nil
+	l.busy++
+	if l.resting != nil {
+		l.resting.Stop()
 	}
-	l.session = l.box.session(l.job)
+	if l.session == nil || l.session.over() {
+		l.session = l.box.session(l.job)
+	}
 	return l.session, nil
+}
+
+// end notes that a request has ended.
+func (l *Live) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy--; l.busy == 0 && l.job.Idle > 0 && !l.closed {
+		l.resting = time.AfterFunc(l.job.Idle, l.rest)
+	}
+}
+
+// rest ends a child that nobody asks anything. Requests that come meanwhile wait for
+// its end, since there is one owner of its directory.
+func (l *Live) rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy > 0 || l.closed || l.session == nil || l.session.over() {
+		return
+	}
+	l.session.drain()
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case <-l.session.ended:
+	case <-limit.C:
+		l.session.kill()
+		<-l.session.ended
+	}
 }
 
 // Close ends the child once its requests have ended, or with ctx, and waits for it.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/sandbox"
 )
+
+// asked counts in the child.
+var asked atomic.Int64
 
 // lives answers requests as they say.
 func lives(ctx context.Context, c sandbox.Child) error {
@@ -56,6 +60,9 @@ func lives(ctx context.Context, c sandbox.Child) error {
 			return fault.New(fault.Denied, "%s", rest)
 		case "segv":
 			segv()
+		case "count":
+			_, err := fmt.Fprint(out, asked.Add(1))
+			return err
 		case "pid":
 			_, err := fmt.Fprint(out, os.Getpid())
 			return err
@@ -213,6 +220,28 @@ func TestHowRequestsOfALiveChildFail(t *testing.T) {
 		if _, err := do(t.Context(), l, "echo "+strings.Repeat("x", sandbox.MaxRequest)); !fault.Is(err, fault.TooLarge) {
 			t.Errorf("got %v, want too large", err)
 		}
+	})
+}
+
+// A child that nobody asks ends, and the next request has a new one.
+func TestAnIdleChildEnds(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		l := b.Live(sandbox.LiveJob{Program: "lives", Memory: 256 << 20, Idle: 20 * time.Millisecond})
+		t.Cleanup(func() { _ = l.Close(context.Background()) })
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for n, end := 0, time.Now().Add(time.Minute); time.Now().Before(end); n++ {
+			got, err := do(t.Context(), l, "count")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n > 0 && got == "1" {
+				return
+			}
+			<-tick.C
+		}
+		t.Error("the child did not end though nobody asked it")
 	})
 }
 

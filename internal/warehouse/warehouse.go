@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"path"
 	"sync"
+	"time"
 
 	"tributary/internal/audit"
 	"tributary/internal/clock"
@@ -88,6 +89,7 @@ const (
 	askers        = 4
 	defaultMemory = 1 << 30
 	threads       = 2
+	idle          = time.Minute // its child takes memory, and is there again in a blink
 )
 
 // New makes a Warehouse. Nothing is opened before something is asked or loaded.
@@ -110,7 +112,7 @@ func New(c Config) (*Warehouse, error) {
 	for _, n := range stream.Names {
 		w.loaders[n] = &loader{Warehouse: w, name: n}
 	}
-	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads})
+	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads, Idle: idle})
 	return w, nil
 }
 
