@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,11 +90,15 @@ func TestAClusterLosesANode(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for !slices.ContainsFunc(nodes, (*natsserver.Server).JetStreamIsLeader) {
-		if ctx.Err() != nil {
-			t.Fatal("the nodes have no leader")
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	whole := func(s *natsserver.Server) bool {
+		return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == len(nodes)
+	}
+	for !slices.ContainsFunc(nodes, whole) {
+		if <-tick.C; ctx.Err() != nil {
+			t.Fatal("the nodes have no leader that knows all of them")
 		}
-		runtime.Gosched()
 	}
 	s := open(t, stream.Config{URL: strings.Join(addresses, ",")})
 	a := streamtest.NewTenant()
