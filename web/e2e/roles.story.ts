@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { send } from "./hostile";
 import { made, tour, visit, type World } from "./tour";
 import { ok, root, signIn, story, tenant, token, type User, unique } from "./world";
@@ -38,8 +38,10 @@ async function walk(page: Page, user: User, portal: "/app" | "/admin", paths: st
     for (const menu of covered ? [] : await page.locator("main [aria-haspopup=menu]:not([aria-label='More of this list'])").all()) {
       await menu.click();
       for (const item of await page.getByRole("menuitem").allInnerTexts()) if (!offers?.test(item)) wrong.add(`${path} offers ${item}`);
-      await page.keyboard.press("Escape");
-      await page.getByRole("menuitem").first().waitFor({ state: "detached" });
+      await vi.waitFor(async () => {
+        await page.keyboard.press("Escape"); // which a menu that is opening still does not hear
+        await page.getByRole("menuitem").first().waitFor({ state: "detached", timeout: 1000 });
+      }, 15_000);
     }
     const offered = await page.locator(":is(main, [role=dialog]) :is(button:not(th *, .link), a[href])").evaluateAll((all) =>
       all.map((e) => ({
