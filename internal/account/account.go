@@ -76,14 +76,6 @@ type Made = control.Made
 
 type scanner interface{ Scan(...any) error }
 
-// rowsOf returns the handle for a tenant's rows, or the provider's for "".
-func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
-	if id == "" {
-		return db.Provider()
-	}
-	return db.For(id)
-}
-
 // collect reads all rows before anything is written, since one connection does
 // one thing at a time.
 func collect[T any](ctx context.Context, db *meta.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
@@ -148,7 +140,7 @@ func (a *Accounts) Unmanned(ctx context.Context) (bool, error) {
 func (a *Accounts) derived(ctx context.Context, tx *meta.DB, id tenant.ID, actor string) (bool, error) {
 	for _, table := range []string{"api_keys", "users"} {
 		var n int64
-		err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE id = $1 AND tenant = $2 AND provider_made = 1`, actor, string(id)).Scan(&n)
+		err := tx.RowsOf(id).QueryRow(ctx, `SELECT count(*) FROM `+table+` WHERE id = $1 AND tenant = $2 AND provider_made = 1`, actor, string(id)).Scan(&n)
 		if err != nil || n > 0 {
 			return n > 0, err
 		}
@@ -178,7 +170,7 @@ func (a *Accounts) EraseTenant(ctx context.Context, id tenant.ID) (method string
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
 		for _, table := range []string{"sessions", "known_sign_ins", "second_factors", "account_links", "proven_emails", "tenant_domains", "ssh_keys", "api_keys", "preferences", "users"} {
-			n, err := rowsOf(tx, id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
+			n, err := tx.RowsOf(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase %s of %s: %w", table, id, err)
 			}

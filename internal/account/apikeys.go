@@ -122,7 +122,7 @@ func (a *Accounts) createAPIKey(ctx context.Context, db *meta.DB, by string, id 
 		if err := a.inherit(ctx, tx, id, by, &k.ExpiresAt, &k.IPAllow); err != nil {
 			return err
 		}
-		if _, err := rowsOf(tx, id).Exec(ctx, `
+		if _, err := tx.RowsOf(id).Exec(ctx, `
 			INSERT INTO api_keys (id, tenant, role, name, secret_hash, hint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			k.ID, string(k.Tenant), string(k.Role), k.Name, k.hash, k.Hint, control.EncodePrefixes(k.IPAllow), k.ProviderMade,
@@ -215,7 +215,7 @@ func (a *Accounts) keyOf(ctx context.Context, secret string) (APIKey, error) {
 		return k, errNotSignedIn
 	}
 	if k.UsedAt == nil || now.Sub(*k.UsedAt) >= noteUse {
-		_, err := rowsOf(a.DB, k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(k.Tenant))
+		_, err := a.DB.RowsOf(k.Tenant).Exec(ctx, `UPDATE api_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(now), k.ID, string(k.Tenant))
 		a.noted(ctx, k.ID, err)
 	}
 	return k, nil
@@ -226,7 +226,7 @@ func (a *Accounts) APIKeys(ctx context.Context, scope tenant.Scope, page meta.Pa
 	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return nil, "", err
 	}
-	return a.listAPIKeys(ctx, rowsOf(a.DB, scope.Tenant()), scope.Tenant(), page)
+	return a.listAPIKeys(ctx, a.DB.RowsOf(scope.Tenant()), scope.Tenant(), page)
 }
 
 // UnscopedAPIKeys lists the keys of a tenant, or the provider's for "".
@@ -302,7 +302,7 @@ func (a *Accounts) revoke(ctx context.Context, by, verb, id string, provider boo
 func (a *Accounts) endAPIKey(ctx context.Context, tx *meta.DB, by string, k *APIKey) error {
 	now := a.Clock.Now()
 	k.RevokedAt = &now
-	_, err := rowsOf(tx, k.Tenant).Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
+	_, err := tx.RowsOf(k.Tenant).Exec(ctx, `UPDATE api_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
 		meta.Micros(now), by, a.Keys.MAC("api key", k.fields()...), k.ID, string(k.Tenant))
 	if err != nil {
 		return fmt.Errorf("end API key %s: %w", k.ID, err)
@@ -361,7 +361,7 @@ func (a *Accounts) endKeysMadeBy(ctx context.Context, tx *meta.DB, by, maker str
 // so that the admin can give them passwords of its own.
 func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User) ([]string, error) {
 	var ended []string
-	keys, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
+	keys, err := collect(ctx, tx.RowsOf(admin.Tenant), a.scanAPIKey, `SELECT `+apiKeyColumns+` FROM api_keys WHERE tenant = $1 AND provider_made = 1 AND revoked_at IS NULL`, string(admin.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list API keys: %w", err)
 	}
@@ -371,7 +371,7 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		}
 		ended = append(ended, k.ID)
 	}
-	ssh, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.tenant = $1 AND k.provider_made = 1 AND k.revoked_at IS NULL`, string(admin.Tenant))
+	ssh, err := collect(ctx, tx.RowsOf(admin.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.tenant = $1 AND k.provider_made = 1 AND k.revoked_at IS NULL`, string(admin.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys: %w", err)
 	}
@@ -381,7 +381,7 @@ func (a *Accounts) endProviderMade(ctx context.Context, tx *meta.DB, admin User)
 		}
 		ended = append(ended, k.ID)
 	}
-	users, err := collect(ctx, rowsOf(tx, admin.Tenant), a.scanUser, `SELECT `+userColumns+userTables+`WHERE u.tenant = $1 AND u.provider_made = 1 AND u.id <> $2`, string(admin.Tenant), admin.ID)
+	users, err := collect(ctx, tx.RowsOf(admin.Tenant), a.scanUser, `SELECT `+userColumns+userTables+`WHERE u.tenant = $1 AND u.provider_made = 1 AND u.id <> $2`, string(admin.Tenant), admin.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}

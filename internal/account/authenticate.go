@@ -57,7 +57,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token string, addr netip.Ad
 // asks is asked again but the secret, which is not kept, and the last use of a
 // session: its transfer is one.
 func (a *Accounts) Reverify(ctx context.Context, p policy.Principal) (policy.Principal, error) {
-	now, db := a.Clock.Now(), rowsOf(a.DB, p.Tenant)
+	now, db := a.Clock.Now(), a.DB.RowsOf(p.Tenant)
 	var allow []netip.Prefix
 	var over bool
 	var err error
@@ -99,7 +99,7 @@ func (a *Accounts) Reverify(ctx context.Context, p policy.Principal) (policy.Pri
 func (a *Accounts) Person(ctx context.Context, p policy.Principal) (string, error) {
 	id := p.Actor()
 	for clock.ValidID("key", id) {
-		k, err := a.scanAPIKey(rowsOf(a.DB, p.Tenant).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, id, string(p.Tenant)))
+		k, err := a.scanAPIKey(a.DB.RowsOf(p.Tenant).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, id, string(p.Tenant)))
 		if err != nil {
 			return "", fmt.Errorf("find who is behind %s: %w", p.Actor(), err)
 		}
@@ -111,7 +111,7 @@ func (a *Accounts) Person(ctx context.Context, p policy.Principal) (string, erro
 // UnscopedKeyEnded reports whether an API key of a tenant's, or of the provider's for
 // "", is revoked or expired, or not there at all: what it made ends with it.
 func (a *Accounts) UnscopedKeyEnded(ctx context.Context, id tenant.ID, key string) (bool, error) {
-	k, err := a.scanAPIKey(rowsOf(a.DB, id).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, key, string(id)))
+	k, err := a.scanAPIKey(a.DB.RowsOf(id).QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys WHERE id = $1 AND tenant = $2`, key, string(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return true, nil
 	}

@@ -87,7 +87,7 @@ func (a *Accounts) Domains(ctx context.Context, scope tenant.Scope) ([]Domain, e
 
 // UnscopedDomains lists the domains of a tenant, by name.
 func (a *Accounts) UnscopedDomains(ctx context.Context, id tenant.ID) ([]Domain, error) {
-	list, err := collect(ctx, rowsOf(a.DB, id), a.scanDomain, `SELECT `+domainColumns+` FROM tenant_domains WHERE tenant = $1 ORDER BY domain`, string(id))
+	list, err := collect(ctx, a.DB.RowsOf(id), a.scanDomain, `SELECT `+domainColumns+` FROM tenant_domains WHERE tenant = $1 ORDER BY domain`, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("list domains: %w", err)
 	}
@@ -184,7 +184,7 @@ func (a *Accounts) UnscopedVouch(ctx context.Context, by string, id tenant.ID, d
 
 // domain finds a tenant's domain, or begins one.
 func (a *Accounts) domain(ctx context.Context, tx *meta.DB, id tenant.ID, domain string) (Domain, error) {
-	d, err := a.scanDomain(rowsOf(tx, id).QueryRow(ctx, `SELECT `+domainColumns+` FROM tenant_domains WHERE tenant = $1 AND domain = $2`, string(id), domain))
+	d, err := a.scanDomain(tx.RowsOf(id).QueryRow(ctx, `SELECT `+domainColumns+` FROM tenant_domains WHERE tenant = $1 AND domain = $2`, string(id), domain))
 	if err == nil || !errors.Is(err, sql.ErrNoRows) {
 		return d, err
 	}
@@ -203,7 +203,7 @@ func (a *Accounts) domain(ctx context.Context, tx *meta.DB, id tenant.ID, domain
 }
 
 func (a *Accounts) saveDomain(ctx context.Context, tx *meta.DB, d *Domain) error {
-	_, err := rowsOf(tx, d.Tenant).Exec(ctx, `
+	_, err := tx.RowsOf(d.Tenant).Exec(ctx, `
 		INSERT INTO tenant_domains (`+domainColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET vouched_at = excluded.vouched_at, vouched_by = excluded.vouched_by, approved_at = excluded.approved_at, approved_by = excluded.approved_by, proof = excluded.proof, mac = excluded.mac`,
 		d.ID, string(d.Tenant), d.Domain, d.VouchedAt, d.VouchedBy, d.ApprovedAt, d.ApprovedBy, d.Proof, meta.Micros(d.CreatedAt), a.Keys.MAC("tenant domain", d.fields()...))
@@ -219,7 +219,7 @@ func (a *Accounts) saveDomain(ctx context.Context, tx *meta.DB, d *Domain) error
 // provesDomain returns the user whose address proves that a domain is the tenant's.
 func (a *Accounts) provesDomain(ctx context.Context, tx *meta.DB, id tenant.ID, domain string) (string, error) {
 	type proof struct{ user, email string }
-	list, err := collect(ctx, rowsOf(tx, id), func(r scanner) (p proof, err error) {
+	list, err := collect(ctx, tx.RowsOf(id), func(r scanner) (p proof, err error) {
 		var at int64
 		var mac []byte
 		if err := r.Scan(&p.user, &p.email, &at, &mac); err != nil {
@@ -270,7 +270,7 @@ func noDomain(id string) error { return fault.New(fault.NotFound, "There is no d
 func (a *Accounts) removeDomain(ctx context.Context, by string, home tenant.ID, id string, provider bool, check func() error) error {
 	return a.DB.Transact(ctx, func(tx *meta.DB) error {
 		var domain string
-		err := rowsOf(tx, home).QueryRow(ctx, `SELECT domain FROM tenant_domains WHERE id = $1 AND tenant = $2`, id, string(home)).Scan(&domain)
+		err := tx.RowsOf(home).QueryRow(ctx, `SELECT domain FROM tenant_domains WHERE id = $1 AND tenant = $2`, id, string(home)).Scan(&domain)
 		if errors.Is(err, sql.ErrNoRows) {
 			return noDomain(id)
 		}
@@ -280,7 +280,7 @@ func (a *Accounts) removeDomain(ctx context.Context, by string, home tenant.ID, 
 		if err := check(); err != nil {
 			return err
 		}
-		if _, err := rowsOf(tx, home).Exec(ctx, `DELETE FROM tenant_domains WHERE id = $1 AND tenant = $2`, id, string(home)); err != nil {
+		if _, err := tx.RowsOf(home).Exec(ctx, `DELETE FROM tenant_domains WHERE id = $1 AND tenant = $2`, id, string(home)); err != nil {
 			return fmt.Errorf("remove domain: %w", err)
 		}
 		return a.record(ctx, tx, home, provider, audit.Entry{Actor: by, Verb: "domain.remove", Subject: id, Outcome: "ok", Details: map[string]any{"domain": domain}})

@@ -143,7 +143,7 @@ func (a *Accounts) UnscopedInvitations(ctx context.Context, id tenant.ID, page m
 	if err != nil {
 		return nil, "", err
 	}
-	links, err := collect(ctx, rowsOf(a.DB, id), a.scanLink, `SELECT `+linkColumns+` FROM account_links
+	links, err := collect(ctx, a.DB.RowsOf(id), a.scanLink, `SELECT `+linkColumns+` FROM account_links
 		WHERE tenant = $1 AND kind = $2 AND used_at IS NULL AND ended_at IS NULL AND (created_at < $3 OR (created_at = $3 AND id < $4)) ORDER BY created_at DESC, id DESC LIMIT $5`,
 		string(id), string(invitationLink), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
@@ -261,7 +261,7 @@ func (a *Accounts) revokeInvitation(ctx context.Context, by string, home tenant.
 
 // removeInvited removes a user who has not come yet.
 func (a *Accounts) removeInvited(ctx context.Context, tx *meta.DB, u User) error {
-	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM users WHERE id = $1 AND tenant = $2`, u.ID, string(u.Tenant)); err != nil {
+	if _, err := tx.RowsOf(u.Tenant).Exec(ctx, `DELETE FROM users WHERE id = $1 AND tenant = $2`, u.ID, string(u.Tenant)); err != nil {
 		return fmt.Errorf("remove who was invited: %w", err)
 	}
 	return nil
@@ -282,7 +282,7 @@ func (a *Accounts) invitedTo(ctx context.Context, id string) (home tenant.ID, er
 
 // openInvitation finds an invitation that was not taken up, and who it is to.
 func (a *Accounts) openInvitation(ctx context.Context, tx *meta.DB, home tenant.ID, id string) (link, User, error) {
-	l, err := a.scanLink(rowsOf(tx, home).QueryRow(ctx, `SELECT `+linkColumns+` FROM account_links WHERE id = $1 AND tenant = $2 AND kind = $3`, id, string(home), string(invitationLink)))
+	l, err := a.scanLink(tx.RowsOf(home).QueryRow(ctx, `SELECT `+linkColumns+` FROM account_links WHERE id = $1 AND tenant = $2 AND kind = $3`, id, string(home), string(invitationLink)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, User{}, noInvitation(id)
 	}

@@ -129,7 +129,7 @@ func (a *Accounts) findLink(ctx context.Context, db *meta.DB, kind linkKind, tok
 func (a *Accounts) insertLink(ctx context.Context, tx *meta.DB, l link, life time.Duration) (link, string, error) {
 	token := a.freshToken(&l, life)
 	l.createdAt = l.sentAt
-	_, err := rowsOf(tx, l.tenant).Exec(ctx, `INSERT INTO account_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL, $11)`,
+	_, err := tx.RowsOf(l.tenant).Exec(ctx, `INSERT INTO account_links (`+linkColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL, $11)`,
 		l.id, string(l.tenant), l.user, string(l.kind), l.token, l.mailed, meta.Micros(l.createdAt), l.createdBy, meta.Micros(l.sentAt), meta.Micros(l.expires),
 		a.Keys.MAC("account link", l.fields()...))
 	if err != nil {
@@ -148,7 +148,7 @@ func (a *Accounts) freshToken(l *link, life time.Duration) string {
 // saveLink saves a link as it was when it was open; it is a Conflict if somebody was
 // faster.
 func (a *Accounts) saveLink(ctx context.Context, tx *meta.DB, l link) error {
-	n, err := rowsOf(tx, l.tenant).Exec(ctx, `
+	n, err := tx.RowsOf(l.tenant).Exec(ctx, `
 		UPDATE account_links SET token_hash = $1, mailed = $2, sent_at = $3, expires_at = $4, used_at = $5, ended_at = $6, mac = $7
 		WHERE id = $8 AND tenant = $9 AND used_at IS NULL AND ended_at IS NULL`,
 		l.token, l.mailed, meta.Micros(l.sentAt), meta.Micros(l.expires), l.used, l.ended, a.Keys.MAC("account link", l.fields()...), l.id, string(l.tenant))
@@ -170,7 +170,7 @@ func (a *Accounts) useLink(ctx context.Context, tx *meta.DB, l link) error {
 
 // endLinks takes back the open links that a user has, of a kind or of all ("").
 func (a *Accounts) endLinks(ctx context.Context, tx *meta.DB, u User, kind linkKind) error {
-	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanLink, `SELECT `+linkColumns+` FROM account_links
+	list, err := collect(ctx, tx.RowsOf(u.Tenant), a.scanLink, `SELECT `+linkColumns+` FROM account_links
 		WHERE tenant = $1 AND user_id = $2 AND ($3 = '' OR kind = $3) AND used_at IS NULL AND ended_at IS NULL`, string(u.Tenant), u.ID, string(kind))
 	if err != nil {
 		return fmt.Errorf("list links of %s: %w", u.ID, err)
@@ -188,7 +188,7 @@ func (a *Accounts) endLinks(ctx context.Context, tx *meta.DB, u User, kind linkK
 // proveEmail notes that a user's address is its own: something that was mailed there came back.
 func (a *Accounts) proveEmail(ctx context.Context, tx *meta.DB, u User) error {
 	now := meta.Micros(a.Clock.Now())
-	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
+	_, err := tx.RowsOf(u.Tenant).Exec(ctx, `
 		INSERT INTO proven_emails (tenant, user_id, email, proven_at, mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (tenant, user_id) DO UPDATE SET email = excluded.email, proven_at = excluded.proven_at, mac = excluded.mac`,
 		string(u.Tenant), u.ID, u.Email, now, a.Keys.MAC("proven email", string(u.Tenant), u.ID, u.Email, now))

@@ -78,7 +78,7 @@ func preferencesContext(user string) []byte { return []byte("preferences " + use
 func (a *Accounts) preferences(ctx context.Context, db *meta.DB, p policy.Principal) (Preferences, error) {
 	var sealed []byte
 	list := Preferences{}
-	err := rowsOf(db, p.Tenant).QueryRow(ctx, `SELECT choices FROM preferences WHERE user_id = $1 AND tenant = $2`, p.User, string(p.Tenant)).Scan(&sealed)
+	err := db.RowsOf(p.Tenant).QueryRow(ctx, `SELECT choices FROM preferences WHERE user_id = $1 AND tenant = $2`, p.User, string(p.Tenant)).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return list, nil
 	}
@@ -111,7 +111,7 @@ func (a *Accounts) savePreferences(ctx context.Context, tx *meta.DB, p policy.Pr
 	if err != nil {
 		return fmt.Errorf("seal preferences of %s: %w", p.User, err)
 	}
-	_, err = rowsOf(tx, p.Tenant).Exec(ctx, `
+	_, err = tx.RowsOf(p.Tenant).Exec(ctx, `
 		INSERT INTO preferences (user_id, tenant, choices, changed_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id) DO UPDATE SET choices = excluded.choices, changed_at = excluded.changed_at`,
 		p.User, string(p.Tenant), sealed, meta.Micros(a.Clock.Now()))

@@ -46,7 +46,7 @@ func (a *Accounts) mailResetOf(ctx context.Context, tx *meta.DB, u User, address
 		return err
 	}
 	var lately int64
-	if err := rowsOf(tx, u.Tenant).QueryRow(ctx, `SELECT count(*) FROM account_links WHERE tenant = $1 AND user_id = $2 AND kind = $3 AND created_at > $4`,
+	if err := tx.RowsOf(u.Tenant).QueryRow(ctx, `SELECT count(*) FROM account_links WHERE tenant = $1 AND user_id = $2 AND kind = $3 AND created_at > $4`,
 		string(u.Tenant), u.ID, string(resetLink), meta.Micros(a.Clock.Now().Add(-time.Hour))).Scan(&lately); err != nil {
 		return fmt.Errorf("count links: %w", err)
 	}

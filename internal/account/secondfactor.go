@@ -91,7 +91,7 @@ func (a *Accounts) openFactor(ctx context.Context, f factor) ([]byte, error) {
 // factorOf returns the factor that is on. One that the user's row names and that is not
 // there lets nobody in.
 func (a *Accounts) factorOf(ctx context.Context, db *meta.DB, u User) (factor, error) {
-	f, err := a.scanFactor(rowsOf(db, u.Tenant).QueryRow(ctx, factorQuery+`WHERE id = $1 AND user_id = $2 AND tenant = $3`, u.secondFactor, u.ID, string(u.Tenant)))
+	f, err := a.scanFactor(db.RowsOf(u.Tenant).QueryRow(ctx, factorQuery+`WHERE id = $1 AND user_id = $2 AND tenant = $3`, u.secondFactor, u.ID, string(u.Tenant)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, fault.New(fault.Damaged, "The second factor of this account is lost. Ask an administrator to reset it.")
 	}
@@ -102,7 +102,7 @@ func (a *Accounts) factorOf(ctx context.Context, db *meta.DB, u User) (factor, e
 }
 
 func (a *Accounts) saveFactor(ctx context.Context, tx *meta.DB, f factor) error {
-	_, err := rowsOf(tx, f.tenant).Exec(ctx, `UPDATE second_factors SET codes = $1, used_step = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
+	_, err := tx.RowsOf(f.tenant).Exec(ctx, `UPDATE second_factors SET codes = $1, used_step = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
 		f.codes, f.used, a.Keys.MAC("second factor", f.fields()...), f.id, string(f.tenant))
 	if err != nil {
 		return fmt.Errorf("save second factor %s: %w", f.id, err)
@@ -112,7 +112,7 @@ func (a *Accounts) saveFactor(ctx context.Context, tx *meta.DB, f factor) error 
 
 // dropFactors removes a user's second factors but one, or all for "".
 func (a *Accounts) dropFactors(ctx context.Context, tx *meta.DB, u User, but string) error {
-	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM second_factors WHERE user_id = $1 AND tenant = $2 AND id <> $3`, u.ID, string(u.Tenant), but); err != nil {
+	if _, err := tx.RowsOf(u.Tenant).Exec(ctx, `DELETE FROM second_factors WHERE user_id = $1 AND tenant = $2 AND id <> $3`, u.ID, string(u.Tenant), but); err != nil {
 		return fmt.Errorf("drop second factors of %s: %w", u.ID, err)
 	}
 	return nil
@@ -219,7 +219,7 @@ func (a *Accounts) StartSecondFactor(ctx context.Context, p policy.Principal, pa
 		if err := a.dropFactors(ctx, tx, u, ""); err != nil {
 			return err
 		}
-		if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `INSERT INTO second_factors (id, tenant, user_id, secret, codes, used_step, created_at, mac) VALUES ($1, $2, $3, $4, $5, 0, $6, $7)`,
+		if _, err := tx.RowsOf(u.Tenant).Exec(ctx, `INSERT INTO second_factors (id, tenant, user_id, secret, codes, used_step, created_at, mac) VALUES ($1, $2, $3, $4, $5, 0, $6, $7)`,
 			f.id, string(f.tenant), f.user, f.secret, f.codes, meta.Micros(f.createdAt), a.Keys.MAC("second factor", f.fields()...)); err != nil {
 			return fmt.Errorf("insert second factor: %w", err)
 		}
@@ -241,7 +241,7 @@ func (a *Accounts) ConfirmSecondFactor(ctx context.Context, p policy.Principal, 
 		if u.secondFactor != "" {
 			return fault.New(fault.Conflict, "The account's second factor is on already.")
 		}
-		f, err := a.scanFactor(rowsOf(tx, u.Tenant).QueryRow(ctx, factorQuery+`WHERE user_id = $1 AND tenant = $2`, u.ID, string(u.Tenant)))
+		f, err := a.scanFactor(tx.RowsOf(u.Tenant).QueryRow(ctx, factorQuery+`WHERE user_id = $1 AND tenant = $2`, u.ID, string(u.Tenant)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && a.Clock.Now().Sub(f.createdAt) > confirmWithin {
 			return fault.New(fault.Conflict, "No second factor was begun within the last hour; begin with a new secret.")
 		}

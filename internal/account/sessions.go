@@ -310,7 +310,7 @@ func (a *Accounts) openSession(ctx context.Context, checked User, newHash string
 				return err
 			}
 		}
-		if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `
+		if _, err := tx.RowsOf(u.Tenant).Exec(ctx, `
 			INSERT INTO sessions (id, tenant, user_id, token_hash, created_at, rotated_at, used_at, idle_until, absolute_until, address, agent, mac)
 			VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10)`,
 			s.ID, string(s.Tenant), s.User, s.token, meta.Micros(now), meta.Micros(s.IdleUntil), meta.Micros(s.AbsoluteUntil),
@@ -350,7 +350,7 @@ func (a *Accounts) endSessions(ctx context.Context, tx *meta.DB, u User) ([]stri
 
 // endOthers revokes a user's sessions but one.
 func (a *Accounts) endOthers(ctx context.Context, tx *meta.DB, u User, but string) ([]string, error) {
-	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`,
+	list, err := collect(ctx, tx.RowsOf(u.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL`,
 		u.ID, string(u.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list sessions of %s: %w", u.ID, err)
@@ -371,7 +371,7 @@ func (a *Accounts) endOthers(ctx context.Context, tx *meta.DB, u User, but strin
 func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) error {
 	now := a.Clock.Now()
 	s.revoked = &now
-	_, err := rowsOf(tx, s.Tenant).Exec(ctx, `UPDATE sessions SET revoked_at = $1, mac = $2 WHERE id = $3 AND tenant = $4`,
+	_, err := tx.RowsOf(s.Tenant).Exec(ctx, `UPDATE sessions SET revoked_at = $1, mac = $2 WHERE id = $3 AND tenant = $4`,
 		meta.Micros(now), a.Keys.MAC("session", s.fields()...), s.ID, string(s.Tenant))
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", s.ID, err)
@@ -381,7 +381,7 @@ func (a *Accounts) endSession(ctx context.Context, tx *meta.DB, s *Session) erro
 
 // Sessions lists one's own open sessions.
 func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session, error) {
-	list, err := collect(ctx, rowsOf(a.DB, p.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions
+	list, err := collect(ctx, a.DB.RowsOf(p.Tenant), a.scanSession, `SELECT `+sessionColumns+` FROM sessions
 		WHERE user_id = $1 AND tenant = $2 AND revoked_at IS NULL AND idle_until > $3 AND absolute_until > $3 ORDER BY created_at DESC`,
 		p.User, string(p.Tenant), meta.Micros(a.Clock.Now()))
 	if err != nil {
@@ -393,7 +393,7 @@ func (a *Accounts) Sessions(ctx context.Context, p policy.Principal) ([]Session,
 // EndSession signs out one of one's own sessions.
 func (a *Accounts) EndSession(ctx context.Context, p policy.Principal, id string) error {
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-		s, err := a.scanSession(rowsOf(tx, p.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2 AND tenant = $3`,
+		s, err := a.scanSession(tx.RowsOf(p.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND user_id = $2 AND tenant = $3`,
 			id, p.User, string(p.Tenant)))
 		if errors.Is(err, sql.ErrNoRows) || err == nil && s.revoked != nil {
 			return fault.New(fault.NotFound, "There is no session %q.", id)

@@ -184,10 +184,10 @@ func (a *Accounts) insertSSHKey(ctx context.Context, tx *meta.DB, by string, u U
 		return k, err
 	}
 	// A key that was revoked may be added again; its old row gives way.
-	if _, err := rowsOf(tx, u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL AND tenant = $3`, u.ID, k.Fingerprint, string(u.Tenant)); err != nil {
+	if _, err := tx.RowsOf(u.Tenant).Exec(ctx, `DELETE FROM ssh_keys WHERE user_id = $1 AND fingerprint = $2 AND revoked_at IS NOT NULL AND tenant = $3`, u.ID, k.Fingerprint, string(u.Tenant)); err != nil {
 		return k, fmt.Errorf("replace SSH key: %w", err)
 	}
-	_, err = rowsOf(tx, u.Tenant).Exec(ctx, `
+	_, err = tx.RowsOf(u.Tenant).Exec(ctx, `
 		INSERT INTO ssh_keys (id, tenant, user_id, name, public_key, fingerprint, ip_allow, provider_made, created_at, created_by, expires_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		k.ID, string(k.Tenant), k.User, k.Name, k.PublicKey, k.Fingerprint, control.EncodePrefixes(k.IPAllow), k.ProviderMade,
@@ -228,7 +228,7 @@ func (a *Accounts) OwnSSHKeys(ctx context.Context, p policy.Principal) ([]SSHKey
 }
 
 func (a *Accounts) sshKeys(ctx context.Context, id tenant.ID, user string) ([]SSHKey, error) {
-	list, err := collect(ctx, rowsOf(a.DB, id), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 ORDER BY k.created_at DESC, k.id`, user, string(id))
+	list, err := collect(ctx, a.DB.RowsOf(id), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 ORDER BY k.created_at DESC, k.id`, user, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys: %w", err)
 	}
@@ -276,7 +276,7 @@ func (a *Accounts) revokeSSHKey(ctx context.Context, by, id string, only tenant.
 func (a *Accounts) endSSHKey(ctx context.Context, tx *meta.DB, by string, k *SSHKey) error {
 	now := a.Clock.Now()
 	k.RevokedAt = &now
-	_, err := rowsOf(tx, k.Tenant).Exec(ctx, `UPDATE ssh_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
+	_, err := tx.RowsOf(k.Tenant).Exec(ctx, `UPDATE ssh_keys SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE id = $4 AND tenant = $5`,
 		meta.Micros(now), by, a.Keys.MAC("ssh key", k.fields()...), k.ID, string(k.Tenant))
 	if err != nil {
 		return fmt.Errorf("end SSH key %s: %w", k.ID, err)
@@ -285,7 +285,7 @@ func (a *Accounts) endSSHKey(ctx context.Context, tx *meta.DB, by string, k *SSH
 }
 
 func (a *Accounts) endSSHKeys(ctx context.Context, tx *meta.DB, by string, u User) ([]string, error) {
-	list, err := collect(ctx, rowsOf(tx, u.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 AND k.revoked_at IS NULL`, u.ID, string(u.Tenant))
+	list, err := collect(ctx, tx.RowsOf(u.Tenant), a.scanSSHKey, sshKeyQuery+`WHERE k.user_id = $1 AND k.tenant = $2 AND k.revoked_at IS NULL`, u.ID, string(u.Tenant))
 	if err != nil {
 		return nil, fmt.Errorf("list SSH keys of %s: %w", u.ID, err)
 	}
@@ -307,7 +307,7 @@ func (a *Accounts) AuthenticateKey(ctx context.Context, login string, key ssh.Pu
 		return p, err
 	}
 	if k.UsedAt == nil || p.VerifiedAt.Sub(*k.UsedAt) >= noteUse {
-		_, err := rowsOf(a.DB, p.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(p.VerifiedAt), k.ID, string(p.Tenant))
+		_, err := a.DB.RowsOf(p.Tenant).Exec(ctx, `UPDATE ssh_keys SET used_at = $1 WHERE id = $2 AND tenant = $3`, meta.Micros(p.VerifiedAt), k.ID, string(p.Tenant))
 		a.noted(ctx, k.ID, err)
 	}
 	return p, nil
@@ -330,7 +330,7 @@ func (a *Accounts) offered(ctx context.Context, login string, key ssh.PublicKey,
 	if len(users) == 1 && users[0].Tenant != "" && !strings.Contains(login, "@") && users[0].State == UserActive {
 		u = users[0]
 	}
-	k, err := a.scanSSHKey(rowsOf(a.DB, u.Tenant).QueryRow(ctx, sshKeyQuery+`WHERE k.user_id = $1 AND k.fingerprint = $2 AND k.tenant = $3`, u.ID, ssh.FingerprintSHA256(key), string(u.Tenant)))
+	k, err := a.scanSSHKey(a.DB.RowsOf(u.Tenant).QueryRow(ctx, sshKeyQuery+`WHERE k.user_id = $1 AND k.fingerprint = $2 AND k.tenant = $3`, u.ID, ssh.FingerprintSHA256(key), string(u.Tenant)))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && u.ID == "" {
 		return p, k, errNotSignedIn
 	}

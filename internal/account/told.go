@@ -19,7 +19,7 @@ import (
 // UnscopedPeople lists the active people of a tenant, or of the provider for "", as
 // package notify tells them. One whose row was tampered with is not told.
 func (a *Accounts) UnscopedPeople(ctx context.Context, tx *meta.DB, id tenant.ID) ([]notify.Person, error) {
-	all, err := collect(ctx, rowsOf(tx, id), func(row scanner) (User, error) {
+	all, err := collect(ctx, tx.RowsOf(id), func(row scanner) (User, error) {
 		u, err := a.scanUser(row)
 		if fault.Is(err, fault.Damaged) {
 			a.Log.ErrorContext(ctx, "a user is not told", "user", u.ID, "tenant.id", string(id), "error", err)
@@ -81,13 +81,13 @@ func (a *Accounts) tellSignIn(ctx context.Context, tx *meta.DB, s Session, addr 
 	for _, place := range []string{"network " + Network(addr), "agent " + product(s.Agent)} {
 		digest := a.Keys.MAC("sign-in place", s.User, place)
 		var seen int64
-		err := rowsOf(tx, s.Tenant).QueryRow(ctx, `SELECT seen_at FROM known_sign_ins WHERE tenant = $1 AND user_id = $2 AND place = $3`,
+		err := tx.RowsOf(s.Tenant).QueryRow(ctx, `SELECT seen_at FROM known_sign_ins WHERE tenant = $1 AND user_id = $2 AND place = $3`,
 			string(s.Tenant), s.User, digest).Scan(&seen)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("look for earlier sign-ins: %w", err)
 		}
 		known = known && err == nil
-		if _, err := rowsOf(tx, s.Tenant).Exec(ctx, `
+		if _, err := tx.RowsOf(s.Tenant).Exec(ctx, `
 			INSERT INTO known_sign_ins (tenant, user_id, place, seen_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (tenant, user_id, place) DO UPDATE SET seen_at = excluded.seen_at`, string(s.Tenant), s.User, digest, meta.Micros(s.CreatedAt)); err != nil {
 			return fmt.Errorf("remember sign-in: %w", err)

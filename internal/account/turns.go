@@ -38,7 +38,7 @@ func (a *Accounts) session(ctx context.Context, token string) (s Session, renewe
 		renewed, err = a.offer(ctx, s, now)
 		a.noted(ctx, s.ID, err)
 	case now.Sub(s.UsedAt) >= noteUse:
-		_, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
+		_, err := a.DB.RowsOf(s.Tenant).Exec(ctx, `UPDATE sessions SET used_at = $1, idle_until = $2 WHERE id = $3 AND tenant = $4`,
 			meta.Micros(now), meta.Micros(now.Add(sessionIdle)), s.ID, string(s.Tenant))
 		a.noted(ctx, s.ID, err)
 	}
@@ -57,7 +57,7 @@ func (a *Accounts) noted(ctx context.Context, credential string, err error) {
 // one, was stolen.
 func (a *Accounts) reused(ctx context.Context, s Session) error {
 	err := a.DB.Transact(ctx, func(tx *meta.DB) error {
-		now, err := a.scanSession(rowsOf(tx, s.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND tenant = $2`, s.ID, string(s.Tenant)))
+		now, err := a.scanSession(tx.RowsOf(s.Tenant).QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1 AND tenant = $2`, s.ID, string(s.Tenant)))
 		if err != nil {
 			return fmt.Errorf("find session %s: %w", s.ID, err)
 		}
@@ -84,7 +84,7 @@ func (a *Accounts) offer(ctx context.Context, s Session, now time.Time) (string,
 		s.previous = s.next
 	}
 	s.next, s.offered = digest(renewed), now
-	n, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `
+	n, err := a.DB.RowsOf(s.Tenant).Exec(ctx, `
 		UPDATE sessions SET previous_hash = $1, next_hash = $2, offered_at = $3, used_at = $3, idle_until = $4, mac = $5
 		WHERE id = $6 AND token_hash = $7 AND offered_at = $8 AND revoked_at IS NULL AND tenant = $9`,
 		s.previous, s.next, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...),
@@ -101,7 +101,7 @@ func (a *Accounts) offer(ctx context.Context, s Session, now time.Time) (string,
 // turn puts the next token, which has arrived, in the place of the one before.
 func (a *Accounts) turn(ctx context.Context, s Session, now time.Time) error {
 	s.previous, s.token, s.next = s.token, s.next, nil
-	_, err := rowsOf(a.DB, s.Tenant).Exec(ctx, `
+	_, err := a.DB.RowsOf(s.Tenant).Exec(ctx, `
 		UPDATE sessions SET token_hash = $1, previous_hash = $2, next_hash = NULL, rotated_at = $3, offered_at = 0, used_at = $3, idle_until = $4, mac = $5
 		WHERE id = $6 AND next_hash = $1 AND revoked_at IS NULL AND tenant = $7`,
 		s.token, s.previous, meta.Micros(now), meta.Micros(now.Add(sessionIdle)), a.Keys.MAC("session", s.fields()...), s.ID, string(s.Tenant))

@@ -105,7 +105,7 @@ func (u User) fields() []any {
 func noUser(id string) error { return fault.New(fault.NotFound, "There is no user %q.", id) }
 
 func (a *Accounts) user(ctx context.Context, db *meta.DB, id tenant.ID, user string) (User, error) {
-	u, err := a.scanUser(rowsOf(db, id).QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1 AND u.tenant = $2`, user, string(id)))
+	u, err := a.scanUser(db.RowsOf(id).QueryRow(ctx, `SELECT `+userColumns+userTables+`WHERE u.id = $1 AND u.tenant = $2`, user, string(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, noUser(user)
 	}
@@ -141,7 +141,7 @@ func (a *Accounts) Users(ctx context.Context, scope tenant.Scope, page meta.Page
 	if err := scope.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return nil, "", err
 	}
-	return a.listUsers(ctx, rowsOf(a.DB, scope.Tenant()), scope.Tenant(), page)
+	return a.listUsers(ctx, a.DB.RowsOf(scope.Tenant()), scope.Tenant(), page)
 }
 
 // UnscopedUsers lists the people of a tenant, or the provider's for "".
@@ -296,7 +296,7 @@ func (a *Accounts) freeLogin(ctx context.Context, tx *meta.DB, u *User, given bo
 	base := u.login
 	for n := 2; ; n++ {
 		var logins, emails int64
-		if err := rowsOf(tx, u.Tenant).QueryRow(ctx, `
+		if err := tx.RowsOf(u.Tenant).QueryRow(ctx, `
 			SELECT COALESCE(SUM(CASE WHEN login = $2 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN email = $3 THEN 1 ELSE 0 END), 0) FROM users WHERE tenant = $1`,
 			string(u.Tenant), u.login, u.Email).Scan(&logins, &emails); err != nil {
 			return fmt.Errorf("look for login: %w", err)
@@ -314,7 +314,7 @@ func (a *Accounts) freeLogin(ctx context.Context, tx *meta.DB, u *User, given bo
 }
 
 func (a *Accounts) insertUser(ctx context.Context, tx *meta.DB, u User) error {
-	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
+	_, err := tx.RowsOf(u.Tenant).Exec(ctx, `
 		INSERT INTO users (id, tenant, login, email, name, role, password, state, provider_made, created_at, created_by, modified_at, modified_by, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, $11, $12)`,
 		u.ID, string(u.Tenant), u.login, u.Email, u.Name, string(u.Role), u.password, string(u.State), u.ProviderMade,
@@ -448,7 +448,7 @@ func (a *Accounts) revoked(ids []string) {
 func (a *Accounts) saveUser(ctx context.Context, tx *meta.DB, by string, u *User) error {
 	u.ModifiedAt, u.ModifiedBy, u.TimesModified = a.Clock.Now(), by, u.TimesModified+1
 	u.HasPassword, u.SecondFactor = u.password != "", u.secondFactor != ""
-	_, err := rowsOf(tx, u.Tenant).Exec(ctx, `
+	_, err := tx.RowsOf(u.Tenant).Exec(ctx, `
 		UPDATE users SET name = $1, role = $2, password = $3, state = $4, provider_made = $5, signed_in_at = $6, modified_at = $7, modified_by = $8, times_modified = $9, mac = $10, second_factor = $11
 		WHERE id = $12 AND tenant = $13`,
 		u.Name, string(u.Role), u.password, string(u.State), u.ProviderMade, u.SignedInAt,
@@ -466,7 +466,7 @@ func (a *Accounts) keepAdmin(ctx context.Context, tx *meta.DB, id tenant.ID) err
 		role = policy.TenantAdmin
 	}
 	var left int64
-	if err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = $1 AND role = $2 AND state = $3`,
+	if err := tx.RowsOf(id).QueryRow(ctx, `SELECT count(*) FROM users WHERE tenant = $1 AND role = $2 AND state = $3`,
 		string(id), string(role), string(UserActive)).Scan(&left); err != nil {
 		return fmt.Errorf("count admins: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -37,8 +36,9 @@ const maxAttempts = 100
 // attempted notes the earlier runs that were attempts: the releases that the run is
 // judged beside, and the runs that released nothing.
 func (x *execution) attempted(ctx context.Context, tx *meta.DB, releases []earlierRelease) error {
+	now := byOrganisation(x.inputs)
 	for _, e := range releases {
-		x.attempt(attempt{analysis: e.analysis, hidden: e.hidden}, e.sent)
+		x.attempt(attempt{analysis: e.analysis, hidden: e.hidden}, e.sent, now)
 	}
 	rows, err := tx.Query(ctx, `SELECT id, analysis, version FROM runs WHERE date = $1 AND state = $2 AND id <> $3 ORDER BY created_at DESC, id LIMIT $4`,
 		x.run.Date, string(RunWithheld), x.run.ID, int64(maxAttempts))
@@ -54,27 +54,27 @@ func (x *execution) attempted(ctx context.Context, tx *meta.DB, releases []earli
 		withheld = append(withheld, r)
 	}
 	for _, r := range withheld {
-		v, err := x.AnalysisIn(ctx, tx, r.Analysis, r.Version)
+		of, err := x.related(ctx, tx, r.Analysis, r.Version)
 		if err != nil {
 			return err
 		}
-		if !sameCells(v.Definition, x.def) || !x.relation(v.Definition).any {
+		if !of.has.any || !sameCells(of.def, x.def) {
 			continue
 		}
 		sent, err := x.Analyses.inputs(ctx, tx, r.ID)
 		if err != nil {
 			return err
 		}
-		x.attempt(attempt{analysis: r.Analysis, withheld: true}, sent)
+		x.attempt(attempt{analysis: r.Analysis, withheld: true}, sent, now)
 	}
 	return nil
 }
 
 // attempt notes a run, with what was sent for it, if it was an attempt.
-func (x *execution) attempt(a attempt, sent []RunInput) {
-	before, now := byOrganisation(sent), byOrganisation(x.inputs)
+func (x *execution) attempt(a attempt, sent []RunInput, now map[string]string) {
+	before := byOrganisation(sent)
 	changed := 0
-	for o := range maps.Keys(before) {
+	for o := range before {
 		if now[o] == "" {
 			changed++
 		}
@@ -116,7 +116,7 @@ func (x *execution) stays(part query.Measure, key []query.Value, over string) bo
 	}
 	tried := map[string]map[string]bool{} // what an organisation had sent each time
 	for _, a := range x.before.attempts {
-		if !a.withheld && !(former{hidden: a.hidden}).hides(x.digest(a.analysis, part, key, over)) {
+		if !a.withheld && !hides(a.hidden, x.digest(a.analysis, part, key, over)) {
 			continue
 		}
 		for o, files := range a.had {

@@ -116,7 +116,7 @@ func (x *execution) differs(t *table, earlier [][][]disclosure.Cell, o *outcome)
 			}
 			var before []disclosure.Cell
 			for e := range earlier {
-				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !x.before.releases[e].hides(x.digest(x.before.releases[e].analysis, t.spec.Measures[part], t.keys[n], "")) {
+				if cell := earlier[e][part][n]; len(cell) > 0 && !sameContributions(cell, now) && !hides(x.before.releases[e].hidden, x.digest(x.before.releases[e].analysis, t.spec.Measures[part], t.keys[n], "")) {
 					before = append(before, cell)
 				}
 			}

@@ -51,6 +51,7 @@ type execution struct {
 	remarks      []string
 	tried        bool                          // there is no run, see Trial
 	before       ledger                        // what was released for the date
+	others       map[versionOf]other           // that were looked up for that
 	declared     map[string]definition.Columns // of the datasets that there are
 	measures     []measure                     // of the definition, without what is found of them
 	counted      []bool                        // by measure of the query: it counts rows, so nobody who has a cell has less than 1

@@ -54,12 +54,12 @@ func (x *execution) hideAlone(t *table, o *outcome) {
 	o.hidden = inOrder(o.hidden)
 }
 
-// hides reports whether a release hid the cell of a digest.
-func (f former) hides(digest []byte) bool {
-	from, to := 0, len(f.hidden)/digestSize
+// hides reports whether the digests of what a release hid, in order, have one.
+func hides(hidden, digest []byte) bool {
+	from, to := 0, len(hidden)/digestSize
 	for from < to {
 		middle := (from + to) / 2
-		switch c := bytes.Compare(f.hidden[middle*digestSize:(middle+1)*digestSize], digest); {
+		switch c := bytes.Compare(hidden[middle*digestSize:(middle+1)*digestSize], digest); {
 		case c == 0:
 			return true
 		case c < 0:

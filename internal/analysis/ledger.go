@@ -104,11 +104,10 @@ const maxReleases = 30
 type earlierRelease struct {
 	run, analysis string
 	version       int64
-	def           *definition.Definition
-	has           relation
-	inputs        []ManifestInput
-	sent          []RunInput // the same, of the stored snapshot
-	hidden        []byte
+	other
+	inputs []ManifestInput
+	sent   []RunInput // the same, of the stored snapshot
+	hidden []byte
 }
 
 // earlier lists the releases for the run's date that have to do with it.
@@ -128,12 +127,10 @@ func (x *execution) earlier(ctx context.Context, tx *meta.DB) ([]earlierRelease,
 		all, ids = append(all, e), append(ids, id)
 	}
 	for n, e := range all {
-		v, err := x.AnalysisIn(ctx, tx, e.analysis, e.version)
-		if err != nil {
+		if e.other, err = x.related(ctx, tx, e.analysis, e.version); err != nil {
 			return nil, err
 		}
-		e.def = v.Definition
-		if e.has = x.relation(e.def); !e.has.any {
+		if !e.has.any {
 			continue
 		}
 		var manifest, signature []byte

@@ -1,9 +1,11 @@
 package analysis
 
 import (
+	"context"
 	"slices"
 
 	"tributary/internal/analysis/definition"
+	"tributary/internal/meta"
 	"tributary/internal/query"
 )
 
@@ -21,6 +23,35 @@ type partName struct {
 }
 
 func nameOf(m query.Measure) partName { return partName{m.Dataset, m.Column, m.Own} }
+
+// other is another definition, with what its releases have to do with a run's.
+type other struct {
+	def *definition.Definition
+	has relation
+}
+
+// related looks a version of an analysis up, once: a date may have many runs of it.
+func (x *execution) related(ctx context.Context, tx *meta.DB, name string, version int64) (other, error) {
+	key := versionOf{name, version}
+	if known, ok := x.others[key]; ok {
+		return known, nil
+	}
+	v, err := x.AnalysisIn(ctx, tx, name, version)
+	if err != nil {
+		return other{}, err
+	}
+	if x.others == nil {
+		x.others = map[versionOf]other{}
+	}
+	x.others[key] = other{v.Definition, x.relation(v.Definition)}
+	return x.others[key], nil
+}
+
+// versionOf names a version of an analysis.
+type versionOf struct {
+	analysis string
+	version  int64
+}
 
 // relation finds what a definition's releases have to do with the run's. Two measures
 // are of the same if they read a column in common, or both count rows. What one says of

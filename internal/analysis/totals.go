@@ -235,7 +235,7 @@ func (x *execution) completeEarlier(t *table, earlier [][][]disclosure.Cell, b *
 			was.Parts[i].Floor = whole.Parts[i].Floor
 			for _, n := range whole.Nodes {
 				key, over := x.keyOf(b, n)
-				hidden[i] = append(hidden[i], !f.had[nameOf(t.spec.Measures[part])] || f.hides(x.digest(f.analysis, t.spec.Measures[part], key, over)))
+				hidden[i] = append(hidden[i], !f.had[nameOf(t.spec.Measures[part])] || hides(f.hidden, x.digest(f.analysis, t.spec.Measures[part], key, over)))
 			}
 		}
 		before = append(before, disclosure.Earlier{Parts: was.Parts, Hidden: hidden})

@@ -170,7 +170,7 @@ func (t *Trial) Release(contributors []Contributor) (*Tried, error) {
 	var before []triedRelease
 	for n, b := range *t.before {
 		if has := x.relation(b.def); has.any {
-			rows = append(rows, earlierRelease{run: fmt.Sprintf("release %d", n+1), analysis: b.def.Name, def: b.def, has: has, hidden: b.hidden})
+			rows = append(rows, earlierRelease{run: fmt.Sprintf("release %d", n+1), analysis: b.def.Name, other: other{b.def, has}, hidden: b.hidden})
 			before = append(before, b)
 		}
 	}

@@ -185,7 +185,7 @@ func (l *Log) checkpoints(ctx context.Context, where string, args ...any) ([]Che
 // inclusion returns nil if the checkpoint is not about the chain.
 func (l *Log) inclusion(ctx context.Context, checkpoint int64, id tenant.ID) (*Inclusion, error) {
 	var found int64
-	if err := chain(l.cfg.DB, id).QueryRow(ctx, `SELECT count(*) FROM audit_checkpoint_heads WHERE checkpoint = $1 AND tenant = $2`,
+	if err := l.cfg.DB.RowsOf(id).QueryRow(ctx, `SELECT count(*) FROM audit_checkpoint_heads WHERE checkpoint = $1 AND tenant = $2`,
 		checkpoint, string(id)).Scan(&found); err != nil || found == 0 {
 		return nil, err
 	}

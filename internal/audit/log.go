@@ -61,7 +61,7 @@ func (l *Log) Append(ctx context.Context, tx *meta.DB, e Entry) error {
 	if e.Actor == "" || e.Verb == "" || e.Outcome == "" || e.Tenant != "" && !e.Tenant.Valid() {
 		return fmt.Errorf("audit: an entry needs an actor, a verb, an outcome and a chain: %q by %q in %q", e.Verb, e.Actor, e.Tenant)
 	}
-	db := chain(tx, e.Tenant)
+	db := tx.RowsOf(e.Tenant)
 	last, err := l.head(ctx, db, e.Tenant)
 	if err != nil {
 		return err
@@ -92,14 +92,6 @@ func (l *Log) Append(ctx context.Context, tx *meta.DB, e Entry) error {
 	}
 	l.tell(tx, r)
 	return nil
-}
-
-// chain is the handle for one chain's rows.
-func chain(db *meta.DB, id tenant.ID) *meta.DB {
-	if id == "" {
-		return db.Provider()
-	}
-	return db.For(id)
 }
 
 const headLabel = "audit head"

@@ -183,7 +183,7 @@ func (l *Log) UnscopedRaw(ctx context.Context, id tenant.ID, after int64, limit 
 	case limit > maxRaw:
 		limit = maxRaw
 	}
-	return scanRecords(chain(l.cfg.DB, id).Query(ctx,
+	return scanRecords(l.cfg.DB.RowsOf(id).Query(ctx,
 		`SELECT `+recordColumns+` FROM audit_entries WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3`, string(id), after, limit))
 }
 

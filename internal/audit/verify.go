@@ -147,7 +147,7 @@ func (l *Log) walkEntries(ctx context.Context, w *walk) (grew bool, err error) {
 // storedHead is the head as it is stored; without one, the number is 0.
 func (l *Log) storedHead(ctx context.Context, id tenant.ID) (h Head, mac []byte, err error) {
 	h = Head{Tenant: id, Hash: make([]byte, hashSize)}
-	err = chain(l.cfg.DB, id).QueryRow(ctx, `SELECT seq, hash, mac FROM audit_heads WHERE tenant = $1`, string(id)).Scan(&h.Seq, &h.Hash, &mac)
+	err = l.cfg.DB.RowsOf(id).QueryRow(ctx, `SELECT seq, hash, mac FROM audit_heads WHERE tenant = $1`, string(id)).Scan(&h.Seq, &h.Hash, &mac)
 	if errors.Is(err, sql.ErrNoRows) {
 		return h, nil, nil
 	}

@@ -114,47 +114,6 @@ func (e *Events) Close(ctx context.Context) error {
 	return e.Sequencer.Save(ctx)
 }
 
-// Owner is whose sources are meant, and who acts: a tenant, by its scope, or the
-// provider. The zero Owner may do nothing.
-type Owner struct {
-	scope    tenant.Scope
-	provider bool
-	by       string // who acts for the provider
-}
-
-// Of is the scope's tenant.
-func Of(scope tenant.Scope) Owner { return Owner{scope: scope} }
-
-// UnscopedProvider is the provider, whose sources write for many tenants. It owns
-// none of a tenant's.
-func UnscopedProvider(by string) Owner { return Owner{provider: true, by: by} }
-
-// id is the owner in rows: empty for the provider.
-func (o Owner) id() tenant.ID { return o.scope.Tenant() }
-
-func (o Owner) actor() string {
-	if o.provider {
-		return o.by
-	}
-	return o.scope.Actor()
-}
-
-// check is the scope's; gateways ask policy what the provider's people may.
-func (o Owner) check(ctx context.Context, v tenant.Verb, r tenant.Resource) error {
-	if o.provider {
-		return nil
-	}
-	return o.scope.Check(ctx, v, r)
-}
-
-// rowsOf returns the handle for a tenant's rows, or the provider's for "".
-func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
-	if id == "" {
-		return db.Provider()
-	}
-	return db.For(id)
-}
-
 // seal seals a value for its row: with the tenant's pool key, or the server's own
 // for the provider. It is NotFound once the tenant's keys are destroyed.
 func (e *Events) seal(ctx context.Context, id tenant.ID, data []byte, row string) ([]byte, error) {

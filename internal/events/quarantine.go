@@ -116,7 +116,7 @@ func (e *Events) quarantine(ctx context.Context, list []*work) {
 func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, room map[tenant.ID]int64) (refused, err error) {
 	left, known := room[h.owner]
 	if !known {
-		if err := rowsOf(tx, h.owner).QueryRow(ctx, `SELECT count(*) FROM quarantined_events WHERE tenant = $1`, string(h.owner)).Scan(&left); err != nil {
+		if err := tx.RowsOf(h.owner).QueryRow(ctx, `SELECT count(*) FROM quarantined_events WHERE tenant = $1`, string(h.owner)).Scan(&left); err != nil {
 			return nil, fmt.Errorf("count what is in quarantine: %w", err)
 		}
 		left = mostHeld - left
@@ -136,7 +136,7 @@ func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, room map[tena
 	if err != nil {
 		return nil, fmt.Errorf("seal event for quarantine: %w", err)
 	}
-	if _, err := rowsOf(tx, h.owner).Exec(ctx, `INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	if _, err := tx.RowsOf(h.owner).Exec(ctx, `INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, string(h.owner), string(h.about), h.source, string(h.kind), body, meta.Micros(h.event.Received)); err != nil {
 		return nil, fmt.Errorf("put event in quarantine: %w", err)
 	}
@@ -152,15 +152,15 @@ type HeldFilter struct {
 const heldColumns = `id, about, source, reason, body, received_at`
 
 // Quarantine lists what of an owner's is in quarantine, the newest first.
-func (e *Events) Quarantine(ctx context.Context, owner Owner, f HeldFilter, page meta.Page) ([]Held, string, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Events); err != nil {
+func (e *Events) Quarantine(ctx context.Context, owner tenant.Owner, f HeldFilter, page meta.Page) ([]Held, string, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Events); err != nil {
 		return nil, "", err
 	}
 	pos, err := page.Position()
 	if err != nil {
 		return nil, "", err
 	}
-	list, _, err := e.listHeld(ctx, owner.id(), f, pos, page.Size()+1)
+	list, _, err := e.listHeld(ctx, owner.ID(), f, pos, page.Size()+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -169,7 +169,7 @@ func (e *Events) Quarantine(ctx context.Context, owner Owner, f HeldFilter, page
 }
 
 func (e *Events) listHeld(ctx context.Context, owner tenant.ID, f HeldFilter, pos meta.Position, most int) ([]Held, []contents, error) {
-	rows, err := rowsOf(e.DB, owner).Query(ctx, `SELECT `+heldColumns+` FROM quarantined_events
+	rows, err := e.DB.RowsOf(owner).Query(ctx, `SELECT `+heldColumns+` FROM quarantined_events
 		WHERE tenant = $1 AND ($2 = '' OR source = $2) AND ($3 = '' OR reason = $3) AND (received_at < $4 OR (received_at = $4 AND id < $5))
 		ORDER BY received_at DESC, id DESC LIMIT $6`, string(owner), f.Source, string(f.For), pos.At, pos.ID, int64(most))
 	if err != nil {
@@ -211,16 +211,16 @@ func (e *Events) scanHeld(ctx context.Context, row meta.Scanner) (Held, contents
 }
 
 // ShowHeld returns one event that is in quarantine.
-func (e *Events) ShowHeld(ctx context.Context, owner Owner, id string) (Held, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Events); err != nil {
+func (e *Events) ShowHeld(ctx context.Context, owner tenant.Owner, id string) (Held, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Events); err != nil {
 		return Held{}, err
 	}
-	h, _, err := e.heldBy(ctx, owner.id(), id)
+	h, _, err := e.heldBy(ctx, owner.ID(), id)
 	return h, err
 }
 
 func (e *Events) heldBy(ctx context.Context, owner tenant.ID, id string) (Held, contents, error) {
-	h, c, err := e.scanHeld(ctx, rowsOf(e.DB, owner).QueryRow(ctx, `SELECT `+heldColumns+` FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), id))
+	h, c, err := e.scanHeld(ctx, e.DB.RowsOf(owner).QueryRow(ctx, `SELECT `+heldColumns+` FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return h, c, fault.New(fault.NotFound, "There is no event %q in quarantine.", id)
 	}
@@ -228,19 +228,19 @@ func (e *Events) heldBy(ctx context.Context, owner tenant.ID, id string) (Held, 
 }
 
 // DropHeld removes an event from quarantine for good.
-func (e *Events) DropHeld(ctx context.Context, owner Owner, id string) error {
-	if err := owner.check(ctx, tenant.Delete, tenant.Events); err != nil {
+func (e *Events) DropHeld(ctx context.Context, owner tenant.Owner, id string) error {
+	if err := owner.Check(ctx, tenant.Delete, tenant.Events); err != nil {
 		return err
 	}
 	return e.DB.Transact(ctx, func(tx *meta.DB) error {
-		n, err := rowsOf(tx, owner.id()).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner.id()), id)
+		n, err := tx.RowsOf(owner.ID()).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner.ID()), id)
 		if err != nil {
 			return fmt.Errorf("drop event from quarantine: %w", err)
 		}
 		if n == 0 {
 			return fault.New(fault.NotFound, "There is no event %q in quarantine.", id)
 		}
-		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: owner.id(), Actor: owner.actor(), Verb: "quarantine.drop", Subject: id, Outcome: "ok"})
+		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: owner.ID(), Actor: owner.Actor(), Verb: "quarantine.drop", Subject: id, Outcome: "ok"})
 	})
 }
 
@@ -253,11 +253,11 @@ type Replayed struct {
 // ReplayHeld judges one event in quarantine once more, by the tracking plan and the
 // tenants of now, and takes it in if it is fit. Its id says what it is, so that one
 // that came by another way meanwhile is not kept twice.
-func (e *Events) ReplayHeld(ctx context.Context, owner Owner, id string) (Verdict, error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Events); err != nil {
+func (e *Events) ReplayHeld(ctx context.Context, owner tenant.Owner, id string) (Verdict, error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Events); err != nil {
 		return Verdict{}, err
 	}
-	h, c, err := e.heldBy(ctx, owner.id(), id)
+	h, c, err := e.heldBy(ctx, owner.ID(), id)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -269,16 +269,16 @@ func (e *Events) ReplayHeld(ctx context.Context, owner Owner, id string) (Verdic
 }
 
 // Replay does ReplayHeld with up to 1,000 of what is in quarantine, the newest first.
-func (e *Events) Replay(ctx context.Context, owner Owner, f HeldFilter) (Replayed, error) {
+func (e *Events) Replay(ctx context.Context, owner tenant.Owner, f HeldFilter) (Replayed, error) {
 	var done Replayed
-	if err := owner.check(ctx, tenant.Write, tenant.Events); err != nil {
+	if err := owner.Check(ctx, tenant.Write, tenant.Events); err != nil {
 		return done, err
 	}
 	first, err := meta.Page{}.Position()
 	if err != nil {
 		return done, err
 	}
-	list, all, err := e.listHeld(ctx, owner.id(), f, first, mostReplay)
+	list, all, err := e.listHeld(ctx, owner.ID(), f, first, mostReplay)
 	if err != nil || len(list) == 0 {
 		return done, err
 	}
@@ -295,7 +295,7 @@ func (e *Events) Replay(ctx context.Context, owner Owner, f HeldFilter) (Replaye
 
 // replay takes in what is fit of some events, each from its own source, and removes it
 // from quarantine afterwards: a crash in between leaves it in both.
-func (e *Events) replay(ctx context.Context, owner Owner, list []Held, all []contents) ([]Verdict, error) {
+func (e *Events) replay(ctx context.Context, owner tenant.Owner, list []Held, all []contents) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(list))
 	by := map[string][]int{}
 	for n, h := range list {
@@ -325,7 +325,7 @@ func (e *Events) replay(ctx context.Context, owner Owner, list []Held, all []con
 	}
 	err := e.DB.Transact(ctx, func(tx *meta.DB) error {
 		for _, id := range fit {
-			if _, err := rowsOf(tx, owner.id()).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner.id()), id); err != nil {
+			if _, err := tx.RowsOf(owner.ID()).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner.ID()), id); err != nil {
 				return fmt.Errorf("take event out of quarantine: %w", err)
 			}
 		}
@@ -333,7 +333,7 @@ func (e *Events) replay(ctx context.Context, owner Owner, list []Held, all []con
 		if len(list) == 1 {
 			subject = list[0].ID
 		}
-		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: owner.id(), Actor: owner.actor(), Verb: "quarantine.replay", Subject: subject, Outcome: "ok",
+		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: owner.ID(), Actor: owner.Actor(), Verb: "quarantine.replay", Subject: subject, Outcome: "ok",
 			Details: map[string]any{"kept": len(fit), "left": len(list) - len(fit)}})
 	})
 	return verdicts, err
@@ -341,12 +341,12 @@ func (e *Events) replay(ctx context.Context, owner Owner, list []Held, all []con
 
 // replaying is the source that an event in quarantine came from, be it revoked since:
 // who replays it vouches for it.
-func (e *Events) replaying(ctx context.Context, owner Owner, id string) (*Source, error) {
+func (e *Events) replaying(ctx context.Context, owner tenant.Owner, id string) (*Source, error) {
 	if id == apiSource {
-		return &Source{ID: apiSource, Tenant: owner.id(), scope: owner.scope}, nil
+		return &Source{ID: apiSource, Tenant: owner.ID(), scope: owner.Scope()}, nil
 	}
-	s, err := e.source(ctx, e.DB, owner.id(), id)
-	s.scope = owner.scope
+	s, err := e.source(ctx, e.DB, owner.ID(), id)
+	s.scope = owner.Scope()
 	return &s, err
 }
 

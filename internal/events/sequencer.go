@@ -201,7 +201,7 @@ func (s *Sequencer) end(ctx context.Context, n stream.Name, c *chains, id tenant
 func savedEnd(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (end Place, at time.Time, err error) {
 	var sequence, micros int64
 	var digest []byte
-	err = rowsOf(db, id).QueryRow(ctx, `SELECT sequence, digest, at FROM stream_heads WHERE tenant = $1 AND stream = $2`, string(id), string(n)).Scan(&sequence, &digest, &micros)
+	err = db.RowsOf(id).QueryRow(ctx, `SELECT sequence, digest, at FROM stream_heads WHERE tenant = $1 AND stream = $2`, string(id), string(n)).Scan(&sequence, &digest, &micros)
 	if errors.Is(err, sql.ErrNoRows) {
 		return end, at, nil
 	}
@@ -246,7 +246,7 @@ func (s *Sequencer) save(ctx context.Context, n stream.Name, ends map[tenant.ID]
 	now := meta.Micros(s.clock.Now())
 	return s.db.Transact(ctx, func(tx *meta.DB) error {
 		for id, end := range ends {
-			if _, err := rowsOf(tx, id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
+			if _, err := tx.RowsOf(id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (tenant, stream) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest, at = excluded.at`,
 				string(id), string(n), int64(end.Sequence), end.Digest[:], now); err != nil {
 				return fmt.Errorf("save the head of a chain of blocks: %w", err)

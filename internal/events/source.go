@@ -92,20 +92,20 @@ func (s *Source) fields() []any {
 }
 
 // CreateSource makes a source of an owner's and returns its key, which is not kept.
-func (e *Events) CreateSource(ctx context.Context, owner Owner, n NewSource) (Source, string, error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Credentials); err != nil {
+func (e *Events) CreateSource(ctx context.Context, owner tenant.Owner, n NewSource) (Source, string, error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Credentials); err != nil {
 		return Source{}, "", err
 	}
 	n.Name = strings.TrimSpace(n.Name)
 	switch {
 	case n.Name == "" || len(n.Name) > 100 || !utf8.ValidString(n.Name):
 		return Source{}, "", fault.New(fault.Invalid, "A source needs a name, of 100 bytes at most.")
-	case owner.provider && !fieldForm.MatchString(n.TenantField):
+	case owner.Provider() && !fieldForm.MatchString(n.TenantField):
 		return Source{}, "", fault.New(fault.Invalid, "A source of the provider's needs the field of its events that names their tenant: subject, user, or a path below data or context, such as context.groupId.")
-	case !owner.provider && n.TenantField != "":
+	case !owner.Provider() && n.TenantField != "":
 		return Source{}, "", fault.New(fault.Invalid, "A tenant's source sends the events of that tenant alone; it has no field that names one.")
 	}
-	now, id, by := e.Clock.Now(), owner.id(), owner.actor()
+	now, id, by := e.Clock.Now(), owner.ID(), owner.Actor()
 	key := keyPrefix + e.Clock.Secret(32)
 	hash := sha256.Sum256([]byte(key))
 	s := Source{ID: e.Clock.ID("src"), Tenant: id, Name: n.Name, TenantField: n.TenantField, Strict: n.Strict, Hint: key[len(key)-4:], CreatedAt: now, CreatedBy: by, hash: hash[:]}
@@ -115,13 +115,13 @@ func (e *Events) CreateSource(ctx context.Context, owner Owner, n NewSource) (So
 	}
 	err = e.DB.Transact(ctx, func(tx *meta.DB) error {
 		var have int64
-		if err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM event_sources WHERE tenant = $1 AND revoked_at IS NULL`, string(id)).Scan(&have); err != nil {
+		if err := tx.RowsOf(id).QueryRow(ctx, `SELECT count(*) FROM event_sources WHERE tenant = $1 AND revoked_at IS NULL`, string(id)).Scan(&have); err != nil {
 			return fmt.Errorf("count sources: %w", err)
 		}
 		if have >= mostSources {
 			return fault.New(fault.Conflict, "There are %d sources, which is the most; revoke one first.", mostSources)
 		}
-		if _, err := rowsOf(tx, id).Exec(ctx, `
+		if _, err := tx.RowsOf(id).Exec(ctx, `
 			INSERT INTO event_sources (id, tenant, name, tenant_field, strict, key_hash, hint, created_at, created_by, mac)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			s.ID, string(id), name, s.TenantField, s.Strict, s.hash, s.Hint, meta.Micros(now), by, e.Keys.MAC("event source", s.fields()...)); err != nil {
@@ -137,16 +137,16 @@ func (e *Events) CreateSource(ctx context.Context, owner Owner, n NewSource) (So
 }
 
 // Sources lists an owner's sources, the newest first, those that were revoked too.
-func (e *Events) Sources(ctx context.Context, owner Owner, page meta.Page) ([]Source, string, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Credentials); err != nil {
+func (e *Events) Sources(ctx context.Context, owner tenant.Owner, page meta.Page) ([]Source, string, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return nil, "", err
 	}
 	pos, err := page.Position()
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := rowsOf(e.DB, owner.id()).Query(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4`,
-		string(owner.id()), pos.At, pos.ID, int64(page.Size()+1))
+	rows, err := e.DB.RowsOf(owner.ID()).Query(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE tenant = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)) ORDER BY created_at DESC, id DESC LIMIT $4`,
+		string(owner.ID()), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
 		return nil, "", fmt.Errorf("list sources: %w", err)
 	}
@@ -163,15 +163,15 @@ func (e *Events) Sources(ctx context.Context, owner Owner, page meta.Page) ([]So
 }
 
 // ShowSource returns one of an owner's sources.
-func (e *Events) ShowSource(ctx context.Context, owner Owner, id string) (Source, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Credentials); err != nil {
+func (e *Events) ShowSource(ctx context.Context, owner tenant.Owner, id string) (Source, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Credentials); err != nil {
 		return Source{}, err
 	}
-	return e.source(ctx, e.DB, owner.id(), id)
+	return e.source(ctx, e.DB, owner.ID(), id)
 }
 
 func (e *Events) source(ctx context.Context, db *meta.DB, owner tenant.ID, id string) (Source, error) {
-	s, err := e.scanSource(ctx)(rowsOf(db, owner).QueryRow(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE tenant = $1 AND id = $2`, string(owner), id))
+	s, err := e.scanSource(ctx)(db.RowsOf(owner).QueryRow(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE tenant = $1 AND id = $2`, string(owner), id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, fault.New(fault.NotFound, "There is no source %q.", id)
 	}
@@ -183,23 +183,23 @@ func (e *Events) source(ctx context.Context, db *meta.DB, owner tenant.ID, id st
 
 // RevokeSource ends a source: what comes with its key from now on is refused. What
 // it has sent stays.
-func (e *Events) RevokeSource(ctx context.Context, owner Owner, id string) (Source, error) {
-	if err := owner.check(ctx, tenant.Delete, tenant.Credentials); err != nil {
+func (e *Events) RevokeSource(ctx context.Context, owner tenant.Owner, id string) (Source, error) {
+	if err := owner.Check(ctx, tenant.Delete, tenant.Credentials); err != nil {
 		return Source{}, err
 	}
 	var s Source
 	err := e.DB.Transact(ctx, func(tx *meta.DB) error {
 		var err error
-		if s, err = e.source(ctx, tx, owner.id(), id); err != nil || s.RevokedAt != nil {
+		if s, err = e.source(ctx, tx, owner.ID(), id); err != nil || s.RevokedAt != nil {
 			return err
 		}
 		now := e.Clock.Now()
 		s.RevokedAt = &now
-		if _, err := rowsOf(tx, s.Tenant).Exec(ctx, `UPDATE event_sources SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE tenant = $4 AND id = $5`,
-			meta.Micros(now), owner.actor(), e.Keys.MAC("event source", s.fields()...), string(s.Tenant), s.ID); err != nil {
+		if _, err := tx.RowsOf(s.Tenant).Exec(ctx, `UPDATE event_sources SET revoked_at = $1, revoked_by = $2, mac = $3 WHERE tenant = $4 AND id = $5`,
+			meta.Micros(now), owner.Actor(), e.Keys.MAC("event source", s.fields()...), string(s.Tenant), s.ID); err != nil {
 			return fmt.Errorf("revoke source: %w", err)
 		}
-		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: owner.actor(), Verb: "source.revoke", Subject: s.ID, Outcome: "ok"})
+		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: s.Tenant, Actor: owner.Actor(), Verb: "source.revoke", Subject: s.ID, Outcome: "ok"})
 	})
 	if err != nil {
 		return Source{}, err

@@ -23,7 +23,7 @@ func TestSourcesAreTheirOwners(t *testing.T) {
 			t.Errorf("got %+v, want a strict source shop of acme's", mine)
 		}
 		theirs, _ := w.source(provider, events.NewSource{TenantField: "subject"})
-		for name, o := range map[string]events.Owner{"bolt": w.admin(b.ID), "the provider": provider} {
+		for name, o := range map[string]tenant.Owner{"bolt": w.admin(b.ID), "the provider": provider} {
 			_, err := w.ShowSource(ctx, o, mine.ID)
 			wantKind(t, name+" shows acme's", err, fault.NotFound)
 			_, err = w.RevokeSource(ctx, o, mine.ID)
@@ -35,9 +35,9 @@ func TestSourcesAreTheirOwners(t *testing.T) {
 		}
 		_, err := w.ShowSource(ctx, w.admin(a.ID), theirs.ID)
 		wantKind(t, "acme shows the provider's", err, fault.NotFound)
-		_, _, err = w.CreateSource(ctx, events.Of(w.scope(a.ID, policy.TenantUser)), events.NewSource{Name: "x"})
+		_, _, err = w.CreateSource(ctx, tenant.OwnerOf(w.scope(a.ID, policy.TenantUser)), events.NewSource{Name: "x"})
 		wantKind(t, "a tenant user", err, fault.Denied)
-		_, _, err = w.CreateSource(ctx, events.Owner{}, events.NewSource{Name: "x"})
+		_, _, err = w.CreateSource(ctx, tenant.Owner{}, events.NewSource{Name: "x"})
 		wantKind(t, "nobody", err, fault.Denied)
 		for _, n := range []events.NewSource{{}, {Name: strings.Repeat("a", 101)}, {Name: "x", TenantField: "subject"}} {
 			_, _, err = w.CreateSource(ctx, w.admin(a.ID), n)
@@ -86,7 +86,7 @@ func TestSourcesEndWithTheKeyThatMadeThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, key := w.source(events.Of(scope), events.NewSource{})
+		_, key := w.source(tenant.OwnerOf(scope), events.NewSource{})
 		w.made.mu.Lock()
 		w.made.ended[id] = true
 		w.made.mu.Unlock()

@@ -113,12 +113,14 @@ func (w *world) scope(id tenant.ID, role policy.Role) tenant.Scope {
 	return s
 }
 
-func (w *world) admin(id tenant.ID) events.Owner { return events.Of(w.scope(id, policy.TenantAdmin)) }
+func (w *world) admin(id tenant.ID) tenant.Owner {
+	return tenant.OwnerOf(w.scope(id, policy.TenantAdmin))
+}
 
-var provider = events.UnscopedProvider("usr_staff")
+var provider = tenant.UnscopedProvider("usr_staff")
 
 // source makes a source and returns it as its key finds it.
-func (w *world) source(owner events.Owner, n events.NewSource) (*events.Source, string) {
+func (w *world) source(owner tenant.Owner, n events.NewSource) (*events.Source, string) {
 	w.t.Helper()
 	if n.Name == "" {
 		n.Name = "shop"

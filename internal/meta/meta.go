@@ -221,6 +221,14 @@ func (db *DB) For(id tenant.ID) *DB {
 // tenant is the empty string.
 func (db *DB) Provider() *DB { return db.with(scope{setting: provider}) }
 
+// RowsOf returns the handle for a tenant's rows, or the provider's for "".
+func (db *DB) RowsOf(id tenant.ID) *DB {
+	if id == "" {
+		return db.Provider()
+	}
+	return db.For(id)
+}
+
 // Unscoped returns the handle that crosses tenants.
 func (db *DB) Unscoped() *DB { return db.with(scope{setting: everyone}) }
 

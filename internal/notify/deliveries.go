@@ -69,7 +69,7 @@ type things struct {
 
 // addDeliveries adds a delivery for each of an owner's webhooks that wants it.
 func (n *Notices) addDeliveries(ctx context.Context, tx *meta.DB, owner tenant.ID, x Notice) error {
-	ids, err := collect(ctx, rowsOf(tx, owner), func(r scanner) (id string, err error) { return id, r.Scan(&id) },
+	ids, err := collect(ctx, tx.RowsOf(owner), func(r scanner) (id string, err error) { return id, r.Scan(&id) },
 		`SELECT id FROM webhooks WHERE tenant = $1 AND state = $2 ORDER BY id`, string(owner), string(HookActive))
 	if err != nil {
 		return fmt.Errorf("list webhooks: %w", err)
@@ -106,7 +106,7 @@ func (n *Notices) addDelivery(ctx context.Context, tx *meta.DB, w Webhook, x Not
 	if payload, err = n.seal(ctx, d.Tenant, payload, d.row()); err != nil {
 		return d, fmt.Errorf("seal a message to %s: %w", w.ID, err)
 	}
-	if _, err := rowsOf(tx, w.Tenant).Exec(ctx, `
+	if _, err := tx.RowsOf(w.Tenant).Exec(ctx, `
 		INSERT INTO webhook_deliveries (id, tenant, webhook, kind, payload, state, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
 		d.ID, string(d.Tenant), d.Webhook, string(d.Kind), payload, string(Waiting), meta.Micros(now)); err != nil {
 		return d, fmt.Errorf("insert delivery: %w", err)
@@ -191,7 +191,7 @@ func (n *Notices) deliverTo(ctx context.Context, list []dueDelivery) error {
 		if ctx.Err() != nil || !n.Clock.Now().Before(end) {
 			break // the next round, or the next server, takes it up
 		}
-		taken, err := rowsOf(n.DB, owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
+		taken, err := n.DB.RowsOf(owner).Exec(ctx, `UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
 			meta.Micros(n.Clock.Now().Add(max(d.pause(), 2*webhookTimeout))), d.ID, string(owner), string(Waiting), d.next)
 		if err != nil {
 			return fmt.Errorf("take up delivery %s: %w", d.ID, err)
@@ -298,7 +298,7 @@ func (n *Notices) settle(ctx context.Context, w Webhook, d dueDelivery, a attemp
 		state, next = Waiting, meta.Micros(now.Add(d.pause()))
 	}
 	err := n.DB.Transact(ctx, func(tx *meta.DB) error {
-		last, err := rowsOf(tx, d.Tenant).Exec(ctx, `
+		last, err := tx.RowsOf(d.Tenant).Exec(ctx, `
 			UPDATE webhook_deliveries SET state = $1, next_at = $2, status = $3, error = $4, tried_at = $5 WHERE id = $6 AND tenant = $7 AND state = $8 AND attempts = $9`,
 			string(state), next, int64(a.status), a.words, meta.Micros(now), d.ID, string(d.Tenant), string(Waiting), d.Attempts+1)
 		if err != nil || last == 0 { // somebody else has made another attempt since, and that one counts
@@ -356,7 +356,7 @@ func (n *Notices) judge(ctx context.Context, tx *meta.DB, sent Webhook, a attemp
 }
 
 // Deliveries lists what was sent to a webhook of an owner's, the newest first.
-func (n *Notices) Deliveries(ctx context.Context, owner Owner, webhook string, page meta.Page) ([]Delivery, string, error) {
+func (n *Notices) Deliveries(ctx context.Context, owner tenant.Owner, webhook string, page meta.Page) ([]Delivery, string, error) {
 	w, err := n.Webhook(ctx, owner, webhook)
 	if err != nil {
 		return nil, "", err
@@ -365,7 +365,7 @@ func (n *Notices) Deliveries(ctx context.Context, owner Owner, webhook string, p
 	if err != nil {
 		return nil, "", err
 	}
-	list, err := collect(ctx, rowsOf(n.DB, w.Tenant), func(r scanner) (Delivery, error) { return scanDelivery(r) }, `SELECT `+deliveryColumns+` FROM webhook_deliveries
+	list, err := collect(ctx, n.DB.RowsOf(w.Tenant), func(r scanner) (Delivery, error) { return scanDelivery(r) }, `SELECT `+deliveryColumns+` FROM webhook_deliveries
 		WHERE webhook = $1 AND tenant = $2 AND (created_at < $3 OR (created_at = $3 AND id < $4)) ORDER BY created_at DESC, id DESC LIMIT $5`,
 		webhook, string(w.Tenant), pos.At, pos.ID, int64(page.Size()+1))
 	if err != nil {
@@ -377,19 +377,19 @@ func (n *Notices) Deliveries(ctx context.Context, owner Owner, webhook string, p
 
 // TestWebhook sends a message of the type webhook.test to a webhook of an owner's, in
 // the next round.
-func (n *Notices) TestWebhook(ctx context.Context, owner Owner, id string) (d Delivery, err error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
+func (n *Notices) TestWebhook(ctx context.Context, owner tenant.Owner, id string) (d Delivery, err error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
 		return d, err
 	}
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		w, err := n.ready(ctx, tx, owner.id(), id)
+		w, err := n.ready(ctx, tx, owner.ID(), id)
 		if err != nil {
 			return err
 		}
 		if d, err = n.addDelivery(ctx, tx, w, Notice{Kind: webhookTest, Tenant: w.Tenant, Subject: id}); err != nil {
 			return err
 		}
-		return n.record(ctx, tx, owner.actor(), "webhook.test", w)
+		return n.record(ctx, tx, owner.Actor(), "webhook.test", w)
 	})
 	return d, err
 }
@@ -404,7 +404,7 @@ func (n *Notices) ready(ctx context.Context, tx *meta.DB, owner tenant.ID, id st
 		return w, fault.New(fault.Conflict, "The webhook is disabled; enable it first.")
 	}
 	var waiting int64
-	if err := rowsOf(tx, owner).QueryRow(ctx, `SELECT count(*) FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2 AND state = $3`, id, string(owner), string(Waiting)).Scan(&waiting); err != nil {
+	if err := tx.RowsOf(owner).QueryRow(ctx, `SELECT count(*) FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2 AND state = $3`, id, string(owner), string(Waiting)).Scan(&waiting); err != nil {
 		return w, fmt.Errorf("count deliveries: %w", err)
 	}
 	if waiting >= mostAsked {
@@ -414,13 +414,13 @@ func (n *Notices) ready(ctx context.Context, tx *meta.DB, owner tenant.ID, id st
 }
 
 // Redeliver sends one message to a webhook of an owner's again, under the same id.
-func (n *Notices) Redeliver(ctx context.Context, owner Owner, id string) (d Delivery, err error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Notices); err != nil {
+func (n *Notices) Redeliver(ctx context.Context, owner tenant.Owner, id string) (d Delivery, err error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Notices); err != nil {
 		return d, err
 	}
-	whose := owner.id()
+	whose := owner.ID()
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		d, err = scanDelivery(rowsOf(tx, whose).QueryRow(ctx, `SELECT `+deliveryColumns+` FROM webhook_deliveries WHERE id = $1 AND tenant = $2`, id, string(whose)))
+		d, err = scanDelivery(tx.RowsOf(whose).QueryRow(ctx, `SELECT `+deliveryColumns+` FROM webhook_deliveries WHERE id = $1 AND tenant = $2`, id, string(whose)))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "There is no delivery %q.", id)
 		}
@@ -435,11 +435,11 @@ func (n *Notices) Redeliver(ctx context.Context, owner Owner, id string) (d Deli
 		}
 		now := n.Clock.Now()
 		d.State, d.Attempts, d.NextAt = Waiting, 0, &now
-		if _, err := rowsOf(tx, whose).Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempts = 0, next_at = $2 WHERE id = $3 AND tenant = $4`,
+		if _, err := tx.RowsOf(whose).Exec(ctx, `UPDATE webhook_deliveries SET state = $1, attempts = 0, next_at = $2 WHERE id = $3 AND tenant = $4`,
 			string(Waiting), meta.Micros(now), id, string(whose)); err != nil {
 			return fmt.Errorf("redeliver %s: %w", id, err)
 		}
-		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: whose, Actor: owner.actor(), Verb: "webhook.redeliver", Subject: id, Outcome: "ok"})
+		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: whose, Actor: owner.Actor(), Verb: "webhook.redeliver", Subject: id, Outcome: "ok"})
 	})
 	return d, err
 }

@@ -136,7 +136,7 @@ func (n *Notices) Add(ctx context.Context, tx *meta.DB, x Notice) error {
 // AddOnce is Add for what is told once for a tenant's period: of the same kind,
 // dataset and date there is no second notice, whoever adds it, and after a restart.
 func (n *Notices) AddOnce(ctx context.Context, tx *meta.DB, x Notice) error {
-	first, err := rowsOf(tx, x.Tenant).Exec(ctx, `INSERT INTO notices_told (tenant, kind, dataset, date, told_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+	first, err := tx.RowsOf(x.Tenant).Exec(ctx, `INSERT INTO notices_told (tenant, kind, dataset, date, told_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 		string(x.Tenant), string(x.Kind), x.Dataset, x.Date, meta.Micros(n.Clock.Now()))
 	if err != nil {
 		return fmt.Errorf("note that %s is told: %w", x.Kind, err)
@@ -145,14 +145,6 @@ func (n *Notices) AddOnce(ctx context.Context, tx *meta.DB, x Notice) error {
 		return nil
 	}
 	return n.Add(ctx, tx, x)
-}
-
-// rowsOf returns the handle for a tenant's rows, or the provider's for "".
-func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
-	if id == "" {
-		return db.Provider()
-	}
-	return db.For(id)
 }
 
 // seal seals a value for its row: with the tenant's pool key, or the server's own

@@ -123,7 +123,7 @@ func (n *Notices) addLetter(ctx context.Context, tx *meta.DB, x Notice) error {
 
 // wanted leaves out who has turned the kind off, and who has had enough of it.
 func (n *Notices) wanted(ctx context.Context, tx *meta.DB, x Notice, all []Person) ([]Person, error) {
-	rows := rowsOf(tx, x.Tenant)
+	rows := tx.RowsOf(x.Tenant)
 	id := func(r scanner) (user string, err error) { return user, r.Scan(&user) }
 	off, err := collect(ctx, rows, id, `SELECT user_id FROM notice_switches WHERE tenant = $1 AND kind = $2`, string(x.Tenant), string(x.Kind))
 	if err != nil {
@@ -157,7 +157,7 @@ func (n *Notices) addMail(ctx context.Context, tx *meta.DB, x Notice, p Person, 
 	if err != nil {
 		return fmt.Errorf("seal mail: %w", err)
 	}
-	_, err = rowsOf(tx, x.Tenant).Exec(ctx, `
+	_, err = tx.RowsOf(x.Tenant).Exec(ctx, `
 		INSERT INTO notice_mails (id, tenant, user_id, kind, body, state, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
 		id, string(x.Tenant), p.ID, string(x.Kind), body, string(Waiting), now)
 	n.changed(tx, live.Outbox, x.Tenant, id)
@@ -222,7 +222,7 @@ func (n *Notices) SendDue(ctx context.Context) error {
 // and notes what became of it. It is broken if the mail server could not be reached.
 func (n *Notices) sendOne(ctx context.Context, server *smtpSession, m waitingMail) (_ *smtpSession, broken bool, err error) {
 	now := n.Clock.Now()
-	taken, err := rowsOf(n.DB, m.tenant).Exec(ctx, `UPDATE notice_mails SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
+	taken, err := n.DB.RowsOf(m.tenant).Exec(ctx, `UPDATE notice_mails SET attempts = attempts + 1, next_at = $1 WHERE id = $2 AND tenant = $3 AND state = $4 AND next_at = $5`,
 		meta.Micros(now.Add(mailPause(m.attempts))), m.id, string(m.tenant), string(Waiting), m.next)
 	if err != nil {
 		return server, false, fmt.Errorf("take up mail %s: %w", m.id, err)
@@ -272,7 +272,7 @@ func (n *Notices) settleMail(ctx context.Context, m waitingMail, cause error) er
 		n.Log.WarnContext(ctx, "a mail was not sent", "mail", m.id, "tenant.id", string(m.tenant), "error", words, "final", e.final)
 	}
 	settled := sql.NullInt64{Int64: meta.Micros(n.Clock.Now()), Valid: state != Waiting}
-	_, err := rowsOf(n.DB, m.tenant).Exec(context.WithoutCancel(ctx), `
+	_, err := n.DB.RowsOf(m.tenant).Exec(context.WithoutCancel(ctx), `
 		UPDATE notice_mails SET state = $1, error = $2, settled_at = $3, body = CASE WHEN $1 = 'waiting' THEN body ELSE NULL END
 		WHERE id = $4 AND tenant = $5 AND state = 'waiting' AND attempts = $6`,
 		string(state), words, settled, m.id, string(m.tenant), m.attempts+1)

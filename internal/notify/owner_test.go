@@ -6,6 +6,7 @@ import (
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/notify"
+	"tributary/internal/tenant"
 )
 
 func TestAWebhookIsItsOwners(t *testing.T) {
@@ -20,12 +21,12 @@ func TestAWebhookIsItsOwners(t *testing.T) {
 			t.Fatalf("got %d deliveries, want 1", len(list))
 		}
 		for whose, c := range map[string]struct {
-			owner notify.Owner
+			owner tenant.Owner
 			want  fault.Kind
 		}{
 			"another tenant": {w.owner(other), fault.NotFound},
-			"the provider":   {notify.UnscopedProvider(staff), fault.NotFound},
-			"nobody":         {notify.Owner{}, fault.Denied},
+			"the provider":   {tenant.UnscopedProvider(staff), fault.NotFound},
+			"nobody":         {tenant.Owner{}, fault.Denied},
 		} {
 			for what, ask := range map[string]func() error{
 				"show":       func() error { _, err := w.Webhook(t.Context(), c.owner, hook.ID); return err },
@@ -41,7 +42,7 @@ func TestAWebhookIsItsOwners(t *testing.T) {
 				wantKind(t, what+" by "+whose, ask(), c.want)
 			}
 		}
-		if _, err := w.Webhooks(t.Context(), notify.Owner{}); !fault.Is(err, fault.Denied) {
+		if _, err := w.Webhooks(t.Context(), tenant.Owner{}); !fault.Is(err, fault.Denied) {
 			t.Errorf("nobody lists the provider's webhooks: %v", err)
 		}
 	})

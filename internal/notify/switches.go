@@ -26,7 +26,7 @@ func (n *Notices) Switches(ctx context.Context, p policy.Principal) ([]Switch, e
 	if p.User == "" {
 		return nil, errNoPerson
 	}
-	off, err := collect(ctx, rowsOf(n.DB, p.Tenant), func(r scanner) (k Kind, err error) { return k, r.Scan(&k) },
+	off, err := collect(ctx, n.DB.RowsOf(p.Tenant), func(r scanner) (k Kind, err error) { return k, r.Scan(&k) },
 		`SELECT kind FROM notice_switches WHERE tenant = $1 AND user_id = $2`, string(p.Tenant), p.User)
 	if err != nil {
 		return nil, fmt.Errorf("read switches: %w", err)
@@ -79,7 +79,7 @@ func (n *Notices) SetSwitch(ctx context.Context, p policy.Principal, k Kind, on 
 		query = `DELETE FROM notice_switches WHERE tenant = $1 AND user_id = $2 AND kind = $3`
 	}
 	err := n.DB.Transact(ctx, func(tx *meta.DB) error {
-		if _, err := rowsOf(tx, p.Tenant).Exec(ctx, query, string(p.Tenant), p.User, string(k)); err != nil {
+		if _, err := tx.RowsOf(p.Tenant).Exec(ctx, query, string(p.Tenant), p.User, string(k)); err != nil {
 			return fmt.Errorf("set switch: %w", err)
 		}
 		return n.Audit.Append(ctx, tx, audit.Entry{Tenant: p.Tenant, Actor: p.Actor(), Verb: "notices.update", Subject: p.User, Outcome: "ok"})

@@ -167,8 +167,8 @@ func (n *Notices) sealWebhook(ctx context.Context, w Webhook) ([]byte, error) {
 
 // CreateWebhook makes a webhook of an owner's and returns its secret, which is shown
 // this once.
-func (n *Notices) CreateWebhook(ctx context.Context, owner Owner, ask NewWebhook) (Webhook, string, error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Notices); err != nil {
+func (n *Notices) CreateWebhook(ctx context.Context, owner tenant.Owner, ask NewWebhook) (Webhook, string, error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Notices); err != nil {
 		return Webhook{}, "", err
 	}
 	if err := checkURL(ask.URL); err != nil {
@@ -177,7 +177,7 @@ func (n *Notices) CreateWebhook(ctx context.Context, owner Owner, ask NewWebhook
 	if err := checkKinds(ask.Kinds); err != nil {
 		return Webhook{}, "", err
 	}
-	now, id, by := n.Clock.Now(), owner.id(), owner.actor()
+	now, id, by := n.Clock.Now(), owner.ID(), owner.Actor()
 	key := n.Clock.Bytes(secretBytes)
 	w := Webhook{ID: n.Clock.ID("whk"), Tenant: id, URL: ask.URL, Kinds: ask.Kinds, State: HookActive, CreatedAt: now, CreatedBy: by, ModifiedAt: now, ModifiedBy: by,
 		secrets: []secret{{Key: key}}}
@@ -187,13 +187,13 @@ func (n *Notices) CreateWebhook(ctx context.Context, owner Owner, ask NewWebhook
 	}
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
 		var have int64
-		if err := rowsOf(tx, id).QueryRow(ctx, `SELECT count(*) FROM webhooks WHERE tenant = $1`, string(id)).Scan(&have); err != nil {
+		if err := tx.RowsOf(id).QueryRow(ctx, `SELECT count(*) FROM webhooks WHERE tenant = $1`, string(id)).Scan(&have); err != nil {
 			return fmt.Errorf("count webhooks: %w", err)
 		}
 		if have >= mostWebhooks {
 			return fault.New(fault.Conflict, "There are %d webhooks, which is the most; delete one first.", mostWebhooks)
 		}
-		if _, err := rowsOf(tx, id).Exec(ctx, `
+		if _, err := tx.RowsOf(id).Exec(ctx, `
 			INSERT INTO webhooks (id, tenant, config, state, created_at, created_by, modified_at, modified_by) VALUES ($1, $2, $3, $4, $5, $6, $5, $6)`,
 			w.ID, string(id), config, string(w.State), meta.Micros(now), by); err != nil {
 			return fmt.Errorf("insert webhook: %w", err)
@@ -214,15 +214,15 @@ func (n *Notices) record(ctx context.Context, tx *meta.DB, by, verb string, w We
 }
 
 // Webhook returns a webhook of an owner's.
-func (n *Notices) Webhook(ctx context.Context, owner Owner, id string) (Webhook, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Notices.One(id)); err != nil {
+func (n *Notices) Webhook(ctx context.Context, owner tenant.Owner, id string) (Webhook, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Notices.One(id)); err != nil {
 		return Webhook{}, err
 	}
-	return n.webhook(ctx, n.DB, owner.id(), id)
+	return n.webhook(ctx, n.DB, owner.ID(), id)
 }
 
 func (n *Notices) webhook(ctx context.Context, db *meta.DB, owner tenant.ID, id string) (Webhook, error) {
-	w, err := n.scanWebhook(ctx)(rowsOf(db, owner).QueryRow(ctx, `SELECT `+webhookColumns+` FROM webhooks WHERE id = $1 AND tenant = $2`, id, string(owner)))
+	w, err := n.scanWebhook(ctx)(db.RowsOf(owner).QueryRow(ctx, `SELECT `+webhookColumns+` FROM webhooks WHERE id = $1 AND tenant = $2`, id, string(owner)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return w, fault.New(fault.NotFound, "There is no webhook %q.", id)
 	}
@@ -233,12 +233,12 @@ func (n *Notices) webhook(ctx context.Context, db *meta.DB, owner tenant.ID, id 
 }
 
 // Webhooks lists the webhooks of an owner; they are few.
-func (n *Notices) Webhooks(ctx context.Context, owner Owner) ([]Webhook, error) {
-	if err := owner.check(ctx, tenant.Read, tenant.Notices); err != nil {
+func (n *Notices) Webhooks(ctx context.Context, owner tenant.Owner) ([]Webhook, error) {
+	if err := owner.Check(ctx, tenant.Read, tenant.Notices); err != nil {
 		return nil, err
 	}
-	id := owner.id()
-	list, err := collect(ctx, rowsOf(n.DB, id), n.scanWebhook(ctx), `SELECT `+webhookColumns+` FROM webhooks WHERE tenant = $1 ORDER BY created_at DESC, id DESC`, string(id))
+	id := owner.ID()
+	list, err := collect(ctx, n.DB.RowsOf(id), n.scanWebhook(ctx), `SELECT `+webhookColumns+` FROM webhooks WHERE tenant = $1 ORDER BY created_at DESC, id DESC`, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
@@ -247,13 +247,13 @@ func (n *Notices) Webhooks(ctx context.Context, owner Owner) ([]Webhook, error) 
 
 // UpdateWebhook changes a webhook of an owner's; it returns the new secret if one was
 // asked for. The one before signs too for a day more.
-func (n *Notices) UpdateWebhook(ctx context.Context, owner Owner, id string, p WebhookPatch) (w Webhook, shown string, err error) {
-	if err := owner.check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
+func (n *Notices) UpdateWebhook(ctx context.Context, owner tenant.Owner, id string, p WebhookPatch) (w Webhook, shown string, err error) {
+	if err := owner.Check(ctx, tenant.Write, tenant.Notices.One(id)); err != nil {
 		return w, "", err
 	}
-	key, by := n.Clock.Bytes(secretBytes), owner.actor()
+	key, by := n.Clock.Bytes(secretBytes), owner.Actor()
 	err = n.DB.Transact(ctx, func(tx *meta.DB) error {
-		if w, err = n.webhook(ctx, tx, owner.id(), id); err != nil {
+		if w, err = n.webhook(ctx, tx, owner.ID(), id); err != nil {
 			return err
 		}
 		if err := w.apply(p); err != nil {
@@ -309,7 +309,7 @@ func (n *Notices) saveWebhook(ctx context.Context, tx *meta.DB, w Webhook) error
 	if err != nil {
 		return err
 	}
-	if _, err := rowsOf(tx, w.Tenant).Exec(ctx, `
+	if _, err := tx.RowsOf(w.Tenant).Exec(ctx, `
 		UPDATE webhooks SET config = $1, state = $2, reason = $3, failing_since = $4, modified_at = $5, modified_by = $6, times_modified = $7 WHERE id = $8 AND tenant = $9`,
 		config, string(w.State), w.Reason, w.FailingSince, meta.Micros(w.ModifiedAt), w.ModifiedBy, w.TimesModified, w.ID, string(w.Tenant)); err != nil {
 		return fmt.Errorf("save webhook %s: %w", w.ID, err)
@@ -318,20 +318,20 @@ func (n *Notices) saveWebhook(ctx context.Context, tx *meta.DB, w Webhook) error
 }
 
 // DeleteWebhook removes a webhook of an owner's, with what waits for it.
-func (n *Notices) DeleteWebhook(ctx context.Context, owner Owner, id string) error {
-	if err := owner.check(ctx, tenant.Delete, tenant.Notices.One(id)); err != nil {
+func (n *Notices) DeleteWebhook(ctx context.Context, owner tenant.Owner, id string) error {
+	if err := owner.Check(ctx, tenant.Delete, tenant.Notices.One(id)); err != nil {
 		return err
 	}
 	return n.DB.Transact(ctx, func(tx *meta.DB) error {
-		w, err := n.webhook(ctx, tx, owner.id(), id)
+		w, err := n.webhook(ctx, tx, owner.ID(), id)
 		if err != nil {
 			return err
 		}
 		for _, query := range []string{`DELETE FROM webhook_deliveries WHERE webhook = $1 AND tenant = $2`, `DELETE FROM webhooks WHERE id = $1 AND tenant = $2`} {
-			if _, err := rowsOf(tx, w.Tenant).Exec(ctx, query, id, string(w.Tenant)); err != nil {
+			if _, err := tx.RowsOf(w.Tenant).Exec(ctx, query, id, string(w.Tenant)); err != nil {
 				return fmt.Errorf("delete webhook %s: %w", id, err)
 			}
 		}
-		return n.record(ctx, tx, owner.actor(), "webhook.delete", w)
+		return n.record(ctx, tx, owner.Actor(), "webhook.delete", w)
 	})
 }

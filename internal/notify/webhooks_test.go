@@ -24,6 +24,7 @@ import (
 	"tributary/internal/meta"
 	"tributary/internal/notify"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 )
 
 // receiver is a program of somebody's that is told.
@@ -180,7 +181,7 @@ func TestTheProvidersWebhookIsToldOfWhatItsPeopleSee(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a, admin, _ := w.tenant("acme")
 		r := w.newReceiver()
-		_, secret, err := w.CreateWebhook(t.Context(), notify.UnscopedProvider(staff), notify.NewWebhook{URL: hookURL})
+		_, secret, err := w.CreateWebhook(t.Context(), tenant.UnscopedProvider(staff), notify.NewWebhook{URL: hookURL})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -129,7 +129,7 @@ func (w *world) scope(u account.User) tenant.Scope {
 	return must(w.policy.Scope(w.t.Context(), w.principal(u)))(w.t)
 }
 
-func (w *world) owner(u account.User) notify.Owner { return notify.Of(w.scope(u)) }
+func (w *world) owner(u account.User) tenant.Owner { return tenant.OwnerOf(w.scope(u)) }
 
 // add makes a notice in a transaction of its own.
 func (w *world) add(x notify.Notice) {

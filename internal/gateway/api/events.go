@@ -132,23 +132,13 @@ func (s *server) sendEvents(ctx context.Context, c *call, i *sentEvents) (*verdi
 	return out, nil
 }
 
-// eventOwner is whose sources and quarantine are meant: the caller's tenant's, or the
-// provider's.
-func (c *call) eventOwner(ctx context.Context) (events.Owner, error) {
-	if c.staff() {
-		return events.UnscopedProvider(c.by()), nil
-	}
-	scope, err := c.scope(ctx)
-	return events.Of(scope), err
-}
-
 func sourceWord(x events.Source) client.Source {
 	return client.Source{ID: x.ID, Tenant: string(x.Tenant), Name: x.Name, TenantField: x.TenantField, Strict: x.Strict, Hint: x.Hint,
 		CreatedAt: x.CreatedAt, CreatedBy: x.CreatedBy, RevokedAt: x.RevokedAt}
 }
 
 func (s *server) createSource(ctx context.Context, c *call, i *in[client.NewSource]) (*out[client.Source], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +152,7 @@ func (s *server) createSource(ctx context.Context, c *call, i *in[client.NewSour
 }
 
 func (s *server) sources(ctx context.Context, c *call, i *Paging) (*list[client.Source], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +164,7 @@ func (s *server) sources(ctx context.Context, c *call, i *Paging) (*list[client.
 }
 
 func (s *server) source(ctx context.Context, c *call, i *ByID) (*out[client.Source], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +176,7 @@ func (s *server) source(ctx context.Context, c *call, i *ByID) (*out[client.Sour
 }
 
 func (s *server) revokeSource(ctx context.Context, c *call, i *ByID) (*out[client.Source], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +245,7 @@ func heldWord(h events.Held) client.HeldEvent {
 }
 
 func (s *server) quarantine(ctx context.Context, c *call, i *quarantineList) (*list[client.HeldEvent], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +257,7 @@ func (s *server) quarantine(ctx context.Context, c *call, i *quarantineList) (*l
 }
 
 func (s *server) heldEvent(ctx context.Context, c *call, i *ByID) (*out[client.HeldEvent], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +269,7 @@ func (s *server) heldEvent(ctx context.Context, c *call, i *ByID) (*out[client.H
 }
 
 func (s *server) replay(ctx context.Context, c *call, i *in[client.ReplayRequest]) (*out[client.Replayed], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +281,7 @@ func (s *server) replay(ctx context.Context, c *call, i *in[client.ReplayRequest
 }
 
 func (s *server) replayEvent(ctx context.Context, c *call, i *ByID) (*out[client.Verdict], error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +293,7 @@ func (s *server) replayEvent(ctx context.Context, c *call, i *ByID) (*out[client
 }
 
 func (s *server) dropEvent(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
-	owner, err := c.eventOwner(ctx)
+	owner, err := c.owner(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (x *exporter) reopenings() error {
 // notices writes the webhooks, whose secrets are not in their words, and which mails
 // people have turned off.
 func (x *exporter) notices() error {
-	found, err := x.Notices.Webhooks(x.ctx, notify.Of(x.scope))
+	found, err := x.Notices.Webhooks(x.ctx, tenant.OwnerOf(x.scope))
 	if err != nil {
 		return err
 	}

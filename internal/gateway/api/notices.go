@@ -99,13 +99,14 @@ func (s *server) setNoticeSwitch(ctx context.Context, c *call, i *noticeChange) 
 	return &out[client.NoticeSwitch]{switchWord(x)}, nil
 }
 
-// owner is whose webhooks are meant: the caller's tenant's, or the provider's.
-func (c *call) owner(ctx context.Context) (notify.Owner, error) {
+// owner is whose things are meant, where both have them: the caller's tenant's, or the
+// provider's.
+func (c *call) owner(ctx context.Context) (tenant.Owner, error) {
 	if c.staff() {
-		return notify.UnscopedProvider(c.by()), nil
+		return tenant.UnscopedProvider(c.by()), nil
 	}
 	scope, err := c.scope(ctx)
-	return notify.Of(scope), err
+	return tenant.OwnerOf(scope), err
 }
 
 func webhookWord(w notify.Webhook) client.Webhook {
