@@ -38,6 +38,10 @@ type Request struct {
 type Transact struct {
 	Rows       []*Rows `json:"-"`
 	Statements []Statement
+	// Beside lets the others go on meanwhile. It sees the warehouse as it was when it
+	// began, writes no table that they write, and has no rows that are to be unique.
+	// Those that are beside are one after the other too.
+	Beside bool `json:",omitempty"`
 }
 
 // Statement is SQL of ours, with texts for $1 and on.

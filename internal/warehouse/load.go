@@ -32,12 +32,15 @@ const (
 )
 
 // Run loads the streams as they grow, until ctx ends: what has come is there within
-// a fraction of a second, and each stream has at most five commits a second.
+// a fraction of a second, and each stream has at most five commits a second. What is
+// made of it follows within seconds, or so that it takes a tenth of the time.
 func (w *Warehouse) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, n := range stream.Names {
 		all.Go(func() { w.follow(ctx, n) })
 	}
+	w.signal() // what was loaded before the start may not be made
+	all.Go(func() { w.makeModels(ctx) })
 	all.Wait()
 }
 
@@ -62,7 +65,7 @@ func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
 	}
 }
 
-// Load loads what the streams have by now.
+// Load loads what the streams have by now, and makes nothing of it.
 func (w *Warehouse) Load(ctx context.Context) error {
 	for _, n := range stream.Names {
 		if _, err := w.load(ctx, n); err != nil {
@@ -130,6 +133,9 @@ func (l *loader) once(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	l.after, l.chains = b.last, b.chains
+	if b.size() > 0 {
+		l.signal()
+	}
 	return true, nil
 }
 
@@ -197,6 +203,7 @@ func (l *loader) newBatch() *batch {
 		b.rows.Columns = append(b.rows.Columns, texts("tenant", "source", "origin", "id", "type", "subject")...)
 		b.rows.Columns = append(b.rows.Columns, columns(query.Timestamp, "time", "received")...)
 		b.rows.Columns = append(b.rows.Columns, texts("channel", "user_id", "anonymous_id", "session_id", "device_id", "data", "context", "flags")...)
+		b.rows.Columns = append(b.rows.Columns, query.Column{Name: "bytes", Type: query.Integer})
 	} else {
 		b.rows.Columns = append(b.rows.Columns, texts("tenant", "entry", "verb", "subject", "actor", "outcome")...)
 		b.rows.Columns = append(b.rows.Columns, columns(query.Timestamp, "time", "received")...)
@@ -292,6 +299,7 @@ func (b *batch) event(e *events.Event) {
 	for _, s := range [...]string{e.Channel, e.User, e.Anonymous, e.Session, e.Device, string(e.Data), string(e.Context), strings.Join(e.Flags, ",")} {
 		r.Text(s)
 	}
+	r.Integer(int64(len(e.Data) + len(e.Context)))
 }
 
 // act adds an event that the server itself told of.
@@ -342,10 +350,11 @@ func (b *batch) commit(ctx context.Context) error {
 	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.after, 10))
 	say("INSERT INTO " + b.fact() + " BY NAME (FROM stage)")
 	const hours = "(SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL)"
-	say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP,
+	say("UPDATE load_version SET n = n + 1 WHERE EXISTS (SELECT 1 FROM stage)")
+	say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP, changed = (SELECT n FROM load_version),
 		reopened = i.reopened + (i.start + INTERVAL 1 HOUR <= coalesce((SELECT max(through) FROM load_position WHERE stream = $2), i.start))::INTEGER
 		FROM `+hours+` s WHERE i.model = $3 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant`, now, name, b.fact())
-	say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0 FROM `+hours+` s
+	say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0, (SELECT n FROM load_version) FROM `+hours+` s
 		WHERE NOT EXISTS (SELECT 1 FROM load_interval i WHERE i.model = $2 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant)`, now, b.fact())
 	say("INSERT INTO load_problem SELECT $1, sequence, tenant, $2::TIMESTAMP, problem FROM stage_problem", name, now)
 	say("DELETE FROM load_chain c WHERE c.stream = $1 AND EXISTS (SELECT 1 FROM stage_chain s WHERE s.tenant IS NOT DISTINCT FROM c.tenant)", name)

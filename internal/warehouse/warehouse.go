@@ -28,8 +28,9 @@ import (
 
 // Tables are the tables and views that analysts ask. schema has what they are.
 var Tables = []string{
-	"dim_date", "dim_source", "dim_tenant", "dim_user", "fact_act", "fact_event", "fact_job", "fact_login", "fact_session", "fact_submission",
-	"load_interval", "load_position", "load_problem",
+	"dim_date", "dim_identity", "dim_job", "dim_source", "dim_tenant", "dim_user",
+	"fact_act", "fact_activity", "fact_event", "fact_job", "fact_login", "fact_session", "fact_submission", "fact_usage",
+	"load_interval", "load_position", "load_problem", "model_interval",
 }
 
 //go:embed schema/*.sql
@@ -82,6 +83,10 @@ type Warehouse struct {
 
 	loading sync.Mutex // a load, or an erasure
 	loaders map[stream.Name]*loader
+
+	modelling sync.Mutex // models are made, or an erasure; before loading
+	made      map[string]*making
+	changed   chan struct{} // sent to when facts have changed
 }
 
 // The bounds of what is asked at once.
@@ -108,9 +113,12 @@ func New(c Config) (*Warehouse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode warehouse: %w", err)
 	}
-	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), loaders: map[stream.Name]*loader{}}
+	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), loaders: map[stream.Name]*loader{}, made: map[string]*making{}, changed: make(chan struct{}, 1)}
 	for _, n := range stream.Names {
 		w.loaders[n] = &loader{Warehouse: w, name: n}
+	}
+	for _, m := range models {
+		w.made[m.name] = &making{}
 	}
 	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads, Idle: idle})
 	return w, nil
@@ -122,11 +130,7 @@ func (w *Warehouse) Close(ctx context.Context) error { return w.child.Close(ctx)
 // transact does a transaction and returns the answer of its last statement, texts.
 func (w *Warehouse) transact(ctx context.Context, t query.Transact) (rows [][]string, err error) {
 	_, err = w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
-		row := make([]string, len(values))
-		for i, v := range values {
-			row[i] = string(v)
-		}
-		rows = append(rows, row)
+		rows = append(rows, textsOf(values))
 		return nil
 	})
 	return rows, err
@@ -152,16 +156,23 @@ func (w *Warehouse) do(ctx context.Context, r query.Request, begin func([]query.
 // its blocks is gone.
 func (w *Warehouse) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
 	const did = "rows deleted from the warehouse; its file uses their place again"
+	w.modelling.Lock()
+	defer w.modelling.Unlock()
 	w.loading.Lock()
 	defer w.loading.Unlock()
-	rows, err := w.transact(ctx, query.Transact{Statements: []query.Statement{
+	t := query.Transact{Statements: []query.Statement{
 		{SQL: "CREATE OR REPLACE TEMP TABLE erased AS SELECT (SELECT count(*) FROM fact_event WHERE tenant = $1) + (SELECT count(*) FROM fact_act WHERE tenant = $1 OR subject = $1) AS rows", Arguments: []string{string(id)}},
-		{SQL: "DELETE FROM fact_event WHERE tenant = $1", Arguments: []string{string(id)}},
-		{SQL: "DELETE FROM fact_act WHERE tenant = $1 OR subject = $1", Arguments: []string{string(id)}},
-		{SQL: "DELETE FROM load_interval WHERE tenant = $1", Arguments: []string{string(id)}},
-		{SQL: "DELETE FROM load_problem WHERE tenant = $1", Arguments: []string{string(id)}},
-		{SQL: "SELECT rows::VARCHAR FROM erased"},
-	}})
+		{SQL: "DELETE FROM fact_act WHERE subject = $1", Arguments: []string{string(id)}},
+	}}
+	tables := []string{"fact_event", "fact_act", "load_interval", "load_problem", "model_interval"}
+	for _, m := range models {
+		tables = append(tables, m.name)
+	}
+	for _, name := range tables {
+		t.Statements = append(t.Statements, query.Statement{SQL: "DELETE FROM " + name + " WHERE tenant = $1", Arguments: []string{string(id)}})
+	}
+	t.Statements = append(t.Statements, query.Statement{SQL: "SELECT rows::VARCHAR FROM erased"})
+	rows, err := w.transact(ctx, t)
 	if err != nil {
 		return did, 0, fmt.Errorf("erase tenant from warehouse: %w", err)
 	}

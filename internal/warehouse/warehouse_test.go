@@ -160,9 +160,13 @@ func (w *world) want(sql, want string) {
 	}
 }
 
+// load loads what there is, and makes what is made of it.
 func (w *world) load() {
 	w.t.Helper()
 	if err := w.Load(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.Make(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -255,25 +259,6 @@ func TestActsBecomeDimensionsAndFacts(t *testing.T) {
 	w.want("SELECT date, weekday, weekend FROM dim_date WHERE date = '2026-03-01'", "2026-03-01|7|true\n")
 }
 
-func TestSessionsAreWhatHasNoBreak(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	a, b := w.tenant("acme"), w.tenant("birch")
-	var list []events.Event
-	for i, minute := range []int{0, 10, 39, 70, 71, 200} { // breaks before 70 and 200
-		list = append(list, event(fmt.Sprint(i), "click", noon.Add(time.Duration(minute)*time.Minute)))
-	}
-	own := event("own", "click", noon)
-	own.Session = "s1"
-	later := event("later", "click", noon.Add(5*time.Hour))
-	later.Session = "s1"
-	w.send(stream.Events, a, append(list, own, later)...)
-	w.send(stream.Events, b, event("0", "click", noon.Add(5*time.Minute))) // the same person's name, of another tenant
-	w.load()
-	w.want(fmt.Sprintf("SELECT tenant = '%s', coalesce(session_id, '-'), events, seconds FROM fact_session ORDER BY 1, 2, started", a),
-		"false|-|1|0.0\ntrue|-|3|2340.0\ntrue|-|2|60.0\ntrue|-|1|0.0\ntrue|s1|2|18000.0\n")
-}
-
 // Blocks that are damaged or missing are named, and what comes after them is loaded.
 func TestWhatCannotBeLoadedIsNamed(t *testing.T) {
 	t.Parallel()
@@ -341,6 +326,9 @@ func TestAnErasedTenantIsGone(t *testing.T) {
 	}
 	w.want("SELECT tenant = '"+string(b)+"', count(*) FROM fact_event GROUP BY 1", "true|1\n")
 	w.want("SELECT count(*) FROM fact_act", "0\n")
+	for _, table := range []string{"fact_usage", "fact_activity", "fact_session", "dim_user", "dim_source", "model_interval", "load_interval"} {
+		w.want("SELECT count(*) FROM "+table+" WHERE tenant = '"+string(a)+"'", "0\n")
+	}
 }
 
 // Every query is in the audit log, with its hash and not with its words.
@@ -374,9 +362,13 @@ func TestQueriesAreAuditedAndBounded(t *testing.T) {
 // The schema is read by people too: each table says what it is.
 func TestTablesAreThoseOfTheSchema(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("schema", "0001_star.sql"))
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, name := range []string{"0001_star.sql", "0002_models.sql"} {
+		part, err := os.ReadFile(filepath.Join("schema", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, part...)
 	}
 	for _, name := range warehouse.Tables {
 		if !strings.Contains(string(text), "TABLE "+name+" ") && !strings.Contains(string(text), "VIEW "+name+" ") {

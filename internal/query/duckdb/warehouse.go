@@ -23,6 +23,7 @@ type Warehouse struct {
 	main    *instance
 	writing sync.Mutex // transactions are one after the other, on main's connection
 	filters map[query.Unique]*filter
+	aside   sync.Mutex // those beside them too, each on a connection of its own
 }
 
 // OpenWarehouse opens the warehouse in dir, makes it if there is none, and brings its
@@ -83,7 +84,7 @@ func (w *Warehouse) migrate(ctx context.Context, steps []string) error {
 	}
 	for i, step := range steps[done:] {
 		version := done + i + 1
-		err := w.transaction(ctx, func() error {
+		err := w.main.transaction(ctx, func() error {
 			if err := w.main.script(ctx, step); err != nil {
 				return err
 			}
@@ -106,13 +107,27 @@ func (w *Warehouse) Do(ctx context.Context, r query.Request, out io.Writer) erro
 
 // transact does a transaction, and then writes the answer of its last statement.
 func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Writer) error {
-	w.writing.Lock()
-	defer w.writing.Unlock()
+	db := w.main
+	if t.Beside {
+		w.aside.Lock()
+		defer w.aside.Unlock()
+		var err error
+		if db, err = w.main.another(); err != nil {
+			return err
+		}
+		defer db.disconnect()
+	} else {
+		w.writing.Lock()
+		defer w.writing.Unlock()
+	}
 	var columns []query.AnswerColumn
 	var rows [][][]byte
 	added := map[query.Unique][][16]byte{}
-	err := w.transaction(ctx, func() error {
+	err := db.transaction(ctx, func() error {
 		for _, r := range t.Rows {
+			if r.Unique != nil && t.Beside {
+				return fmt.Errorf("rows of %s that are to be unique are not loaded beside others", r.Table)
+			}
 			var skip map[int]bool
 			if r.Unique != nil {
 				var fresh [][16]byte
@@ -122,12 +137,12 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 				}
 				added[*r.Unique] = append(added[*r.Unique], fresh...)
 			}
-			if err := w.main.load(ctx, r, skip); err != nil {
+			if err := db.load(ctx, r, skip); err != nil {
 				return fmt.Errorf("load %s: %w", r.Table, err)
 			}
 		}
 		for i, s := range t.Statements {
-			res, err := w.main.statement(ctx, s)
+			res, err := db.statement(ctx, s)
 			if err != nil {
 				return fmt.Errorf("statement %d: %w", i+1, err)
 			}
@@ -140,7 +155,7 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 			}
 		}
 		for _, r := range t.Rows {
-			if err := w.main.run(ctx, "DROP TABLE temp."+identifier(r.Table)); err != nil {
+			if err := db.run(ctx, "DROP TABLE temp."+identifier(r.Table)); err != nil {
 				return err
 			}
 		}
@@ -166,19 +181,19 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 	return a.End(false)
 }
 
-// transaction does what do says in one transaction on the main connection.
-func (w *Warehouse) transaction(ctx context.Context, do func() error) error {
-	if err := w.main.run(ctx, "BEGIN TRANSACTION"); err != nil {
+// transaction does what do says in one transaction.
+func (db *instance) transaction(ctx context.Context, do func() error) error {
+	if err := db.run(ctx, "BEGIN TRANSACTION"); err != nil {
 		return err
 	}
 	err := do()
 	if err == nil {
 		// Not interrupted: it is done, or it is not.
-		if err = w.main.run(context.WithoutCancel(ctx), "COMMIT"); err == nil {
+		if err = db.run(context.WithoutCancel(ctx), "COMMIT"); err == nil {
 			return nil
 		}
 	}
-	_ = w.main.run(context.WithoutCancel(ctx), "ROLLBACK") // the cause is err
+	_ = db.run(context.WithoutCancel(ctx), "ROLLBACK") // the cause is err
 	return err
 }
 
