@@ -42,6 +42,7 @@ type row struct {
 }
 
 var rows = []row{
+	{"1", "durable intake of events", (*bench).intake},
 	{"3", "SFTP against OpenSSH's server", (*bench).sftp},
 	{"4", "web upload against net/http to a file", (*bench).uploads},
 	{"5", "tax of sealing on queries", (*bench).sealing},
@@ -54,6 +55,10 @@ var rows = []row{
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == probeCommand {
+		fmt.Fprintln(os.Stderr, "bench:", serveProbe(os.Args[2]))
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()

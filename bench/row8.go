@@ -40,19 +40,9 @@ func (b *bench) tenants(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	callers := make([][]*client.Client, clients)
-	for i := range callers {
-		for range keysEach {
-			k, err := admin.CreateAPIKey(ctx, client.NewAPIKey{Role: "system_admin", Name: "bench"})
-			if err != nil {
-				return err
-			}
-			c, err := p.client(k.Key)
-			if err != nil {
-				return err
-			}
-			callers[i] = append(callers[i], c)
-		}
+	callers, err := callers(ctx, p, admin)
+	if err != nil {
+		return err
 	}
 	count := tenantCount
 	if b.quick {
@@ -98,6 +88,25 @@ func (b *bench) tenants(ctx context.Context) error {
 	b.floor(p99 < onboardFloor, "onboarding of %d tenants without passwords, %d at a time: p50 %s, p99 %s, max %s; floor p99 %s",
 		count, clients, millis(percentile(all, 50)), millis(p99), millis(all[len(all)-1]), onboardFloor)
 	return b.restart(ctx, s, count)
+}
+
+// callers makes system admins' clients, each with several keys.
+func callers(ctx context.Context, p *server, admin *client.Client) ([][]*client.Client, error) {
+	callers := make([][]*client.Client, clients)
+	for i := range callers {
+		for range keysEach {
+			k, err := admin.CreateAPIKey(ctx, client.NewAPIKey{Role: "system_admin", Name: "bench"})
+			if err != nil {
+				return nil, err
+			}
+			c, err := p.client(k.Key)
+			if err != nil {
+				return nil, err
+			}
+			callers[i] = append(callers[i], c)
+		}
+	}
+	return callers, nil
 }
 
 // onboard makes the tenants numbered from to to-1 and returns how long each took.

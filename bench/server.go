@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,18 +80,20 @@ func (b *bench) newStoreOn(ctx context.Context, name, database string) (store, e
 
 // server is a running server process.
 type server struct {
-	cmd   *exec.Cmd
-	url   string
-	ready time.Duration // from exec to the first 200 of /readyz
-	log   *bytes.Buffer // complete once ended is closed
-	ended chan struct{}
-	err   error
+	cmd      *exec.Cmd
+	url      string
+	ready    time.Duration // from exec to the first 200 of /readyz
+	collects chan string   // has where events are collected, once
+	log      *bytes.Buffer // complete once ended is closed
+	ended    chan struct{}
+	err      error
 }
 
 // start runs a server on a free port and waits until it is ready. The address
 // is the one that this process printed, so it is this one that answers.
-func (b *bench) start(ctx context.Context, s store) (*server, error) {
-	p := &server{cmd: exec.CommandContext(ctx, b.binary, append([]string{"serve", "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, s.place()...)...), log: &bytes.Buffer{}, ended: make(chan struct{})}
+func (b *bench) start(ctx context.Context, s store, more ...string) (*server, error) {
+	args := slices.Concat([]string{"serve", "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, s.place(), more)
+	p := &server{cmd: exec.CommandContext(ctx, b.binary, args...), log: &bytes.Buffer{}, ended: make(chan struct{}), collects: make(chan string, 1)} //nolint:gosec // what is measured
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -107,6 +110,9 @@ func (b *bench) start(ctx context.Context, s store) (*server, error) {
 		for lines.Scan() {
 			if _, url, ok := strings.Cut(lines.Text(), " listens on "); ok && strings.HasPrefix(url, "http") {
 				address <- url
+			}
+			if _, url, ok := strings.Cut(lines.Text(), "Events are collected at "); ok {
+				p.collects <- url
 			}
 		}
 		p.err = errors.Join(lines.Err(), p.cmd.Wait())

@@ -43,9 +43,19 @@ func (w *watcher) stop() int64 {
 // largestBelow is the most memory that a descendant of a process ever had; one
 // that ends meanwhile counts as nothing.
 func largestBelow(pid int) (largest int64) {
+	for _, child := range below(pid) {
+		if own, err := memory(child, "VmHWM"); err == nil {
+			largest = max(largest, own)
+		}
+	}
+	return largest
+}
+
+// below lists the descendants of a process.
+func below(pid int) (list []int) {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
-		return 0
+		return nil
 	}
 	for _, t := range threads {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, t.Name()))
@@ -53,16 +63,10 @@ func largestBelow(pid int) (largest int64) {
 			continue
 		}
 		for _, field := range strings.Fields(string(children)) {
-			child, err := strconv.Atoi(field)
-			if err != nil {
-				continue
+			if child, err := strconv.Atoi(field); err == nil {
+				list = append(append(list, child), below(child)...)
 			}
-			own, err := memory(child, "VmHWM")
-			if err != nil {
-				own = 0
-			}
-			largest = max(largest, own, largestBelow(child))
 		}
 	}
-	return largest
+	return list
 }
