@@ -1,4 +1,5 @@
-// Command bench measures a built server against its floors: files over SFTP beside
+// Command bench measures a built server against its floors: durable intake of events beside the
+// least that it takes (row 1), files over SFTP beside
 // OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
 // idle server (row 13), the disclosure gate on large tables (row disclosure), pages of long lists (row lists), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
 //

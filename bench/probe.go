@@ -51,7 +51,7 @@ const probeCommand = "intake-probe"
 
 // serveProbe serves until the process is ended, and prints where.
 func serveProbe(file string) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600) //nolint:gosec // our own argument
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (p *intakeProbe) commit(list []*probed) error {
 	packed := p.pack.EncodeAll(lines, nil)
 	p.number++
 	nonce := binary.BigEndian.AppendUint64(make([]byte, 4, 12), p.number)
-	sealed := binary.BigEndian.AppendUint32(nil, uint32(len(packed))) //nolint:gosec // of a few megabytes
+	sealed := binary.BigEndian.AppendUint32(nil, uint32(len(packed)))
 	if _, err := p.file.Write(p.seal.Seal(append(sealed, nonce...), nonce, packed, nil)); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (b *bench) startProbe(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &server{cmd: exec.CommandContext(ctx, self, probeCommand, filepath.Join(b.dir, "probe.log")), ended: make(chan struct{})} //nolint:gosec // ourselves
+	p := &server{cmd: exec.CommandContext(ctx, self, probeCommand, filepath.Join(b.dir, "probe.log")), ended: make(chan struct{})}
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	intakeFloor       = 0.25 // of the probe's events for each CPU-second
+	intakeFloor       = 0.1 // of the probe's events for each CPU-second
 	intakeConnections = 64
 	intakeSources     = 8 // a source of the provider's may send 50,000 events a second
 	intakePhase       = 1500 * time.Millisecond
@@ -199,4 +199,3 @@ func (b *bench) intakeOf(ctx context.Context, p *collecting, limit *server, at, 
 	b.floor(ratio.median >= intakeFloor, "events a CPU-second, product/limit, %d in a request, over %d rounds %s; floor %.2f", count, len(ratios), ratio, intakeFloor)
 	return nil
 }
-

@@ -93,7 +93,7 @@ type server struct {
 // is the one that this process printed, so it is this one that answers.
 func (b *bench) start(ctx context.Context, s store, more ...string) (*server, error) {
 	args := slices.Concat([]string{"serve", "--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, s.place(), more)
-	p := &server{cmd: exec.CommandContext(ctx, b.binary, args...), log: &bytes.Buffer{}, ended: make(chan struct{}), collects: make(chan string, 1)} //nolint:gosec // what is measured
+	p := &server{cmd: exec.CommandContext(ctx, b.binary, args...), log: &bytes.Buffer{}, ended: make(chan struct{}), collects: make(chan string, 1)}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
