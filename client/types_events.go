@@ -70,7 +70,7 @@ type HeldEvent struct {
 	ID         string          `json:"id"`
 	Source     string          `json:"source" doc:"The source's id; api: a tenant's API key"`
 	Tenant     string          `json:"tenant,omitempty" doc:"Whose event it is, where that is known"`
-	Reason     string          `json:"reason" enum:"unreadable,malformed,tenant,unplanned,unfit"`
+	Reason     string          `json:"reason" enum:"unreadable,malformed,tenant,unplanned,unfit,variety"`
 	Details    string          `json:"details" doc:"The reason in words"`
 	ReceivedAt time.Time       `json:"received_at"`
 	Event      json.RawMessage `json:"event,omitempty" doc:"As it would be kept; absent: it could not be read as an event"`
@@ -80,7 +80,7 @@ type HeldEvent struct {
 // ReplayRequest says which events in quarantine are meant.
 type ReplayRequest struct {
 	Source string `json:"source,omitempty" maxLength:"100" doc:"Only those of this source"`
-	Reason string `json:"reason,omitempty" enum:"unreadable,malformed,tenant,unplanned,unfit" doc:"Only those held for this reason"`
+	Reason string `json:"reason,omitempty" enum:"unreadable,malformed,tenant,unplanned,unfit,variety" doc:"Only those held for this reason"`
 }
 
 // Replayed is what became of a replay.

@@ -264,7 +264,7 @@ type quarantineCmd struct {
 // heldFlags say which events in quarantine are meant.
 type heldFlags struct {
 	Source string `placeholder:"ID" help:"Only those of this source; api for those sent with an API key."`
-	Reason string `enum:"unreadable,malformed,tenant,unplanned,unfit," default:"" placeholder:"REASON" help:"Only those held for this reason: unreadable, malformed, tenant, unplanned or unfit."`
+	Reason string `enum:"unreadable,malformed,tenant,unplanned,unfit,variety," default:"" placeholder:"REASON" help:"Only those held for this reason: unreadable, malformed, tenant, unplanned, unfit or variety."`
 }
 
 type quarantineListCmd struct {

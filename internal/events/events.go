@@ -46,8 +46,9 @@ type Config struct {
 	Clock   clock.Clock
 	Meter   metric.Meter
 	Log     *slog.Logger
-	// Rates is how many events a second each tier may send, with ten times as many in
-	// a burst; nil: what is usual.
+	// Rates is how many events a second a tenant of each tier may send, and how many of
+	// its own the provider's sources may, with ten times as many in a burst; nil: what is
+	// usual.
 	Rates map[tenant.Tier]int
 }
 
@@ -61,6 +62,7 @@ type Events struct {
 	bad     *gather // what waits to be put in quarantine
 	limits  limits
 	seen    *seen
+	variety *variety
 	plan    atomic.Pointer[plan]
 	counted counters
 
@@ -86,7 +88,7 @@ func New(cfg Config) (*Events, error) {
 	if cfg.Rates == nil {
 		cfg.Rates = rates
 	}
-	e := &Events{Config: cfg, limits: newLimits(cfg.Clock), seen: newSeen(), sources: map[[32]byte]known{}, named: map[string]resolved{}}
+	e := &Events{Config: cfg, limits: newLimits(cfg.Clock), seen: newSeen(), variety: newVariety(), sources: map[[32]byte]known{}, named: map[string]resolved{}}
 	var err error
 	if e.Blocks, err = NewBlocks(cfg.Keys); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type work struct {
 // item is one event on its way.
 type item struct {
 	tenant   tenant.ID
+	tier     tenant.Tier
 	line     []byte
 	received time.Time
 	key      uint64

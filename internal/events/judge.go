@@ -43,16 +43,17 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	if was = ev; words != "" {
 		return hold(Malformed, words)
 	}
+	tier := s.tier
 	if s.Tenant == "" {
-		id, words, err := e.tenantOf(ctx, s, &ev)
+		of, err := e.tenantOf(ctx, s, &ev)
 		if err != nil {
 			v.Result, v.Details = Retry, fault.Message(err)
 			return v, nil, nil
 		}
-		if words != "" {
-			return hold(NoTenant, words)
+		if of.words != "" {
+			return hold(NoTenant, of.words)
 		}
-		ev.Tenant = id
+		ev.Tenant, tier = of.id, of.tier
 	}
 	if claimed != "" && claimed != ev.Tenant {
 		e.counted.foreign.Add(ctx, 1)
@@ -66,6 +67,9 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	} else if s.Strict && e.plan.Load() == nil {
 		return hold(HeldFor(FlagUnplanned), "There is no tracking plan yet, and the source takes only what is in it.")
 	}
+	if words := e.variety.admit(now, &ev, e.rateOf(tier)); words != "" {
+		return hold(TooMany, words)
+	}
 	if v.Details != "" {
 		v.Result = Warning
 	}
@@ -77,7 +81,7 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 		v.Result, v.Details = Drop, "The event is too large and is not kept."
 		return v, nil, nil
 	}
-	return v, &item{tenant: ev.Tenant, line: line, received: ev.Received, key: e.seen.key(ev.Tenant, ev.Source, ev.Origin, ev.ID)}, nil
+	return v, &item{tenant: ev.Tenant, tier: tier, line: line, received: ev.Received, key: e.seen.key(ev.Tenant, ev.Source, ev.Origin, ev.ID)}, nil
 }
 
 // malformed says what is wrong with an event in itself, and compacts its JSON.
@@ -177,34 +181,35 @@ func plausible(t time.Time) bool { return t.Year() > 0 && t.Year() < 10000 }
 // resolved is what the provider's data called a tenant, as it was looked up last.
 type resolved struct {
 	id    tenant.ID
+	tier  tenant.Tier
 	words string // why there is none
 	at    time.Time
 }
 
 // tenantOf finds the tenant that an event of the provider's names in the field that
 // its source declares, or says in words why there is none.
-func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (tenant.ID, string, error) {
+func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, error) {
 	name := fieldOf(ev, s.TenantField)
 	if name == "" {
-		return "", fmt.Sprintf("It names no tenant: the field %q is missing, or neither a text nor a number.", s.TenantField), nil
+		return resolved{words: fmt.Sprintf("It names no tenant: the field %q is missing, or neither a text nor a number.", s.TenantField)}, nil
 	}
 	now := e.Clock.Now()
 	e.mu.Lock()
 	r, ok := e.named[name]
 	e.mu.Unlock()
 	if age := now.Sub(r.at); ok && age >= 0 && age < fresh {
-		return r.id, r.words, nil
+		return r, nil
 	}
 	t, err := e.Tenants.UnscopedNamed(ctx, name)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		r = resolved{words: fmt.Sprintf("Its field %q names no tenant that is known.", s.TenantField)}
 	case err != nil:
-		return "", "", err
+		return r, err
 	case t.State != control.Active && t.State != control.Suspended:
 		r = resolved{words: fmt.Sprintf("The tenant that its field %q names takes part no more, or not yet.", s.TenantField)}
 	default:
-		r = resolved{id: t.ID}
+		r = resolved{id: t.ID, tier: t.Tier}
 	}
 	r.at = now
 	e.mu.Lock()
@@ -213,7 +218,7 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (tenant.ID,
 		clear(e.named)
 	}
 	e.named[name] = r
-	return r.id, r.words, nil
+	return r, nil
 }
 
 // fieldOf is the text, or number, at a source's field of an event.

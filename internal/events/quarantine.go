@@ -27,6 +27,7 @@ const (
 	NoTenant   HeldFor = "tenant"               // it names no tenant that is known
 	Unplanned  HeldFor = HeldFor(FlagUnplanned) // the tracking plan has no such type
 	Unfit      HeldFor = HeldFor(FlagUnfit)     // it is not as the tracking plan says
+	TooMany    HeldFor = "variety"              // its type, user or names are new, and there were too many that day
 )
 
 // The bounds of quarantine.
@@ -38,7 +39,7 @@ const (
 )
 
 // HeldReasons lists the reasons.
-var HeldReasons = [...]HeldFor{Unreadable, Malformed, NoTenant, Unplanned, Unfit}
+var HeldReasons = [...]HeldFor{Unreadable, Malformed, NoTenant, Unplanned, Unfit, TooMany}
 
 // Held is an event in quarantine. Intake puts it there; a replay that finds it fit, an
 // admin who drops it, 30 days, or its tenant's erasure ends it.

@@ -34,7 +34,8 @@ type Incoming struct {
 type Verdict struct {
 	ID      string // the event's; one that came without has the one that it was given
 	Result  Result
-	Details string // in words, where there is something to say
+	Details string        // in words, where there is something to say
+	Wait    time.Duration // of Retry: how long to wait at least; 0: not known
 }
 
 // Result is a verdict's word.
@@ -48,6 +49,27 @@ const (
 	Drop      Result = "drop"      // it is in quarantine, or refused; sending it again as it is does not help
 	Retry     Result = "retry"     // it is not kept, and may be later
 )
+
+// Again is nil unless events of a request have to be sent again. Then it is the error
+// for who cannot be told which: all are sent again, and those that were kept are
+// duplicates. It is Throttled where the sender's own rate is all that is in the way.
+func Again(list []Verdict) error {
+	var wait time.Duration
+	again, full := false, false
+	for _, v := range list {
+		if v.Result == Retry {
+			again, full, wait = true, full || v.Wait == 0, max(wait, v.Wait)
+		}
+	}
+	const words = "Not all events could be taken. Send them again; those that were taken are kept once."
+	switch {
+	case full:
+		return fault.New(fault.Unavailable, words)
+	case again:
+		return Busy(wait, words)
+	}
+	return nil
+}
 
 // The bounds of what is taken.
 const (
@@ -99,7 +121,11 @@ func (e *Events) rate(s *Source) int {
 	if s.Tenant == "" {
 		return providerRate
 	}
-	if r := e.Rates[s.tier]; r > 0 {
+	return e.rateOf(s.tier)
+}
+
+func (e *Events) rateOf(tier tenant.Tier) int {
+	if r := e.Rates[tier]; r > 0 {
 		return r
 	}
 	return e.Rates[tenant.Basic]
@@ -128,6 +154,9 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 		}
 		verdicts[n] = v
 	}
+	if s.Tenant == "" && !again {
+		e.chargeEach(good, verdicts)
+	}
 	if err := e.keep(ctx, good, bad); err != nil {
 		return nil, err
 	}
@@ -142,12 +171,37 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 			case fault.Is(i.err, fault.Conflict):
 				v.Result, v.Details = Drop, fault.Message(i.err)
 			case i.err != nil:
-				v.Result, v.Details = Retry, fault.Message(i.err)
+				v.Result, v.Details, v.Wait = Retry, fault.Message(i.err), RetryAfter(i.err)
 			}
 		}
 	}
 	e.count(ctx, verdicts)
 	return verdicts, nil
+}
+
+// chargeEach charges what the provider sends of its tenants to each of them, beside what
+// they send themselves, and leaves out what is more than a tenant may have: one whose
+// people do too much does not hold up the others that a source is for.
+func (e *Events) chargeEach(w *work, verdicts []Verdict) {
+	count := map[tenant.ID]int{}
+	for _, i := range w.items {
+		count[i.tenant]++
+	}
+	refused := map[tenant.ID]error{}
+	kept := w.items[:0]
+	for _, i := range w.items {
+		if n := count[i.tenant]; n > 0 {
+			refused[i.tenant] = e.limits.take("provider "+string(i.tenant), e.rateOf(i.tier), n)
+			count[i.tenant] = 0
+		}
+		if err := refused[i.tenant]; err != nil {
+			w.size -= len(i.line)
+			verdicts[i.at] = Verdict{ID: verdicts[i.at].ID, Result: Retry, Details: fault.Message(err), Wait: RetryAfter(err)}
+			continue
+		}
+		kept = append(kept, i)
+	}
+	w.items = kept
 }
 
 // keep commits both kinds of work at once. Where nothing of a request could be kept

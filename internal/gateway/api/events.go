@@ -104,6 +104,10 @@ func (s *server) sendEvents(ctx context.Context, c *call, i *sentEvents) (*verdi
 		return nil, err
 	}
 	found, err := s.Events.Take(ctx, source, events.Batch{Channel: "api", Received: list})
+	told := strings.Contains(i.Prefer, "return=representation")
+	if err == nil && !told {
+		err = events.Again(found)
+	}
 	if err != nil {
 		if after := events.RetryAfter(err); after > 0 {
 			c.response.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
@@ -111,14 +115,12 @@ func (s *server) sendEvents(ctx context.Context, c *call, i *sentEvents) (*verdi
 		return nil, err
 	}
 	out := &verdicts{Status: http.StatusOK, Body: each(found, "", verdictWord).Body}
-	if strings.Contains(i.Prefer, "return=representation") {
+	if told {
 		return out, nil
 	}
 	dropped := 0
 	for n, v := range found {
 		switch {
-		case v.Result == events.Retry:
-			return nil, fault.New(fault.Unavailable, "Not all events could be kept. Send them again; those that were kept are kept once.")
 		case v.Result == events.Drop && len(list[n].Raw) > events.MaxEvent && len(list) == 1:
 			return nil, fault.New(fault.TooLarge, "%s", v.Details)
 		case v.Result == events.Drop:
@@ -237,7 +239,7 @@ func (s *server) plan(ctx context.Context, _ *call, i *ByID) (*out[client.Plan],
 type quarantineList struct {
 	Paging
 	Source string `query:"source" maxLength:"100"`
-	Reason string `query:"reason" enum:"unreadable,malformed,tenant,unplanned,unfit"`
+	Reason string `query:"reason" enum:"unreadable,malformed,tenant,unplanned,unfit,variety"`
 }
 
 func heldWord(h events.Held) client.HeldEvent {

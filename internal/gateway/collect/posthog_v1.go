@@ -58,7 +58,7 @@ func posthogResults(c *call, list []events.Verdict) {
 		case events.Duplicate:
 			r = result{events.OK, "duplicate"}
 		case events.Retry:
-			c.w.Header().Set("Retry-After", seconds(soon))
+			c.w.Header().Set("Retry-After", seconds(max(v.Wait, soon)))
 		}
 		if before, ok := results[v.ID]; !ok || before.Result == events.OK {
 			results[v.ID] = r

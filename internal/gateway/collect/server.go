@@ -178,14 +178,8 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 	if len(verdicts) != len(d.batch.Received) {
 		return nil, fmt.Errorf("%d verdicts for %d events", len(verdicts), len(d.batch.Received))
 	}
-	again := false
-	for _, v := range verdicts {
-		again = again || v.Result == events.Retry
-	}
-	if again && (r.protocol.each == nil || !r.protocol.each(c)) {
-		// The client cannot be told which. It sends all again, and those that were
-		// taken are duplicates then.
-		return nil, fault.New(fault.Unavailable, "Not all events could be taken. Send them again.")
+	if r.protocol.each == nil || !r.protocol.each(c) {
+		return verdicts, events.Again(verdicts)
 	}
 	return verdicts, nil
 }
