@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"tributary/internal/gateway/api"
@@ -26,7 +27,8 @@ func (a *App) makeCollector() error {
 	if c.Collect == "" {
 		return nil
 	}
-	handler, err := collect.New(collect.Config{Events: a.events, Clock: c.Clock, Log: c.Log, Meter: a.telemetry.meter, HTTPS: len(c.BehindProxy) > 0})
+	handler, err := collect.New(collect.Config{Events: a.events, Audit: a.stores.audit, Clock: c.Clock, Log: c.Log, Meter: a.telemetry.meter, Tracers: c.tracers,
+		HTTPS: len(c.BehindProxy) > 0, Address: func(r *http.Request) netip.Addr { return api.Address(r, c.BehindProxy) }})
 	if err != nil {
 		return fmt.Errorf("make collector: %w", err)
 	}

@@ -73,7 +73,7 @@ type Events struct {
 
 // counters are what intake counts.
 type counters struct {
-	taken   metric.Int64Counter // events, by verdict
+	taken   metric.Int64Counter // events, by verdict and the tier of the tenant whose credential it was
 	foreign metric.Int64Counter // events that named a tenant which their credential fixes
 }
 

@@ -216,8 +216,8 @@ type known struct {
 }
 
 // Source finds the source that a write key is of. Everything wrong with a key is
-// Unauthenticated in the same words; a tenant that is blocked is Denied. What has
-// changed of it is known within a second.
+// Unauthenticated in the same words, and Refused tells whose it was; a tenant that is
+// blocked is Denied. What has changed of it is known within a second.
 func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 	if !WriteKey(key) || len(key) > 100 {
 		return nil, errKey
@@ -239,7 +239,7 @@ func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 	}
 	if err != nil {
 		e.forgetSource(hash[:])
-		return nil, err
+		return nil, &refused{err, s.ID, s.Tenant}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -248,6 +248,25 @@ func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 	}
 	e.sources[hash] = known{&s, now}
 	return &s, nil
+}
+
+// refused is why a source that there is may not write.
+type refused struct {
+	error
+	source string
+	owner  tenant.ID
+}
+
+func (r *refused) Unwrap() error { return r.error }
+
+// Refused returns the source whose key Source refused, and its owner; "": the key is
+// nobody's.
+func Refused(err error) (source string, owner tenant.ID) {
+	var r *refused
+	if errors.As(err, &r) {
+		return r.source, r.owner
+	}
+	return "", ""
 }
 
 // usable returns nil if a source may write now, and gives a tenant's the scope that
@@ -286,6 +305,9 @@ func (e *Events) forgetSource(hash []byte) {
 	defer e.mu.Unlock()
 	delete(e.sources, [32]byte(hash))
 }
+
+// Tier is that of the tenant that the source fixes; empty: it fixes none.
+func (s *Source) Tier() tenant.Tier { return s.tier }
 
 // Own is what a tenant's API keys, and its people, send events as. Like a source that
 // is not strict it only flags what is not as the plan says.

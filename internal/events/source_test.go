@@ -59,12 +59,18 @@ func TestKeysEndAtOnce(t *testing.T) {
 		for _, bad := range []string{"", "trw_", "trw_" + strings.Repeat("0", 52), key + "0", "trk_" + key[4:], strings.ToUpper(key), "trw_" + strings.Repeat("x", 1000)} {
 			_, err := w.Source(ctx, bad)
 			wantKind(t, "the key "+bad, err, fault.Unauthenticated)
+			if source, owner := events.Refused(err); source+string(owner) != "" {
+				t.Errorf("the key %s: got %q of %q, want nobody's", bad, source, owner)
+			}
 		}
 		if _, err := w.RevokeSource(ctx, w.admin(a.ID), s.ID); err != nil {
 			t.Fatal(err)
 		}
 		_, err := w.Source(ctx, key)
 		wantKind(t, "a revoked key", err, fault.Unauthenticated)
+		if source, owner := events.Refused(err); source != s.ID || owner != a.ID {
+			t.Errorf("a revoked key: got %q of %q, want it known whose it was", source, owner)
+		}
 		_, err = w.Take(ctx, s, events.Batch{Received: []events.Incoming{{Event: login("1")}}})
 		wantKind(t, "a request under way", err, fault.Unauthenticated)
 		if again, err := w.RevokeSource(ctx, w.admin(a.ID), s.ID); err != nil || again.RevokedAt == nil {

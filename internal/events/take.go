@@ -175,7 +175,7 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 			}
 		}
 	}
-	e.count(ctx, verdicts)
+	e.count(ctx, s, verdicts)
 	return verdicts, nil
 }
 
@@ -244,13 +244,13 @@ func (e *Events) keep(ctx context.Context, good, bad *work) error {
 	return nil
 }
 
-func (e *Events) count(ctx context.Context, list []Verdict) {
+func (e *Events) count(ctx context.Context, s *Source, list []Verdict) {
 	by := map[Result]int64{}
 	for _, v := range list {
 		by[v.Result]++
 	}
 	for result, n := range by {
-		e.counted.taken.Add(ctx, n, metric.WithAttributes(attribute.String("result", string(result))))
+		e.counted.taken.Add(ctx, n, metric.WithAttributes(attribute.String("result", string(result)), attribute.String("tenant.tier", string(s.tier))))
 	}
 }
 

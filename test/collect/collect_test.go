@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/internal/audit"
 	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/gateway/collect"
@@ -95,7 +96,7 @@ type sent struct {
 func collector(t *testing.T, refusals ...error) *sent {
 	t.Helper()
 	s := &sent{t: t, key: key, refusals: refusals, seen: map[string]bool{}, more: make(chan struct{}, 1000)}
-	h, err := collect.New(collect.Config{Events: s})
+	h, err := collect.New(collect.Config{Events: s, Audit: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +112,9 @@ func (s *sent) Source(_ context.Context, k string) (*events.Source, error) {
 	}
 	return &events.Source{}, nil
 }
+
+// Record has nobody to tell.
+func (s *sent) Record(context.Context, audit.Entry) error { return nil }
 
 func (s *sent) Take(_ context.Context, _ *events.Source, b events.Batch) ([]events.Verdict, error) {
 	s.mu.Lock()

@@ -132,6 +132,10 @@ func TestAnEventIsTheTenantsThatTheKeyIsOf(t *testing.T) {
 			t.Errorf("%s with a revoked key: got %d %s, want 401", w.name, status, said)
 		}
 	}
+	refused := servertest.Must(a.AuditEntries(ctx, client.AuditFilter{Verb: "event.send"}))(t).Items
+	if len(refused) != len(waysOf("", "", "")) || refused[0].Subject != source.ID || refused[0].Outcome != "denied" {
+		t.Errorf("got %d entries, the newest %+v, want one for each use of the revoked key", len(refused), refused)
+	}
 	if got := heard(t, b); len(got) > 0 {
 		t.Errorf("the other tenant sees %q", got)
 	}

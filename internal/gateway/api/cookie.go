@@ -90,5 +90,5 @@ func (c *call) secure() bool {
 		return true
 	}
 	peer, err := netip.ParseAddrPort(c.request.RemoteAddr)
-	return err == nil && c.server.proxy(peer.Addr().Unmap()) && c.request.Header.Get("X-Forwarded-Proto") == "https"
+	return err == nil && among(peer.Addr().Unmap(), c.server.BehindProxy) && c.request.Header.Get("X-Forwarded-Proto") == "https"
 }

@@ -3,10 +3,7 @@ package api
 import (
 	"context"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"tributary/internal/audit"
 	"tributary/internal/clock"
@@ -22,13 +19,6 @@ const (
 	strangerBurst = 30
 	strangerEvery = time.Minute // for all credentials that nobody knows
 )
-
-// denials counts, by credential, the refusals that have no entry of their own. ""
-// is every credential that is not known.
-type denials struct {
-	mu      sync.Mutex
-	skipped map[string]int64
-}
 
 // denial reports whether an error is a refusal: of a credential, of an act, or of
 // what is not the tenant's own, which answers as if it did not exist.
@@ -63,35 +53,18 @@ func (s *server) denied(ctx context.Context, c *call, r route, p policy.Principa
 	} else if id != "" { // what somebody wrote
 		e.Details["id"] = id
 	}
-	if !s.limits.bucket("denied "+key, rate.Every(every), burst).AllowN(s.Clock.Now(), 1) {
-		s.refusals.skip(key)
+	skipped, ok := s.refusals.Take(s.Clock.Now(), key, every, burst)
+	if !ok {
 		return err
 	}
-	if n := s.refusals.take(key); n > 0 {
-		e.Details["unrecorded_before"] = n
+	if skipped > 0 {
+		e.Details["unrecorded_before"] = skipped
 	}
 	// Whoever asked may be gone already, and is recorded all the same.
 	if auditErr := s.Audit.Record(context.WithoutCancel(ctx), e); auditErr != nil {
 		return auditErr
 	}
 	return err
-}
-
-func (d *denials) skip(key string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.skipped == nil {
-		d.skipped = map[string]int64{}
-	}
-	d.skipped[key]++
-}
-
-func (d *denials) take(key string) int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := d.skipped[key]
-	delete(d.skipped, key)
-	return n
 }
 
 // opaque reports whether s is an id that this server could have made.

@@ -62,7 +62,8 @@ func (s *server) writeKey(ctx context.Context, w http.ResponseWriter, c *call, r
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tributary", error="invalid_token"`)
 			s.limits.badCredential(addressOf(ctx))
 		}
-		return s.denied(ctx, c, r, policy.Principal{}, err)
+		id, owner := events.Refused(err)
+		return s.denied(ctx, c, r, policy.Principal{Credential: id, Tenant: owner}, err)
 	}
 	if c.request.URL.Query().Get("tenant") != "" || c.request.Header.Get("X-Tenant") != "" || c.request.Header.Get("X-Tenant-Id") != "" {
 		s.counted.foreign.Add(ctx, 1)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,15 +48,17 @@ func (s *server) identified(next http.Handler) http.Handler {
 	})
 }
 
-// address is the client's: the connection's, or what a trusted proxy says, read
-// from the right up to the first address that is not a proxy of ours.
-func (s *server) address(r *http.Request) netip.Addr {
+func (s *server) address(r *http.Request) netip.Addr { return Address(r, s.BehindProxy) }
+
+// Address is the client's: the connection's, or what a trusted proxy says, read from
+// the right up to the first address that is not one of the proxies.
+func Address(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	addr := peer.Addr().Unmap()
-	if !s.proxy(addr) {
+	if !among(addr, proxies) {
 		return addr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -64,20 +67,15 @@ func (s *server) address(r *http.Request) netip.Addr {
 		if err != nil {
 			break
 		}
-		if addr = hop.Unmap(); !s.proxy(addr) {
+		if addr = hop.Unmap(); !among(addr, proxies) {
 			break
 		}
 	}
 	return addr
 }
 
-func (s *server) proxy(addr netip.Addr) bool {
-	for _, p := range s.BehindProxy {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+func among(addr netip.Addr, proxies []netip.Prefix) bool {
+	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // headers keeps answers out of caches and browsers from guessing.

@@ -85,7 +85,7 @@ type server struct {
 	tus     *tus
 	counted counters
 
-	refusals  denials
+	refusals  audit.Refusals
 	readiness readiness
 	late      unsettled
 	watching  watchers

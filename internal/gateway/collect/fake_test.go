@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/events"
 	"tributary/internal/fault"
@@ -19,11 +20,20 @@ import (
 
 // taker is an intake that keeps what it is given, and answers as a test wants.
 type taker struct {
-	mu    sync.Mutex
-	keys  []string
-	taken []events.Batch
-	err   error
-	judge func(events.Incoming) events.Verdict
+	mu     sync.Mutex
+	keys   []string
+	taken  []events.Batch
+	err    error
+	judge  func(events.Incoming) events.Verdict
+	told   []audit.Entry
+	source events.Source
+}
+
+func (f *taker) Record(_ context.Context, e audit.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told = append(f.told, e)
+	return nil
 }
 
 const goodKey = "twk_good"
@@ -35,7 +45,7 @@ func (f *taker) Source(_ context.Context, key string) (*events.Source, error) {
 	if key != goodKey {
 		return nil, fault.New(fault.Unauthenticated, "The write key is not valid.")
 	}
-	return &events.Source{}, nil
+	return &f.source, nil
 }
 
 func (f *taker) Take(_ context.Context, _ *events.Source, b events.Batch) ([]events.Verdict, error) {
@@ -64,7 +74,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // gateway is the handler on an intake.
 func gateway(t *testing.T, f *taker) http.Handler {
 	t.Helper()
-	h, err := New(Config{Events: f, Clock: clock.Clock{NowFunc: func() time.Time { return noon }}})
+	h, err := New(Config{Events: f, Audit: f, Clock: clock.Clock{NowFunc: func() time.Time { return noon }}})
 	if err != nil {
 		t.Fatal(err)
 	}

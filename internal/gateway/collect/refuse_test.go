@@ -160,7 +160,7 @@ func TestBadBodies(t *testing.T) {
 		{"packed as nobody does", "xx", "lzma", 400},
 	} {
 		f := &taker{}
-		h, err := New(Config{Events: f})
+		h, err := New(Config{Events: f, Audit: f})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,8 @@ func FuzzWhatClientsSend(f *testing.F) {
 		f.Add(way.target, way.body)
 	}
 	f.Add("/e/?compression=base64", "data=eyJ9")
-	h, err := New(Config{Events: &taker{}})
+	fake := &taker{}
+	h, err := New(Config{Events: fake, Audit: fake})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,25 +10,33 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
-	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/events"
 	"tributary/internal/fault"
 )
 
-// Config is what collecting needs; all fields but Log and Meter are required.
+// Config is what collecting needs; all fields but Log, Meter, Tracers and Address are
+// required.
 type Config struct {
 	Events intake
+	Audit  recorder
 	Clock  clock.Clock
 	Log    *slog.Logger
 	Meter  metric.Meter
+	// Tracers makes spans of requests.
+	Tracers trace.TracerProvider
+	// Address finds who sends; nil: it is the connection's.
+	Address func(*http.Request) netip.Addr
 	// HTTPS says that clients reach us by https, since a proxy before us ends TLS.
 	HTTPS bool
 }
@@ -51,19 +59,17 @@ type server struct {
 	strangers *strangers
 	counted   counters
 	said      said
-}
-
-type counters struct {
-	requests metric.Int64Counter // by protocol and status
-	foreign  metric.Int64Counter // requests that named a tenant
+	refusals  audit.Refusals
+	tracer    trace.Tracer
 }
 
 // call is one request.
 type call struct {
 	*http.Request
-	w    http.ResponseWriter
-	now  time.Time
-	body []byte
+	w      http.ResponseWriter
+	now    time.Time
+	body   []byte
+	source *events.Source // once its key is known
 }
 
 // delivery is what a request brings: the key, which says whose it is, and the events.
@@ -80,7 +86,13 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = noop.NewMeterProvider().Meter("")
 	}
-	s := &server{Config: cfg, mux: http.NewServeMux(), strangers: newStrangers(cfg.Clock)}
+	if cfg.Tracers == nil {
+		cfg.Tracers = tracenoop.NewTracerProvider()
+	}
+	if cfg.Address == nil {
+		cfg.Address = connection
+	}
+	s := &server{Config: cfg, tracer: cfg.Tracers.Tracer("tributary/collect"), mux: http.NewServeMux(), strangers: newStrangers(cfg.Clock)}
 	if err := s.count(); err != nil {
 		return nil, err
 	}
@@ -106,29 +118,15 @@ func New(cfg Config) (http.Handler, error) {
 	return s.recovered(anybody(s.mux)), nil
 }
 
-func (s *server) count() (err error) {
-	for _, c := range []struct {
-		to          *metric.Int64Counter
-		name, about string
-	}{
-		{&s.counted.requests, "tributary.collect.requests", "Requests with events, by protocol and status"},
-		{&s.counted.foreign, "tributary.collect.foreign_tenant", "Requests that named a tenant although their key fixes one"},
-	} {
-		if *c.to, err = s.Meter.Int64Counter(c.name, metric.WithDescription(c.about)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // serve decodes a request as its route says, has its events taken, and answers.
 func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	c := &call{Request: q, w: w, now: s.Clock.Now()}
-	ctx := q.Context()
 	if r.read == nil { // what clients ask before they send
 		r.answer(c, nil)
 		return
 	}
+	ctx, done := s.observe(r, c)
+	c.Request = q.WithContext(ctx)
 	if q.URL.Query().Get("tenant") != "" || q.Header.Get("X-Tenant") != "" || q.Header.Get("X-Tenant-Id") != "" {
 		s.counted.foreign.Add(ctx, 1)
 	}
@@ -148,7 +146,7 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	} else {
 		r.answer(c, verdicts)
 	}
-	s.counted.requests.Add(ctx, 1, metric.WithAttributes(attribute.String("protocol", r.protocol.name), attribute.Int("status", status)))
+	done(status)
 }
 
 func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, error) {
@@ -159,14 +157,16 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 	if d.key == "" {
 		return nil, fault.New(fault.Unauthenticated, "The request has no write key.")
 	}
-	if err := s.strangers.admit(c.RemoteAddr, d.key); err != nil {
+	from := s.Address(c.Request)
+	if err := s.strangers.admit(from, d.key); err != nil {
 		return nil, err
 	}
 	source, err := s.Events.Source(ctx, d.key)
-	s.strangers.learn(c.RemoteAddr, d.key, err)
+	s.strangers.learn(from, d.key, err)
 	if err != nil {
-		return nil, err
+		return nil, s.denied(ctx, r, from, err)
 	}
+	c.source = source
 	if len(d.batch.Received) == 0 {
 		return nil, nil
 	}
@@ -208,37 +208,13 @@ func (s *server) refuse(r route, c *call, err error) (status int) {
 	kind := fault.KindOf(err)
 	status = statuses[kind]
 	if status >= 500 {
-		s.log(c.Context(), kind, err)
+		s.log(c, kind, err)
 	}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		c.w.Header().Set("Retry-After", seconds(retryAfter(err)))
 	}
 	r.protocol.refuse(c, status, err)
 	return status
-}
-
-// said bounds how often an error is logged: a full disk is one for every request.
-type said struct {
-	mu      sync.Mutex
-	last    map[fault.Kind]time.Time
-	skipped map[fault.Kind]int
-}
-
-func (s *server) log(ctx context.Context, kind fault.Kind, err error) {
-	now := s.Clock.Now()
-	s.said.mu.Lock()
-	if now.Sub(s.said.last[kind]) < time.Second {
-		s.said.skipped[kind]++
-		s.said.mu.Unlock()
-		return
-	}
-	if s.said.last == nil {
-		s.said.last, s.said.skipped = map[fault.Kind]time.Time{}, map[fault.Kind]int{}
-	}
-	skipped := s.said.skipped[kind]
-	s.said.last[kind], s.said.skipped[kind] = now, 0
-	s.said.mu.Unlock()
-	s.Log.ErrorContext(ctx, "events not taken", "fault", string(kind), "not_logged_before", skipped, "error", err)
 }
 
 // recovered answers 500 when a handler panics, and logs where.
@@ -252,7 +228,7 @@ func (s *server) recovered(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			s.log(r.Context(), fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			s.log(&call{Request: r}, fault.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			answer(w, http.StatusInternalServerError, "application/json", `{"error":"internal"}`)
 		}()
 		next.ServeHTTP(w, r)

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"crypto/sha256"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -36,20 +37,20 @@ func newStrangers(c clock.Clock) *strangers {
 
 // admit refuses a key that nothing is known of, from where too many were not valid.
 // It is to be tried again: it may well be a good one.
-func (s *strangers) admit(peer, key string) error {
+func (s *strangers) admit(from netip.Addr, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known[sha256.Sum256([]byte(key))] {
 		return nil
 	}
-	if b := s.buckets[network(peer)]; b != nil && b.TokensAt(s.clock.Now()) < 1 {
+	if b := s.buckets[account.Network(from)]; b != nil && b.TokensAt(s.clock.Now()) < 1 {
 		return fault.New(fault.Unavailable, "Too many keys that are not valid come from this address. Try again in a moment.")
 	}
 	return nil
 }
 
 // learn keeps in mind what became of a key.
-func (s *strangers) learn(peer, key string, err error) {
+func (s *strangers) learn(peer netip.Addr, key string, err error) {
 	if err != nil && !fault.Is(err, fault.Unauthenticated) {
 		return
 	}
@@ -72,18 +73,18 @@ func (s *strangers) learn(peer, key string, err error) {
 			}
 		}
 	}
-	from := network(peer)
+	from := account.Network(peer)
 	if s.buckets[from] == nil {
 		s.buckets[from] = rate.NewLimiter(strangeRate, strangeBurst)
 	}
 	s.buckets[from].AllowN(now, 1)
 }
 
-// network is where a connection comes from: its address, or an IPv6 /64.
-func network(peer string) string {
-	at, err := netip.ParseAddrPort(peer)
+// connection is where a connection comes from.
+func connection(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return ""
+		return netip.Addr{}
 	}
-	return account.Network(at.Addr().Unmap())
+	return at.Addr().Unmap()
 }

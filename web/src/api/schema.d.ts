@@ -277,7 +277,7 @@ export interface components {
       "id": string;
       /** What came, if it could not be read; at most 64 KiB of it */
       "raw"?: string;
-      "reason": "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit";
+      "reason": "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit" | "variety";
       "received_at": string;
       /** The source's id; api: a tenant's API key */
       "source": string;
@@ -1102,7 +1102,7 @@ export interface components {
     };
     ReplayRequest: {
       /** Only those held for this reason */
-      "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit";
+      "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit" | "variety";
       /** Only those of this source */
       "source"?: string;
     };
@@ -2377,7 +2377,7 @@ export interface paths {
     /** List the events in quarantine, the newest first: one's own, or those of the provider's sources */
     get: {
       parameters: {
-        query?: { "limit"?: number; "after"?: string; "source"?: string; "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit"; };
+        query?: { "limit"?: number; "after"?: string; "source"?: string; "reason"?: "unreadable" | "malformed" | "tenant" | "unplanned" | "unfit" | "variety"; };
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListHeldEvent"]; } };

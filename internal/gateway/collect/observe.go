@@ -1,0 +1,144 @@
+package collect
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"tributary/internal/audit"
+	"tributary/internal/events"
+	"tributary/internal/fault"
+	"tributary/internal/tenant"
+)
+
+// recorder is the part of audit.Log that collecting needs.
+type recorder interface {
+	Record(ctx context.Context, e audit.Entry) error
+}
+
+type counters struct {
+	requests metric.Int64Counter     // by protocol, status and the tenant's tier
+	duration metric.Float64Histogram // the same
+	foreign  metric.Int64Counter     // requests that named a tenant
+	denied   metric.Int64Counter     // keys that were refused
+}
+
+func (s *server) count() (err error) {
+	for _, c := range []struct {
+		to          *metric.Int64Counter
+		name, about string
+	}{
+		{&s.counted.requests, "tributary.collect.requests", "Requests with events, by protocol and status"},
+		{&s.counted.foreign, "tributary.collect.foreign_tenant", "Requests that named a tenant although their key fixes one"},
+		{&s.counted.denied, "tributary.collect.denied", "Requests whose write key was refused"},
+	} {
+		if *c.to, err = s.Meter.Int64Counter(c.name, metric.WithDescription(c.about)); err != nil {
+			return err
+		}
+	}
+	s.counted.duration, err = s.Meter.Float64Histogram("tributary.collect.duration", metric.WithUnit("s"), metric.WithDescription("How long requests with events took, by protocol and status"))
+	return err
+}
+
+// observe begins a request's span. done ends it, and counts the request.
+func (s *server) observe(r route, c *call) (_ context.Context, done func(status int)) {
+	ctx := propagation.TraceContext{}.Extract(c.Context(), propagation.HeaderCarrier(c.Header))
+	ctx, span := s.tracer.Start(ctx, c.Pattern, trace.WithSpanKind(trace.SpanKindServer))
+	return ctx, func(status int) {
+		about := []attribute.KeyValue{attribute.String("protocol", r.protocol.name), attribute.Int("status", status), attribute.String("tenant.tier", string(c.tier()))}
+		set := metric.WithAttributeSet(attribute.NewSet(about...))
+		s.counted.requests.Add(ctx, 1, set)
+		s.counted.duration.Record(ctx, s.Clock.Now().Sub(c.now).Seconds(), set)
+		if span.IsRecording() {
+			span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(c.Pattern), semconv.HTTPResponseStatusCode(status))...)
+			if c.source != nil {
+				span.SetAttributes(attribute.String("tenant.id", string(c.source.Tenant)), attribute.String("source", c.source.ID))
+			}
+			if status >= http.StatusInternalServerError {
+				span.SetStatus(codes.Error, "")
+			}
+		}
+		span.End()
+	}
+}
+
+// tier is that of the tenant whose key it is; empty: of nobody, or of the provider.
+func (c *call) tier() tenant.Tier {
+	if c.source == nil {
+		return ""
+	}
+	return c.source.Tier()
+}
+
+// How many refused keys are written to the audit log one by one. The next entry says
+// how many were not. A key that was revoked may be in pages that go on sending for years.
+const (
+	refusedBurst  = 10
+	refusedEvery  = 10 * time.Minute // of each source
+	strangerBurst = 30
+	strangerEvery = time.Minute // of all keys that are nobody's
+)
+
+// denied writes a refused key to the audit log of whose it was, or of the provider if
+// it is nobody's, and returns the error to answer with.
+func (s *server) denied(ctx context.Context, r route, from netip.Addr, err error) error {
+	if !fault.Is(err, fault.Unauthenticated) && !fault.Is(err, fault.Denied) {
+		return err
+	}
+	s.counted.denied.Add(ctx, 1)
+	source, owner := events.Refused(err)
+	e := audit.Entry{Tenant: owner, Actor: source, Verb: "event.send", Subject: source, Outcome: "denied", Details: map[string]any{"address": from.String(), "protocol": r.protocol.name}}
+	every, burst := refusedEvery, refusedBurst
+	if source == "" {
+		e.Actor, every, burst = "anonymous", strangerEvery, strangerBurst
+	}
+	skipped, ok := s.refusals.Take(s.Clock.Now(), source, every, burst)
+	if !ok {
+		return err
+	}
+	if skipped > 0 {
+		e.Details["unrecorded_before"] = skipped
+	}
+	// Who sent may be gone already, and is recorded all the same.
+	if auditErr := s.Audit.Record(context.WithoutCancel(ctx), e); auditErr != nil {
+		return auditErr
+	}
+	return err
+}
+
+// said bounds how often an error is logged: a full disk is one for every request.
+type said struct {
+	mu      sync.Mutex
+	last    map[fault.Kind]time.Time
+	skipped map[fault.Kind]int
+}
+
+func (s *server) log(c *call, kind fault.Kind, err error) {
+	now := s.Clock.Now()
+	s.said.mu.Lock()
+	if now.Sub(s.said.last[kind]) < time.Second {
+		s.said.skipped[kind]++
+		s.said.mu.Unlock()
+		return
+	}
+	if s.said.last == nil {
+		s.said.last, s.said.skipped = map[fault.Kind]time.Time{}, map[fault.Kind]int{}
+	}
+	skipped := s.said.skipped[kind]
+	s.said.last[kind], s.said.skipped[kind] = now, 0
+	s.said.mu.Unlock()
+	id := ""
+	if c.source != nil {
+		id = string(c.source.Tenant)
+	}
+	s.Log.ErrorContext(c.Context(), "events not taken", "fault", string(kind), "tenant.id", id, "tenant.tier", string(c.tier()), "not_logged_before", skipped, "error", err)
+}
