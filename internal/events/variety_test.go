@@ -29,7 +29,9 @@ func TestVarietyIsBounded(t *testing.T) {
 			{"types", 2000, func(e *events.Event, n int) { e.Type = fmt.Sprint("type ", n) }},
 			{"users", 2000, func(e *events.Event, n int) { e.User = fmt.Sprint("user ", n) }},
 			{"anonymous ids", 2000, func(e *events.Event, n int) { e.User, e.Anonymous = "", fmt.Sprint("a", n) }},
-			{"names", 10_000, func(e *events.Event, n int) { e.Data = jsontext.Value(fmt.Sprintf(`{"inner":{"x%d":1},"name %d":1}`, n, n)) }},
+			{"names", 10_000, func(e *events.Event, n int) {
+				e.Data = jsontext.Value(fmt.Sprintf(`{"inner":{"x%d":1},"name %d":1}`, n, n))
+			}},
 		} {
 			w.hands.Pass(24 * time.Hour)
 			of := func(id tenant.ID, from, to int) []events.Verdict {

@@ -49,25 +49,27 @@ func (s *server) count() (err error) {
 	return err
 }
 
-// observe begins a request's span. done ends it, and counts the request.
-func (s *server) observe(r route, c *call) (_ context.Context, done func(status int)) {
-	ctx := propagation.TraceContext{}.Extract(c.Context(), propagation.HeaderCarrier(c.Header))
-	ctx, span := s.tracer.Start(ctx, c.Pattern, trace.WithSpanKind(trace.SpanKindServer))
-	return ctx, func(status int) {
-		about := []attribute.KeyValue{attribute.String("protocol", r.protocol.name), attribute.Int("status", status), attribute.String("tenant.tier", string(c.tier()))}
-		set := metric.WithAttributeSet(attribute.NewSet(about...))
-		s.counted.requests.Add(ctx, 1, set)
-		s.counted.duration.Record(ctx, s.Clock.Now().Sub(c.now).Seconds(), set)
-		if span.IsRecording() {
-			span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(c.Pattern), semconv.HTTPResponseStatusCode(status))...)
-			if c.source != nil {
-				span.SetAttributes(attribute.String("tenant.id", string(c.source.Tenant)), attribute.String("source", c.source.ID))
-			}
-			if status >= http.StatusInternalServerError {
-				span.SetStatus(codes.Error, "")
-			}
-		}
-		span.End()
+// traced is the context of a request, in which its sender's span is known.
+func traced(r *http.Request) context.Context {
+	return propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+}
+
+// measure counts a request that was answered, and tells its span what it was.
+func (s *server) measure(ctx context.Context, r route, c *call, status int) {
+	about := []attribute.KeyValue{attribute.String("protocol", r.protocol.name), attribute.Int("status", status), attribute.String("tenant.tier", string(c.tier()))}
+	set := metric.WithAttributeSet(attribute.NewSet(about...))
+	s.counted.requests.Add(ctx, 1, set)
+	s.counted.duration.Record(ctx, s.Clock.Now().Sub(c.now).Seconds(), set)
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(c.Pattern), semconv.HTTPResponseStatusCode(status))...)
+	if c.source != nil {
+		span.SetAttributes(attribute.String("tenant.id", string(c.source.Tenant)), attribute.String("source", c.source.ID))
+	}
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
 	}
 }
 

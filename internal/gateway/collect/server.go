@@ -125,7 +125,8 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 		r.answer(c, nil)
 		return
 	}
-	ctx, done := s.observe(r, c)
+	ctx, span := s.tracer.Start(traced(q), q.Pattern, trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
 	c.Request = q.WithContext(ctx)
 	if q.URL.Query().Get("tenant") != "" || q.Header.Get("X-Tenant") != "" || q.Header.Get("X-Tenant-Id") != "" {
 		s.counted.foreign.Add(ctx, 1)
@@ -146,7 +147,7 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	} else {
 		r.answer(c, verdicts)
 	}
-	done(status)
+	s.measure(ctx, r, c, status)
 }
 
 func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, error) {
