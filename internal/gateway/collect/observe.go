@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,7 +65,8 @@ func (s *server) measure(ctx context.Context, r route, c *call, status int) {
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(c.Pattern), semconv.HTTPResponseStatusCode(status))...)
+	_, path, _ := strings.Cut(c.Pattern, " ")
+	span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(path), semconv.HTTPResponseStatusCode(status))...)
 	if c.source != nil {
 		span.SetAttributes(attribute.String("tenant.id", string(c.source.Tenant)), attribute.String("source", c.source.ID))
 	}
