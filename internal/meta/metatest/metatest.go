@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -20,10 +21,12 @@ import (
 // migrated database that is gone afterwards. f may call t.Parallel.
 func Each(t *testing.T, f func(t *testing.T, db *meta.DB)) {
 	t.Helper()
-	EachURL(t, func(t *testing.T, url string) { f(t, Open(t, url)) })
+	t.Run("sqlite", func(t *testing.T) { f(t, Open(t, SQLite(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, Open(t, migrated(t))) })
 }
 
-// EachURL is Each for tests that open the database, or start a server, themselves.
+// EachURL is Each for tests that open the database, or start a server, themselves:
+// nothing is in it yet.
 func EachURL(t *testing.T, f func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
@@ -59,25 +62,87 @@ func SQLite(t testing.TB) string {
 func Postgres(t testing.TB) string {
 	t.Helper()
 	u := base(t)
-	random := make([]byte, 8)
-	_, _ = rand.Read(random)
-	schema := "t_" + hex.EncodeToString(random)
+	schema := unique()
 	q := u.Query()
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
 	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		conn, err := pgx.Connect(ctx, u.String())
-		if err != nil {
-			t.Errorf("connect to drop schema %s: %v", schema, err)
-			return
-		}
-		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
+		if err := execute(context.WithoutCancel(t.Context()), u, "DROP SCHEMA IF EXISTS "+schema+" CASCADE"); err != nil {
 			t.Errorf("drop schema %s: %v", schema, err)
 		}
 	})
 	return u.String()
+}
+
+// migrated is a copy of a database that this process has migrated once, which takes a
+// third of the time that migrating one does.
+func migrated(t testing.TB) string {
+	t.Helper()
+	u := base(t)
+	if os.Getenv(external) != "" {
+		return Postgres(t) // whose role may make no databases
+	}
+	if err := model(); err != nil {
+		t.Fatalf("migrate the database that is copied: %v", err)
+	}
+	name, super := unique(), as(superuser, u)
+	if err := execute(t.Context(), super, "CREATE DATABASE "+name+" OWNER "+role+" TEMPLATE "+original); err != nil {
+		t.Fatalf("copy the migrated database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := execute(context.WithoutCancel(t.Context()), super, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop database %s: %v", name, err)
+		}
+	})
+	u.Path = "/" + name
+	return u.String()
+}
+
+const original = "tributary_migrated"
+
+// model makes the database that is copied, once in a process.
+var model = sync.OnceValue(func() error {
+	ctx := context.Background()
+	address, err := started()
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	if err := execute(ctx, as(superuser, u), "CREATE DATABASE "+original+" OWNER "+role); err != nil {
+		return err
+	}
+	u.Path = "/" + original
+	db, err := meta.Open(ctx, meta.Config{URL: u.String()})
+	if err != nil {
+		return err
+	}
+	return db.Close()
+})
+
+func as(user string, u *url.URL) *url.URL {
+	other := *u
+	other.User = url.User(user)
+	return &other
+}
+
+func execute(ctx context.Context, u *url.URL, statement string) error {
+	conn, err := pgx.Connect(ctx, u.String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// unique returns a name that no other test has.
+func unique() string {
+	random := make([]byte, 8)
+	_, _ = rand.Read(random)
+	return "t_" + hex.EncodeToString(random)
 }
 
 // Superuser returns the URL of the same PostgreSQL as its superuser, for tests of
@@ -89,8 +154,7 @@ func Superuser(t testing.TB) string {
 	if os.Getenv(external) != "" {
 		t.Skipf("%s is set, and its superuser is not known", external)
 	}
-	u.User = url.User(superuser)
-	return u.String()
+	return as(superuser, u).String()
 }
 
 const external = "TRIBUTARY_TEST_POSTGRES"
