@@ -27,6 +27,11 @@ func (c *Client) RevokeSource(ctx context.Context, source string) (Source, error
 	return call[Source](ctx, c, request{method: http.MethodDelete, path: "/sources/" + id(source)})
 }
 
+// Collector says where events are collected. It needs no credential.
+func (c *Client) Collector(ctx context.Context) (Collector, error) {
+	return call[Collector](ctx, c, request{method: http.MethodGet, path: "/collector", open: true})
+}
+
 // ApplyPlan applies a tracking plan, in YAML. One that is not the current version
 // makes a new one; Changed in the answer says which it was.
 func (c *Client) ApplyPlan(ctx context.Context, yaml []byte) (Plan, error) {

@@ -26,6 +26,11 @@ type NewSource struct {
 	Strict      bool   `json:"strict,omitempty"`
 }
 
+// Collector is what takes events from the clients that people have.
+type Collector struct {
+	Address string `json:"address" doc:"The URL that it listens at; empty: there is none. A proxy before it has another"`
+}
+
 // Plan is a version of the tracking plan: which events there are, and what each has to
 // have.
 type Plan struct {

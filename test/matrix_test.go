@@ -60,6 +60,7 @@ var routes = map[string]probe{
 	"prove-sign-up":     {open: true, body: `{"id":"ask_no","code":"000000"}`, status: denied},
 	"finish-sign-up":    {open: true, body: `{"ticket":"trt_no","password":"a long enough password"}`, status: http.StatusConflict},
 	"show-sftp":         {open: true, status: yes},
+	"show-collector":    {open: true, status: yes},
 
 	"list-sessions":          {status: yes},
 	"end-session":            {victim: "session"},

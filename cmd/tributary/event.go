@@ -125,6 +125,7 @@ type sourceCmd struct {
 	List   sourceListCmd   `cmd:"" help:"List the sources of the token's tenant, or of the provider."`
 	Show   sourceShowCmd   `cmd:"" help:"Show a source."`
 	Revoke sourceRevokeCmd `cmd:"" help:"End a source: what comes with its key from now on is refused."`
+	Where  sourceWhereCmd  `cmd:"" help:"Say where clients send events to."`
 }
 
 func (o *output) source(s client.Source) {
@@ -187,6 +188,27 @@ func (s *sourceRevokeCmd) Run(ctx context.Context, out *output, c *client.Client
 		return err
 	}
 	return out.answer(func() { out.source(ended) })
+}
+
+type sourceWhereCmd struct{}
+
+// Run says it. It needs no token.
+func (sourceWhereCmd) Run(ctx context.Context, root *cli, out *output) error {
+	c, err := root.connect(out)
+	if err != nil {
+		return err
+	}
+	found, err := c.Collector(ctx)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		address := found.Address
+		if address == "" {
+			address = "none: the server was started without --collect"
+		}
+		out.fields("address", address)
+	})
 }
 
 type planCmd struct {

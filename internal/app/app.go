@@ -335,7 +335,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
 		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
-		SFTP:  func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} },
+		SFTP: func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} }, Collect: a.Collect,
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})
 	if err != nil {
 		return fmt.Errorf("make API: %w", err)

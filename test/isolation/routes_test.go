@@ -81,6 +81,7 @@ func operations() map[string]*operation {
 		"setup":           {roles: "*", weight: 1, make: setup},
 		"list-audit-keys": {roles: "*", weight: 2},
 		"show-sftp":       {roles: "*", weight: 2},
+		"show-collector":  {roles: "*", weight: 2},
 
 		"entrance":    {roles: "*", weight: 2},
 		"begin-oidc":  {roles: "*", weight: 1, make: stray(clash, nil)},

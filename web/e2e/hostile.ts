@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
+import { send as sendEvent } from "./events";
 import { lastMonth } from "./monthly";
 import { mail, nobody, ok, root, type Tenant, tenant, unique, until, url } from "./world";
 
@@ -142,9 +143,21 @@ export async function hostileWorld() {
       body: { email: `${unique("eve")}@example.com`, name: name(200), role: "auditor", password: "a password of eve" } as never,
     }),
   );
+
+  // Events: their sources, their types, and what is in them.
+  const source = await ok(root.POST("/api/v1/sources", { body: { name: name(100), tenant_field: "subject" } }));
+  const own = await ok(a.api.POST("/api/v1/sources", { body: { name: name(100), strict: true } }));
+  const event = { type: name(200, "line"), user: name(500), data: { [name(80)]: name(900), ...hostile } };
+  for (const [key = "", subject] of [
+    [source.key, a.slug],
+    [source.key, name(200)],
+    [own.key, name(200)],
+  ] as const)
+    await sendEvent(key, { ...event, subject });
   return {
     a,
     b,
+    source: source.id,
     dataset,
     analysis,
     schedule,

@@ -101,6 +101,8 @@ export const tour: Record<string, (w: World) => Stop[]> = {
   "/admin/runs/$id": (w) => [[`/admin/runs/${w.run}`]],
   "/admin/schedules": () => [["/admin/schedules"], ["/admin/schedules?create=yes"]],
   "/admin/schedules/$id": (w) => [[`/admin/schedules/${w.schedule}`], [`/admin/schedules/${w.schedule}?edit=yes`]],
+  "/admin/streams": (w) => [[`/admin/streams?tenant=${w.a.id}`], [`/admin/streams?tenant=${w.a.id}&view=past`, press(/window.hacked/)]],
+  "/admin/sources": (w) => [["/admin/sources"], [`/admin/sources?open=${w.source}`], ["/admin/sources?create=yes"]],
   "/admin/tenants": () => [["/admin/tenants"]],
   "/admin/tenants/$id": (w) => [
     [`/admin/tenants/${w.a.id}`],

@@ -22,10 +22,16 @@ func (s *server) auditRoutes() {
 		audience: public}, s.auditKeys)
 	add(s, route{method: http.MethodGet, path: "/sftp", id: "show-sftp", summary: "Where the SFTP server is, and its host keys", thing: "SFTP server",
 		audience: public}, s.sftp)
+	add(s, route{method: http.MethodGet, path: "/collector", id: "show-collector", summary: "Where events are collected from the clients that people have", thing: "collector",
+		audience: public}, s.collector)
 }
 
 func (s *server) sftp(context.Context, *call, *struct{}) (*out[client.SFTP], error) {
 	return &out[client.SFTP]{s.SFTP()}, nil
+}
+
+func (s *server) collector(context.Context, *call, *struct{}) (*out[client.Collector], error) {
+	return &out[client.Collector]{client.Collector{Address: s.Collect()}}, nil
 }
 
 type auditList struct {

@@ -61,6 +61,8 @@ type Config struct {
 	Ready func(context.Context) error
 	// SFTP says where the SFTP server is.
 	SFTP func() client.SFTP
+	// Collect says where events are collected; empty: nowhere.
+	Collect func() string
 	// Warnings are what an operator should see to while the server works, a sentence
 	// each; /readyz says them. Nil: there are none.
 	Warnings func(context.Context) []string

@@ -118,6 +118,10 @@ export interface components {
     Code: {
       "code": string;
     };
+    Collector: {
+      /** The URL that it listens at; empty: there is none. A proxy before it has another */
+      "address": string;
+    };
     Column: {
       "description"?: string;
       "name": string;
@@ -1802,6 +1806,17 @@ export interface paths {
       };
       responses: {
         200: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/collector": {
+    /** Where events are collected from the clients that people have */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Collector"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

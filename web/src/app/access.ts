@@ -14,6 +14,7 @@ const pages: Record<string, string[]> = {
   "/admin/results": staff,
   "/admin/reports": staff,
   "/admin/tenants": staff,
+  "/admin/sources": staff,
   "/admin/people": staff,
   "/admin/outbox": ["system_admin"],
   "/admin/audit": staff,

@@ -1,5 +1,6 @@
 import {
   Building2,
+  Cable,
   CalendarClock,
   ChartColumn,
   ChartNoAxesColumn,
@@ -16,6 +17,7 @@ import {
   Sigma,
   Upload,
   Users,
+  Waves,
 } from "lucide-react";
 
 import { lazy, Suspense } from "react";
@@ -70,6 +72,13 @@ export const adminNav: Group[] = [
       { to: "/admin/reports", name: strings.reports.title, icon: ChartNoAxesColumn, key: "p" },
     ],
   },
+  {
+    name: t.groups.events,
+    entries: [
+      { to: "/admin/streams", name: strings.events.streams.title, icon: Waves, key: "w" },
+      { to: "/admin/sources", name: strings.events.sources.title, icon: Cable, key: "c" },
+    ],
+  },
   { name: t.groups.tenants, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },
   {
     name: t.groups.platform,
@@ -86,6 +95,7 @@ const adminActions: Action[] = [
   { name: strings.runs.start, to: "/admin/runs?run=-", admin: true },
   { name: strings.tenants.create, to: "/admin/tenants?create=yes", admin: true },
   { name: strings.schedules.create, to: "/admin/schedules?create=yes", admin: true },
+  { name: strings.events.sources.create, to: "/admin/sources?create=yes", admin: true },
   { name: strings.team.inviteTitle, to: "/admin/people?create=yes", admin: true },
   { name: strings.platform.settings.newWebhook, to: "/admin/settings?create=webhook", admin: true },
 ];

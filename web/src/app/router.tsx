@@ -289,6 +289,22 @@ const adminReports = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-reports/Reports"), "Reports"),
 });
 
+const adminSources = createRoute({
+  getParentRoute: () => admin,
+  path: "/sources",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("create", "open")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Sources"), "Sources"),
+});
+
+const adminStreams = createRoute({
+  getParentRoute: () => admin,
+  path: "/streams",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("stream", "tenant", "view", "since")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Streams"), "Streams"),
+});
+
+const adminEvents = [adminStreams, adminSources] as const;
+
 const adminWork = [
   adminReports,
   adminOverview,
@@ -320,7 +336,7 @@ export const router = createRouter({
     reset,
     invite,
     tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings, home, submit, analyses, analysis]),
-    admin.addChildren([adminAccount, ...adminWork, adminTenants, ...adminPlatform]),
+    admin.addChildren([adminAccount, ...adminWork, ...adminEvents, adminTenants, ...adminPlatform]),
   ]),
   parseSearch,
   stringifySearch: writeSearch,

@@ -3,6 +3,7 @@ import { account } from "./en/account";
 import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
 import { app } from "./en/app";
+import { events } from "./en/events";
 import { exchanged } from "./en/exchanged";
 import { home } from "./en/home";
 import { join } from "./en/join";
@@ -31,6 +32,7 @@ export const strings = sentences({
   activity,
   analyses,
   app,
+  events,
   exchanged,
   join,
   home,

@@ -18,7 +18,7 @@ export const app = {
     reload: "Load again",
   },
   live: { lost: "Connection lost: what you see may be old. Trying again…" },
-  groups: { work: "Work", people: "People", operate: "Operate", tenants: "Tenants", platform: "Platform" },
+  groups: { work: "Work", events: "Events", people: "People", operate: "Operate", tenants: "Tenants", platform: "Platform" },
   shortcuts: {
     title: "Keyboard shortcuts",
     palette: "Search, go somewhere, do something",

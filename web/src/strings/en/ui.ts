@@ -121,5 +121,6 @@ export const ui = {
     done: "done",
     verified: "verified",
     unverified: "unverified",
+    revoked: "revoked",
   } as Record<string, string>,
 };

@@ -1,0 +1,88 @@
+import { expect } from "vitest";
+import { send } from "./events";
+import { admin, go, ok, root, signIn, story, tenant, unique, until } from "./world";
+
+story("a source is made, its key put in, its first event seen, and it is revoked", async ({ page, sound }) => {
+  const t = await tenant("Events");
+  const name = unique("backend");
+  await signIn(page, admin, "/admin/sources");
+  await page.getByRole("button", { name: "New source" }).click();
+  const form = page.getByRole("dialog", { name: "New source" });
+  await form.getByLabel("Name").fill(name);
+  await form.getByLabel("Field with the tenant").fill("the tenant");
+  await form.getByRole("button", { name: "New source" }).click();
+  await form.getByRole("alert").waitFor();
+  await form.getByLabel("Field with the tenant").fill("subject");
+  await sound();
+  await form.getByRole("button", { name: "New source" }).click();
+  const made = page.getByRole("dialog", { name: `${name} can send now` });
+  const key = (await made.getByRole("region", { name: "The write key" }).innerText()).trim();
+  expect(key).toMatch(/^trw_/);
+  await made.getByText("Waiting for its first event…").waitFor();
+  await made.getByLabel("Client").selectOption("CloudEvents with curl");
+  expect(await made.getByRole("region", { name: "CloudEvents with curl" }).innerText()).toContain(key);
+  await sound();
+
+  // What names no tenant is seen to be in quarantine; what is right has arrived.
+  await send(key, { type: "story.stray", subject: unique("nobody") });
+  await made.getByText("An event came, and is in quarantine:").waitFor();
+  await send(key, { type: "story.first", subject: t.slug });
+  await made.getByText("The first event has arrived: story.first.").waitFor();
+  await sound();
+  await made.getByRole("button", { name: "I have put it in" }).click();
+  await made.waitFor({ state: "hidden" });
+  expect(await page.content()).not.toContain(key);
+
+  await page.getByRole("button", { name, exact: true }).click();
+  const drawer = page.getByRole("dialog", { name });
+  await drawer.getByText(`…${key.slice(-4)}`).waitFor();
+  await sound();
+  await drawer.getByRole("button", { name: "Revoke" }).click();
+  await page
+    .getByRole("dialog", { name: `Revoke ${name}?` })
+    .getByRole("button", { name: "Revoke" })
+    .click();
+  await page.getByText("The source is revoked.").waitFor();
+  await drawer.getByText("revoked", { exact: true }).waitFor();
+  expect((await send(key, { type: "story.late", subject: t.slug })).status).toBe(401);
+});
+
+story("events are seen as they come, found by their words, and looked back at", async ({ page, sound }) => {
+  const t = await tenant("Stream");
+  const other = await tenant("Other stream");
+  const { key = "" } = await ok(root.POST("/api/v1/sources", { body: { name: unique("stream"), tenant_field: "subject" } }));
+  await send(key, { type: "story.before", subject: t.slug });
+  await signIn(page, admin, `/admin/streams?tenant=${t.id}`);
+  const rows = page.getByRole("row");
+  await rows.filter({ hasText: "story.before" }).waitFor(); // it came before the page was opened
+  await page.getByText("Live", { exact: true }).waitFor();
+  await send(key, { type: "story.elsewhere", subject: other.slug });
+  await send(key, { type: "story.one", subject: t.slug, user: "ada", data: { amount: 12.5 } });
+  await rows.filter({ hasText: "story.one" }).waitFor();
+  expect(await rows.filter({ hasText: "story.elsewhere" }).count()).toBe(0);
+  await sound();
+
+  await page.getByRole("button", { name: "Pause" }).click();
+  await send(key, { type: "story.two", subject: t.slug });
+  await page.getByText("Paused: 1 event waits.").waitFor();
+  expect(await rows.filter({ hasText: "story.two" }).count()).toBe(0);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await rows.filter({ hasText: "story.two" }).waitFor();
+
+  await page.getByLabel("Type or who").fill("one ADA");
+  await until("others are gone", async () => (await rows.filter({ hasText: "story." }).count()) === 1);
+  await page.getByRole("button", { name: "story.one" }).click();
+  const drawer = page.getByRole("dialog", { name: "story.one" });
+  expect(JSON.parse(await drawer.getByRole("region", { name: "As JSON" }).innerText())).toMatchObject({
+    data: { amount: 12.5 },
+    user: "ada",
+  });
+  await sound();
+  await page.keyboard.press("Escape");
+
+  await page.getByRole("link", { name: "Look back" }).click();
+  await rows.filter({ hasText: "story.two" }).waitFor();
+  await go(page, `/admin/streams?view=past&tenant=${t.id}&since=2100-01-01T00:00:00Z`);
+  await page.getByText("Nothing fits these filters.").waitFor();
+  await sound();
+});
