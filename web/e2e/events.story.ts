@@ -19,7 +19,7 @@ story("a source is made, its key put in, its first event seen, and it is revoked
   const key = (await made.getByRole("region", { name: "The write key" }).innerText()).trim();
   expect(key).toMatch(/^trw_/);
   await made.getByText("Waiting for its first event…").waitFor();
-  await made.getByLabel("Client").selectOption("CloudEvents with curl");
+  await made.getByLabel("Client", { exact: true }).selectOption("CloudEvents with curl");
   expect(await made.getByRole("region", { name: "CloudEvents with curl" }).innerText()).toContain(key);
   await sound();
 
@@ -85,4 +85,53 @@ story("events are seen as they come, found by their words, and looked back at", 
   await go(page, `/admin/streams?view=past&tenant=${t.id}&since=2100-01-01T00:00:00Z`);
   await page.getByText("Nothing fits these filters.").waitFor();
   await sound();
+});
+
+story("what is in quarantine is looked at, judged again and removed, one or many at a time", async ({ page, sound }) => {
+  const slug = unique("t");
+  const name = unique("backend");
+  const { key = "", id } = await ok(root.POST("/api/v1/sources", { body: { name, tenant_field: "subject" } }));
+  for (const type of ["story.one", "story.two", "story.three", "story.four"]) await send(key, { type, subject: slug });
+  await send(key, { type: "story.never", subject: unique("nobody") });
+  await signIn(page, admin, "/admin/quarantine");
+  await page.getByLabel("Source").selectOption(name);
+  await page.getByLabel("Reason").selectOption("no tenant");
+  const row = (type: string) => page.getByRole("row").filter({ hasText: type });
+  await row("story.one").getByRole("button").click();
+  const drawer = page.getByRole("dialog", { name: "Event in quarantine" });
+  expect(JSON.parse(await drawer.getByRole("region", { name: "As it would be kept" }).innerText())).toMatchObject({ type: "story.one" });
+  await sound();
+  await drawer.getByRole("button", { name: "Judge again" }).click();
+  await page.getByText("0 taken in, 1 still in quarantine.").waitFor(); // there is no such tenant yet
+  await ok(
+    root.POST("/api/v1/tenants", { body: { slug, name: slug, organisation: `${slug} Ltd`, external_ids: [slug], tier: "basic" } as never }),
+  );
+
+  await page.getByLabel("Choose story.one").check();
+  await page.getByLabel("Choose story.two").check();
+  await page.getByText("2 chosen").waitFor();
+  await sound();
+  await page.getByRole("button", { name: "Judge again" }).click();
+  await page.getByText("2 taken in, 0 still in quarantine.").waitFor();
+  await row("story.one").waitFor({ state: "hidden" });
+
+  await page.getByLabel("Choose story.three").check();
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  const sure = page.getByRole("dialog", { name: "Remove this event?" });
+  await sound();
+  await sure.getByRole("button", { name: "Remove for good" }).click();
+  await row("story.three").waitFor({ state: "hidden" });
+
+  await page.getByRole("button", { name: "Judge all again" }).click();
+  const all = page.getByRole("dialog", { name: "Judge all again" });
+  await all.getByText(name).waitFor();
+  await all.getByRole("button", { name: "Judge again" }).click();
+  await page.getByText("1 taken in, 1 still in quarantine.").waitFor();
+  await row("story.four").waitFor({ state: "hidden" });
+  expect(await row("story.never").count()).toBe(1);
+
+  // What comes now is seen without asking.
+  await send(key, { type: "story.more", subject: unique("nobody") });
+  await row("story.more").waitFor();
+  await ok(root.DELETE("/api/v1/sources/{id}", { params: { path: { id } } }));
 });

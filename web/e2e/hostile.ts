@@ -147,7 +147,7 @@ export async function hostileWorld() {
   // Events: their sources, their types, and what is in them.
   const source = await ok(root.POST("/api/v1/sources", { body: { name: name(100), tenant_field: "subject" } }));
   const own = await ok(a.api.POST("/api/v1/sources", { body: { name: name(100), strict: true } }));
-  const event = { type: name(200, "line"), user: name(500), data: { [name(80)]: name(900), ...hostile } };
+  const event = { type: name(200, "line"), user: name(200), data: { [name(80)]: name(900), ...hostile } };
   for (const [key = "", subject] of [
     [source.key, a.slug],
     [source.key, name(200)],

@@ -103,6 +103,7 @@ export const tour: Record<string, (w: World) => Stop[]> = {
   "/admin/schedules/$id": (w) => [[`/admin/schedules/${w.schedule}`], [`/admin/schedules/${w.schedule}?edit=yes`]],
   "/admin/streams": (w) => [[`/admin/streams?tenant=${w.a.id}`], [`/admin/streams?tenant=${w.a.id}&view=past`, press(/window.hacked/)]],
   "/admin/sources": (w) => [["/admin/sources"], [`/admin/sources?open=${w.source}`], ["/admin/sources?create=yes"]],
+  "/admin/quarantine": (w) => [["/admin/quarantine"], [`/admin/quarantine?source=${w.source}`, press(/names no tenant/)]],
   "/admin/tenants": () => [["/admin/tenants"]],
   "/admin/tenants/$id": (w) => [
     [`/admin/tenants/${w.a.id}`],

@@ -15,6 +15,7 @@ const pages: Record<string, string[]> = {
   "/admin/reports": staff,
   "/admin/tenants": staff,
   "/admin/sources": staff,
+  "/admin/quarantine": ["system_admin"],
   "/admin/people": staff,
   "/admin/outbox": ["system_admin"],
   "/admin/audit": staff,

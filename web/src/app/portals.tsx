@@ -14,6 +14,7 @@ import {
   Play,
   ScrollText,
   Settings,
+  ShieldAlert,
   Sigma,
   Upload,
   Users,
@@ -77,6 +78,7 @@ export const adminNav: Group[] = [
     entries: [
       { to: "/admin/streams", name: strings.events.streams.title, icon: Waves, key: "w" },
       { to: "/admin/sources", name: strings.events.sources.title, icon: Cable, key: "c" },
+      { to: "/admin/quarantine", name: strings.events.quarantine.title, icon: ShieldAlert, key: "k" },
     ],
   },
   { name: t.groups.tenants, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },

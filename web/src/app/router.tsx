@@ -303,7 +303,14 @@ const adminStreams = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-events/Streams"), "Streams"),
 });
 
-const adminEvents = [adminStreams, adminSources] as const;
+const adminQuarantine = createRoute({
+  getParentRoute: () => admin,
+  path: "/quarantine",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("reason", "source", "open")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Quarantine"), "Quarantine"),
+});
+
+const adminEvents = [adminStreams, adminSources, adminQuarantine] as const;
 
 const adminWork = [
   adminReports,

@@ -116,10 +116,12 @@ type Options<T> = {
   /** The command that lists the same: its words, and its flags but for those that all lists have. */
   command: string[];
   fetch: Fetch<T>;
+  /** Of things whose changes nobody tells: how often it asks again, in milliseconds. */
+  every?: number;
 };
 
 /** A list of the API's, looked at as the page's address says. The page before stays until the next is there. */
-export function useList<T>({ name, key: [kind, ...rest], also, command, fetch }: Options<T>): List<T> {
+export function useList<T>({ name, key: [kind, ...rest], also, command, fetch, every = 0 }: Options<T>): List<T> {
   const [state, change] = useListState();
   const [size] = usePageSize(name);
   const asked = listQuery(state, state.limit ?? size);
@@ -127,6 +129,7 @@ export function useList<T>({ name, key: [kind, ...rest], also, command, fetch }:
     queryKey: [kind, "list", ...rest, asked],
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => fetch(asked, signal),
+    refetchInterval: every || false,
     ...(also && { meta: { also } }),
   });
   return { name, state, change, query, fetch, command };

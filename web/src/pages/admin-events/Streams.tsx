@@ -50,7 +50,7 @@ export function Streams() {
         <>
           <Tail key={`${stream} ${tenant}`} stream={stream} tenant={tenant} staff />
           <Card title={t.command}>
-            <Copy label={t.command} text={command(["stream", "tail", stream, ...(tenant ? [`--tenant=${tenant}`] : [])])} />
+            <Copy label="tributary stream tail" text={command(["stream", "tail", stream, ...(tenant ? [`--tenant=${tenant}`] : [])])} />
           </Card>
         </>
       )}
