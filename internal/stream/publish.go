@@ -15,7 +15,8 @@ import (
 )
 
 // Publish adds messages in their order, all or none, and returns the sequence of the
-// last; theirs are consecutive. When it returns nil they survive a power cut.
+// last; theirs are consecutive. When it returns nil they survive a power cut. One that
+// comes before may leave the first of them.
 //
 // The fault is Conflict when one of them was published within two minutes under its ID,
 // TooLarge over a bound, and Unavailable when the stream or its disk is full or does

@@ -38,6 +38,9 @@ func (s *Streams) serve() error {
 	if s.marks, err = openMarks(s.cfg.Dir); err != nil {
 		return err
 	}
+	if s.stage, err = openStage(s.cfg.Dir); err != nil {
+		s.cfg.Log.Warn("streams: batches are kept on the disk, which is slower", "error", err)
+	}
 	server, err := natsserver.NewServer(&natsserver.Options{
 		ServerName: "tributary", DontListen: true, NoSigs: true, NoAuthUser: "",
 		JetStream: true, StoreDir: s.cfg.Dir, SyncAlways: true,

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -110,6 +111,7 @@ type Streams struct {
 	js     jetstream.JetStream
 	named  map[Name]*place
 	marks  *marks // nil: a cluster
+	stage  *stage
 }
 
 // place is what this process knows of a stream.
@@ -177,6 +179,9 @@ func Open(ctx context.Context, c Config) (_ *Streams, err error) {
 		if err := s.begin(ctx, n); err != nil {
 			return nil, err
 		}
+		if err := s.stage.use(filepath.Join(c.Dir, "jetstream", "$G", "streams", string(n)), n); err != nil {
+			c.Log.WarnContext(ctx, "streams: batches are kept on the disk, which is slower", "stream", string(n), "error", err)
+		}
 		if s.marks != nil {
 			if err := s.fill(ctx, n); err != nil {
 				return nil, err
@@ -210,7 +215,7 @@ func (s *Streams) Close() error {
 		s.server.Shutdown()
 		s.server.WaitForShutdown()
 	}
-	return s.marks.close()
+	return errors.Join(s.marks.close(), s.stage.close())
 }
 
 // Keep sets how much of a stream is kept from now on. It makes the stream if it is
