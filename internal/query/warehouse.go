@@ -56,9 +56,16 @@ type Select struct {
 	// Tables are all that a SELECT of somebody else's may name; nil: it is ours, and
 	// is not looked at. What it may call is the engine's to know.
 	Tables []string
-	Rows   int   // of the answer at most; it then says that there are more
-	Bytes  int64 // of the answer at most, likewise
+	// Instead has SELECTs of ours that stand for tables. With one or more, somebody else's
+	// SELECT names tables by their names alone, and cannot reach what is behind these.
+	Instead  []Instead `json:",omitempty"`
+	Rows     int       // of the answer at most; it then says that there are more
+	Bytes    int64     // of the answer at most, likewise
+	Describe bool      `json:",omitempty"` // the answer is its columns; nothing is read
 }
+
+// Instead is a SELECT of ours that stands for a table.
+type Instead struct{ Table, SQL string }
 
 // Key is the type of a whole number of 128 bits, which says nothing but which row it is.
 // Only Rows have it.

@@ -37,6 +37,7 @@ const (
 	Notices       Resource = "notices"      // webhooks, and the outbox of mails
 	Events        Resource = "events"       // sending events, and what of them is in quarantine
 	Streams       Resource = "streams"      // the tenant's events on the streams
+	Warehouse     Resource = "warehouse"    // the tenant's rows in the warehouse
 	Everything    Resource = "/"            // all of the above
 )
 

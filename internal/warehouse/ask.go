@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"time"
 
 	"tributary/internal/audit"
 	"tributary/internal/fault"
 	"tributary/internal/query"
+	"tributary/internal/tenant"
 )
 
 // Ask is a SELECT and the limits of its answer.
@@ -62,6 +64,20 @@ func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, begin fun
 	if err := a.check(); err != nil {
 		return Ended{}, err
 	}
+	return w.ask(ctx, question{by: by, timeout: a.Timeout, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}}, begin, each)
+}
+
+// question is what the warehouse's child is asked.
+type question struct {
+	query.Select
+	by      string
+	tenant  tenant.ID // who asks; empty: the provider
+	timeout time.Duration
+	note    map[string]any // for the audit log, beside what all questions have
+}
+
+// ask has the child do a SELECT, and writes the entry of the audit log.
+func (w *Warehouse) ask(ctx context.Context, q question, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
 	select {
 	case w.asks <- struct{}{}:
 		defer func() { <-w.asks }()
@@ -69,30 +85,33 @@ func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, begin fun
 		return Ended{}, fault.New(fault.Throttled, "%d queries are running already. Try again when one has ended.", askers)
 	}
 	began := w.cfg.Clock.Now()
-	limited, cancel := context.WithTimeout(ctx, a.Timeout)
+	limited, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
 	var bytes int64
-	end, err := w.do(limited, query.Request{Select: &query.Select{Statement: query.Statement{SQL: a.SQL}, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}},
-		begin, func(row [][]byte) error {
-			for _, v := range row {
-				bytes += int64(len(v))
-			}
-			return each(row)
-		})
+	end, err := w.do(limited, query.Request{Select: &q.Select}, begin, func(row [][]byte) error {
+		for _, v := range row {
+			bytes += int64(len(v))
+		}
+		return each(row)
+	})
 	if fault.Is(err, fault.TimedOut) && ctx.Err() == nil {
-		err = fault.Wrap(fault.TooLarge, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", a.Timeout)
+		err = fault.Wrap(fault.TooLarge, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", q.timeout)
 	}
-	outcome := "ok"
-	if err != nil {
-		outcome = "failed"
-	}
-	// The connection may be gone; the entry is written all the same.
-	told := w.cfg.Audit.Record(context.WithoutCancel(ctx), audit.Entry{Actor: by, Verb: "warehouse.query", Subject: "warehouse", Outcome: outcome, Details: map[string]any{
-		"sql_sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(a.SQL))), "sql_bytes": len(a.SQL), "rows": end.Rows, "bytes": bytes,
-		"milliseconds": w.cfg.Clock.Now().Sub(began).Milliseconds(), "truncated": end.Truncated,
-	}})
+	told := w.tell(ctx, q, err, map[string]any{"rows": end.Rows, "bytes": bytes, "milliseconds": w.cfg.Clock.Now().Sub(began).Milliseconds(), "truncated": end.Truncated})
 	if err != nil {
 		return Ended{}, err
 	}
 	return Ended(end), told
+}
+
+// tell writes the entry of the audit log for a question that was answered, or was not.
+// The connection may be gone; the entry is written all the same.
+func (w *Warehouse) tell(ctx context.Context, q question, err error, came map[string]any) error {
+	outcome := "ok"
+	if err != nil {
+		outcome = "failed"
+	}
+	came["sql_sha256"], came["sql_bytes"] = fmt.Sprintf("%x", sha256.Sum256([]byte(q.SQL))), len(q.SQL)
+	maps.Copy(came, q.note)
+	return w.cfg.Audit.Record(context.WithoutCancel(ctx), audit.Entry{Tenant: q.tenant, Actor: q.by, Verb: "warehouse.query", Subject: "warehouse", Outcome: outcome, Details: came})
 }

@@ -180,6 +180,7 @@ type batch struct {
 	ends     map[tenant.ID]events.Place // chains that went on
 	chains   map[tenant.ID]events.Place // all chains, after the batch
 	problems *query.Rows
+	touched  touched
 }
 
 func texts(names ...string) []query.Column { return columns(query.Text, names...) }
@@ -193,7 +194,7 @@ func columns(t query.Type, names ...string) []query.Column {
 }
 
 func (l *loader) newBatch() *batch {
-	b := &batch{loader: l, now: l.cfg.Clock.Now(), last: l.after, ends: map[tenant.ID]events.Place{}, chains: map[tenant.ID]events.Place{}}
+	b := &batch{loader: l, now: l.cfg.Clock.Now(), last: l.after, ends: map[tenant.ID]events.Place{}, chains: map[tenant.ID]events.Place{}, touched: touched{}}
 	for id, p := range l.chains {
 		b.chains[id] = p
 	}
@@ -289,6 +290,7 @@ func keyOf(e *events.Event) [16]byte {
 }
 
 func (b *batch) event(e *events.Event) {
+	b.touched.add(e.Tenant, eventPart)
 	r := b.rows
 	r.Key(keyOf(e))
 	for _, s := range [...]string{string(e.Tenant), e.Source, e.Origin, e.ID, e.Type, e.Subject} {
@@ -325,9 +327,14 @@ func (b *batch) act(e *events.Event) error {
 			return fmt.Errorf("encode facts of event %s: %w", e.ID, err)
 		}
 	}
+	verb := strings.TrimPrefix(e.Type, "tributary.")
+	b.touched.add(e.Tenant, partsOf(verb, e.Subject)...)
+	if id := tenant.ID(e.Subject); id.Valid() {
+		b.touched.add(id, tenantPart) // its chain may be the provider's
+	}
 	r := b.rows
 	r.Key(keyOf(e))
-	for _, s := range [...]string{string(e.Tenant), entry, strings.TrimPrefix(e.Type, "tributary."), e.Subject, actor, outcome} {
+	for _, s := range [...]string{string(e.Tenant), entry, verb, e.Subject, actor, outcome} {
 		r.Text(s)
 	}
 	r.Time(e.Time)
@@ -367,8 +374,7 @@ func (b *batch) commit(ctx context.Context) error {
 	}
 	say("INSERT INTO load_position SELECT $1, $2::UBIGINT, greatest(through, nullif($3, '')::TIMESTAMP), $4::TIMESTAMP FROM stage_through",
 		name, strconv.FormatUint(b.last, 10), arrived, now)
-	_, err := b.transact(ctx, t)
-	return err
+	return b.change(ctx, t, b.touched)
 }
 
 func (b *batch) stagedChains() *query.Rows {

@@ -196,19 +196,20 @@ func (w *Warehouse) makeOne(ctx context.Context, m *model, s interval) error {
 			` AND f.time < `+literal(end.Add(time.Duration(m.after)*m.length))+` AND EXISTS (SELECT 1 FROM due d WHERE d.tenant IS NOT DISTINCT FROM f.tenant))`)
 	}
 	text = strings.NewReplacer("{{start}}", literal(s.start), "{{end}}", literal(end)).Replace(text)
-	due := &query.Rows{Table: "due", Columns: texts("tenant")}
+	due, made := &query.Rows{Table: "due", Columns: texts("tenant")}, touched{}
 	for _, id := range s.tenants {
 		due.Text(string(id))
+		made.add(id, part(m.name))
 	}
 	const these = " WHERE t.start = $1::TIMESTAMP AND EXISTS (SELECT 1 FROM due d WHERE d.tenant IS NOT DISTINCT FROM t.tenant)"
 	start := stamp(s.start)
-	_, err = w.transact(ctx, query.Transact{Beside: true, Rows: []*query.Rows{due}, Statements: []query.Statement{
+	err = w.change(ctx, query.Transact{Beside: true, Rows: []*query.Rows{due}, Statements: []query.Statement{
 		{SQL: "DELETE FROM " + m.name + " t" + these, Arguments: []string{start}},
 		{SQL: "INSERT INTO " + m.name + " BY NAME WITH " + strings.Join(with, ", ") + " FROM (\n" + text + "\n) CROSS JOIN (SELECT $1::TIMESTAMP AS start)", Arguments: []string{start}},
 		{SQL: "DELETE FROM model_interval t" + these + " AND t.model = '" + m.name + "'", Arguments: []string{start}},
 		{SQL: "INSERT INTO model_interval SELECT '" + m.name + "', d.tenant, $1::TIMESTAMP, (SELECT count(*) FROM " + m.name + " t WHERE t.start = $1::TIMESTAMP AND t.tenant IS NOT DISTINCT FROM d.tenant), v.n, $2::TIMESTAMP FROM due d, load_version v",
 			Arguments: []string{start, stamp(w.cfg.Clock.Now())}},
-	}})
+	}}, made)
 	if err != nil {
 		return fmt.Errorf("%s of %s: %w", m.unit(), s.start.Format(time.RFC3339), err)
 	}

@@ -20,6 +20,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/events"
+	"tributary/internal/meta"
 	"tributary/internal/query"
 	"tributary/internal/sandbox"
 	"tributary/internal/stream"
@@ -68,6 +69,7 @@ type Config struct {
 	Streams streams
 	Blocks  opener
 	Audit   *audit.Log
+	DB      *meta.DB // has the queries that were saved
 	Clock   clock.Clock
 	Log     *slog.Logger // nil: nothing is logged
 	// Memory is how many bytes the engine may use; 0: 1 GiB. Its process may take twice as much and
@@ -80,6 +82,9 @@ type Warehouse struct {
 	cfg   Config
 	child *sandbox.Live
 	asks  chan struct{} // held by each SELECT
+
+	builtIn []Named
+	answers *answers
 
 	loading sync.Mutex // a load, or an erasure
 	loaders map[stream.Name]*loader
@@ -109,11 +114,15 @@ func New(c Config) (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
+	named, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
 	args, err := json.Marshal(query.Warehouse{Migrations: steps, Memory: c.Memory, Threads: threads})
 	if err != nil {
 		return nil, fmt.Errorf("encode warehouse: %w", err)
 	}
-	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), loaders: map[stream.Name]*loader{}, made: map[string]*making{}, changed: make(chan struct{}, 1)}
+	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), builtIn: named, answers: newAnswers(), loaders: map[stream.Name]*loader{}, made: map[string]*making{}, changed: make(chan struct{}, 1)}
 	for _, n := range stream.Names {
 		w.loaders[n] = &loader{Warehouse: w, name: n}
 	}
@@ -127,8 +136,25 @@ func New(c Config) (*Warehouse, error) {
 // Close lets what is under way end, and closes the file.
 func (w *Warehouse) Close(ctx context.Context) error { return w.child.Close(ctx) }
 
-// transact does a transaction and returns the answer of its last statement, texts.
-func (w *Warehouse) transact(ctx context.Context, t query.Transact) (rows [][]string, err error) {
+// transact does a transaction and returns the answer of its last statement, texts. It may
+// change anything.
+func (w *Warehouse) transact(ctx context.Context, t query.Transact) ([][]string, error) {
+	rows, err := w.perform(ctx, t)
+	w.answers.changed()
+	return rows, err
+}
+
+// change does a transaction that changes these rows and no others.
+func (w *Warehouse) change(ctx context.Context, t query.Transact, of touched) error {
+	if _, err := w.perform(ctx, t); err != nil {
+		w.answers.changed() // it may have been made
+		return err
+	}
+	w.answers.loaded(of)
+	return nil
+}
+
+func (w *Warehouse) perform(ctx context.Context, t query.Transact) (rows [][]string, err error) {
 	_, err = w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
 		rows = append(rows, textsOf(values))
 		return nil

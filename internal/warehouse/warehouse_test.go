@@ -86,7 +86,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, hands: h, ring: ring, control: ctl, streams: streams, sequencer: events.NewSequencer(db, streams, blocks, c), audit: log}
-	w.config = warehouse.Config{Sandbox: box, Dir: t.TempDir(), Streams: streams, Blocks: blocks, Audit: log, Clock: c, Memory: 256 << 20}
+	w.config = warehouse.Config{Sandbox: box, Dir: t.TempDir(), Streams: streams, Blocks: blocks, Audit: log, DB: db, Clock: c, Memory: 256 << 20}
 	w.again()
 	t.Cleanup(func() { _ = w.Close(context.Background()) })
 	return w

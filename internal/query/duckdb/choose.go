@@ -32,31 +32,60 @@ func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) e
 	// With the parentheses, as it is executed: what closes them is another tree.
 	plain := "SELECT * FROM (\n" + sql + "\n) AS q"
 	if s.Tables != nil {
-		if err := db.gate(ctx, sql, s.Tables); err != nil { // for the better message
+		if err := db.gate(ctx, sql, s); err != nil { // for the better message
 			return err
 		}
-		if err := db.gate(ctx, plain, s.Tables); err != nil {
+		if err := db.gate(ctx, plain, s); err != nil {
 			return err
 		}
 	}
+	before := instead(s.Instead)
 	if err := db.run(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
 		return err
 	}
 	defer func() { _ = db.run(context.WithoutCancel(ctx), "ROLLBACK") }() // nothing was changed
-	columns, err := db.describe(ctx, plain, s.Tables != nil)
+	columns, err := db.describe(ctx, before+plain, s.Tables != nil)
 	if err != nil {
 		return err
 	}
 	if len(columns) > query.MaxAnswerColumns {
 		return fault.New(fault.TooLarge, "The answer has %d columns; the limit is %d.", len(columns), query.MaxAnswerColumns)
 	}
+	if s.Describe {
+		a, err := query.NewAnswerWriter(out, heads(columns))
+		if err != nil {
+			return err
+		}
+		return a.End(false)
+	}
 	final := rendered(sql, columns, s.Rows+1)
 	if s.Tables != nil {
-		if err := db.gate(ctx, final, s.Tables); err != nil {
+		if err := db.gate(ctx, final, s); err != nil {
 			return err
 		}
 	}
-	return db.stream(ctx, final, s, columns, out)
+	return db.stream(ctx, before+final, s, columns, out)
+}
+
+// instead puts SELECTs before another one, which then sees them in the place of tables.
+// They are not materialised: a condition reaches through them to the table.
+func instead(list []query.Instead) string {
+	if len(list) == 0 {
+		return ""
+	}
+	parts := make([]string, len(list))
+	for i, x := range list {
+		parts[i] = identifier(x.Table) + " AS NOT MATERIALIZED (" + x.SQL + ")"
+	}
+	return "WITH " + strings.Join(parts, ", ") + " "
+}
+
+func heads(columns []described) []query.AnswerColumn {
+	head := make([]query.AnswerColumn, len(columns))
+	for i, c := range columns {
+		head[i] = c.AnswerColumn
+	}
+	return head
 }
 
 // described is a column of a SELECT before it is a text.
@@ -155,11 +184,11 @@ func (db *instance) stream(ctx context.Context, sql string, s query.Select, colu
 	if bindings.ExecutePreparedStreaming(prepared, &r.res) == bindings.StateError {
 		return db.explain(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res), s.Tables != nil)
 	}
-	head, types := make([]query.AnswerColumn, len(columns)), make([]columnType, len(columns))
-	for i, c := range columns {
-		head[i], types[i] = c.AnswerColumn, columnType{id: bindings.TypeVarchar}
+	types := make([]columnType, len(columns))
+	for i := range types {
+		types[i] = columnType{id: bindings.TypeVarchar}
 	}
-	a, err := query.NewAnswerWriter(out, head)
+	a, err := query.NewAnswerWriter(out, heads(columns))
 	if err != nil {
 		return err
 	}

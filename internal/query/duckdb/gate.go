@@ -23,9 +23,9 @@ var forbidden = []string{
 	"nextval", "parse_duckdb_log_message", "pg_sleep", "setseed", "sleep_ms", "stats", "variant_bytes_to_variant", "vector_type", "write_log",
 }
 
-// gate refuses what is not exactly one SELECT of these tables. It looks at the tree of
-// what the engine parses: preparing would execute the statements before the last one.
-func (db *instance) gate(ctx context.Context, sql string, tables []string) error {
+// gate refuses what is not exactly one SELECT of the tables that s may name. It looks at the
+// tree of what the engine parses: preparing would execute the statements before the last one.
+func (db *instance) gate(ctx context.Context, sql string, s query.Select) error {
 	var text []byte
 	err := db.texts(ctx, query.Statement{SQL: "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", Arguments: []string{sql}}, func(row [][]byte) error {
 		text = row[0]
@@ -51,7 +51,7 @@ func (db *instance) gate(ctx context.Context, sql string, tables []string) error
 	case len(tree.Statements) != 1:
 		return refused("Exactly one SELECT can be asked at a time.")
 	}
-	g := &gateway{tables: tables, ctes: map[string]bool{}}
+	g := &gateway{tables: s.Tables, plain: len(s.Instead) > 0, ctes: map[string]bool{}}
 	g.name(tree.Statements[0])
 	return g.check(tree.Statements[0])
 }
@@ -59,6 +59,7 @@ func (db *instance) gate(ctx context.Context, sql string, tables []string) error
 // gateway walks a tree.
 type gateway struct {
 	tables []string
+	plain  bool            // no table is named with its schema, and none is described
 	ctes   map[string]bool // names that the SELECT gives its own parts
 }
 
@@ -87,8 +88,8 @@ func (g *gateway) check(node any) error {
 				return refused("The function " + name + " cannot be used as a table here.")
 			}
 		case "SHOW_REF":
-			if m["query"] == nil {
-				return refused("SHOW is not possible here; DESCRIBE and SUMMARIZE of a table are.")
+			if m["query"] == nil || g.plain {
+				return refused("SHOW is not possible here; DESCRIBE and SUMMARIZE of a table are, in a SELECT over all tenants.")
 			}
 		case "COLUMN_DATA", "DELIM_GET", "BOUND_TABLE_REF":
 			return refused("The SQL has a part that is not possible here.")
@@ -108,7 +109,7 @@ func (g *gateway) table(m map[string]any) error {
 	case word(m, "catalog_name") != "":
 	case schema == "" && g.ctes[name]:
 		return nil
-	case (schema == "" || schema == "main") && slices.Contains(g.tables, name):
+	case (schema == "" || schema == "main" && !g.plain) && slices.Contains(g.tables, name):
 		return nil
 	}
 	return fault.New(fault.Invalid, "There is no table %q. The tables are %s.", word(m, "table_name"), strings.Join(g.tables, ", "))
