@@ -214,7 +214,13 @@ var routes = map[string]probe{
 	"replay-held-event": {victim: "held"},
 	"drop-held-event":   {victim: "held"},
 
-	"query": {body: `{"sql":"SELECT * FROM fact_event"}`, status: denied},
+	"query":               {body: `{"sql":"SELECT * FROM fact_event"}`, status: denied},
+	"list-named-queries":  {status: yes},
+	"save-query":          {body: `{"name":"mine","source":"SELECT 1"}`, status: denied},
+	"show-named-query":    {common: "jobs", status: yes},
+	"list-query-versions": {common: "jobs", status: denied},
+	"delete-query":        {common: "jobs", status: denied},
+	"run-named-query":     {common: "last-activity", body: `{"parameters":{}}`, status: yes},
 
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},

@@ -12,15 +12,30 @@ import (
 )
 
 type queryCmd struct {
-	SQL     string `arg:"" optional:"" help:"One SELECT, such as: \"SELECT type, count(*) FROM fact_event GROUP BY ALL\". DESCRIBE fact_event says what columns there are."`
-	File    string `short:"f" placeholder:"FILE" help:"Read the SELECT from a file; - is standard input."`
-	Rows    int    `default:"1000" help:"Of the answer at most."`
-	Seconds int    `default:"30" help:"That it may take."`
-	CSV     bool   `name:"csv" help:"Print the answer as CSV."`
+	Ask      queryAskCmd      `cmd:"" default:"withargs" help:"Do a SELECT; what query does without another word."`
+	Run      queryRunCmd      `cmd:"" help:"Do a named query."`
+	List     queryListCmd     `cmd:"" help:"List the named queries, built in and saved."`
+	Show     queryShowCmd     `cmd:"" help:"Show a named query: what it says, its parameters, its text."`
+	Save     querySaveCmd     `cmd:"" help:"Save a named query; another text makes a version."`
+	Versions queryVersionsCmd `cmd:"" help:"List the versions of a saved query."`
+	Delete   queryDeleteCmd   `cmd:"" help:"Delete a saved query."`
+}
+
+// answerFlags are the limits of an answer, and how it is printed.
+type answerFlags struct {
+	Rows    int  `default:"1000" help:"Of the answer at most."`
+	Seconds int  `default:"30" help:"That it may take."`
+	CSV     bool `name:"csv" help:"Print the answer as CSV."`
+}
+
+type queryAskCmd struct {
+	SQL  string `arg:"" optional:"" help:"One SELECT, such as: \"SELECT type, count(*) FROM fact_event GROUP BY ALL\". DESCRIBE fact_event says what columns there are."`
+	File string `short:"f" placeholder:"FILE" help:"Read the SELECT from a file; - is standard input."`
+	answerFlags
 }
 
 // Run asks the warehouse.
-func (q *queryCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+func (q *queryAskCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	if (q.SQL == "") == (q.File == "") {
 		return usage("give a SELECT, or a file with one (-f)")
 	}
@@ -36,18 +51,23 @@ func (q *queryCmd) Run(ctx context.Context, out *output, c *client.Client) error
 	if err != nil {
 		return err
 	}
-	if found.Truncated {
-		out.note("there are more than %s; ask for more with --rows", plural(int64(len(found.Rows)), "row", "rows"))
+	return out.found(found, q.answerFlags)
+}
+
+// found prints an answer.
+func (o *output) found(a client.QueryAnswer, f answerFlags) error {
+	if a.Truncated {
+		o.note("there are more than %s; ask for more with --rows", plural(int64(len(a.Rows)), "row", "rows"))
 	}
-	header, rows := printed(found)
-	if q.CSV && !out.json {
-		w := csv.NewWriter(out.stdout)
+	header, rows := printed(a)
+	if f.CSV && !o.json {
+		w := csv.NewWriter(o.stdout)
 		if err := w.WriteAll(append([][]string{header}, rows...)); err != nil {
 			return fmt.Errorf("write CSV: %w", err)
 		}
-		return out.written()
+		return o.written()
 	}
-	return out.answer(func() { out.table(header, rows) })
+	return o.answer(func() { o.table(header, rows) })
 }
 
 // printed is an answer as texts.

@@ -17,6 +17,6 @@ func (a *App) makeWarehouse(box *sandbox.Box) error {
 	}
 	var err error
 	a.warehouse, err = warehouse.New(warehouse.Config{Sandbox: box, Dir: dir, Streams: a.streams, Blocks: a.events.Blocks,
-		Audit: a.stores.audit, DB: a.db, Clock: a.cfg.Clock, Log: a.cfg.Log})
+		Audit: a.stores.audit, DB: a.stores.db, Clock: a.cfg.Clock, Log: a.cfg.Log})
 	return err
 }

@@ -38,6 +38,7 @@ var changed = map[string][]live.Kind{
 	"plan":               nil,
 	"quarantine":         nil,
 	"warehouse":          nil,
+	"query":              nil,
 	// Reading changes nothing: a page that read again because it was told of its own
 	// reading would read for ever. That a result was downloaded for the first time its
 	// capability tells.

@@ -251,6 +251,17 @@ CREATE TABLE known_sign_ins (
     PRIMARY KEY (tenant, user_id, place)
 );
 
+CREATE TABLE named_queries (
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    source     TEXT NOT NULL,               -- its comment with parameters, and the SQL
+    hash       BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_by TEXT NOT NULL,
+    deleted_at BIGINT,
+    PRIMARY KEY (name, version)
+);
+
 CREATE TABLE notice_mails (
     id         TEXT PRIMARY KEY,           -- eml_…, and in the mail's Message-ID
     tenant     TEXT NOT NULL,

@@ -139,7 +139,9 @@ const (
 
 // The warehouse.
 const (
-	WarehouseQuery Action = "warehouse:query" // POST /query
+	WarehouseQuery Action = "warehouse:query" // POST /query, GET /queries/named, GET /queries/named/{id}, POST /queries/named/{id}/run
+	QuerySave      Action = "query:save"      // POST /queries/named, GET /queries/named/{id}/versions
+	QueryDelete    Action = "query:delete"    // DELETE /queries/named/{id}
 )
 
 // Schedules.
@@ -183,7 +185,7 @@ var Actions = [...]Action{
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
-	WarehouseQuery,
+	WarehouseQuery, QuerySave, QueryDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,
 	StreamRead,
 }

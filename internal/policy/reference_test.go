@@ -122,7 +122,9 @@ var mayDo = map[Action][]Role{
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditCheckpoints: {SystemAdmin, Auditor, TenantAdmin, Departing},
 
-	WarehouseQuery: {SystemAdmin, Analyst},
+	WarehouseQuery: {SystemAdmin, Analyst, TenantAdmin, TenantUser},
+	QuerySave:      {SystemAdmin, Analyst},
+	QueryDelete:    {SystemAdmin, Analyst},
 
 	StreamRead: {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 }

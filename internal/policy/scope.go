@@ -57,7 +57,7 @@ type Work struct {
 // names what it reaches.
 var stores = [...]tenant.Resource{
 	tenant.VaultInput, tenant.VaultOutput, tenant.Submissions, tenant.Results,
-	tenant.Acceptances, tenant.Credentials, tenant.AuditTrail, tenant.TenantProfile, tenant.Notices, tenant.Events, tenant.Streams,
+	tenant.Acceptances, tenant.Credentials, tenant.AuditTrail, tenant.TenantProfile, tenant.Notices, tenant.Events, tenant.Streams, tenant.Warehouse,
 }
 
 var (

@@ -81,11 +81,11 @@ func TestScopesOfRoles(t *testing.T) {
 		kind Kind
 		want string
 	}{
-		{TenantUser, Session, "read acceptances," + files + ",write events,write submissions,write vault/input"},
-		{TenantUser, APIKey, "read acceptances," + files + ",write events,write submissions,write vault/input"},
+		{TenantUser, Session, "read acceptances," + files + ",read warehouse,write events,write submissions,write vault/input"},
+		{TenantUser, APIKey, "read acceptances," + files + ",read warehouse,write events,write submissions,write vault/input"},
 		{TenantUser, SSHKey, files + ",write submissions,write vault/input"},
 		{TenantUser, Setup, ""},
-		{TenantAdmin, Session, "delete credentials,delete events,delete notices,delete submissions,delete vault/input," + admin + ",write acceptances,write credentials,write events,write notices,write submissions,write vault/input"},
+		{TenantAdmin, Session, "delete credentials,delete events,delete notices,delete submissions,delete vault/input," + admin + ",read warehouse,write acceptances,write credentials,write events,write notices,write submissions,write vault/input"},
 		{TenantAdmin, SSHKey, "delete submissions,delete vault/input," + files + ",write submissions,write vault/input"},
 		{TenantAdmin, "", ""},
 		{Departing, Session, all}, // its export has everything

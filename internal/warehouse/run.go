@@ -41,10 +41,7 @@ func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, be
 	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
 		return Ran{}, err
 	}
-	n, err := w.Named(ctx, r.Name, 0)
-	if err == nil && !n.Tenants {
-		err = noQuery(r.Name)
-	}
+	n, err := w.NamedForTenants(ctx, r.Name, 0)
 	if err != nil {
 		return Ran{}, err
 	}

@@ -86,6 +86,15 @@ func (w *Warehouse) Named(ctx context.Context, name string, version int64) (Name
 	return savedIn(ctx, w.cfg.DB, name, version)
 }
 
+// NamedForTenants is Named of the queries that are for tenants; there are no others.
+func (w *Warehouse) NamedForTenants(ctx context.Context, name string, version int64) (Named, error) {
+	n, err := w.Named(ctx, name, version)
+	if err == nil && !n.Tenants {
+		err = noQuery(name)
+	}
+	return n, err
+}
+
 func (w *Warehouse) builtInNamed(name string) *Named {
 	if i := slices.IndexFunc(w.builtIn, func(n Named) bool { return n.Name == name }); i >= 0 {
 		return &w.builtIn[i]

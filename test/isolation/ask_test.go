@@ -221,6 +221,8 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
 	case streams:
 		return slices.Contains(w.ids[streams], id) && !strings.HasPrefix(id, "no")
+	case queries:
+		return !strings.HasPrefix(id, "no") && (c.tenant == nil || id != "revenue")
 	case plans:
 		return id == "current" || id == "1"
 	case webhooks, deliveries, sources, heldEvents: // the provider's people see its own
@@ -344,7 +346,7 @@ func (w *world) maySee(op *operation, c *credential, of *tenant, found string) b
 		return true
 	case c.tenant != nil:
 		return k == owner && w.shared[found] == c.tenant.organisation
-	case k == content || c.role == 'N' && k != slug && op.names != streams: // what is pooled analysts read
+	case k == content || c.role == 'N' && k != slug && op.names != streams && op.names != queries: // what is pooled analysts read
 		return false
 	}
 	return strings.ContainsRune(op.metadata, rune(k))

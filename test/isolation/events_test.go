@@ -56,3 +56,13 @@ func listHeld(w *world, c *credential, _ string) shot {
 func dropHeld(w *world, _ *credential, id string) shot {
 	return shot{want: []int{empty}, then: func(*answer) { w.things[id].gone = true }}
 }
+
+// runQuery does a named query, sometimes of another tenant, which a tenant's answer is not
+// to have.
+func runQuery(w *world, c *credential, id string) shot {
+	values := map[string]any{"until": "today+1"}
+	if id == "user-activity" {
+		values["tenant"] = pick(w, []string{"", pick(w, w.tenants).id, pick(w, w.tenants).slug})
+	}
+	return shot{body: document(map[string]any{"parameters": values}), want: []int{ok, tooMany}}
+}

@@ -258,6 +258,14 @@ func operations() map[string]*operation {
 		"query": {roles: "SN", weight: 3, make: func(*world, *credential, string) shot {
 			return shot{body: document(map[string]any{"sql": "SELECT count(*) FROM fact_event"}), want: []int{ok, tooMany}}
 		}},
+		"list-named-queries":  {roles: "SNAU", weight: 4},
+		"show-named-query":    {roles: "SNAU", names: queries, weight: 4},
+		"list-query-versions": {roles: "SN", names: queries, weight: 2},
+		"run-named-query":     {roles: "SNAU", names: queries, metadata: "snoe", weight: 12, make: runQuery},
+		"save-query": {roles: "SN", weight: 2, make: func(*world, *credential, string) shot {
+			return shot{body: document(map[string]any{"name": "events-of-all", "source": "-- for tenants\nSELECT * FROM fact_event"})}
+		}},
+		"delete-query": {roles: "SN", names: queries, weight: 1, make: func(*world, *credential, string) shot { return shot{want: []int{clash}} }},
 
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},

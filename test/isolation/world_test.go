@@ -45,6 +45,7 @@ const (
 	sources      kind = "src"
 	heldEvents   kind = "qua"
 	plans        kind = "plan"
+	queries      kind = "query"
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -156,6 +157,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 		lan: from("127.0.0.1", true)}
 	w.ids[datasets], w.ids[analyses] = []string{dataset, "no-such-set"}, []string{analysis, lonely, "no-such-analysis"}
 	w.ids[schedules] = []string{"no-such-schedule"}
+	w.ids[queries] = []string{"user-activity", "companies", "revenue", "no-such-query"} // revenue is not for tenants
 	w.ids[plans] = []string{"current", "1", "no-such-version"}
 	w.ids[notices] = []string{"submission.rejected", "result.ready", "no-such-kind"}
 	w.ids[streams] = []string{"tenants", "users", "jobs", "events", "no-such-stream"}

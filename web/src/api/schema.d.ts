@@ -504,6 +504,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListNamedQuery: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["NamedQuery"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListNoticeSwitch: {
       /** The things on this page */
       "items": Array<components["schemas"]["NoticeSwitch"]> | null;
@@ -707,6 +715,21 @@ export interface components {
       "tenant"?: string;
       "tenant_slug"?: string;
     };
+    NamedQuery: {
+      "built_in": boolean;
+      "created_at"?: string;
+      "created_by"?: string;
+      "description": string;
+      /** Its name */
+      "id": string;
+      "parameters": Array<components["schemas"]["QueryParameter"]> | null;
+      /** Its text, for the provider */
+      "source"?: string;
+      /** Tenants may do it, each on its own rows */
+      "tenants": boolean;
+      /** Of a saved one */
+      "version"?: number;
+    };
     NewAPIKey: {
       "expires_at"?: string;
       "ip_allow"?: Array<string> | null;
@@ -743,6 +766,12 @@ export interface components {
       "organisation"?: string;
       "password": string;
       "ticket": string;
+    };
+    NewNamedQuery: {
+      /** Small letters, digits and hyphens */
+      "name": string;
+      /** A comment with the description, a line -- for tenants if it is, and a line for each parameter: -- parameter NAME TYPE = DEFAULT -- DESCRIPTION. Then one SELECT, which has parameters as $NAME */
+      "source": string;
     };
     NewOffboarding: {
       /** The tenant's slug, typed once more */
@@ -1017,6 +1046,8 @@ export interface components {
       "message": string;
     };
     QueryAnswer: {
+      /** The answer of a named query that was given before; nothing that it was made of has changed */
+      "cached"?: boolean;
       "columns": Array<components["schemas"]["QueryColumn"]> | null;
       "rows": Array<Array<unknown> | null> | null;
       /** There are more rows than were asked for */
@@ -1025,6 +1056,21 @@ export interface components {
     QueryColumn: {
       "kind": "text" | "integer" | "number" | "decimal" | "boolean" | "timestamp" | "date" | "json";
       "name": string;
+    };
+    QueryParameter: {
+      /** Absent: a value must be given. A date may be today, or today-7 */
+      "default"?: string;
+      "description"?: string;
+      "name": string;
+      "type": "text" | "integer" | "number" | "boolean" | "date" | "timestamp";
+    };
+    QueryRun: {
+      /** Values that are not to be the defaults */
+      "parameters"?: Record<string, string>;
+      /** Of the answer at most; 0: 1,000 */
+      "rows"?: number;
+      /** That it may take; 0: 30 */
+      "seconds"?: number;
     };
     Reason: {
       "reason"?: string;
@@ -2442,6 +2488,75 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Verdict"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/queries/named": {
+    /** List the named queries, saved and built in: all, or those that are for tenants */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListNamedQuery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Save a named query; another text makes a version */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewNamedQuery"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["NamedQuery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/queries/named/{id}": {
+    /** Show a named query */
+    get: {
+      parameters: {
+        query?: { "version"?: number; };
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["NamedQuery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** Delete a saved query */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/queries/named/{id}/run": {
+    /** Do a named query: over all tenants, or over one's own rows */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["QueryRun"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/queries/named/{id}/versions": {
+    /** List the versions of a saved query, the newest first */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListNamedQuery"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
