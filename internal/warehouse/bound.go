@@ -29,7 +29,7 @@ func bound(id tenant.ID) (tables []string, instead []query.Instead) {
 	for name, column := range tenantTables {
 		tables = append(tables, name)
 		if column != "" {
-			instead = append(instead, query.Instead{Table: name, SQL: "SELECT * FROM main." + name + " WHERE " + column + " = '" + string(id) + "'"})
+			instead = append(instead, query.Instead{Table: name, SQL: "FROM main." + name + " WHERE " + column + " = '" + string(id) + "'"})
 		}
 	}
 	slices.Sort(tables)
