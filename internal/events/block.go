@@ -191,7 +191,7 @@ func (b *Blocks) sealLines(ctx context.Context, h Header, lines []byte) (Header,
 	if err != nil {
 		return h, nil, err
 	}
-	packed := b.in.EncodeAll(lines, nil)
+	packed := b.in.EncodeAll(lines, make([]byte, 0, len(lines)/2+128))
 	var sealed []byte
 	if h.Tenant == "" {
 		sealed, err = b.ring.EncryptOwn(packed, block)

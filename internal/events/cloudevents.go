@@ -41,7 +41,7 @@ type cloudEvent struct {
 // not right as an event is said in its Incoming; a body that is no JSON, or has too
 // many, is the error's.
 func ReadCloudEvents(body []byte) ([]Incoming, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	var list []Incoming
 	switch d.PeekKind() {
 	case '{':

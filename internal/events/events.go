@@ -94,7 +94,7 @@ func New(cfg Config) (*Events, error) {
 		return nil, err
 	}
 	e.Sequencer = NewSequencer(cfg.DB, cfg.Streams, e.Blocks, cfg.Clock)
-	e.good, e.bad = newGather(e.commit), newGather(e.quarantine)
+	e.good, e.bad = newGather(cfg.Clock.Now, e.commit), newGather(cfg.Clock.Now, e.quarantine)
 	for _, c := range []struct {
 		to          *metric.Int64Counter
 		name, about string

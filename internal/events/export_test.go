@@ -1,13 +1,16 @@
 package events
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Wrong is malformed, for fuzzing.
 func Wrong(e *Event) string { return malformed(e) }
 
 // Gathered is a gather whose commits tell how many requests of each lane they had.
 func Gathered(commit func(lanes []string)) func(lane string, size int) error {
-	g := newGather(func(_ context.Context, list []*work) {
+	g := newGather(time.Now, func(_ context.Context, list []*work) {
 		var lanes []string
 		for _, w := range list {
 			lanes = append(lanes, w.lane)

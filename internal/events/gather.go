@@ -15,6 +15,8 @@ const (
 	mostOfOne   = 8 << 20  // bytes of one tenant, or of one source of the provider's
 	mostAtOnce  = 8 << 20  // bytes of one commit
 	mostEach    = 1 << 20  // bytes of one tenant in a commit in which others wait, after the first request
+
+	mostPatience = 5 * time.Millisecond // for more to commit together
 )
 
 // work is what one request waits for.
@@ -46,17 +48,20 @@ type item struct {
 // way what arrives waits, and is the next.
 type gather struct {
 	commit func(context.Context, []*work)
+	now    func() time.Time
 
 	mu      sync.Mutex
 	queue   []*work
 	waiting int            // bytes of the queue
 	lanes   map[string]int // the same of each lane
 	running bool
+	wanted  int           // requests in the queue that are not waited for longer
+	enough  chan struct{} // closed when they are there; nil: nobody waits
 	ended   sync.WaitGroup
 }
 
-func newGather(commit func(context.Context, []*work)) *gather {
-	return &gather{commit: commit, lanes: map[string]int{}}
+func newGather(now func() time.Time, commit func(context.Context, []*work)) *gather {
+	return &gather{commit: commit, now: now, lanes: map[string]int{}}
 }
 
 // do waits until work is committed. If ctx ends before, it may be committed all the same.
@@ -74,6 +79,10 @@ func (g *gather) do(ctx context.Context, w *work) error {
 		g.running = true
 		g.ended.Go(g.run)
 	}
+	if g.enough != nil && (len(g.queue) >= g.wanted || g.waiting >= mostAtOnce) {
+		close(g.enough)
+		g.enough = nil
+	}
 	g.mu.Unlock()
 	select {
 	case <-w.done:
@@ -90,11 +99,37 @@ func (g *gather) run() {
 		if len(list) == 0 {
 			return
 		}
+		began := g.now()
 		// What a request was is not what ends the commit of others.
 		g.commit(context.Background(), list)
+		took := g.now().Sub(began)
 		for _, w := range list {
 			close(w.done)
 		}
+		g.await(len(list), took/4)
+	}
+}
+
+// await waits until as many requests are there as were answered and are waiting, but not
+// for long: who is answered sends again, and would otherwise take turns with the others,
+// in commits of half the size. Who sends alone is not waited for.
+func (g *gather) await(answered int, patience time.Duration) {
+	enough := make(chan struct{})
+	g.mu.Lock()
+	if g.wanted = answered + len(g.queue); g.wanted < 2 || g.waiting >= mostAtOnce {
+		g.mu.Unlock()
+		return
+	}
+	g.enough = enough
+	g.mu.Unlock()
+	timer := time.NewTimer(min(patience, mostPatience))
+	defer timer.Stop()
+	select {
+	case <-enough:
+	case <-timer.C:
+		g.mu.Lock()
+		g.enough = nil
+		g.mu.Unlock()
 	}
 }
 

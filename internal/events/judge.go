@@ -73,7 +73,7 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	if v.Details != "" {
 		v.Result = Warning
 	}
-	line, err := ev.appendLine(nil)
+	line, err := ev.appendLine(make([]byte, 0, len(ev.Data)+len(ev.Context)+512))
 	if err != nil {
 		return hold(Malformed, "It is not UTF-8.")
 	}
@@ -100,10 +100,11 @@ func malformed(ev *Event) string {
 			return fmt.Sprintf("Its %s is not UTF-8.", f.name)
 		}
 	}
-	if !typeForm.MatchString(ev.Type) {
+	if !properType(ev.Type) {
 		return "It has no type, or one with control characters in it."
 	}
-	for name, v := range map[string]*jsontext.Value{"data": &ev.Data, "context": &ev.Context} {
+	for n, v := range [...]*jsontext.Value{&ev.Data, &ev.Context} {
+		name := [...]string{"data", "context"}[n]
 		if len(*v) == 0 || v.Kind() == 'n' {
 			*v = nil
 			continue

@@ -271,7 +271,7 @@ func (e *Events) commit(ctx context.Context, list []*work) {
 			here[i.key] = true
 			p := parcels[i.tenant]
 			if p == nil {
-				p = &parcel{}
+				p = &parcel{lines: make([]byte, 0, 4*len(i.line))}
 				parcels[i.tenant] = p
 			}
 			p.lines = append(p.lines, i.line...)

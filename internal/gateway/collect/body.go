@@ -64,7 +64,12 @@ func (s *server) read(r *http.Request, most int64) (*bounded, error) {
 	if r.ContentLength > most {
 		return b, tooLarge(most)
 	}
-	packed := io.LimitReader(r.Body, most+1)
+	long := most + 1
+	if r.ContentLength >= 0 { // then there is no more, and io.Copy has no large buffer for a small body
+		long = r.ContentLength
+		b.kept.Grow(int(min(long, mostGrown)))
+	}
+	packed := io.LimitReader(r.Body, long)
 	var plain io.Reader
 	var err error
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {

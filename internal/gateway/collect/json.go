@@ -53,39 +53,63 @@ func (o object) decode(name string, to any) error {
 
 // members takes a JSON object apart; the values are parts of raw. A name that it has twice is refused.
 func members(raw []byte) (object, error) {
-	d, err := open(raw, '{')
-	if err != nil {
-		return nil, err
+	o, _, err := membersAnd(raw, "")
+	return o, err
+}
+
+// membersAnd is members that takes one of the values, if it is an array, apart in the
+// same go.
+func membersAnd(raw []byte, array string) (o object, list []jsontext.Value, err error) {
+	d := decoder(raw)
+	if err := begin(d, '{'); err != nil {
+		return nil, nil, err
 	}
-	var o object
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
 		if err != nil {
-			return nil, notJSON(err)
+			return nil, nil, notJSON(err)
 		}
 		m := member{name: name.String()}
 		if slices.ContainsFunc(o, func(other member) bool { return other.name == m.name }) {
-			return nil, fault.New(fault.Invalid, "The body has the name %q twice.", clip(m.name))
+			return nil, nil, fault.New(fault.Invalid, "The body has the name %q twice.", clip(m.name))
 		}
-		v, err := d.ReadValue()
-		if err != nil {
-			return nil, notJSON(err)
+		if m.name == array && array != "" && d.PeekKind() == '[' {
+			if list, err = arrayAt(raw, d); err != nil {
+				return nil, nil, err
+			}
+			m.value = jsontext.Value("[]") // which is in list
+		} else {
+			v, err := d.ReadValue()
+			if err != nil {
+				return nil, nil, notJSON(err)
+			}
+			m.value = within(raw, d, v)
 		}
-		m.value = within(raw, d, v)
 		if o = append(o, m); len(o) > mostMembers {
-			return nil, fault.New(fault.Invalid, "The body has more than %d members.", mostMembers)
+			return nil, nil, fault.New(fault.Invalid, "The body has more than %d members.", mostMembers)
 		}
 	}
-	return o, closed(d)
+	if _, err := d.ReadToken(); err != nil {
+		return nil, nil, notJSON(err)
+	}
+	return o, list, ended(d)
 }
 
 // elements takes a JSON array apart, likewise.
 func elements(raw []byte) ([]jsontext.Value, error) {
-	d, err := open(raw, '[')
+	d := decoder(raw)
+	list, err := arrayAt(raw, d)
 	if err != nil {
 		return nil, err
 	}
-	var list []jsontext.Value
+	return list, ended(d)
+}
+
+// arrayAt reads the elements of the array that is next.
+func arrayAt(raw []byte, d *jsontext.Decoder) (list []jsontext.Value, err error) {
+	if err := begin(d, '['); err != nil {
+		return nil, err
+	}
 	for d.PeekKind() != ']' {
 		v, err := d.ReadValue()
 		if err != nil {
@@ -95,22 +119,29 @@ func elements(raw []byte) ([]jsontext.Value, error) {
 			return nil, fault.New(fault.TooLarge, "A request has at most %d events.", events.MaxEvents)
 		}
 	}
-	return list, closed(d)
+	if _, err := d.ReadToken(); err != nil {
+		return nil, notJSON(err)
+	}
+	return list, nil
 }
 
-// open begins to read what is an object or an array.
-func open(raw []byte, kind jsontext.Kind) (*jsontext.Decoder, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+// decoder reads raw, which it does not copy.
+func decoder(raw []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// begin begins to read what is an object or an array.
+func begin(d *jsontext.Decoder, kind jsontext.Kind) error {
 	t, err := d.ReadToken()
 	switch {
 	case err != nil:
-		return nil, notJSON(err)
+		return notJSON(err)
 	case t.Kind() != kind && kind == '{':
-		return nil, fault.New(fault.Invalid, "A JSON object is wanted here.")
+		return fault.New(fault.Invalid, "A JSON object is wanted here.")
 	case t.Kind() != kind:
-		return nil, fault.New(fault.Invalid, "A JSON array is wanted here.")
+		return fault.New(fault.Invalid, "A JSON array is wanted here.")
 	}
-	return d, nil
+	return nil
 }
 
 // within is the part of raw that was just read as v, which the decoder uses again.
@@ -119,11 +150,8 @@ func within(raw []byte, d *jsontext.Decoder, v jsontext.Value) jsontext.Value {
 	return raw[end-int64(len(v)) : end : end]
 }
 
-// closed reads the end, after which nothing may follow.
-func closed(d *jsontext.Decoder) error {
-	if _, err := d.ReadToken(); err != nil {
-		return notJSON(err)
-	}
+// ended returns nil if nothing follows.
+func ended(d *jsontext.Decoder) error {
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "Something follows the JSON of the body.")
 	}

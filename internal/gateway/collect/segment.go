@@ -63,7 +63,7 @@ type message struct {
 }
 
 func (s *server) segmentBatch(c *call) (delivery, error) {
-	o, err := members(c.body)
+	o, list, err := membersAnd(c.body, "batch")
 	if err != nil {
 		return delivery{}, err
 	}
@@ -71,13 +71,13 @@ func (s *server) segmentBatch(c *call) (delivery, error) {
 	if err != nil {
 		return d, err
 	}
-	if o.get("batch") == nil {
+	switch batch := o.get("batch"); {
+	case batch == nil:
 		return d, fault.New(fault.Invalid, "The body has no batch.")
+	case batch.Kind() != '[':
+		return d, fault.New(fault.Invalid, "A JSON array is wanted here.")
 	}
-	list, err := elements(o.get("batch"))
-	if err != nil {
-		return d, err
-	}
+	d.batch.Received = make([]events.Incoming, 0, len(list))
 	shared := o.get("context")
 	for _, raw := range list {
 		if d.key == "" { // a beacon's are in the events

@@ -46,7 +46,8 @@ const (
 	mostOne     = 2 << 20  // of a request with one
 	mostMembers = 1_000    // of what holds events, and of what is changed in one
 	mostMemory  = 512 << 20
-	weight      = 3 // how often the bytes of a body are in memory: itself, its events, what is made of them
+	mostGrown   = 64 << 10 // bytes that a request has memory for before they come
+	weight      = 3        // how often the bytes of a body are in memory: itself, its events, what is made of them
 	// soon is what clients are told to wait when nothing better is known.
 	soon = 5 * time.Second
 )
