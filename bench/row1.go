@@ -58,7 +58,7 @@ func (b *bench) collecting(ctx context.Context, name string, tenants, sources in
 	if err != nil {
 		return nil, err
 	}
-	if _, err := onboard(ctx, callers, 0, tenants); err != nil {
+	if _, err := onboard(ctx, callers, "platinum", 0, tenants); err != nil {
 		return nil, err
 	}
 	for n := range sources {

@@ -63,7 +63,7 @@ func (b *bench) tenants(ctx context.Context) error {
 			return err
 		}
 		began := time.Now()
-		took, err := onboard(ctx, callers, part*count/parts, (part+1)*count/parts)
+		took, err := onboard(ctx, callers, "basic", part*count/parts, (part+1)*count/parts)
 		if err != nil {
 			return err
 		}
@@ -109,8 +109,8 @@ func callers(ctx context.Context, p *server, admin *client.Client) ([][]*client.
 	return callers, nil
 }
 
-// onboard makes the tenants numbered from to to-1 and returns how long each took.
-func onboard(ctx context.Context, callers [][]*client.Client, from, to int) ([]time.Duration, error) {
+// onboard makes the tenants of a tier that are numbered from to to-1 and returns how long each took.
+func onboard(ctx context.Context, callers [][]*client.Client, tier string, from, to int) ([]time.Duration, error) {
 	took := make([][]time.Duration, len(callers))
 	failed := make([]error, len(callers))
 	var all sync.WaitGroup
@@ -120,7 +120,7 @@ func onboard(ctx context.Context, callers [][]*client.Client, from, to int) ([]t
 				began := time.Now()
 				t, err := keys[n/len(callers)%len(keys)].CreateTenant(ctx, client.NewTenant{
 					Slug: fmt.Sprintf("tenant-%05d", n), Name: fmt.Sprintf("Tenant %d", n),
-					Organisation: fmt.Sprintf("Organisation %d", n), ExternalIDs: []string{fmt.Sprintf("%06d", n)},
+					Organisation: fmt.Sprintf("Organisation %d", n), ExternalIDs: []string{fmt.Sprintf("%06d", n)}, Tier: tier,
 				})
 				took[i] = append(took[i], time.Since(began))
 				if err == nil && t.State != "active" {

@@ -209,15 +209,11 @@ func (e *Events) chargeEach(w *work, verdicts []Verdict) {
 func (e *Events) keep(ctx context.Context, good, bad *work) error {
 	var waits sync.WaitGroup
 	var errs [2]error
-	for n, w := range []*work{good, bad} {
-		if len(w.items) == 0 {
-			continue
-		}
-		g := e.good
-		if w == bad {
-			g = e.bad
-		}
-		waits.Go(func() { errs[n] = g.do(ctx, w) })
+	if len(bad.items) > 0 {
+		waits.Go(func() { errs[1] = e.bad.do(ctx, bad) })
+	}
+	if len(good.items) > 0 {
+		errs[0] = e.good.do(ctx, good)
 	}
 	waits.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
