@@ -180,11 +180,14 @@ func (s *Streams) Wait(ctx context.Context, n Name, after uint64) error {
 	}
 }
 
-// wasErased reports whether a sequence is known to be of an erased tenant. What was
-// erased stays so.
+// wasErased reports whether a sequence is known to be of an erased tenant, or may be of
+// one whose messages were removed before the others'. What was erased stays so.
 func (p *place) wasErased(seq uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if seq <= p.thinned {
+		return true
+	}
 	_, found := slices.BinarySearch(p.erased, seq)
 	return found
 }

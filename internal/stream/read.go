@@ -36,8 +36,8 @@ func (m Missing) Error() string {
 // or with "" of all tenants and the provider. At the end it returns none, and does not
 // wait. After 0 it begins with the oldest that is there.
 //
-// Messages that are kept no longer are never passed over, and with "" no damaged ones
-// either: the error then has a Missing in its chain, and its kind is NotFound or Damaged.
+// Messages that are kept no longer are never passed over (but see ExpireTenant), and with
+// "" no damaged ones either: the error then has a Missing in its chain, and its kind is NotFound or Damaged.
 // The kind is Damaged too when the stream ends before the sequence, which must have been
 // read somewhere.
 func (s *Streams) Read(ctx context.Context, n Name, after uint64, id tenant.ID, most int) ([]Stored, error) {
@@ -50,6 +50,9 @@ func (s *Streams) Read(ctx context.Context, n Name, after uint64, id tenant.ID, 
 	}
 	if most <= 0 || most > maxRead {
 		most = maxRead
+	}
+	if gone := s.named[n].expiredOf(id); id != "" && after != 0 && after < gone {
+		return nil, fault.Wrap(fault.NotFound, Missing{n, after + 1, gone}, "The messages %d to %d of the stream %s are kept no longer for this tenant.", after+1, gone, n)
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -65,8 +65,9 @@ type Stored struct {
 	At       time.Time
 }
 
-// Retention is how much of a stream is kept. What is older than Age is removed; what
-// would be over Bytes is refused, so that nothing is ever removed for want of room.
+// Retention is how much of a stream is kept. What is older than Age may be removed, by
+// Expire, once it is kept elsewhere; nothing goes by itself. What would be over Bytes is
+// refused, so that nothing is ever removed for want of room.
 type Retention struct {
 	Age   time.Duration // 0: 7 days
 	Bytes int64         // 0: as much as there is room
@@ -80,6 +81,8 @@ type State struct {
 	FirstAt     time.Time // zero when there is nothing
 	LastAt      time.Time
 	Retention   Retention
+	// Expired is up to where some tenants' messages were removed before the others'.
+	Expired uint64
 	// Lost lists messages whose bytes were found damaged when the stream was opened.
 	Lost []uint64
 }
@@ -121,7 +124,11 @@ type place struct {
 	mu     sync.Mutex
 	more   chan struct{} // closed when something may have been published
 	erased []uint64      // sequences, rising, as far as they are known
-	marked uint64        // the newest that was acknowledged, 0: none yet
+	// thinned is up to where some tenants' messages were removed before the others', and
+	// expired how far each such tenant's were.
+	thinned uint64
+	expired map[tenant.ID]uint64
+	marked  uint64 // the newest that was acknowledged, 0: none yet
 }
 
 const (
@@ -157,7 +164,7 @@ func Open(ctx context.Context, c Config) (_ *Streams, err error) {
 	}
 	s := &Streams{cfg: c, named: map[Name]*place{}}
 	for _, n := range Names {
-		s.named[n] = &place{turns: make(chan struct{}, onItsWay), more: make(chan struct{})}
+		s.named[n] = &place{turns: make(chan struct{}, onItsWay), more: make(chan struct{}), expired: map[tenant.ID]uint64{}}
 	}
 	defer func() {
 		if err != nil {
@@ -194,14 +201,17 @@ func Open(ctx context.Context, c Config) (_ *Streams, err error) {
 // begin makes a stream if it is not there, and sets its retention unless that is to
 // stay as it is.
 func (s *Streams) begin(ctx context.Context, n Name) error {
-	if s.cfg.AsIs {
-		_, err := s.js.Stream(ctx, string(n))
-		if err == nil {
+	there, err := s.js.Stream(ctx, string(n))
+	switch {
+	case err == nil:
+		if s.named[n].thinned, err = thinned(there.CachedInfo().Config.Metadata); err != nil {
+			return fmt.Errorf("look at stream %s: %w", n, err)
+		}
+		if s.cfg.AsIs {
 			return nil
 		}
-		if !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fault.Wrap(fault.Unavailable, fmt.Errorf("look for stream %s: %w", n, err), "The stream %s cannot be looked at: %s.", n, told(err))
-		}
+	case s.cfg.AsIs && !errors.Is(err, jetstream.ErrStreamNotFound):
+		return fault.Wrap(fault.Unavailable, fmt.Errorf("look for stream %s: %w", n, err), "The stream %s cannot be looked at: %s.", n, told(err))
 	}
 	return s.Keep(ctx, n, s.cfg.Retention[n])
 }
@@ -216,43 +226,6 @@ func (s *Streams) Close() error {
 		s.server.WaitForShutdown()
 	}
 	return errors.Join(s.marks.close(), s.stage.close())
-}
-
-// Keep sets how much of a stream is kept from now on. It makes the stream if it is
-// not there.
-func (s *Streams) Keep(ctx context.Context, n Name, r Retention) error {
-	if r.Age == 0 {
-		r.Age = week
-	}
-	if r.Bytes == 0 {
-		r.Bytes = -1
-	}
-	replicas := 1
-	if s.server == nil {
-		if replicas = s.cfg.Replicas; replicas == 0 {
-			replicas = 3
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if there, err := s.js.Stream(ctx, string(n)); err == nil { // which a full disk has too
-		if c := there.CachedInfo().Config; c.MaxAge == r.Age && c.MaxBytes == r.Bytes && c.Replicas == replicas {
-			return nil
-		}
-	}
-	_, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: string(n), Subjects: []string{n.all()},
-		Storage: jetstream.FileStorage, Replicas: replicas,
-		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		MaxAge: r.Age, MaxBytes: r.Bytes, MaxMsgs: -1, MaxMsgsPerSubject: -1,
-		Duplicates:         min(window, r.Age),
-		AllowDirect:        true,
-		AllowAtomicPublish: true,
-	})
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, fmt.Errorf("make stream %s: %w", n, err), "The stream %s cannot be set up: %s.", n, told(err))
-	}
-	return nil
 }
 
 // told is what an operator may read of the server's word.
@@ -272,8 +245,8 @@ func (s *Streams) State(ctx context.Context, n Name) (State, error) {
 	var info struct {
 		Error  *jetstream.APIError `json:"error"`
 		Config struct {
-			MaxAge   time.Duration `json:"max_age"`
-			MaxBytes int64         `json:"max_bytes"`
+			MaxBytes int64             `json:"max_bytes"`
+			Metadata map[string]string `json:"metadata"`
 		} `json:"config"`
 		State struct {
 			First    uint64    `json:"first_seq"`
@@ -293,8 +266,16 @@ func (s *Streams) State(ctx context.Context, n Name) (State, error) {
 	if info.Error != nil {
 		return State{}, fmt.Errorf("look at stream %s: %w", n, kindly(n, info.Error))
 	}
-	state := State{First: info.State.First, Last: info.State.Last, Messages: info.State.Messages, Bytes: info.State.Bytes,
-		Retention: Retention{Age: info.Config.MaxAge, Bytes: max(0, info.Config.MaxBytes)}}
+	age, err := ageOf(info.Config.Metadata)
+	if err != nil {
+		return State{}, fmt.Errorf("look at stream %s: %w", n, err)
+	}
+	expired, err := thinned(info.Config.Metadata)
+	if err != nil {
+		return State{}, fmt.Errorf("look at stream %s: %w", n, err)
+	}
+	state := State{First: info.State.First, Last: info.State.Last, Messages: info.State.Messages, Bytes: info.State.Bytes, Expired: expired,
+		Retention: Retention{Age: age, Bytes: max(0, info.Config.MaxBytes)}}
 	if state.Messages == 0 {
 		state.First = state.Last + 1
 	} else {
@@ -330,17 +311,11 @@ func (s *Streams) EraseTenant(ctx context.Context, id tenant.ID) (removed int64,
 		if err != nil {
 			return removed, err
 		}
-		var answer struct {
-			Error  *jetstream.APIError `json:"error"`
-			Purged int64               `json:"purged"`
-		}
-		if err := s.ask(ctx, "STREAM.PURGE."+string(n), map[string]any{"filter": subject}, &answer); err != nil {
+		some, err := s.purge(ctx, n, map[string]any{"filter": subject})
+		if err != nil {
 			return removed, fmt.Errorf("erase a tenant from stream %s: %w", n, err)
 		}
-		if answer.Error != nil {
-			return removed, fmt.Errorf("erase a tenant from stream %s: %w", n, kindly(n, answer.Error))
-		}
-		removed += answer.Purged
+		removed += some
 	}
 	return removed, nil
 }

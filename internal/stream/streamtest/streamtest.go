@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) *stream.Streams) {
 		{"WaitersAreWoken", woken},
 		{"ErasedTenantsAreGone", erased},
 		{"WhatIsNotKeptIsSaid", expired},
+		{"ATenantsAreKeptShorter", expiredTenant},
 		{"AStreamShorterThanWhatWasReadIsSaid", shorter},
 		{"ConcurrentPublishersKeepTheirOrder", concurrent},
 		{"WrongUseIsRefused", wrongUse},
@@ -303,17 +304,13 @@ func erased(t *testing.T, s *stream.Streams) {
 
 func expired(t *testing.T, s *stream.Streams) {
 	a := NewTenant()
-	if err := s.Keep(t.Context(), stream.Events, stream.Retention{Age: time.Second}); err != nil {
-		t.Fatal(err)
-	}
-	publish(t, s, stream.Events, messages(a, 0, 5)...)
-	for { // the server's clock, which is the system's
-		state, err := s.State(t.Context(), stream.Events)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if state.Messages == 0 {
-			break
+	publish(t, s, stream.Events, messages(a, 0, 7)...)
+	for _, c := range []struct {
+		through uint64
+		want    int64
+	}{{0, 0}, {5, 5}, {5, 0}, {8, 0}} {
+		if n, err := s.Expire(t.Context(), stream.Events, c.through); err != nil || n != c.want {
+			t.Errorf("expired up to %d: %d messages, %v, want %d", c.through, n, err, c.want)
 		}
 	}
 	for _, id := range []tenant.ID{a, ""} {
@@ -323,10 +320,61 @@ func expired(t *testing.T, s *stream.Streams) {
 			t.Errorf("the error does not name what is missing: %v", err)
 		}
 		for _, after := range []uint64{0, 5} {
-			if list, err := s.Read(t.Context(), stream.Events, after, id, 0); err != nil || len(list) != 0 {
+			if list, err := s.Read(t.Context(), stream.Events, after, id, 0); err != nil || len(list) != 2 || list[0].Sequence != 6 {
 				t.Errorf("after %d: %d messages, %v", after, len(list), err)
 			}
 		}
+	}
+	if n, err := s.Expire(t.Context(), stream.Events, 7); err != nil || n != 2 {
+		t.Errorf("expired the rest: %d messages, %v", n, err)
+	}
+	for _, id := range []tenant.ID{a, ""} {
+		_, err := s.Read(t.Context(), stream.Events, 5, id, 0)
+		wantKind(t, "after what is kept no longer, at the end", err, fault.NotFound)
+		if list, err := s.Read(t.Context(), stream.Events, 7, id, 0); err != nil || len(list) != 0 {
+			t.Errorf("at the end: %d messages, %v", len(list), err)
+		}
+	}
+	if last := publish(t, s, stream.Events, messages(a, 7, 1)...); last != 8 {
+		t.Errorf("what comes next has sequence %d, want 8", last)
+	}
+}
+
+// One tenant's are kept shorter than the others'.
+func expiredTenant(t *testing.T, s *stream.Streams) {
+	a, b := NewTenant(), NewTenant()
+	for i := range 10 { // a 1, 4, 7 …, b 2, 5, 8 …, the provider 3, 6, 9 …
+		publish(t, s, stream.Events, append(append(messages(a, i, 1), messages(b, i, 1)...), messages("", i, 1)...)...)
+	}
+	for _, want := range []int64{4, 0} {
+		if n, err := s.ExpireTenant(t.Context(), stream.Events, a, 12); err != nil || n != want {
+			t.Errorf("expired %d messages, %v, want %d", n, err, want)
+		}
+	}
+	same(t, "all that is left of a", all(t, s, stream.Events, a), messages(a, 4, 6))
+	same(t, "b", all(t, s, stream.Events, b), messages(b, 0, 10))
+	if list := all(t, s, stream.Events, ""); len(list) != 26 {
+		t.Errorf("all: %d messages, want 26", len(list))
+	}
+	_, err := s.Read(t.Context(), stream.Events, 4, a, 0)
+	wantKind(t, "a after what is kept no longer", err, fault.NotFound)
+	if list, err := s.Read(t.Context(), stream.Events, 2, b, 0); err != nil || len(list) != 9 {
+		t.Errorf("b from within: %d messages, %v", len(list), err)
+	}
+	if list, err := s.Read(t.Context(), stream.Events, 3, "", 0); err != nil || len(list) != 24 {
+		t.Errorf("all from within: %d messages, %v", len(list), err)
+	}
+	if n, err := s.ExpireTenant(t.Context(), stream.Events, "", 3); err != nil || n != 1 {
+		t.Errorf("expired %d messages of the provider, %v, want 1", n, err)
+	}
+	if state, err := s.State(t.Context(), stream.Events); err != nil || state.Expired != 12 {
+		t.Errorf("state %+v, %v", state, err)
+	}
+	if err := s.Keep(t.Context(), stream.Events, stream.Retention{Age: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := s.State(t.Context(), stream.Events); err != nil || state.Expired != 12 || state.Retention.Age != time.Hour {
+		t.Errorf("state %+v, %v", state, err)
 	}
 }
 
