@@ -15,7 +15,7 @@ var layers = []struct {
 	{"base", []string{"tenant", "fault", "clock", "egress", "live", "span"}},
 	{"seams", []string{"stream", "sandbox", "blob", "query", "keys", "meta"}},
 	{"capabilities", []string{
-		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "period", "events", "warehouse",
+		"control", "account", "policy", "vault", "notify", "exchange", "job", "analysis", "schedule", "disclosure", "period", "events", "archive",
 		"warehouse", "churn", "dashboard", "meter", "audit", "alert", "logs", "cdc", "cell", "assist",
 		"backup", "oidc",
 	}},
@@ -38,6 +38,8 @@ var edges = []edge{
 	{"analysis", "job", "a run is queued in the transaction that records it"},
 	{"analysis", "policy", "a run's grants are minted from standing grants"},
 	{"analysis", "vault", "accepted forms are unsealed under a run grant, results sealed to their recipients"},
+	{"archive", "audit", "what is done to the archive by hand is audited"},
+	{"archive", "events", "what is archived are blocks of events"},
 	{"control", "audit", "each step of a tenant's life is audited in the transaction that makes it"},
 	{"control", "policy", "policy decides who may change a tenant"},
 	{"events", "audit", "sources, plans and what leaves quarantine are audited in the transaction that changes them"},
@@ -137,6 +139,7 @@ var allowed = []exception{
 var unscoped = []exception{
 	{"account", "Accounts.EraseTenant", "the erasure saga comes after the tenant's keys, and so its scopes, are gone"},
 	{"analysis", "Analyses.EraseTenant", "the same"},
+	{"archive", "Archive.EraseTenant", "the same"},
 	{"audit", "Log.EraseTenant", "the same"},
 	{"events", "Events.EraseTenant", "the same"},
 	{"warehouse", "Warehouse.EraseTenant", "the same"},

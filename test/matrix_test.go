@@ -226,6 +226,11 @@ var routes = map[string]probe{
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},
 
+	"list-archive":   {status: yes},
+	"show-archived":  {victim: "archived"},
+	"verify-archive": {body: `{}`, status: denied},
+	"flush-archive":  {body: `{}`, status: denied},
+
 	"list-streams":       {status: yes},
 	"list-stream-events": {common: "jobs", status: yes},
 	"tail-stream":        {common: "jobs", query: "&seconds=1&after=0", status: yes},
@@ -363,7 +368,11 @@ func (s *server) belongings(a, b party) map[string]string {
 		t.Errorf("an event without a type: got %+v, want it in quarantine", sent)
 	}
 	held := must(a.Quarantine(ctx, client.QuarantineFilter{}))(t).Items[0]
-	return map[string]string{"source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	if err := s.As(s.Token).FlushArchive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	archived := must(a.Archive(ctx, client.ArchiveFilter{}))(t).Items[0]
+	return map[string]string{"archived": archived.ID, "source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }

@@ -80,6 +80,7 @@ var rightful = map[string]struct {
 	"list-deliveries":           {},
 	"redeliver":                 {status: http.StatusConflict}, // it waits for its next attempt
 	"list-stream-events":        {},
+	"show-archived":             {},
 	"tail-stream":               {},
 	"show-source":               {},
 	"revoke-source":             {},

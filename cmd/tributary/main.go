@@ -81,6 +81,7 @@ type cli struct {
 	Retention  retentionCmd  `cmd:"" group:"data" help:"What is kept no longer."`
 	Report     reportCmd     `cmd:"" group:"data" help:"Figures about all tenants over time."`
 	Watch      watchCmd      `cmd:"" group:"data" help:"Print what changes, as it happens."`
+	Archive    archiveCmd    `cmd:"" group:"data" help:"What the streams had: kept as sealed objects of one tenant and day each."`
 	Stream     streamCmd     `cmd:"" group:"data" help:"Events of the last days: what was done, and what happened in the product."`
 	Audit      auditCmd      `cmd:"" group:"data" help:"The audit log, and whether it is whole."`
 

@@ -18,6 +18,7 @@ import (
 	"tributary/client"
 	"tributary/internal/account"
 	"tributary/internal/analysis"
+	"tributary/internal/archive"
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/control"
@@ -56,8 +57,8 @@ type Config struct {
 	// credentials file; empty: they are in this process and in Data.
 	Streams            string
 	StreamsCredentials string
-	// StreamDays is how long streams are kept, by their name: 1 to 365; those that are
-	// not listed 7.
+	// StreamDays is how many days streams are kept, by their name, or with a tier before
+	// it (basic:events) those of its tenants: 1 to 365; what is not listed 7.
 	StreamDays map[string]int
 	// HTTP is the address to listen on; empty: 127.0.0.1:8080. Port 0 takes a free one.
 	HTTP string
@@ -193,7 +194,7 @@ func open(ctx context.Context, c Config) (_ *stores, err error) {
 	}
 	s.accounts = account.New(account.Config{DB: s.db, Issuer: issuer, Keys: s.ring, Policy: s.policy, Audit: s.audit, Control: s.control, Notices: s.notices, SignUp: c.SignUp, Clock: c.Clock, Log: c.Log})
 	s.notices.SetPeople(s.accounts)
-	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing})
+	s.vault = vault.New(vault.Config{DB: s.db, Blobs: s.blobs, Keys: s.ring, Clock: c.Clock, Log: c.Log, Removing: c.hold().removing, Elsewhere: archive.Prefix})
 	s.jobs = job.New(job.Config{DB: s.db, Clock: c.Clock, Workers: c.Workers, Log: c.Log, Tracers: c.tracers, Changes: s.changes})
 	return s, nil
 }
@@ -212,6 +213,7 @@ type App struct {
 	streams   *stream.Streams
 	events    *events.Events
 	warehouse *warehouse.Warehouse
+	archive   *archive.Archive
 	outbox    *events.Outbox
 	exchange  *exchange.Exchange
 	analyses  *analysis.Analyses
@@ -305,6 +307,9 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	if err := a.makeWarehouse(box); err != nil {
 		return err
 	}
+	if err := a.makeArchive(ctx); err != nil {
+		return err
+	}
 	s.control.SetErasers(
 		control.NamedEraser{Store: "vault", Eraser: s.vault},
 		control.NamedEraser{Store: "exchange", Eraser: a.exchange},
@@ -312,6 +317,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
 		control.NamedEraser{Store: "events", Eraser: a.events},
+		control.NamedEraser{Store: "archive", Eraser: a.archive},
 		control.NamedEraser{Store: "streams", Eraser: streamEraser{a.streams}},
 		control.NamedEraser{Store: "warehouse", Eraser: a.warehouse},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},
@@ -333,7 +339,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.makeOutbox()
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
+		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Archive: a.archive, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP: func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} }, Collect: a.Collect,
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})

@@ -16,7 +16,7 @@ import (
 
 // Finding is something wrong that Fsck found.
 type Finding struct {
-	Store   string    `json:"store"`            // database, organisations, tenants, accounts, audit, events, vault, exchange, analyses
+	Store   string    `json:"store"`            // database, organisations, tenants, accounts, audit, events, archive, vault, exchange, analyses
 	Tenant  tenant.ID `json:"tenant,omitempty"` // whose; empty: the provider's, or not known
 	Subject string    `json:"subject,omitempty"`
 	Problem string    `json:"problem"`
@@ -35,7 +35,7 @@ func (f Finding) String() string {
 
 // Fsck checks every store of a data directory that no server has open against
 // every other, and names what is wrong: damaged database pages, rows whose MAC
-// is not right, audit chains, chains of blocks on the streams, objects without bytes
+// is not right, audit chains, chains of blocks on the streams and in the archive, objects without bytes
 // and bytes without objects, submissions and results without objects, releases without
 // runs. deep also decrypts every object and block, and compares its digest. Where there is no data it is
 // NotFound, and nothing is made.
@@ -76,6 +76,9 @@ func Fsck(ctx context.Context, c Config, deep bool) ([]Finding, error) {
 			return err
 		}
 		if err := verifyEvents(ctx, c, s, deep, add); err != nil {
+			return err
+		}
+		if err := verifyArchive(ctx, c, s, deep, add); err != nil {
 			return err
 		}
 		if err := s.vault.UnscopedVerify(ctx, deep, func(f vault.Finding) { add("vault", f.Tenant, f.Object, f.Problem) }); err != nil {

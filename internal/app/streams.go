@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tributary/internal/analysis"
+	"tributary/internal/archive"
 	"tributary/internal/clock"
 	"tributary/internal/control"
 	"tributary/internal/events"
@@ -17,24 +18,13 @@ import (
 	"tributary/internal/tenant"
 )
 
-// The bounds of how long a stream is kept, in days.
-const (
-	leastDays = 1
-	mostDays  = 365
-)
-
 // streamsDir is where streams are, unless they are in a cluster.
 func (c Config) streamsDir() string { return filepath.Join(c.Data, "streams") }
 
 // checkStreams refuses what cannot be kept.
 func (c Config) checkStreams() error {
-	for name, days := range c.StreamDays {
-		if !stream.Name(name).Valid() {
-			return fault.New(fault.Invalid, "There is no stream %q to keep: there are %v.", name, stream.Names)
-		}
-		if days < leastDays || days > mostDays {
-			return fault.New(fault.Invalid, "The stream %s can be kept %d to %d days, not %d.", name, leastDays, mostDays, days)
-		}
+	if _, err := c.streamDays(); err != nil {
+		return err
 	}
 	if c.StreamsCredentials != "" && c.Streams == "" {
 		return fault.New(fault.Invalid, "Credentials for streams go with the URL of a cluster.")
@@ -42,10 +32,39 @@ func (c Config) checkStreams() error {
 	return nil
 }
 
-func (c Config) openStreams(ctx context.Context) (*stream.Streams, error) {
-	keep := map[stream.Name]stream.Retention{}
+// streamDays is how long streams are kept: those of StreamDays are named events, or
+// basic:events for one tier's.
+func (c Config) streamDays() (archive.Days, error) {
+	all := archive.Days{}
 	for name, days := range c.StreamDays {
-		keep[stream.Name(name)] = stream.Retention{Age: time.Duration(days) * 24 * time.Hour}
+		tier, n, of := strings.Cut(name, ":")
+		if !of {
+			tier, n = "", name
+		}
+		switch {
+		case !stream.Name(n).Valid():
+			return nil, fault.New(fault.Invalid, "There is no stream %q to keep: there are %v.", n, stream.Names)
+		case of && !tenant.Tier(tier).Valid():
+			return nil, fault.New(fault.Invalid, "There is no tier %q whose events could be kept: there are %v.", tier, tenant.Tiers)
+		case days < archive.LeastDays || days > archive.MostDays:
+			return nil, fault.New(fault.Invalid, "The stream %s can be kept %d to %d days, not %d.", n, archive.LeastDays, archive.MostDays, days)
+		}
+		if all[stream.Name(n)] == nil {
+			all[stream.Name(n)] = map[tenant.Tier]int{}
+		}
+		all[stream.Name(n)][tenant.Tier(tier)] = days
+	}
+	return all, nil
+}
+
+func (c Config) openStreams(ctx context.Context) (*stream.Streams, error) {
+	days, err := c.streamDays()
+	if err != nil {
+		return nil, err
+	}
+	keep := map[stream.Name]stream.Retention{}
+	for _, n := range stream.Names {
+		keep[n] = stream.Retention{Age: time.Duration(days.Most(n)) * 24 * time.Hour}
 	}
 	s, err := stream.Open(ctx, stream.Config{Dir: c.streamsDir(), URL: c.Streams, Credentials: c.StreamsCredentials, Retention: keep, AsIs: c.existing, Clock: c.Clock, Log: c.Log})
 	if err != nil {

@@ -39,6 +39,7 @@ var changed = map[string][]live.Kind{
 	"quarantine":         nil,
 	"warehouse":          nil,
 	"query":              nil,
+	"archive":            nil,
 	// Reading changes nothing: a page that read again because it was told of its own
 	// reading would read for ever. That a result was downloaded for the first time its
 	// capability tells.

@@ -232,6 +232,23 @@ func (c *Control) UnscopedTenants(ctx context.Context, f Filter, page meta.Page)
 	return list, next, nil
 }
 
+// UnscopedOfTier lists the tenants of a tier that have not been erased.
+func (c *Control) UnscopedOfTier(ctx context.Context, t tenant.Tier) ([]tenant.ID, error) {
+	rows, err := c.DB.Unscoped().Query(ctx, `SELECT id FROM tenants WHERE tier = $1 AND state <> $2 ORDER BY id`, string(t), string(Erased))
+	if err != nil {
+		return nil, fmt.Errorf("list the tenants of a tier: %w", err)
+	}
+	var list []tenant.ID
+	for rows.Next() {
+		var id tenant.ID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list the tenants of a tier: %w", err)
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
+}
+
 // save writes what may change of a tenant, with a fresh MAC.
 func (c *Control) save(ctx context.Context, tx *meta.DB, by string, t *Tenant) error {
 	t.ModifiedAt, t.ModifiedBy, t.TimesModified = c.Clock.Now(), by, t.TimesModified+1

@@ -20,12 +20,15 @@ type Finding struct {
 	Problem string
 }
 
+// Archived says how far each chain of a stream is kept elsewhere.
+type Archived func(ctx context.Context, n stream.Name) (map[tenant.ID]uint64, error)
+
 // UnscopedVerify checks the rows of sources, plans and quarantine, and every block on
-// the streams: that each chain goes on without a gap from where the stream begins,
-// that no block was changed, and that each chain ends where it did when that was last
-// written down. deep opens every block, and not only the last of each chain. An error
+// the streams: that each chain goes on without a gap from where the stream begins, or
+// where archived, which may be nil, ends; that no block was changed, and that each chain
+// ends where it did when that was last written down, or is archived so far. deep opens every block, and not only the last of each chain. An error
 // means that it could not look.
-func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *stream.Streams, now time.Time, deep bool, report func(Finding)) error {
+func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *stream.Streams, archived Archived, now time.Time, deep bool, report func(Finding)) error {
 	blocks, err := NewBlocks(ring)
 	if err != nil {
 		return err
@@ -35,7 +38,12 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *
 		return err
 	}
 	for _, n := range stream.Names {
-		v := &verifier{blocks: blocks, name: n, now: now, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
+		v := &verifier{blocks: blocks, name: n, archived: map[tenant.ID]uint64{}, now: now, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
+		if archived != nil {
+			if v.archived, err = archived(ctx, n); err != nil {
+				return err
+			}
+		}
 		if err := v.read(ctx, streams); err != nil {
 			return err
 		}
@@ -77,15 +85,16 @@ func (e *Events) verifyRows(ctx context.Context, report func(Finding)) error {
 
 // verifier follows the chains on one stream.
 type verifier struct {
-	blocks *Blocks
-	name   stream.Name
-	now    time.Time
-	deep   bool
-	report func(Finding)
-	whole  bool          // the stream begins where it began: nothing has expired
-	kept   time.Duration // how long the stream keeps what it has
-	ends   map[tenant.ID]Place
-	last   map[tenant.ID][]byte // the last block of each chain
+	blocks   *Blocks
+	name     stream.Name
+	archived map[tenant.ID]uint64
+	now      time.Time
+	deep     bool
+	report   func(Finding)
+	whole    bool          // the stream begins where it began: nothing has expired
+	kept     time.Duration // how long the stream keeps what it has
+	ends     map[tenant.ID]Place
+	last     map[tenant.ID][]byte // the last block of each chain
 }
 
 func (v *verifier) say(id tenant.ID, format string, args ...any) {
@@ -97,7 +106,7 @@ func (v *verifier) read(ctx context.Context, streams *stream.Streams) error {
 	if err != nil {
 		return err
 	}
-	v.whole, v.kept = state.First <= 1, state.Retention.Age
+	v.whole, v.kept = state.First <= 1 && state.Expired == 0, state.Retention.Age
 	for _, seq := range state.Lost {
 		v.say("", "the message %d was damaged when the stream was opened", seq)
 	}
@@ -138,7 +147,7 @@ func (v *verifier) block(ctx context.Context, m stream.Stored) error {
 		return nil
 	}
 	at, known := v.ends[h.Tenant]
-	if !known && (!v.whole || h.Sequence == 1) {
+	if !known && (!v.whole || h.Sequence <= v.archived[h.Tenant]+1) {
 		at = Place{h.Sequence - 1, h.Previous} // the first that is there
 	}
 	if err := at.Follows(h); err != nil {
@@ -193,9 +202,10 @@ func (v *verifier) heads(ctx context.Context, db *meta.DB) error {
 		}
 		end, known := v.ends[id]
 		expired := !v.whole && v.now.Sub(meta.Time(at)) > v.kept-time.Hour // which it was written down soon after
+		there := max(end.Sequence, v.archived[id])
 		switch {
-		case known && end.Sequence < uint64(sequence), !known && !expired:
-			v.say(id, "the blocks %d to %d, which were there, are lost from the end of the stream", end.Sequence+1, sequence)
+		case there < uint64(sequence) && (known || !expired):
+			v.say(id, "the blocks %d to %d, which were there, are lost from the end of the stream", there+1, sequence)
 		case known && end.Sequence == uint64(sequence) && Digest(digest) != end.Digest:
 			v.say(id, "the block %d is another than was written", sequence)
 		}

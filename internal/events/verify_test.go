@@ -19,7 +19,7 @@ import (
 func (w *world) findings(deep bool) string {
 	w.t.Helper()
 	var list []string
-	err := events.UnscopedVerify(context.Background(), w.DB, w.ring, w.streams, w.hands.Now(), deep, func(f events.Finding) {
+	err := events.UnscopedVerify(context.Background(), w.DB, w.ring, w.streams, nil, w.hands.Now(), deep, func(f events.Finding) {
 		list = append(list, string(f.Tenant)+" "+f.Subject+": "+f.Problem)
 	})
 	if err != nil {

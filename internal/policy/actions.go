@@ -137,6 +137,12 @@ const (
 	QuarantineDrop   Action = "quarantine:drop"   // DELETE /quarantine/{id}
 )
 
+// The archive.
+const (
+	ArchiveRead   Action = "archive:read"   // GET /archive, GET /archive/{id}
+	ArchiveManage Action = "archive:manage" // POST /archive/flush, POST /archive/verify
+)
+
 // The warehouse.
 const (
 	WarehouseQuery Action = "warehouse:query" // POST /query, GET /queries/named, GET /queries/named/{id}, POST /queries/named/{id}/run
@@ -185,6 +191,7 @@ var Actions = [...]Action{
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
+	ArchiveRead, ArchiveManage,
 	WarehouseQuery, QuerySave, QueryDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,
 	StreamRead,

@@ -126,6 +126,9 @@ var mayDo = map[Action][]Role{
 	QuerySave:      {SystemAdmin, Analyst},
 	QueryDelete:    {SystemAdmin, Analyst},
 
+	ArchiveRead:   {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
+	ArchiveManage: {SystemAdmin},
+
 	StreamRead: {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 }
 

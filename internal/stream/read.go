@@ -190,6 +190,16 @@ func (s *Streams) Last(ctx context.Context, n Name, id tenant.ID) (Stored, error
 	return s.one(ctx, n, map[string]any{"last_by_subj": subject})
 }
 
+// First returns a tenant's oldest message, with "" the provider's. The fault is NotFound
+// when there is none.
+func (s *Streams) First(ctx context.Context, n Name, id tenant.ID) (Stored, error) {
+	subject, err := n.subject(id)
+	if err != nil {
+		return Stored{}, err
+	}
+	return s.one(ctx, n, map[string]any{"seq": 1, "next_by_subj": subject})
+}
+
 // Before returns the sequence that messages of a time or later come after.
 func (s *Streams) Before(ctx context.Context, n Name, t time.Time) (uint64, error) {
 	if !n.Valid() {

@@ -75,7 +75,8 @@ type Retention struct {
 
 // State is what a stream holds.
 type State struct {
-	First, Last uint64 // sequences; First is Last+1 when there is nothing
+	Created     time.Time // when it was made; another stream of the name was made at another time
+	First, Last uint64    // sequences; First is Last+1 when there is nothing
 	Messages    uint64
 	Bytes       uint64
 	FirstAt     time.Time // zero when there is nothing
@@ -243,8 +244,9 @@ func (s *Streams) State(ctx context.Context, n Name) (State, error) {
 		return State{}, unknown(n)
 	}
 	var info struct {
-		Error  *jetstream.APIError `json:"error"`
-		Config struct {
+		Error   *jetstream.APIError `json:"error"`
+		Created time.Time           `json:"created"`
+		Config  struct {
 			MaxBytes int64             `json:"max_bytes"`
 			Metadata map[string]string `json:"metadata"`
 		} `json:"config"`
@@ -274,7 +276,7 @@ func (s *Streams) State(ctx context.Context, n Name) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("look at stream %s: %w", n, err)
 	}
-	state := State{First: info.State.First, Last: info.State.Last, Messages: info.State.Messages, Bytes: info.State.Bytes, Expired: expired,
+	state := State{Created: info.Created.UTC(), First: info.State.First, Last: info.State.Last, Messages: info.State.Messages, Bytes: info.State.Bytes, Expired: expired,
 		Retention: Retention{Age: age, Bytes: max(0, info.Config.MaxBytes)}}
 	if state.Messages == 0 {
 		state.First = state.Last + 1

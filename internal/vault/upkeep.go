@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"tributary/internal/blob"
@@ -79,7 +80,7 @@ func (v *Vault) SweepDue(ctx context.Context) error {
 	var orphans []blob.Key
 	rowless := map[blob.Key]time.Time{}
 	err = v.Blobs.List(ctx, "", func(i blob.Info) error {
-		if _, ok := known[i.Key]; ok {
+		if _, ok := known[i.Key]; ok || v.elsewhere(i.Key) {
 			return nil
 		}
 		since, ok := v.rowless[i.Key]
@@ -102,6 +103,11 @@ func (v *Vault) SweepDue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// elsewhere reports whether bytes are not the vault's to judge.
+func (v *Vault) elsewhere(k blob.Key) bool {
+	return v.Elsewhere != "" && strings.HasPrefix(string(k), v.Elsewhere)
 }
 
 func (v *Vault) blobKeys(ctx context.Context) (map[blob.Key]struct{}, error) {
@@ -204,7 +210,7 @@ func (v *Vault) UnscopedVerify(ctx context.Context, deep bool, report func(Findi
 	}
 	before := v.Clock.Now().Add(-orphanAge)
 	return v.Blobs.List(ctx, "", func(i blob.Info) error {
-		if _, ok := known[i.Key]; !ok && i.Modified.Before(before) {
+		if _, ok := known[i.Key]; !ok && !v.elsewhere(i.Key) && i.Modified.Before(before) {
 			report(Finding{Object: string(i.Key), Problem: "stored bytes belong to no object"})
 		}
 		return nil

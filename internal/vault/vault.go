@@ -70,7 +70,7 @@ type Object struct {
 	digest []byte // sealed: SHA-256 of the bytes, then the salt
 }
 
-// Config is what a Vault needs; all fields but Log and Removing are required.
+// Config is what a Vault needs; all fields but Log, Removing and Elsewhere are required.
 type Config struct {
 	DB    *meta.DB
 	Blobs blob.Store
@@ -81,6 +81,9 @@ type Config struct {
 	// done called afterwards. It is Unavailable while a backup still needs them. Nil:
 	// there are no backups.
 	Removing func() (done func(), err error)
+	// Elsewhere is what the keys of another store's objects begin with, which the vault
+	// leaves alone; empty: all of Blobs is the vault's.
+	Elsewhere string
 }
 
 // Vault keeps every tenant's stores.

@@ -271,6 +271,11 @@ func operations() map[string]*operation {
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},
 
+		"list-archive":   {roles: "SRNAD", metadata: "s", weight: 5, make: listed},
+		"show-archived":  {roles: "SRNAD", names: archived, metadata: "s", weight: 5},
+		"flush-archive":  {roles: "S", weight: 3},
+		"verify-archive": {roles: "S", weight: 2},
+
 		"list-streams":       {roles: "SRNAD", weight: 2},
 		"list-stream-events": {roles: "SRNAD", names: streams, metadata: "sne", weight: 10, make: listed},
 		"tail-stream": {roles: "SRNAD", names: streams, metadata: "sne", weight: 1, make: func(w *world, c *credential, _ string) shot {

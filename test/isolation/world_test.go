@@ -44,6 +44,7 @@ const (
 	domains      kind = "dom"
 	sources      kind = "src"
 	heldEvents   kind = "qua"
+	archived     kind = "arc"
 	plans        kind = "plan"
 	queries      kind = "query"
 )

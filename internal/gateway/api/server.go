@@ -21,6 +21,7 @@ import (
 	"tributary/client"
 	"tributary/internal/account"
 	"tributary/internal/analysis"
+	"tributary/internal/archive"
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/control"
@@ -47,6 +48,7 @@ type Config struct {
 	Periods   *period.Calendar
 	Notices   *notify.Notices
 	Events    *events.Events
+	Archive   *archive.Archive
 	Warehouse *warehouse.Warehouse
 	Audit     *audit.Log
 	Streams   *events.Reader
@@ -154,6 +156,7 @@ func newServer(cfg Config) (*server, error) {
 	s.eventRoutes()
 	s.auditRoutes()
 	s.streamRoutes()
+	s.archiveRoutes()
 	s.queryRoutes()
 	s.liveRoutes()
 	s.reportRoutes()

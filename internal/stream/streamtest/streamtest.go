@@ -171,7 +171,14 @@ func apart(t *testing.T, s *stream.Streams) {
 			t.Errorf("last of %q: %+v, %v, want message %s", id, m, err, want)
 		}
 	}
-	_, err := s.Last(t.Context(), stream.Events, none)
+	for id, want := range map[tenant.ID]uint64{a: 1, b: 3, "": 4} {
+		if m, err := s.First(t.Context(), stream.Events, id); err != nil || m.Tenant != id || m.Sequence != want {
+			t.Errorf("first of %q: %+v, %v, want message %d", id, m, err, want)
+		}
+	}
+	_, err := s.First(t.Context(), stream.Events, none)
+	wantKind(t, "first of a tenant without messages", err, fault.NotFound)
+	_, err = s.Last(t.Context(), stream.Events, none)
 	wantKind(t, "last of a tenant without messages", err, fault.NotFound)
 }
 

@@ -60,6 +60,37 @@ export interface components {
       /** The definition in plain words: what is used, who gets what, which rules */
       "words": Array<string> | null;
     };
+    ArchiveFinding: {
+      "object": string;
+      "problem": string;
+      /** Empty: the provider's own */
+      "tenant": string;
+    };
+    Archived: {
+      /** Of the Parquet file */
+      "bytes": number;
+      "created_at": string;
+      /** When they came, UTC */
+      "day": string;
+      /** SHA-256 of the last block */
+      "digest": string;
+      "events": number;
+      /** Number of the first block in the tenant's chain on the stream */
+      "first_block": number;
+      "id": string;
+      /** Number of the last */
+      "last_block": number;
+      /** How many objects were made one */
+      "parts": number;
+      /** Of the object, sealed */
+      "sealed_bytes": number;
+      /** Of the object, sealed */
+      "sha256": string;
+      /** tenants, users, jobs or events */
+      "stream": string;
+      /** Whose events; empty: the provider's own */
+      "tenant": string;
+    };
     Asked: {
       /** When the code or link that may have been mailed ends */
       "expires_at": string;
@@ -387,6 +418,14 @@ export interface components {
     ListAnalysis: {
       /** The things on this page */
       "items": Array<components["schemas"]["Analysis"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListArchived: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Archived"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
@@ -1640,6 +1679,27 @@ export interface components {
       /** What was checked, and how */
       "evidence": string;
     };
+    VerifiedArchive: {
+      /** Sealed */
+      "bytes": number;
+      "events": number;
+      "findings": Array<components["schemas"]["ArchiveFinding"]> | null;
+      /** Where to go on; empty: that was all */
+      "next": string;
+      "objects": number;
+    };
+    VerifyArchive: {
+      /** The next of the answer before */
+      "after"?: string;
+      /** The first day, as 2026-01-31 */
+      "from"?: string;
+      /** tenants, users, jobs or events */
+      "stream"?: string;
+      /** Id or slug */
+      "tenant"?: string;
+      /** The last day */
+      "to"?: string;
+    };
     WebUpload: {
       "created_at": string;
       "created_by": string;
@@ -1792,6 +1852,53 @@ export interface paths {
       };
       responses: {
         204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive": {
+    /** List the archive's objects, the newest day first: one's own, or all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; "stream"?: string; "from"?: string; "to"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListArchived"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/flush": {
+    /** Archive all that the streams have by now */
+    post: {
+      parameters: {
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/verify": {
+    /** Read some of the archive's objects and say what is wrong with them */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["VerifyArchive"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["VerifiedArchive"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/{id}": {
+    /** One of the archive's objects */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Archived"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

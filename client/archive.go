@@ -1,0 +1,50 @@
+package client
+
+import "context"
+
+// ArchiveFilter says which of the archive's objects are wanted.
+type ArchiveFilter struct {
+	TenantPage
+	Stream   string // tenants, users, jobs, events; empty: all
+	From, To string // days, as 2026-01-31; empty: all
+}
+
+func (f ArchiveFilter) from(cursor string) ArchiveFilter { f.After = cursor; return f }
+func (f ArchiveFilter) limited(n int) ArchiveFilter      { f.Page = f.Page.limited(n); return f }
+
+// Archive lists a page of the archive's objects, the newest day first. To a tenant they
+// are its own.
+func (c *Client) Archive(ctx context.Context, f ArchiveFilter) (List[Archived], error) {
+	return get[List[Archived]](ctx, c, "/archive", f.values().text("stream", f.Stream).text("from", f.From).text("to", f.To))
+}
+
+// Archived returns one of the archive's objects.
+func (c *Client) Archived(ctx context.Context, object string) (Archived, error) {
+	return get[Archived](ctx, c, "/archive/"+id(object), nil)
+}
+
+// FlushArchive archives all that the streams have by now.
+func (c *Client) FlushArchive(ctx context.Context) error {
+	_, err := post[none](ctx, c, "/archive/flush", struct{}{})
+	return err
+}
+
+// VerifyArchive reads the archive to its end, some of it with each request, and tells
+// progress, which may be nil, how far it is.
+func (c *Client) VerifyArchive(ctx context.Context, v VerifyArchive, progress func(objects int64)) (VerifiedArchive, error) {
+	all := VerifiedArchive{Findings: []ArchiveFinding{}}
+	for {
+		some, err := post[VerifiedArchive](ctx, c, "/archive/verify", v)
+		if err != nil {
+			return all, err
+		}
+		all.Objects, all.Events, all.Bytes = all.Objects+some.Objects, all.Events+some.Events, all.Bytes+some.Bytes
+		all.Findings = append(all.Findings, some.Findings...)
+		if progress != nil {
+			progress(all.Objects)
+		}
+		if v.After = some.Next; v.After == "" {
+			return all, nil
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tributary/client"
+)
+
+type archiveCmd struct {
+	List   archiveListCmd   `cmd:"" help:"List the objects, the newest day first."`
+	Show   archiveShowCmd   `cmd:"" help:"Show one of the objects."`
+	Flush  archiveFlushCmd  `cmd:"" help:"Archive now what the streams have, which happens by itself within minutes."`
+	Verify archiveVerifyCmd `cmd:"" help:"Read the objects, and see that none is lost, damaged or left out. With problems the exit code is 1."`
+}
+
+// archiveFlags say which objects are meant.
+type archiveFlags struct {
+	tenantFlag
+	Stream string `placeholder:"STREAM" help:"Only those of tenants, users, jobs or events."`
+	From   string `placeholder:"DAY" help:"Only from this day (2026-01-31) on."`
+	To     string `placeholder:"DAY" help:"Only up to this day."`
+}
+
+type archiveListCmd struct {
+	archiveFlags
+	listFlags
+}
+
+// Run lists the archive.
+func (l *archiveListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	f := client.ArchiveFilter{TenantPage: client.TenantPage{Page: l.page(), Tenant: l.Tenant}, Stream: l.Stream, From: l.From, To: l.To}
+	return printList(ctx, out, l.listFlags, c.Archive, f, columns[client.Archived]{
+		[]string{"ID", "DAY", "STREAM", "TENANT", "BLOCKS", "EVENTS", "BYTES"},
+		func(o client.Archived) []string {
+			return []string{o.ID, o.Day, o.Stream, o.Tenant, fmt.Sprintf("%d-%d", o.FirstBlock, o.LastBlock), fmt.Sprint(o.Events), fmt.Sprint(o.SealedBytes)}
+		},
+	})
+}
+
+type archiveShowCmd struct {
+	Object string `arg:"" help:"Its id, arc_…"`
+}
+
+// Run shows an object.
+func (s *archiveShowCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	o, err := c.Archived(ctx, s.Object)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		out.fields("id", o.ID, "tenant", o.Tenant, "stream", o.Stream, "day", o.Day, "blocks", fmt.Sprintf("%d-%d", o.FirstBlock, o.LastBlock), "last block's digest", o.Digest,
+			"events", fmt.Sprint(o.Events), "bytes", fmt.Sprintf("%d, %d sealed", o.Bytes, o.SealedBytes), "SHA-256, sealed", o.SHA256, "made of", plural(o.Parts, "part", "parts"), "created", when(o.CreatedAt))
+	})
+}
+
+type archiveFlushCmd struct{}
+
+// Run archives what there is.
+func (archiveFlushCmd) Run(ctx context.Context, _ *output, c *client.Client) error {
+	return c.FlushArchive(ctx)
+}
+
+type archiveVerifyCmd struct{ archiveFlags }
+
+// Run verifies the archive.
+func (v *archiveVerifyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.VerifyArchive(ctx, client.VerifyArchive{Tenant: v.Tenant, Stream: v.Stream, From: v.From, To: v.To}, func(n int64) { out.draw("verified " + plural(n, "object", "objects")) })
+	if err != nil {
+		return err
+	}
+	out.clearLine()
+	if out.json {
+		err = out.JSON(found)
+	} else {
+		for _, f := range found.Findings {
+			out.line("%s  %s  %s", f.Tenant, f.Object, f.Problem)
+		}
+		if len(found.Findings) == 0 {
+			out.line("The archive is whole: %s with %s.", plural(found.Objects, "object", "objects"), plural(found.Events, "event", "events"))
+		}
+	}
+	if err == nil && len(found.Findings) > 0 {
+		err = &exit{code: exitFailed, says: fmt.Sprintf("%s of the archive.", plural(int64(len(found.Findings)), "thing is wrong", "things are wrong"))}
+	}
+	return err
+}

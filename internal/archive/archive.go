@@ -1,0 +1,140 @@
+// Package archive keeps what the streams held: Parquet objects of one tenant's events of
+// one stream and day each, sealed with the tenant's pool key, in the object store, and a
+// catalogue of them in the control database. What it has may expire from the streams,
+// which it sees to. It is for restoring and for taking away, not for queries.
+package archive
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/blob"
+	"tributary/internal/clock"
+	"tributary/internal/events"
+	"tributary/internal/fault"
+	"tributary/internal/keys"
+	"tributary/internal/meta"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// streams is the part of stream.Streams that an archive needs.
+type streams interface {
+	Read(ctx context.Context, n stream.Name, after uint64, id tenant.ID, most int) ([]stream.Stored, error)
+	State(ctx context.Context, n stream.Name) (stream.State, error)
+	First(ctx context.Context, n stream.Name, id tenant.ID) (stream.Stored, error)
+	Before(ctx context.Context, n stream.Name, t time.Time) (uint64, error)
+	Expire(ctx context.Context, n stream.Name, through uint64) (removed int64, err error)
+	ExpireTenant(ctx context.Context, n stream.Name, id tenant.ID, through uint64) (removed int64, err error)
+}
+
+// tenants is the part of control that an archive needs.
+type tenants interface {
+	// UnscopedOfTier lists the tenants of a tier that have not been erased.
+	UnscopedOfTier(ctx context.Context, t tenant.Tier) ([]tenant.ID, error)
+}
+
+// Config is what an Archive needs; all fields but Log, Days and Removing are required.
+type Config struct {
+	DB      *meta.DB
+	Blobs   blob.Store
+	Keys    *keys.Ring
+	Blocks  *events.Blocks
+	Streams streams
+	Tenants tenants
+	Audit   *audit.Log
+	Clock   clock.Clock
+	Log     *slog.Logger
+	// Days says how long streams are kept.
+	Days Days
+	// Removing is asked before bytes are removed that a row named a moment ago, and
+	// done called afterwards. It is Unavailable while a backup still needs them. Nil:
+	// there are no backups.
+	Removing func() (done func(), err error)
+}
+
+// Archive is the archive. It is safe for use by several goroutines.
+type Archive struct {
+	Config
+
+	writing sync.Mutex // held by what writes objects and rows, and by an erasure
+}
+
+// New makes an Archive.
+func New(cfg Config) *Archive {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Removing == nil {
+		cfg.Removing = func() (func(), error) { return func() {}, nil }
+	}
+	return &Archive{Config: cfg}
+}
+
+// Day is a day of UTC: its beginning.
+type Day struct{ time.Time }
+
+// DayOf returns the day that a time is on.
+func DayOf(t time.Time) Day { return Day{t.UTC().Truncate(24 * time.Hour)} }
+
+// ParseDay reads a day as in 2026-01-31.
+func ParseDay(s string) (Day, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return Day{}, fault.New(fault.Invalid, "%q is no day; one is written 2026-01-31.", s)
+	}
+	return Day{t}, nil
+}
+
+func (d Day) String() string { return d.Format(time.DateOnly) }
+
+// Object is a sealed object of the archive: the events of consecutive blocks of one
+// chain, which came on one day. A flush makes it, compaction replaces it by one that has
+// more, and expiry or an erasure ends it.
+type Object struct {
+	ID         string
+	Tenant     tenant.ID // empty: the provider's own
+	Stream     stream.Name
+	Day        Day
+	Parts      int64  // how many flushes made it
+	First      uint64 // block
+	Last       uint64 // block
+	Previous   events.Digest
+	Digest     events.Digest // of the last block
+	Events     int64
+	Size       int64 // bytes of the Parquet file
+	SealedSize int64
+	SHA256     [32]byte // of the sealed bytes
+	CreatedAt  time.Time
+}
+
+// blobKey is where the bytes are. The path says whose they are and when they came, the
+// bytes themselves prove it.
+func (o *Object) blobKey() blob.Key {
+	return blob.Key(fmt.Sprintf("%s%s/%s/%s/%s", Prefix, owner(o.Tenant), o.Stream, o.Day, o.ID))
+}
+
+// Prefix is what the keys of the archive's objects begin with.
+const Prefix = "archive/"
+
+// provider stands in keys for the provider's own.
+const provider = "provider"
+
+func owner(id tenant.ID) string {
+	if id == "" {
+		return provider
+	}
+	return string(id)
+}
+
+// rowsOf returns the handle for a tenant's rows, or the provider's for "".
+func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
+	if id == "" {
+		return db.Provider()
+	}
+	return db.For(id)
+}

@@ -1,0 +1,241 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tributary/internal/audit"
+	"tributary/internal/events"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// The bounds of a flush.
+const (
+	flushAge   = 10 * time.Minute // what is older is archived
+	flushBytes = 32 << 20         // of blocks, held in memory; when there are more, they are archived whatever their age
+	readBlocks = 500
+)
+
+// FlushDue archives the streams that have something older than ten minutes, or much.
+func (a *Archive) FlushDue(ctx context.Context) error {
+	return a.eachStream(ctx, func(n stream.Name) error {
+		due, err := a.due(ctx, n)
+		if err != nil || !due {
+			return err
+		}
+		return a.flush(ctx, n)
+	})
+}
+
+// Flush archives all that the streams have by now.
+func (a *Archive) Flush(ctx context.Context) error {
+	return a.eachStream(ctx, func(n stream.Name) error { return a.flush(ctx, n) })
+}
+
+// UnscopedFlush is Flush for somebody of the provider's.
+func (a *Archive) UnscopedFlush(ctx context.Context, by string) error {
+	if err := a.Flush(ctx); err != nil {
+		return err
+	}
+	return a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.flush", Subject: "archive", Outcome: "ok"})
+}
+
+// eachStream does something with each stream, whatever becomes of the others.
+func (a *Archive) eachStream(ctx context.Context, do func(n stream.Name) error) error {
+	var failed error
+	for _, n := range stream.Names {
+		if err := do(n); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("archive stream %s: %w", n, err))
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return failed
+}
+
+// due reports whether a stream has something to be archived now.
+func (a *Archive) due(ctx context.Context, n stream.Name) (bool, error) {
+	after, _, err := a.position(ctx, n)
+	if err != nil {
+		return false, err
+	}
+	list, err := a.Streams.Read(ctx, n, after, "", readBlocks)
+	if err != nil {
+		return true, nil //nolint:nilerr // a flush meets it too, and knows what to do
+	}
+	size := 0
+	for _, m := range list {
+		size += len(m.Data)
+	}
+	return len(list) > 0 && (size >= flushBytes/8 || a.Clock.Now().Sub(list[0].At) >= flushAge), nil
+}
+
+// flush archives what a stream has by now.
+func (a *Archive) flush(ctx context.Context, n stream.Name) error {
+	for {
+		more, err := a.flushSome(ctx, n)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// batch is what is archived in one transaction.
+type batch struct {
+	*Archive
+	name   stream.Name
+	state  stream.State
+	last   uint64 // of the stream
+	blocks map[tenant.ID][]block
+	order  []tenant.ID
+	made   []Object
+}
+
+// block is a sealed block and what it says of itself.
+type block struct {
+	events.Header
+	data []byte
+}
+
+// flushSome archives some of a stream, and reports whether there may be more.
+func (a *Archive) flushSome(ctx context.Context, n stream.Name) (more bool, err error) {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	after, state, err := a.position(ctx, n)
+	if err != nil {
+		return false, err
+	}
+	b := &batch{Archive: a, name: n, state: state, last: after, blocks: map[tenant.ID][]block{}}
+	if more, err = b.read(ctx); err != nil || b.last == after {
+		return false, err
+	}
+	for _, id := range b.order {
+		if err := b.write(ctx, id); err != nil {
+			b.discard(ctx)
+			return false, err
+		}
+	}
+	return more, b.commit(ctx) // after an error of which the rows may be there all the same; a sweep finds out
+}
+
+// read reads blocks from where the archive ends, as many as it may hold.
+func (b *batch) read(ctx context.Context) (more bool, err error) {
+	for size := 0; size < flushBytes; {
+		list, err := b.Streams.Read(ctx, b.name, b.last, "", readBlocks)
+		var gone stream.Missing
+		switch {
+		case errors.As(err, &gone):
+			b.Log.ErrorContext(ctx, "messages cannot be archived", "stream", string(b.name), "from", gone.From, "to", gone.To, "error", err)
+			b.last = gone.To
+			continue
+		case err != nil || len(list) == 0:
+			return false, err
+		}
+		for _, m := range list {
+			size += len(m.Data)
+			b.last = m.Sequence
+			h, err := events.ReadHeader(m.Data)
+			if err == nil && (h.Tenant != m.Tenant || h.Stream != string(b.name)) {
+				err = fault.New(fault.Damaged, "The %s stands on the stream %s as one of %q.", h, b.name, m.Tenant)
+			}
+			if err != nil {
+				b.Log.ErrorContext(ctx, "a block cannot be archived", "stream", string(b.name), "sequence", m.Sequence, "error", err)
+				continue
+			}
+			if b.blocks[h.Tenant] == nil {
+				b.order = append(b.order, h.Tenant)
+			}
+			b.blocks[h.Tenant] = append(b.blocks[h.Tenant], block{h, m.Data})
+		}
+	}
+	return true, nil
+}
+
+// write writes the objects of one chain: one for each run of consecutive blocks of a day.
+// What is archived already is left out.
+func (b *batch) write(ctx context.Context, id tenant.ID) error {
+	at, err := end(ctx, b.DB, b.name, id)
+	if err != nil {
+		return err
+	}
+	var w *writer
+	done := func() error {
+		if w == nil {
+			return nil
+		}
+		o, err := w.finish(ctx)
+		if w = nil; err != nil {
+			return err
+		}
+		b.made = append(b.made, o)
+		return nil
+	}
+	defer func() {
+		if w != nil {
+			w.abort()
+		}
+	}()
+	for _, k := range b.blocks[id] {
+		if k.Sequence <= at.Sequence {
+			continue
+		}
+		_, list, err := b.Blocks.Open(ctx, k.data)
+		if fault.Is(err, fault.NotFound) { // erased
+			return nil
+		}
+		if fault.Is(err, fault.Damaged) {
+			b.Log.ErrorContext(ctx, "a block cannot be archived", "stream", string(b.name), "tenant.id", string(id), "block", k.Sequence, "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if w != nil && (at.Follows(k.Header) != nil || DayOf(k.First) != w.object.Day) {
+			if err := done(); err != nil {
+				return err
+			}
+		}
+		if w == nil {
+			if w, err = b.create(ctx, Object{Tenant: id, Stream: b.name, Day: DayOf(k.First), Parts: 1, Previous: k.Previous}); err != nil {
+				return err
+			}
+		}
+		at = events.PlaceOf(k.Header, k.data)
+		if err := w.add(k.Sequence, at.Digest, list); err != nil {
+			return err
+		}
+	}
+	return done()
+}
+
+// commit adds what was written to the catalogue, and notes how far the stream is
+// archived, and its chains, which then go on there whatever becomes of the stream.
+func (b *batch) commit(ctx context.Context) error {
+	now := b.Clock.Now()
+	return b.DB.Transact(ctx, func(tx *meta.DB) error {
+		for _, o := range b.made {
+			if err := b.insert(ctx, tx, o); err != nil {
+				return err
+			}
+			if err := events.UnscopedRaiseHead(ctx, tx, b.name, o.Tenant, events.Place{Sequence: o.Last, Digest: o.Digest}, now); err != nil {
+				return err
+			}
+		}
+		return setPosition(ctx, tx, b.name, b.state, b.last)
+	})
+}
+
+// discard removes what was written and will have no row.
+func (b *batch) discard(ctx context.Context) {
+	for _, o := range b.made {
+		if err := b.Blobs.Delete(context.WithoutCancel(ctx), o.blobKey()); err != nil && !fault.Is(err, fault.NotFound) {
+			b.Log.WarnContext(ctx, "bytes of an object of the archive that came to nothing stay for now", "object", o.ID, "error", err)
+		}
+	}
+}

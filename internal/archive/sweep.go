@@ -1,0 +1,99 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tributary/internal/blob"
+	"tributary/internal/fault"
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
+)
+
+// orphanAge is how old bytes without a row must be before they count as left behind.
+const orphanAge = time.Hour
+
+// RemoveDue removes the bytes of objects that the catalogue has no more. While a backup
+// is made it leaves them to a later round.
+func (a *Archive) RemoveDue(ctx context.Context) error {
+	done, err := a.Removing()
+	if fault.Is(err, fault.Unavailable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
+	list, err := a.garbage(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
+		if err := a.Blobs.Delete(ctx, k); err != nil && !fault.Is(err, fault.NotFound) {
+			return fmt.Errorf("remove bytes of %s: %w", k, err)
+		}
+		if _, err := a.DB.Unscoped().Exec(ctx, `DELETE FROM archive_garbage WHERE blob_key = $1`, string(k)); err != nil {
+			return fmt.Errorf("forget bytes of %s: %w", k, err)
+		}
+	}
+	return nil
+}
+
+func (a *Archive) garbage(ctx context.Context) ([]blob.Key, error) {
+	rows, err := a.DB.Unscoped().Query(ctx, `SELECT blob_key FROM archive_garbage ORDER BY since LIMIT 10000`)
+	if err != nil {
+		return nil, fmt.Errorf("list removed objects of the archive: %w", err)
+	}
+	defer rows.Close()
+	var list []blob.Key
+	for rows.Next() {
+		var k blob.Key
+		if err := rows.Scan(&k); err != nil {
+			return nil, fmt.Errorf("list removed objects of the archive: %w", err)
+		}
+		list = append(list, k)
+	}
+	return list, rows.Err()
+}
+
+// EraseTenant removes a tenant's objects and rows. It is safe to repeat. The erasure saga
+// calls it after the tenant's keys are destroyed. While a backup is made it is Unavailable,
+// and the saga comes back to it.
+func (a *Archive) EraseTenant(ctx context.Context, id tenant.ID) (method string, count int64, err error) {
+	const did = "archived events deleted after their key was destroyed"
+	if !id.Valid() {
+		return did, 0, fmt.Errorf("erase archive: %q is no tenant", id)
+	}
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	done, err := a.Removing()
+	if err != nil {
+		return did, 0, err
+	}
+	defer done()
+	var list []blob.Key
+	if err := a.Blobs.List(ctx, Prefix+string(id)+"/", func(i blob.Info) error {
+		list = append(list, i.Key)
+		return nil
+	}); err != nil {
+		return did, 0, fmt.Errorf("list the archive of %s: %w", id, err)
+	}
+	for _, k := range list {
+		if err := a.Blobs.Delete(ctx, k); err != nil && !fault.Is(err, fault.NotFound) {
+			return did, 0, fmt.Errorf("remove bytes of %s: %w", k, err)
+		}
+	}
+	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		for _, q := range []string{`DELETE FROM archive_objects WHERE tenant = $1`, `DELETE FROM archive_garbage WHERE tenant = $1`, `DELETE FROM archive_expired WHERE tenant = $1`} {
+			if _, err := tx.For(id).Exec(ctx, q, string(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return did, 0, fmt.Errorf("erase the archive's rows of %s: %w", id, err)
+	}
+	return did, int64(len(list)), nil
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+
+	"tributary/client"
+	"tributary/internal/archive"
+	"tributary/internal/policy"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// archiveRoutes look at the archive of the streams.
+func (s *server) archiveRoutes() {
+	add(s, route{method: http.MethodGet, path: "/archive", id: "list-archive", summary: "List the archive's objects, the newest day first: one's own, or all tenants'", thing: "archived object",
+		action: policy.ArchiveRead, audience: anyone}, s.archiveList)
+	add(s, route{method: http.MethodGet, path: "/archive/{id}", id: "show-archived", summary: "One of the archive's objects", thing: "archived object",
+		action: policy.ArchiveRead, audience: anyone}, s.archiveShow)
+	add(s, route{method: http.MethodPost, path: "/archive/verify", id: "verify-archive", summary: "Read some of the archive's objects and say what is wrong with them", thing: "archived object",
+		action: policy.ArchiveManage, audience: staff, audit: "archive.verify"}, s.archiveVerify)
+	add(s, route{method: http.MethodPost, path: "/archive/flush", id: "flush-archive", summary: "Archive all that the streams have by now", thing: "archived object",
+		action: policy.ArchiveManage, audience: staff, audit: "archive.flush", status: http.StatusNoContent}, s.archiveFlush)
+}
+
+// archiveFilter reads which objects are meant.
+func archiveFilter(name, from, to string) (f archive.Filter, err error) {
+	f.Stream = stream.Name(name)
+	if from != "" {
+		f.From, err = archive.ParseDay(from)
+	}
+	if to != "" && err == nil {
+		f.To, err = archive.ParseDay(to)
+	}
+	return f, err
+}
+
+type archivePage struct {
+	TenantPaging
+	Stream string `query:"stream" doc:"tenants, users, jobs or events; absent: all"`
+	From   string `query:"from" doc:"The first day, as 2026-01-31"`
+	To     string `query:"to" doc:"The last day"`
+}
+
+func (s *server) archiveList(ctx context.Context, c *call, i *archivePage) (*list[client.Archived], error) {
+	f, err := archiveFilter(i.Stream, i.From, i.To)
+	if err != nil {
+		return nil, err
+	}
+	var found []archive.Object
+	var next string
+	if c.staff() {
+		var id tenant.ID
+		if id, err = c.named(ctx, i.Tenant); err == nil {
+			found, next, err = s.Archive.UnscopedObjects(ctx, id, f, i.meta())
+		}
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			found, next, err = s.Archive.Objects(ctx, scope, f, i.meta())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return each(found, next, archivedWord), nil
+}
+
+func (s *server) archiveShow(ctx context.Context, c *call, i *ByID) (*out[client.Archived], error) {
+	var o archive.Object
+	var err error
+	if c.staff() {
+		o, err = s.Archive.UnscopedObject(ctx, i.ID)
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			o, err = s.Archive.Object(ctx, scope, i.ID)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out[client.Archived]{Body: archivedWord(o)}, nil
+}
+
+func archivedWord(o archive.Object) client.Archived {
+	return client.Archived{ID: o.ID, Tenant: string(o.Tenant), Stream: string(o.Stream), Day: o.Day.String(), Parts: o.Parts, FirstBlock: o.First, LastBlock: o.Last,
+		Digest: o.Digest.String(), Events: o.Events, Bytes: o.Size, SealedBytes: o.SealedSize, SHA256: hex.EncodeToString(o.SHA256[:]), CreatedAt: o.CreatedAt}
+}
+
+func (s *server) archiveFlush(ctx context.Context, c *call, _ *struct{}) (*struct{}, error) {
+	return nil, s.Archive.UnscopedFlush(ctx, c.by())
+}
+
+func (s *server) archiveVerify(ctx context.Context, c *call, i *in[client.VerifyArchive]) (*out[client.VerifiedArchive], error) {
+	f, err := archiveFilter(i.Body.Stream, i.Body.From, i.Body.To)
+	if err != nil {
+		return nil, err
+	}
+	id, err := c.named(ctx, i.Body.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Archive.UnscopedVerify(ctx, c.by(), id, f, i.Body.After)
+	if err != nil {
+		return nil, err
+	}
+	w := client.VerifiedArchive{Objects: v.Objects, Events: v.Events, Bytes: v.Bytes, Findings: []client.ArchiveFinding{}, Next: v.Next}
+	for _, p := range v.Findings {
+		w.Findings = append(w.Findings, client.ArchiveFinding{Tenant: string(p.Tenant), Object: p.Object, Problem: p.Problem})
+	}
+	return &out[client.VerifiedArchive]{Body: w}, nil
+}
