@@ -130,11 +130,3 @@ func owner(id tenant.ID) string {
 	}
 	return string(id)
 }
-
-// rowsOf returns the handle for a tenant's rows, or the provider's for "".
-func rowsOf(db *meta.DB, id tenant.ID) *meta.DB {
-	if id == "" {
-		return db.Provider()
-	}
-	return db.For(id)
-}

@@ -38,7 +38,7 @@ func (o *Object) fields() []any {
 }
 
 func (a *Archive) insert(ctx context.Context, tx *meta.DB, o Object) error {
-	_, err := rowsOf(tx, o.Tenant).Exec(ctx, `
+	_, err := tx.RowsOf(o.Tenant).Exec(ctx, `
 		INSERT INTO archive_objects (id, tenant, stream, day, parts, first_block, last_block, previous, digest, events, blob_key, size, sealed_size, sha256, created_at, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		o.ID, string(o.Tenant), string(o.Stream), meta.Micros(o.Day.Time), o.Parts, int64(o.First), int64(o.Last), o.Previous[:], o.Digest[:], o.Events,
@@ -160,7 +160,7 @@ func (a *Archive) find(row *meta.Row, id string) (Object, error) {
 func end(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (p events.Place, err error) {
 	var last int64
 	var digest []byte
-	err = rowsOf(db, id).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 ORDER BY first_block DESC LIMIT 1`, string(n), string(id)).Scan(&last, &digest)
+	err = db.RowsOf(id).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 ORDER BY first_block DESC LIMIT 1`, string(n), string(id)).Scan(&last, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, nil
 	}

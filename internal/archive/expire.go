@@ -96,7 +96,7 @@ func (a *Archive) expireTier(ctx context.Context, n stream.Name, t tenant.Tier, 
 			return err
 		}
 		// Written down before, so that who reads on from before it is told of it whatever happens.
-		if _, err := rowsOf(a.DB, id).Exec(ctx, `INSERT INTO archive_expired (tenant, stream, sequence) VALUES ($1, $2, $3)
+		if _, err := a.DB.RowsOf(id).Exec(ctx, `INSERT INTO archive_expired (tenant, stream, sequence) VALUES ($1, $2, $3)
 			ON CONFLICT (tenant, stream) DO UPDATE SET sequence = excluded.sequence WHERE archive_expired.sequence < excluded.sequence`, string(id), string(n), int64(through)); err != nil {
 			return fmt.Errorf("note what is removed from the stream: %w", err)
 		}

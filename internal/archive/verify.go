@@ -135,7 +135,7 @@ func (a *Archive) chainedRows(ctx context.Context, id tenant.ID, f Filter, after
 func (a *Archive) before(ctx context.Context, o Object) (p events.Place, known bool, err error) {
 	var last int64
 	var digest []byte
-	err = rowsOf(a.DB, o.Tenant).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
+	err = a.DB.RowsOf(o.Tenant).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
 		string(o.Stream), string(o.Tenant), int64(o.First)).Scan(&last, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil

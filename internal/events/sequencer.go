@@ -259,7 +259,7 @@ func (s *Sequencer) save(ctx context.Context, n stream.Name, ends map[tenant.ID]
 // UnscopedRaiseHead notes in a transaction that a chain had got at least so far: where the archive
 // has it, it goes on there although its blocks have expired or are lost.
 func UnscopedRaiseHead(ctx context.Context, tx *meta.DB, n stream.Name, id tenant.ID, p Place, now time.Time) error {
-	if _, err := rowsOf(tx, id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
+	if _, err := tx.RowsOf(id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (tenant, stream) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest, at = excluded.at WHERE stream_heads.sequence < excluded.sequence`,
 		string(id), string(n), int64(p.Sequence), p.Digest[:], meta.Micros(now)); err != nil {
 		return fmt.Errorf("save the head of a chain of blocks: %w", err)
