@@ -32,6 +32,11 @@ func (c *Client) Collector(ctx context.Context) (Collector, error) {
 	return call[Collector](ctx, c, request{method: http.MethodGet, path: "/collector", open: true})
 }
 
+// CreatePixels makes links of pictures for a source, one for each recipient.
+func (c *Client) CreatePixels(ctx context.Context, source string, n NewPixels) (List[Pixel], error) {
+	return post[List[Pixel]](ctx, c, "/sources/"+id(source)+"/pixels", n)
+}
+
 // ApplyPlan applies a tracking plan, in YAML. One that is not the current version
 // makes a new one; Changed in the answer says which it was.
 func (c *Client) ApplyPlan(ctx context.Context, yaml []byte) (Plan, error) {

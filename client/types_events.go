@@ -31,6 +31,20 @@ type Collector struct {
 	Address string `json:"address" doc:"The URL that it listens at; empty: there is none. A proxy before it has another"`
 }
 
+// NewPixels asks for links of pictures for mails, one for each recipient.
+type NewPixels struct {
+	Type   string          `json:"type" minLength:"1" maxLength:"200" doc:"Of the events, such as mail.opened"`
+	Users  []string        `json:"users" minItems:"1" maxItems:"1000" doc:"The recipients, by their ids"`
+	Tenant string          `json:"tenant,omitempty" maxLength:"256" doc:"Of the provider's sources: whose events they are, by slug or external id"`
+	Data   json.RawMessage `json:"data,omitempty" doc:"Of the events: a JSON object of at most 1 KiB, such as which campaign it is"`
+}
+
+// Pixel is the link of one recipient. Whoever has it can write that one event, once.
+type Pixel struct {
+	ID   string `json:"id" doc:"The recipient"`
+	Path string `json:"path" doc:"Of the picture, where events are collected"`
+}
+
 // Plan is a version of the tracking plan: which events there are, and what each has to
 // have.
 type Plan struct {

@@ -205,6 +205,7 @@ var routes = map[string]probe{
 	"list-sources":      {status: yes},
 	"show-source":       {victim: "source"},
 	"revoke-source":     {victim: "source"},
+	"create-pixels":     {victim: "source", body: `{"type":"b","users":["b"]}`},
 	"apply-plan":        {body: "events: [{type: b}]\n", status: denied},
 	"list-plans":        {status: yes},
 	"show-plan":         {common: "current", status: yes},

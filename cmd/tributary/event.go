@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"tributary/client"
 )
@@ -126,6 +127,7 @@ type sourceCmd struct {
 	Show   sourceShowCmd   `cmd:"" help:"Show a source."`
 	Revoke sourceRevokeCmd `cmd:"" help:"End a source: what comes with its key from now on is refused."`
 	Where  sourceWhereCmd  `cmd:"" help:"Say where clients send events to."`
+	Pixel  sourcePixelCmd  `cmd:"" help:"Make links of pictures for mails, which tell when each recipient opens theirs."`
 }
 
 func (o *output) source(s client.Source) {
@@ -208,6 +210,33 @@ func (sourceWhereCmd) Run(ctx context.Context, root *cli, out *output) error {
 			address = "none: the server was started without --collect"
 		}
 		out.fields("address", address)
+	})
+}
+
+type sourcePixelCmd struct {
+	sourceArg
+	Users  []string `arg:"" name:"user" help:"The recipients, by their ids."`
+	Type   string   `default:"mail.opened" placeholder:"TYPE" help:"Of the events."`
+	Tenant string   `placeholder:"SLUG" help:"Of the provider's sources: whose events they are, by slug or external id."`
+	Data   string   `placeholder:"JSON" help:"Of the events: an object, such as {\"campaign\":\"spring\"}."`
+	At     string   `placeholder:"URL" help:"Where events are collected, such as https://events.example.com; without it the links are paths."`
+}
+
+// Run makes links.
+func (s *sourcePixelCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	if s.Data != "" && !json.Valid([]byte(s.Data)) {
+		return usage("the data is not JSON")
+	}
+	list, err := c.CreatePixels(ctx, s.ID, client.NewPixels{Type: s.Type, Users: s.Users, Tenant: s.Tenant, Data: json.RawMessage(s.Data)})
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		lines := make([][]string, len(list.Items))
+		for n, p := range list.Items {
+			lines[n] = []string{p.ID, strings.TrimRight(s.At, "/") + p.Path}
+		}
+		out.table([]string{"USER", "PICTURE"}, lines)
 	})
 }
 

@@ -35,6 +35,7 @@ var changed = map[string][]live.Kind{
 	"webhook":            {live.Webhook},
 	"hold":               {live.Hold},
 	"source":             {live.Key},
+	"source.pixel":       nil,
 	"plan":               nil,
 	"quarantine":         nil,
 	"warehouse":          nil,

@@ -67,7 +67,7 @@ type Events struct {
 	counted counters
 
 	mu      sync.Mutex
-	sources map[[32]byte]known  // by the digest of their key
+	sources map[[32]byte]known  // by the digest of their key, and by their id
 	named   map[string]resolved // tenants, by what the provider's data calls them
 }
 

@@ -190,6 +190,10 @@ type resolved struct {
 // tenantOf finds the tenant that an event of the provider's names in the field that
 // its source declares, or says in words why there is none.
 func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, error) {
+	if s.about != "" {
+		t, err := e.Tenants.UnscopedTenant(ctx, string(s.about))
+		return resolve(t, err, "tenant")
+	}
 	name := fieldOf(ev, s.TenantField)
 	if name == "" {
 		return resolved{words: fmt.Sprintf("It names no tenant: the field %q is missing, or neither a text nor a number.", s.TenantField)}, nil
@@ -202,15 +206,8 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, 
 		return r, nil
 	}
 	t, err := e.Tenants.UnscopedNamed(ctx, name)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		r = resolved{words: fmt.Sprintf("Its field %q names no tenant that is known.", s.TenantField)}
-	case err != nil:
+	if r, err = resolve(t, err, s.TenantField); err != nil {
 		return r, err
-	case t.State != control.Active && t.State != control.Suspended:
-		r = resolved{words: fmt.Sprintf("The tenant that its field %q names takes part no more, or not yet.", s.TenantField)}
-	default:
-		r = resolved{id: t.ID, tier: t.Tier}
 	}
 	r.at = now
 	e.mu.Lock()
@@ -220,6 +217,19 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, 
 	}
 	e.named[name] = r
 	return r, nil
+}
+
+// resolve is what there is to say of a tenant that was looked up, as a field names it.
+func resolve(t control.Tenant, err error, field string) (resolved, error) {
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return resolved{words: fmt.Sprintf("Its field %q names no tenant that is known.", field)}, nil
+	case err != nil:
+		return resolved{}, err
+	case t.State != control.Active && t.State != control.Suspended:
+		return resolved{words: fmt.Sprintf("The tenant that its field %q names takes part no more, or not yet.", field)}, nil
+	}
+	return resolved{id: t.ID, tier: t.Tier}, nil
 }
 
 // fieldOf is the text, or number, at a source's field of an event.

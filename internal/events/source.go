@@ -37,6 +37,7 @@ type Source struct {
 	RevokedAt   *time.Time
 
 	hash  []byte
+	about tenant.ID // of the provider's: whose events alone it sends; empty: those of whom they name
 	tier  tenant.Tier
 	scope tenant.Scope // of a tenant's: what lets it write
 }
@@ -205,7 +206,8 @@ func (e *Events) RevokeSource(ctx context.Context, owner tenant.Owner, id string
 		return Source{}, err
 	}
 	e.Policy.RevokeCredential(s.ID)
-	e.forgetSource(s.hash)
+	e.forgetSource([32]byte(s.hash))
+	e.forgetSource(byID(s.ID))
 	return s, nil
 }
 
@@ -223,14 +225,24 @@ func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 		return nil, errKey
 	}
 	hash := sha256.Sum256([]byte(key))
+	return e.current(ctx, hash, func() (Source, error) {
+		return e.scanSource(ctx)(e.DB.Unscoped().QueryRow(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE key_hash = $1`, hash[:]))
+	})
+}
+
+// byID is where a source is remembered by its id, beside the digest of its key.
+func byID(id string) [32]byte { return sha256.Sum256([]byte("source " + id)) }
+
+// current is a source that may write now, as it is remembered, or as it is found.
+func (e *Events) current(ctx context.Context, by [32]byte, find func() (Source, error)) (*Source, error) {
 	now := e.Clock.Now()
 	e.mu.Lock()
-	k, ok := e.sources[hash]
+	k, ok := e.sources[by]
 	e.mu.Unlock()
 	if age := now.Sub(k.at); ok && age >= 0 && age < fresh {
 		return k.source, nil
 	}
-	s, err := e.scanSource(ctx)(e.DB.Unscoped().QueryRow(ctx, `SELECT `+sourceColumns+` FROM event_sources WHERE key_hash = $1`, hash[:]))
+	s, err := find()
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errKey
 	}
@@ -238,7 +250,7 @@ func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 		err = e.usable(ctx, &s)
 	}
 	if err != nil {
-		e.forgetSource(hash[:])
+		e.forgetSource(by)
 		return nil, &refused{err, s.ID, s.Tenant}
 	}
 	e.mu.Lock()
@@ -246,7 +258,7 @@ func (e *Events) Source(ctx context.Context, key string) (*Source, error) {
 	if len(e.sources) > 10000 {
 		clear(e.sources)
 	}
-	e.sources[hash] = known{&s, now}
+	e.sources[by] = known{&s, now}
 	return &s, nil
 }
 
@@ -300,10 +312,10 @@ func (e *Events) usable(ctx context.Context, s *Source) error {
 	return err
 }
 
-func (e *Events) forgetSource(hash []byte) {
+func (e *Events) forgetSource(by [32]byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.sources, [32]byte(hash))
+	delete(e.sources, by)
 }
 
 // Tier is that of the tenant that the source fixes; empty: it fixes none.

@@ -126,7 +126,7 @@ const (
 
 // Events.
 const (
-	SourceCreate     Action = "source:create"     // POST /sources
+	SourceCreate     Action = "source:create"     // POST /sources, POST /sources/{id}/pixels
 	SourceRead       Action = "source:read"       // GET /sources, GET /sources/{id}
 	SourceRevoke     Action = "source:revoke"     // DELETE /sources/{id}
 	PlanApply        Action = "plan:apply"        // POST /plans

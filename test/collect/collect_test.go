@@ -113,6 +113,11 @@ func (s *sent) Source(_ context.Context, k string) (*events.Source, error) {
 	return &events.Source{}, nil
 }
 
+// Pixel knows no links.
+func (s *sent) Pixel(context.Context, string) (*events.Source, events.Event, error) {
+	return nil, events.Event{}, fault.New(fault.Unauthenticated, "The link is not valid.")
+}
+
 // Record has nobody to tell.
 func (s *sent) Record(context.Context, audit.Entry) error { return nil }
 

@@ -8,35 +8,13 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tributary/client"
 	"tributary/test/servertest"
 )
-
-var collects = regexp.MustCompile(`Events are collected at (\S+)\n`)
-
-// collecting starts a server with a collector, and returns where that is.
-func collecting(s *servertest.Server) string {
-	s.T.Helper()
-	s.Start("--collect", "127.0.0.1:0")
-	deadline := time.After(patience)
-	for {
-		more := s.Log.More()
-		if found := collects.FindStringSubmatch(s.Log.String()); found != nil {
-			return found[1]
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			s.T.Fatalf("nothing is collected\n%s", s.Log)
-		}
-	}
-}
 
 // heard lists the events of a tenant, without those of the server itself.
 func heard(t *testing.T, p servertest.Party) []string {
@@ -101,7 +79,7 @@ func TestAnEventIsTheTenantsThatTheKeyIsOf(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	url := collecting(s)
+	url := s.StartCollecting()
 	a, b := s.Party(1), s.Party(2)
 	source := servertest.Must(a.CreateSource(ctx, client.NewSource{Name: "everywhere"}))(t)
 	want := []string{"c-1 E of u", "p-1 E of u", "s-1 E of u", "v-1 E of u", "x-1 E of u"}
@@ -121,7 +99,7 @@ func TestAnEventIsTheTenantsThatTheKeyIsOf(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	s.Kill()
-	url = collecting(s)
+	url = s.StartCollecting()
 	s.Reconnect(&a, &b)
 	if got := heard(t, a); !slices.Equal(got, want) {
 		t.Errorf("after a kill: got %q, want %q", got, want)
@@ -149,7 +127,7 @@ func TestEveryClientReachesTheServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	url := collecting(s)
+	url := s.StartCollecting()
 	a := s.Party(1)
 	to := &sent{t: t, url: url, key: servertest.Must(a.CreateSource(ctx, client.NewSource{Name: "everywhere"}))(t).Key}
 	want := []string{"$pageview", "$identify", "Order Completed", "$pageview", "Clicked", "$identify", "Order Completed"} // of the pages
@@ -184,7 +162,7 @@ func TestTheProvidersSourceNamesTheTenant(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	url := collecting(s)
+	url := s.StartCollecting()
 	a, b := s.Party(1), s.Party(2)
 	source := servertest.Must(s.As(s.Token).CreateSource(ctx, client.NewSource{Name: "backend", TenantField: "context.groupId"}))(t)
 	for _, group := range []string{a.Slug, "nobody"} {
@@ -209,7 +187,7 @@ func TestWhoSendsTooMuchIsToldHowLongToWait(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	url := collecting(s)
+	url := s.StartCollecting()
 	admin := s.As(s.Token)
 	made := servertest.Must(admin.CreateTenant(ctx, client.NewTenant{Slug: "small", Name: "Small", Tier: "basic", Organisation: "Small"}))(t)
 	key := servertest.Must(admin.CreateAPIKey(ctx, client.NewAPIKey{Tenant: made.Slug, Role: "tenant_admin", Name: "tests"}))(t).Key
@@ -237,7 +215,7 @@ func TestWhoSendsTooMuchIsToldHowLongToWait(t *testing.T) {
 func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
-	url := collecting(s)
+	url := s.StartCollecting()
 	large := strings.Repeat("x", 21<<20)
 	for _, w := range waysOf("twk_none", "1", "")[:3] {
 		if status, _, said := post(t, w.method, url+w.path, strings.Replace(w.body, `"E"`, `"`+large+`"`, 1), w.headers); status != 413 {

@@ -1,6 +1,14 @@
 package isolation
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+)
 
 const planText = "events:\n  - {type: login}\n"
 
@@ -35,7 +43,97 @@ func createSource(w *world, c *credential, _ string) shot {
 	return shot{body: document(body), want: []int{created, clash}, then: func(a *answer) {
 		w.know(sources, a.field("id"), of)
 		w.secrets = append(w.secrets, a.field("key"))
+		w.writers = append(w.writers, writer{key: a.field("key"), of: of})
 	}}
+}
+
+// writer is a source's key, or the path of a link, and whose events it writes.
+type writer struct {
+	key, link string
+	of        *tenant // nil: of whom an event names
+}
+
+// createPixels makes a link with what only its tenant may read, under the source of
+// whoever it is.
+func createPixels(w *world, c *credential, _ string) shot {
+	var of *tenant
+	body := map[string]any{"type": "mail.opened"}
+	switch {
+	case c != nil && c.tenant != nil:
+		of = c.tenant
+	default:
+		of = pick(w, w.tenants)
+		body["tenant"] = of.slug
+	}
+	body["users"], body["data"] = []string{w.fresh(of, product)}, map[string]any{"note": w.fresh(of, product)}
+	return shot{body: document(body), want: append(relaxed(of, created, clash), absent), then: func(a *answer) {
+		var list struct{ Items []struct{ Path string } }
+		if err := json.Unmarshal(a.body, &list); err != nil {
+			panic(err)
+		}
+		for _, x := range list.Items {
+			w.writers = append(w.writers, writer{link: x.Path, of: of})
+		}
+	}}
+}
+
+// collect sends an event to the collector with a key or a link of anybody's, and names
+// another tenant wherever it can. Whose it is the canary in it says; who may read it
+// the rest of the walk finds out.
+func (w *world) collect() {
+	w.t.Helper()
+	if len(w.writers) == 0 {
+		return
+	}
+	from, other := pick(w, w.writers), pick(w, w.tenants)
+	of := from.of
+	if of == nil {
+		of = pick(w, w.tenants)
+	}
+	word := func() string { return w.fresh(of, product) }
+	query := url.Values{"tenant": {other.id}, "user": {word()}, "id": {word()}}
+	method, path, body := http.MethodPost, "", any(nil)
+	event := map[string]any{"tenant": other.id, "context": map[string]any{"groupId": other.slug}}
+	switch {
+	case from.link != "":
+		method, path = http.MethodGet, from.link
+	case from.of != nil && w.chance(20):
+		method, path = http.MethodGet, "/pixel/"+from.key+"/login.gif"
+	case from.of != nil && w.chance(40):
+		event["type"], event["event"], event["userId"], event["messageId"] = "track", "login", word(), word()
+		path, body = "/v1/batch", map[string]any{"writeKey": from.key, "batch": []any{event}}
+	case from.of != nil && w.chance(50):
+		event["event"], event["distinct_id"], event["uuid"] = "login", word(), word()
+		path, body = "/batch/", map[string]any{"api_key": from.key, "batch": []any{event}}
+	default:
+		event = map[string]any{"specversion": "1.0", "id": word(), "source": "/" + word(), "type": "login", "subject": of.slug, "tenant": other.id, "data": map[string]any{"note": word()}}
+		path, body = "/api/v1/events", event
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		panic(err)
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.collector+path+"?"+query.Encode(), bytes.NewReader(raw))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("X-Tenant", other.id)
+	if path == "/api/v1/events" {
+		r.Header.Set("Authorization", "Bearer "+from.key)
+	}
+	got, err := w.lan.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	said, err := io.ReadAll(got.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if !slices.Contains([]int{ok, empty, invalid, anon, denied, tooMany, http.StatusServiceUnavailable}, got.StatusCode) || len(canaries(said)) > 0 {
+		w.fail("%s %s with what is %s's: got %d %s", method, path, of.slug, got.StatusCode, said)
+	}
+	w.count[fmt.Sprint("collect ", got.StatusCode)]++
 }
 
 // listHeld finds out which events are in quarantine.

@@ -57,14 +57,15 @@ func TestNoTenantSeesAnothers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), database(t))
-			s.Start()
+			collector := s.StartCollecting()
 			w := newWorld(t, s, seed)
+			w.collector = collector
 			describe(t, w.ops)
 			w.settle()
 			w.wander(length / 2)
 			s.Kill()
 			w.log = s.Log.String()
-			s.Start()
+			w.collector = s.StartCollecting()
 			w.wander(length - length/2)
 			w.quiet()
 			w.sweep()
@@ -271,6 +272,9 @@ func (w *world) wander(length time.Duration) {
 	start := time.Now()
 	for n := 0; time.Since(start) < length || n < steps/2 && time.Since(start) < 3*length; n++ {
 		w.step(pick(w, deck))
+		if n%8 == 0 {
+			w.collect()
+		}
 	}
 	w.wanders = false
 }

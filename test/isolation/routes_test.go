@@ -246,6 +246,7 @@ func operations() map[string]*operation {
 		"list-sources":      {roles: "SRA"},
 		"show-source":       {roles: "SRA", names: sources},
 		"revoke-source":     {roles: "SA", names: sources, weight: 4},
+		"create-pixels":     {roles: "SA", names: sources, metadata: "e", weight: 6, make: createPixels},
 		"apply-plan":        {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte(planText), yaml: true} }},
 		"list-plans":        {roles: "SRNAU", weight: 4},
 		"show-plan":         {roles: "SRNAU", names: plans, weight: 4},

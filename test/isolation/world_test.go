@@ -124,32 +124,34 @@ type thing struct {
 
 // world is the model, and the server it is of.
 type world struct {
-	t       *testing.T
-	s       *servertest.Server
-	log     string // of the server before it was killed
-	ops     map[string]*operation
-	random  *rand.Rand
-	seed    uint64
-	tenants []*tenant
-	creds   []*credential
-	users   []*user
-	things  map[string]*thing
-	ids     map[kind][]string
-	owner   map[string]*tenant // of each canary
-	class   map[string]class
-	shared  map[string]string // an organisation's canary -> its name
-	secrets []string          // what must be nowhere again, once it was shown
-	cursors []string          // of pages that somebody was given
-	lines   []string          // public keys
-	used    map[string]bool   // idempotency keys by actor
-	trail   []string          // the last operations, to print
-	count   map[string]int    // operations by outcome
-	lan     *http.Client
-	next    int // for fresh addresses
-	serial  int
-	failed  int
-	wanders bool // the random part goes on
-	recalls bool // results of a run were recalled
+	t         *testing.T
+	s         *servertest.Server
+	log       string // of the server before it was killed
+	ops       map[string]*operation
+	random    *rand.Rand
+	seed      uint64
+	tenants   []*tenant
+	creds     []*credential
+	users     []*user
+	things    map[string]*thing
+	ids       map[kind][]string
+	owner     map[string]*tenant // of each canary
+	class     map[string]class
+	shared    map[string]string // an organisation's canary -> its name
+	secrets   []string          // what must be nowhere again, once it was shown
+	cursors   []string          // of pages that somebody was given
+	lines     []string          // public keys
+	used      map[string]bool   // idempotency keys by actor
+	trail     []string          // the last operations, to print
+	count     map[string]int    // operations by outcome
+	lan       *http.Client
+	writers   []writer // keys and links that events can be sent with
+	collector string   // where they are sent to
+	next      int      // for fresh addresses
+	serial    int
+	failed    int
+	wanders   bool // the random part goes on
+	recalls   bool // results of a run were recalled
 }
 
 func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {

@@ -187,6 +187,26 @@ func (s *Server) Start(flags ...string) {
 	s.begin(s.Place("serve", append([]string{"--http", "127.0.0.1:0", "--sftp", "127.0.0.1:0"}, flags...)...), listens, Patience)
 }
 
+var collects = regexp.MustCompile(`Events are collected at (\S+)\n`)
+
+// StartCollecting is Start with a collector on a free port; it returns where that is.
+func (s *Server) StartCollecting() string {
+	s.T.Helper()
+	s.Start("--collect", "127.0.0.1:0")
+	deadline := time.After(Patience)
+	for {
+		more := s.Log.More()
+		if found := collects.FindStringSubmatch(s.Log.String()); found != nil {
+			return found[1]
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			s.T.Fatalf("nothing is collected\n%s", s.Log)
+		}
+	}
+}
+
 var opens = regexp.MustCompile(`(?s) Open +(\S+) .*Ctrl\+C stops`)
 
 // Demo starts the demo on free ports, in a directory of its own, and waits until it is filled. Its log is what it prints.

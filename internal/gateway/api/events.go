@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tributary/client"
 	"tributary/internal/events"
 	"tributary/internal/fault"
@@ -34,6 +36,9 @@ func (s *server) eventRoutes() {
 		action: policy.SourceRead, audience: anyone}, s.source)
 	add(s, route{method: http.MethodDelete, path: "/sources/{id}", id: "revoke-source", summary: "End a source: what comes with its key from now on is refused", thing: "source",
 		action: policy.SourceRevoke, audience: anyone, audit: "source.revoke", status: http.StatusOK}, s.revokeSource)
+
+	add(s, route{method: http.MethodPost, path: "/sources/{id}/pixels", id: "create-pixels", summary: "Make links of pictures that tell, by being fetched, that a recipient opened a mail; each writes that one event and nothing else", thing: "source",
+		action: policy.SourceCreate, audience: anyone, audit: "source.pixel", status: http.StatusCreated, secret: true}, s.createPixels)
 
 	add(s, route{method: http.MethodPost, path: "/plans", id: "apply-plan", summary: "Apply a tracking plan; a changed one makes a version", thing: "plan",
 		action: policy.PlanApply, audience: staff, audit: "plan.apply", yaml: true}, s.applyPlan)
@@ -188,6 +193,23 @@ func (s *server) revokeSource(ctx context.Context, c *call, i *ByID) (*out[clien
 		return nil, err
 	}
 	return &out[client.Source]{sourceWord(found)}, nil
+}
+
+type newPixels struct {
+	ByID
+	Body client.NewPixels
+}
+
+func (s *server) createPixels(ctx context.Context, c *call, i *newPixels) (*list[client.Pixel], error) {
+	owner, err := c.owner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.Events.CreatePixels(ctx, owner, i.ID, events.NewPixels{Type: i.Body.Type, Users: i.Body.Users, Tenant: i.Body.Tenant, Data: jsontext.Value(i.Body.Data)})
+	if err != nil {
+		return nil, err
+	}
+	return each(made, "", func(p events.Pixel) client.Pixel { return client.Pixel{ID: p.User, Path: "/p/" + p.Token + ".gif"} }), nil
 }
 
 func trackingWord(p events.Plan) client.Plan {

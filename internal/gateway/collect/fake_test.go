@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/events"
@@ -46,6 +48,19 @@ func (f *taker) Source(_ context.Context, key string) (*events.Source, error) {
 		return nil, fault.New(fault.Unauthenticated, "The write key is not valid.")
 	}
 	return &f.source, nil
+}
+
+// goodLink is the one that is good.
+const goodLink = "trp_good"
+
+func (f *taker) Pixel(_ context.Context, token string) (*events.Source, events.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keys = append(f.keys, token)
+	if token != goodLink {
+		return nil, events.Event{}, fault.New(fault.Unauthenticated, "The link is not valid.")
+	}
+	return &f.source, events.Event{ID: "pix_1", Type: "mail.opened", User: "u1", Data: jsontext.Value(`{"campaign":"spring"}`)}, nil
 }
 
 func (f *taker) Take(_ context.Context, _ *events.Source, b events.Batch) ([]events.Verdict, error) {

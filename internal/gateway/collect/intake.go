@@ -9,5 +9,6 @@ import (
 // intake is the part of events.Events that collecting needs.
 type intake interface {
 	Source(ctx context.Context, key string) (*events.Source, error)
+	Pixel(ctx context.Context, token string) (*events.Source, events.Event, error)
 	Take(ctx context.Context, s *events.Source, b events.Batch) ([]events.Verdict, error)
 }

@@ -30,7 +30,9 @@ func (s *server) pixelRoutes() []route {
 		routes = append(routes, route{method: http.MethodGet, paths: []string{"/pixel/v1/" + kind, "/v1/pixel/" + kind}, protocol: pixel,
 			read: func(c *call) (delivery, error) { return s.pixelCall(c, kind) }, answer: shown})
 	}
-	return append(routes, route{method: http.MethodGet, paths: []string{"/pixel/{key}/{event}"}, protocol: pixel, read: s.mailPixel, answer: shown})
+	return append(routes,
+		route{method: http.MethodGet, paths: []string{"/p/{token}"}, protocol: pixel, read: linkPixel, answer: shown},
+		route{method: http.MethodGet, paths: []string{"/pixel/{key}/{event}"}, protocol: pixel, read: s.mailPixel, answer: shown})
 }
 
 // pixelCall reads ?writeKey=…&event=…&userId=…, whose other names are properties, or
@@ -49,6 +51,12 @@ func (s *server) pixelCall(c *call, kind string) (d delivery, err error) {
 	}
 	d.batch.Received = []events.Incoming{segmentEvent(raw, kind, nil)}
 	return d, nil
+}
+
+// linkPixel reads /p/TOKEN.gif: a link that was made for one recipient. Nothing else of
+// the address is looked at.
+func linkPixel(c *call) (delivery, error) {
+	return delivery{key: strings.TrimSuffix(c.PathValue("token"), ".gif"), pixel: true}, nil
 }
 
 // mailPixel reads /pixel/KEY/EVENT.gif?user=…: what a mail is given for each reader.

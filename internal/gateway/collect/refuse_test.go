@@ -24,6 +24,7 @@ var ways = []struct {
 	{"posthog-v1", "POST", "/i/v1/analytics/events", `{"batch":[{"uuid":"1","event":"E","distinct_id":"p"}]}`, "Authorization: Bearer twk_good"},
 	{"cloudevents", "POST", "/api/v1/events", `{"specversion":"1.0","id":"1","source":"/s","type":"E"}`, "Authorization: Bearer twk_good"},
 	{"pixel", "GET", "/pixel/twk_good/mail.opened.gif", "", ""},
+	{"pixel of a link", "GET", "/p/trp_good.gif", "", ""},
 }
 
 func TestEachKindOfFaultHasAStatus(t *testing.T) {
@@ -59,7 +60,7 @@ func TestClientsAreRefusedAsTheyUnderstand(t *testing.T) {
 			switch {
 			case strings.HasPrefix(way.name, "segment") && w.Body.String() != c.segment:
 				t.Errorf("%s, %s: got %s, want %s", way.name, c.kind, w.Body, c.segment)
-			case way.name == "pixel" && w.Body.String() != string(gif):
+			case strings.HasPrefix(way.name, "pixel") && w.Body.String() != string(gif):
 				t.Errorf("%s, %s: got %q, want the picture", way.name, c.kind, w.Body)
 			case way.name == "posthog-v1" && w.Body.String() != fmt.Sprintf(`{"error":"%s","error_description":"Why."}`, c.kind):
 				t.Errorf("%s, %s: got %s", way.name, c.kind, w.Body)
@@ -87,7 +88,7 @@ func TestAKeyThatIsNotValidTakesNothing(t *testing.T) {
 	for _, way := range ways {
 		for _, key := range []string{"twk_bad", ""} {
 			f := &taker{}
-			body, target := strings.ReplaceAll(way.body, goodKey, key), strings.ReplaceAll(way.target, "/"+goodKey+"/", "/"+first(key, "x")+"/")
+			body, target := strings.ReplaceAll(way.body, goodKey, key), strings.NewReplacer("/"+goodKey+"/", "/"+first(key, "x")+"/", goodLink, "trp_bad").Replace(way.target)
 			w := ask(gateway(t, f), way.method, target, body, strings.ReplaceAll(way.key, goodKey, key))
 			if w.Code != 401 || len(f.taken) > 0 {
 				t.Errorf("%s with the key %q: got %d and %d batches, want 401 and none", way.name, key, w.Code, len(f.taken))
@@ -242,6 +243,22 @@ func TestPixelsTell(t *testing.T) {
 	}
 }
 
+// What a link's address is made to say besides is not looked at.
+func TestALinkWritesItsOneEvent(t *testing.T) {
+	t.Parallel()
+	f := &taker{}
+	h := gateway(t, f)
+	for _, target := range []string{"/p/trp_good.gif", "/p/trp_good.gif?user=u2&id=other&campaign=autumn&writeKey=twk_good&event=Bought&tenant=ten_b&data=eyJ9", "/p/trp_good"} {
+		if w := ask(h, http.MethodGet, target, "", "User-Agent: Mail/1"); w.Code != 200 || w.Body.String() != string(gif) {
+			t.Errorf("%s: got %d %q, want the picture", target, w.Code, w.Body)
+		}
+	}
+	line := "pixel\n" + `id=pix_1 type=mail.opened user=u1 data={"campaign":"spring"} context={"userAgent":"Mail/1"} at=2026-03-04T12:00:00.000`
+	if got, want := f.received(), strings.Join([]string{line, line, line}, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestRoutesAreWhole(t *testing.T) {
 	t.Parallel()
 	for _, r := range []route{{}, {method: "POST", paths: []string{"/x"}, protocol: segment, read: (&server{}).segmentBatch, answer: func(*call, []events.Verdict) {}}} {
@@ -281,7 +298,7 @@ func FuzzWhatClientsSend(f *testing.F) {
 func TestATenantThatIsNamedIsPassedOnToBeIgnored(t *testing.T) {
 	t.Parallel()
 	for _, way := range ways {
-		if way.name == "pixel" {
+		if strings.HasPrefix(way.name, "pixel") {
 			continue
 		}
 		f := &taker{}

@@ -77,6 +77,7 @@ type call struct {
 type delivery struct {
 	key   string
 	batch events.Batch
+	pixel bool // the key is that of a link, which says itself what its event is
 }
 
 // New makes the handler. It fails if a route is not registered wholly.
@@ -163,7 +164,7 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 	if err := s.strangers.admit(from, d.key); err != nil {
 		return nil, err
 	}
-	source, err := s.Events.Source(ctx, d.key)
+	source, err := s.source(ctx, c, &d)
 	s.strangers.learn(from, d.key, err)
 	if err != nil {
 		return nil, s.denied(ctx, r, from, err)
@@ -184,6 +185,22 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 		return verdicts, events.Again(verdicts)
 	}
 	return verdicts, nil
+}
+
+// source finds whose a key is.
+func (s *server) source(ctx context.Context, c *call, d *delivery) (*events.Source, error) {
+	if !d.pixel {
+		return s.Events.Source(ctx, d.key)
+	}
+	source, e, err := s.Events.Pixel(ctx, d.key)
+	if err != nil {
+		return nil, err
+	}
+	e.Time = c.now
+	in := events.Incoming{Event: e}
+	in.Event.Context, in.Err = with(nil, member{"userAgent", quoted(clip(c.UserAgent()))})
+	d.batch.Received = []events.Incoming{in}
+	return source, nil
 }
 
 // statuses is the one table from kinds of faults to HTTP statuses. A full disk is 503

@@ -575,6 +575,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListPixel: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Pixel"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListPlan: {
       /** The things on this page */
       "items": Array<components["schemas"]["Plan"]> | null;
@@ -828,6 +836,16 @@ export interface components {
       /** A line of authorized_keys: ed25519, ecdsa, or rsa of at least 3072 bits */
       "public_key": string;
     };
+    NewPixels: {
+      /** Of the events: a JSON object of at most 1 KiB, such as which campaign it is */
+      "data"?: unknown;
+      /** Of the provider's sources: whose events they are, by slug or external id */
+      "tenant"?: string;
+      /** Of the events, such as mail.opened */
+      "type": string;
+      /** The recipients, by their ids */
+      "users": Array<string> | null;
+    };
     NewQuery: {
       /** Of the answer at most; 0: 1,000 */
       "rows"?: number;
@@ -1014,6 +1032,12 @@ export interface components {
       "reopenings": Array<components["schemas"]["Reopening"]> | null;
       /** How many are in which state; a tenant counts itself alone */
       "tenants": Record<string, number>;
+    };
+    Pixel: {
+      /** The recipient */
+      "id": string;
+      /** Of the picture, where events are collected */
+      "path": string;
     };
     Plan: {
       /** Of an application: whether it made a version */
@@ -3169,6 +3193,19 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["Source"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/sources/{id}/pixels": {
+    /** Make links of pictures that tell, by being fetched, that a recipient opened a mail; each writes that one event and nothing else */
+    post: {
+      parameters: {
+        path: { "id": string; };
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewPixels"]; } };
+      responses: {
+        201: { content: { "application/json": components["schemas"]["ListPixel"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
