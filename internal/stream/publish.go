@@ -19,8 +19,8 @@ import (
 // comes before may leave the first of them.
 //
 // The fault is Conflict when one of them was published within two minutes under its ID,
-// TooLarge over a bound, and Unavailable when the stream or its disk is full or does
-// not answer. After Unavailable, or when ctx ended, they may be there all the same, or
+// TooLarge over a bound, and Unavailable when the stream or its disk is full, does not
+// answer, or failed: then it takes nothing more until it is opened again. After Unavailable, or when ctx ended, they may be there all the same, or
 // may yet come: Last tells, once the stream answers, and the ID keeps them from being
 // there twice.
 func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uint64, err error) {
@@ -30,6 +30,9 @@ func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uin
 	}
 	if err := s.room(size); err != nil {
 		return 0, err
+	}
+	if failed := s.failed.Load(); failed != nil {
+		return 0, *failed
 	}
 	if last, err = s.publish(ctx, n, list); err != nil {
 		return 0, err
@@ -68,6 +71,9 @@ func (s *Streams) publish(ctx context.Context, n Name, list []Message) (last uin
 	}
 	answer, err := s.conn.RequestMsgWithContext(ctx, m)
 	if err != nil {
+		if failed := s.broken(); failed != nil {
+			return 0, fmt.Errorf("publish to %s: %w", n, failed)
+		}
 		return 0, fmt.Errorf("publish to %s: %w", n, silent(ctx, err))
 	}
 	return acknowledged(n, answer.Data, batch, len(list))

@@ -125,6 +125,21 @@ func (s *Streams) room(bytes int) error {
 	return nil
 }
 
+// broken returns what failed of the server in this process: after a write or a sync
+// that did it takes nothing more until it is opened again, and answers nobody.
+func (s *Streams) broken() error {
+	if s.server == nil {
+		return nil
+	}
+	health := s.server.Healthz(&natsserver.HealthzOptions{Details: true})
+	for _, e := range health.Errors {
+		err := fault.Wrap(fault.Unavailable, errors.New(e.Error), "The streams could not be written, and take nothing until the server is started again. Look after their disk first.")
+		s.failed.Store(&err)
+		return err
+	}
+	return nil
+}
+
 // logger passes on what the server says. What it calls fatal is ours to judge.
 type logger struct{ log *slog.Logger }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
@@ -116,6 +117,7 @@ type Streams struct {
 	named  map[Name]*place
 	marks  *marks // nil: a cluster
 	stage  *stage
+	failed atomic.Pointer[error] // why nothing is taken any more, once that is known
 }
 
 // place is what this process knows of a stream.
@@ -292,6 +294,9 @@ func (s *Streams) State(ctx context.Context, n Name) (State, error) {
 // Check returns nil while the streams take messages.
 func (s *Streams) Check(ctx context.Context) error {
 	if err := s.room(0); err != nil {
+		return err
+	}
+	if err := s.broken(); err != nil {
 		return err
 	}
 	for _, n := range Names {
