@@ -92,7 +92,9 @@ func (w *world) collect() {
 	}
 	word := func() string { return w.fresh(of, product) }
 	query := url.Values{"user": {word()}, "id": {word()}}
-	method, path, body := http.MethodPost, "", map[string]any(nil)
+	method := http.MethodPost
+	var path string
+	var body map[string]any
 	event := map[string]any{"tenant": other.id}
 	switch {
 	case from.link != "":
