@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // seed of every generator.
@@ -28,12 +29,13 @@ const seed = 42
 
 // bench is one invocation.
 type bench struct {
-	out    io.Writer
-	dir    string // everything that is made, removed at the end
-	binary string // the server that is measured
-	quick  bool   // a tenth of the size: a trial of the benchmark, not a measurement
-	rounds int
-	missed []string // the floors that were not reached
+	out     io.Writer
+	dir     string // everything that is made, removed at the end
+	binary  string // the server that is measured
+	quick   bool   // a tenth of the size: a trial of the benchmark, not a measurement
+	rounds  int
+	soaking time.Duration
+	missed  []string // the floors that were not reached
 }
 
 // row is one measure.
@@ -44,15 +46,19 @@ type row struct {
 
 var rows = []row{
 	{"1", "durable intake of events", (*bench).intake},
+	{"2", "an event is found, and the limit of that", (*bench).queryable},
 	{"3", "SFTP against OpenSSH's server", (*bench).sftp},
 	{"4", "web upload against net/http to a file", (*bench).uploads},
 	{"5", "tax of sealing on queries", (*bench).sealing},
 	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
 	{"8", "cost of a tenant", (*bench).tenants},
+	{"12", "noisy neighbour on intake", (*bench).neighbours},
 	{"13", "cold start and idle", (*bench).coldStart},
 	{"disclosure", "tables protected, and what is hidden beside the best", (*bench).gate},
 	{"lists", "pages of lists of 100,000 beside those of 1,000", (*bench).lists},
+	{"load", "loads of the warehouse against DuckDB's own appender", (*bench).loads},
 	{"portal", "sizes and load times of the portals", (*bench).portal},
+	{"soak", "memory over a while of intake", (*bench).soak},
 }
 
 func main() {
@@ -74,11 +80,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&b.quick, "quick", false, "a tenth of the size, to try the benchmark itself")
 	flags.IntVar(&b.rounds, "rounds", 7, "interleaved rounds, at least 5")
+	minutes := flags.Int("minutes", 2, "of the row soak")
 	flags.StringVar(&b.binary, "binary", "", "measure this build instead of building one")
 	parent := flags.String("dir", "", "directory on the disk to measure; the system's temporary one if absent")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	b.soaking = time.Duration(*minutes) * time.Minute
 	if b.rounds < 5 {
 		return errors.New("fewer than 5 rounds say nothing")
 	}

@@ -35,8 +35,8 @@ type collecting struct {
 	keys    []string // of sources of the provider's
 }
 
-// collecting starts a server with tenants and sources.
-func (b *bench) collecting(ctx context.Context, name string, tenants, sources int) (_ *collecting, err error) {
+// collecting starts a server with tenants of a tier, and sources of the provider's.
+func (b *bench) collecting(ctx context.Context, name, tier string, tenants, sources int) (_ *collecting, err error) {
 	s, err := b.newStore(ctx, name)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (b *bench) collecting(ctx context.Context, name string, tenants, sources in
 	if err != nil {
 		return nil, err
 	}
-	if _, err := onboard(ctx, callers, "platinum", 0, tenants); err != nil {
+	if _, err := onboard(ctx, callers, tier, 0, tenants); err != nil {
 		return nil, err
 	}
 	for n := range sources {
@@ -99,7 +99,7 @@ func (b *bench) intake(ctx context.Context) error {
 	if b.quick {
 		tenants, phase = tenants/10, phase/3
 	}
-	p, err := b.collecting(ctx, "intake", tenants, intakeSources)
+	p, err := b.collecting(ctx, "intake", "platinum", tenants, intakeSources)
 	if err != nil {
 		return err
 	}
