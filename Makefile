@@ -87,8 +87,8 @@ torture: ## attack 1,000 random worlds of releases, where `make test` attacks 40
 	TRIBUTARY_TORTURE=1 $(GO) test -count 1 -p 1 -timeout 30m ./internal/disclosure/... ./internal/analysis/trial/...
 
 .PHONY: bench
-bench: ## run the benchmarks against their peers and limits; ROWS='6 8' picks some
-	$(GO) run ./bench $(ROWS)
+bench: ## run the benchmarks against their peers and limits; ROWS='6 8' picks some, MINUTES=10 is how long the soak is
+	$(GO) run ./bench $(if $(MINUTES),-minutes $(MINUTES)) $(ROWS)
 
 .PHONY: generate
 generate: ## write the generated files anew

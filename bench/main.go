@@ -1,7 +1,8 @@
 // Command bench measures a built server against its floors: durable intake of events beside the
-// least that it takes (row 1), files over SFTP beside
-// OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), the cost of a tenant (row 8), the start of an
-// idle server (row 13), the disclosure gate on large tables (row disclosure), pages of long lists (row lists), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
+// least that it takes (row 1), how soon an event is found (row 2), files over SFTP beside
+// OpenSSH's server (row 3), an upload by the web beside net/http to a file (row 4), what sealing costs a query (row 5), whole runs beside DuckDB on the same files (row 6), dashboards of many tenants (row 7), the cost of a tenant (row 8),
+// a noisy neighbour on intake (row 12), the start of an idle server (row 13), the disclosure gate on large tables (row disclosure), pages of long lists (row lists), loads of
+// the warehouse (row load), memory over a while (row soak), and what a browser loads (row portal). Rows with a number are those of the project's table of measures.
 //
 //	go run ./bench [-quick] [-rounds N] [ROW…]
 //
@@ -29,13 +30,14 @@ const seed = 42
 
 // bench is one invocation.
 type bench struct {
-	out     io.Writer
-	dir     string // everything that is made, removed at the end
-	binary  string // the server that is measured
-	quick   bool   // a tenth of the size: a trial of the benchmark, not a measurement
-	rounds  int
-	soaking time.Duration
-	missed  []string // the floors that were not reached
+	out      io.Writer
+	dir      string // everything that is made, removed at the end
+	binary   string // the server that is measured
+	quick    bool   // a tenth of the size: a trial of the benchmark, not a measurement
+	rounds   int
+	millions int // of rows, of row 7
+	soaking  time.Duration
+	missed   []string // the floors that were not reached
 }
 
 // row is one measure.
@@ -51,6 +53,7 @@ var rows = []row{
 	{"4", "web upload against net/http to a file", (*bench).uploads},
 	{"5", "tax of sealing on queries", (*bench).sealing},
 	{"6", "cross-participant run against raw DuckDB", (*bench).crossParticipant},
+	{"7", "dashboards of one tenant after the other", (*bench).dashboards},
 	{"8", "cost of a tenant", (*bench).tenants},
 	{"12", "noisy neighbour on intake", (*bench).neighbours},
 	{"13", "cold start and idle", (*bench).coldStart},
@@ -80,6 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&b.quick, "quick", false, "a tenth of the size, to try the benchmark itself")
 	flags.IntVar(&b.rounds, "rounds", 7, "interleaved rounds, at least 5")
+	flags.IntVar(&b.millions, "millions", 20, "of events, of row 7")
 	minutes := flags.Int("minutes", 2, "of the row soak")
 	flags.StringVar(&b.binary, "binary", "", "measure this build instead of building one")
 	parent := flags.String("dir", "", "directory on the disk to measure; the system's temporary one if absent")
