@@ -74,7 +74,8 @@ var (
 	kinds    = []string{"string", "integer", "number", "boolean", "time", "object", "array"}
 )
 
-// parsePlan reads a plan. Errors are Invalid and name every problem, or TooLarge.
+// parsePlan reads a plan. Errors are Invalid and name every problem by its line, or
+// TooLarge.
 func parsePlan(source []byte) ([]PlannedType, error) {
 	if len(source) > maxPlan {
 		return nil, fault.New(fault.TooLarge, "The tracking plan has %d bytes; the limit is %d.", len(source), maxPlan)
@@ -85,33 +86,39 @@ func parsePlan(source []byte) ([]PlannedType, error) {
 	d := yaml.NewDecoder(bytes.NewReader(source))
 	d.KnownFields(true)
 	if err := d.Decode(&p); err != nil {
-		return nil, fault.New(fault.Invalid, "The tracking plan cannot be read: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fault.New(fault.Invalid, "The tracking plan cannot be read: %s.", yamlProblem(err))
 	}
 	if err := d.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.Invalid, "The tracking plan has more than one document.")
 	}
 	var wrong []string
-	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	var lines yaml.Node
+	say := func(where []int, format string, args ...any) {
+		if lines.IsZero() {
+			_ = yaml.Unmarshal(source, &lines) // which was read already
+		}
+		wrong = append(wrong, fmt.Sprintf("line %d: ", lineOf(&lines, where))+fmt.Sprintf(format, args...))
+	}
 	if len(p.Events) == 0 || len(p.Events) > maxTypes {
-		say("events: list 1 to %d types of events", maxTypes)
+		say(nil, "events: list 1 to %d types of events", maxTypes)
 	}
 	known := map[string]bool{}
 	for n := range p.Events {
 		t := &p.Events[n]
 		at := fmt.Sprintf("events[%d]", n)
 		if !properType(t.Type) {
-			say("%s.type: is missing, longer than %d bytes, or has control characters", at, maxTypeLength)
+			say([]int{n}, "%s.type: is missing, longer than %d bytes, or has control characters", at, maxTypeLength)
 		} else {
 			at = t.Type
 		}
 		if known[t.Type] {
-			say("%s: is there twice", at)
+			say([]int{n}, "%s: is there twice", at)
 		}
 		known[t.Type] = true
 		if len(t.Fields) > maxFields {
-			say("%s.fields: more than %d", at, maxFields)
+			say([]int{n}, "%s.fields: more than %d", at, maxFields)
 		}
-		checkFields(t, at, say)
+		checkFields(t, at, func(field int, format string, args ...any) { say([]int{n, field}, format, args...) })
 	}
 	if len(wrong) > 0 {
 		return nil, fault.New(fault.Invalid, "The tracking plan is not right: %s.", strings.Join(wrong[:min(len(wrong), 20)], "; "))
@@ -119,22 +126,69 @@ func parsePlan(source []byte) ([]PlannedType, error) {
 	return p.Events, nil
 }
 
-func checkFields(t *PlannedType, at string, say func(string, ...any)) {
+// yamlProblem says why YAML cannot be read, without the names that Go has for its parts.
+func yamlProblem(err error) string {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	said := make([]string, len(wrong.Errors))
+	for n, e := range wrong.Errors {
+		said[n], _, _ = strings.Cut(e, " in type ")
+	}
+	return strings.Join(said, "; ")
+}
+
+// lineOf is where a plan's type of event with a number is, or a field of it, or, of
+// neither, the list of them.
+func lineOf(doc *yaml.Node, where []int) int {
+	at := doc
+	if len(at.Content) == 1 {
+		at = at.Content[0]
+	}
+	for n, name := range []string{"events", "fields"} {
+		list := valueOf(at, name)
+		if list == nil {
+			break
+		}
+		at = list
+		if n >= len(where) || where[n] >= len(list.Content) {
+			break
+		}
+		at = list.Content[where[n]]
+	}
+	return max(at.Line, 1)
+}
+
+// valueOf is what a mapping has under a name; nil: nothing.
+func valueOf(at *yaml.Node, name string) *yaml.Node {
+	if at.Kind == yaml.AliasNode {
+		at = at.Alias
+	}
+	for n := 0; at.Kind == yaml.MappingNode && n+1 < len(at.Content); n += 2 {
+		if at.Content[n].Value == name {
+			return at.Content[n+1]
+		}
+	}
+	return nil
+}
+
+func checkFields(t *PlannedType, at string, say func(field int, format string, args ...any)) {
 	known := map[string]bool{}
 	for n := range t.Fields {
 		f := &t.Fields[n]
 		in := fmt.Sprintf("%s.%s", at, f.Name)
 		switch {
 		case !pathForm.MatchString(f.Name):
-			say("%s.fields[%d].name: must be a path in the event's data, such as size.bytes", at, n)
+			say(n, "%s.fields[%d].name: must be a path in the event's data, such as size.bytes", at, n)
 		case known[f.Name]:
-			say("%s: is there twice", in)
+			say(n, "%s: is there twice", in)
 		case !slices.Contains(kinds, f.Type):
-			say("%s: its type must be one of %s", in, strings.Join(kinds, ", "))
+			say(n, "%s: its type must be one of %s", in, strings.Join(kinds, ", "))
 		case f.Type != "string" && (len(f.Allowed) > 0 || f.MaxLength != 0):
-			say("%s: allowed and max_length are for strings", in)
+			say(n, "%s: allowed and max_length are for strings", in)
 		case f.MaxLength < 0:
-			say("%s: max_length is below 0", in)
+			say(n, "%s: max_length is below 0", in)
 		}
 		known[f.Name] = true
 		f.path = strings.Split(f.Name, ".")

@@ -129,12 +129,14 @@ func TestBadPlansAreRefused(t *testing.T) {
 			"events: [{typ: a}]":                   "typ",
 			"events: [{type: \"a\\nb\"}]":          "control characters",
 			"events: [{type: a}]\n---\nevents: []": "more than one document",
-			"events: [{type: a, fields: [{name: x, type: text}]}]":                               "a.x: its type must be one of",
-			"events: [{type: a, fields: [{name: x.., type: string}]}]":                           "must be a path",
-			"events: [{type: a, fields: [{name: x, type: integer, allowed: [a]}]}]":              "are for strings",
-			"events: [{type: a, fields: [{name: x, type: string}, {name: x, type: string}]}]":    "a.x: is there twice",
-			"events: [{type: a, fields: [{name: x, type: string, required: perhaps}]}]":          "cannot be read",
-			"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nevents: [{type: a}]": "cannot be read",
+			"events: [{type: a, fields: [{name: x, type: text}]}]":                                                        "a.x: its type must be one of",
+			"events: [{type: a, fields: [{name: x.., type: string}]}]":                                                    "must be a path",
+			"events: [{type: a, fields: [{name: x, type: integer, allowed: [a]}]}]":                                       "are for strings",
+			"events: [{type: a, fields: [{name: x, type: string}, {name: x, type: string}]}]":                             "a.x: is there twice",
+			"events: [{type: a, fields: [{name: x, type: string, required: perhaps}]}]":                                   "cannot be read",
+			"events:\n- type: a\n- type: b\n  fields:\n  - {name: x, type: string}\n  - {name: y, type: text}\n- type: b": "line 6: b.y: its type must be one of string, integer, number, boolean, time, object, array; line 7: b: is there twice.",
+			"events:\n- type: a\n  owners: b":                                                                             "cannot be read: line 3: field owners not found.",
+			"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nevents: [{type: a}]":                          "cannot be read",
 		} {
 			_, _, err := w.UnscopedApplyPlan(t.Context(), "usr_staff", []byte(text))
 			wantKind(t, text, err, fault.Invalid)

@@ -135,3 +135,38 @@ story("what is in quarantine is looked at, judged again and removed, one or many
   await row("story.more").waitFor();
   await ok(root.DELETE("/api/v1/sources/{id}", { params: { path: { id } } }));
 });
+
+story("the tracking plan is changed, what is wrong is told by line, and versions are compared", async ({ page, sound }) => {
+  const type = unique("story.paid");
+  await signIn(page, admin, "/admin/plan?edit=yes");
+  const yaml = page.getByLabel("The plan, in YAML");
+  await yaml.fill(`events:\n  - type: ${type}\n    fields:\n      - {name: amount, type: nr}\n  - type: ${type}\n`);
+  await page.getByRole("button", { name: "Apply" }).click();
+  await page.getByText(`${type}.amount: its type must be one of`).waitFor();
+  await page.getByText(`${type}: is there twice`).waitFor();
+  await sound();
+  await page.getByRole("button", { name: "Line 4" }).click();
+  const selected = () => yaml.evaluate((a: HTMLTextAreaElement) => a.value.slice(a.selectionStart, a.selectionEnd));
+  expect((await selected()).trim()).toBe("- {name: amount, type: nr}");
+  const apply = async (fields: string) => {
+    await yaml.fill(`events:\n  - type: ${type}\n    owner: billing\n    fields:\n      - {name: amount, type: number}\n${fields}`);
+    await page.getByRole("button", { name: "Apply" }).click();
+    const said = page.getByText(/^Version \d+ of the plan is in use\.$/).first();
+    const version = (await said.innerText()).match(/\d+/)?.[0] ?? "";
+    await page.getByRole("button", { name: "Change the plan" }).waitFor();
+    return version;
+  };
+  const first = await apply("");
+  await go(page, "/admin/plan?edit=yes");
+  const second = await apply("      - {name: currency, type: string, pii: true}\n");
+
+  await go(page, `/admin/plan?version=${second}`);
+  await page.getByRole("button", { name: type }).click();
+  const drawer = page.getByRole("dialog", { name: type });
+  await drawer.getByText("says something about a person").waitFor();
+  await sound();
+  await page.keyboard.press("Escape");
+  await go(page, `/admin/plan?version=${second}&view=changes&against=${first}`);
+  await page.getByText("1 line added, 0 lines taken away").waitFor();
+  await sound();
+});

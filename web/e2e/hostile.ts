@@ -27,13 +27,14 @@ export function name(bytes: number, ...refused: (keyof typeof hostile)[]): strin
   return out.trim();
 }
 
-async function apply(path: string, yaml: unknown): Promise<void> {
+async function apply(path: string, yaml: unknown): Promise<{ version?: number }> {
   const r = await fetch(`${url}/api/v1${path}`, {
     method: "POST",
     headers: { Authorization: `Bearer ${process.env.TRIBUTARY_TOKEN}`, "Content-Type": "application/yaml" },
     body: JSON.stringify(yaml), // which is YAML
   });
   if (!r.ok) throw new Error(`${path}: ${r.status} ${await r.text()}`);
+  return (await r.json()) as { version?: number };
 }
 
 /** Sends a file of last month's, and waits for its verdict. */
@@ -154,9 +155,12 @@ export async function hostileWorld() {
     [own.key, name(200)],
   ] as const)
     await sendEvent(key, { ...event, subject });
+  const field = { name: name(80, "line").replaceAll(".", ""), type: "string", allowed: tags, description: name(300) };
+  const plan = await apply("/plans", { events: [{ type: name(200, "line"), description: name(500), owner: name(100), fields: [field] }] });
   return {
     a,
     b,
+    plan: plan.version ?? 0,
     source: source.id,
     dataset,
     analysis,

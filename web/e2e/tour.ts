@@ -104,6 +104,12 @@ export const tour: Record<string, (w: World) => Stop[]> = {
   "/admin/streams": (w) => [[`/admin/streams?tenant=${w.a.id}`], [`/admin/streams?tenant=${w.a.id}&view=past`, press(/window.hacked/)]],
   "/admin/sources": (w) => [["/admin/sources"], [`/admin/sources?open=${w.source}`], ["/admin/sources?create=yes"]],
   "/admin/quarantine": (w) => [["/admin/quarantine"], [`/admin/quarantine?source=${w.source}`, press(/names no tenant/)]],
+  "/admin/plan": (w) => [
+    [`/admin/plan?version=${w.plan}`, press(/window.hacked/)],
+    [`/admin/plan?version=${w.plan}&view=changes`],
+    [`/admin/plan?version=${w.plan}&view=yaml`],
+    ["/admin/plan?edit=yes"],
+  ],
   "/admin/tenants": () => [["/admin/tenants"]],
   "/admin/tenants/$id": (w) => [
     [`/admin/tenants/${w.a.id}`],

@@ -310,7 +310,14 @@ const adminQuarantine = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-events/Quarantine"), "Quarantine"),
 });
 
-const adminEvents = [adminStreams, adminSources, adminQuarantine] as const;
+const adminPlan = createRoute({
+  getParentRoute: () => admin,
+  path: "/plan",
+  validateSearch: textSearch("version", "view", "against", "edit"),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Plan"), "Plan"),
+});
+
+const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan] as const;
 
 const adminWork = [
   adminReports,

@@ -11,6 +11,7 @@ import { login } from "./en/login";
 import { overview } from "./en/overview";
 import { participation } from "./en/participation";
 import { people } from "./en/people";
+import { plan } from "./en/plan";
 import { platform } from "./en/platform";
 import { reports } from "./en/reports";
 import { results } from "./en/results";
@@ -40,6 +41,7 @@ export const strings = sentences({
   overview,
   participation,
   people,
+  plan,
   platform,
   reports,
   results,
