@@ -37,3 +37,8 @@ func (c *Client) DeleteQuery(ctx context.Context, name string) error {
 func (c *Client) RunQuery(ctx context.Context, name string, r QueryRun) (QueryAnswer, error) {
 	return post[QueryAnswer](ctx, c, "/queries/named/"+id(name)+"/run", r)
 }
+
+// Tables lists the tables that can be asked, with their columns.
+func (c *Client) Tables(ctx context.Context) (List[Table], error) {
+	return get[List[Table]](ctx, c, "/query/tables", nil)
+}

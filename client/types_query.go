@@ -15,6 +15,12 @@ type QueryColumn struct {
 	Kind string `json:"kind" enum:"text,integer,number,decimal,boolean,timestamp,date,json"`
 }
 
+// Table is a table that can be asked.
+type Table struct {
+	ID      string        `json:"id" doc:"Its name"`
+	Columns []QueryColumn `json:"columns"`
+}
+
 // QueryAnswer is what a SELECT found. Whole numbers beyond 2^53, decimals and NaN are
 // texts; times are in UTC.
 type QueryAnswer struct {

@@ -215,6 +215,7 @@ var routes = map[string]probe{
 	"replay-held-event": {victim: "held"},
 	"drop-held-event":   {victim: "held"},
 
+	"list-tables":         {status: denied},
 	"query":               {body: `{"sql":"SELECT * FROM fact_event"}`, status: denied},
 	"list-named-queries":  {status: yes},
 	"save-query":          {body: `{"name":"mine","source":"SELECT 1"}`, status: denied},

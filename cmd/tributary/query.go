@@ -19,6 +19,7 @@ type queryCmd struct {
 	Save     querySaveCmd     `cmd:"" help:"Save a named query; another text makes a version."`
 	Versions queryVersionsCmd `cmd:"" help:"List the versions of a saved query."`
 	Delete   queryDeleteCmd   `cmd:"" help:"Delete a saved query."`
+	Tables   queryTablesCmd   `cmd:"" help:"List the tables that can be asked, with their columns."`
 }
 
 // answerFlags are the limits of an answer, and how it is printed.
@@ -95,4 +96,23 @@ func printed(a client.QueryAnswer) (header []string, rows [][]string) {
 		rows = append(rows, texts)
 	}
 	return header, rows
+}
+
+type queryTablesCmd struct{}
+
+// Run lists tables.
+func (queryTablesCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	return out.answer(func() {
+		var rows [][]string
+		for _, t := range found.Items {
+			for _, x := range t.Columns {
+				rows = append(rows, []string{t.ID, x.Name, x.Kind})
+			}
+		}
+		out.table([]string{"TABLE", "COLUMN", "KIND"}, rows)
+	})
 }

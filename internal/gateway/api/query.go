@@ -24,6 +24,7 @@ func (s *server) queryRoutes() {
 	add(s, route{method: http.MethodPost, path: "/query", id: "query", summary: "Ask the warehouse: one SELECT over all tenants' events and what was done here", thing: "query",
 		action: policy.WarehouseQuery, audience: staff, audit: "warehouse.query", secret: true,
 		errors: []int{http.StatusRequestEntityTooLarge}}, s.query)
+	s.tableRoutes()
 
 	add(s, route{method: http.MethodGet, path: "/queries/named", id: "list-named-queries", summary: "List the named queries, saved and built in: all, or those that are for tenants", thing: "query",
 		action: policy.WarehouseQuery, audience: anyone}, s.namedQueries)

@@ -687,6 +687,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListTable: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Table"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListTenant: {
       /** The things on this page */
       "items": Array<components["schemas"]["Tenant"]> | null;
@@ -1623,6 +1631,11 @@ export interface components {
       /** How many are left */
       "recovery_codes": number;
       "since"?: string;
+    };
+    Table: {
+      "columns": Array<components["schemas"]["QueryColumn"]> | null;
+      /** Its name */
+      "id": string;
     };
     Tenant: {
       /** Since when only the tenant's own admins make its credentials */
@@ -2700,6 +2713,17 @@ export interface paths {
       requestBody: { content: { "application/json": components["schemas"]["NewQuery"]; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["QueryAnswer"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/query/tables": {
+    /** List the tables that can be asked, with their columns */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListTable"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };

@@ -16,6 +16,7 @@ const pages: Record<string, string[]> = {
   "/admin/tenants": staff,
   "/admin/sources": staff,
   "/admin/quarantine": ["system_admin"],
+  "/admin/query": ["system_admin", "analyst"],
   "/admin/people": staff,
   "/admin/outbox": ["system_admin"],
   "/admin/audit": staff,

@@ -317,7 +317,14 @@ const adminPlan = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-events/Plan"), "Plan"),
 });
 
-const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan] as const;
+const adminQuery = createRoute({
+  getParentRoute: () => admin,
+  path: "/query",
+  validateSearch: textSearch("named"),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Query"), "Query"),
+});
+
+const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan, adminQuery] as const;
 
 const adminWork = [
   adminReports,

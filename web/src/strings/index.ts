@@ -13,6 +13,7 @@ import { participation } from "./en/participation";
 import { people } from "./en/people";
 import { plan } from "./en/plan";
 import { platform } from "./en/platform";
+import { query } from "./en/query";
 import { reports } from "./en/reports";
 import { results } from "./en/results";
 import { runs } from "./en/runs";
@@ -43,6 +44,7 @@ export const strings = sentences({
   people,
   plan,
   platform,
+  query,
   reports,
   results,
   runs,
