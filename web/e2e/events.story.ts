@@ -1,6 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { send } from "./events";
-import { admin, go, ok, root, signIn, story, tenant, unique, until } from "./world";
+import { admin, go, nobody, ok, root, signIn, story, tenant, unique, until } from "./world";
 
 story("a source is made, its key put in, its first event seen, and it is revoked", async ({ page, sound }) => {
   const t = await tenant("Events");
@@ -169,4 +170,103 @@ story("the tracking plan is changed, what is wrong is told by line, and versions
   await go(page, `/admin/plan?version=${second}&view=changes&against=${first}`);
   await page.getByText("1 line added, 0 lines taken away").waitFor();
   await sound();
+});
+
+story("who asks the warehouse writes SQL, takes the answer away, and finds what was asked before", async ({ page, context, sound }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await signIn(page, admin, "/admin/query");
+  const sql = page.getByLabel("SELECT statement");
+  const run = page.getByRole("button", { name: "Run", exact: true });
+  await sql.fill("SELECT nothing");
+  await run.click();
+  await page.getByRole("alert").waitFor();
+  await sql.fill("SELECT '=1+1' AS formula, 2.5::DOUBLE AS number, NULL AS gap");
+  await sql.press("Control+Enter");
+  const answer = page.getByRole("region", { name: "Rows of the answer" });
+  await answer.getByRole("cell", { name: "2.5" }).waitFor();
+  await answer.getByRole("columnheader", { name: "number number" }).waitFor();
+  await answer.getByText("no value").waitFor();
+  await page.getByText("dim_tenant", { exact: true }).click();
+  await sound();
+  const choose = async (act: string) => {
+    await page.getByRole("button", { name: "More of this answer" }).click();
+    await page.getByRole("menuitem", { name: act }).click();
+  };
+  const [download] = await Promise.all([page.waitForEvent("download"), choose("Download as CSV")]);
+  expect((await readFile(await download.path())).subarray(3).toString()).toBe("formula,number,gap\r\n'=1+1,2.5,\r\n");
+  await choose("Copy as CLI command");
+  await page.getByText("The command is copied.").waitFor();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+    `tributary query 'SELECT '\\''=1+1'\\'' AS formula, 2.5::DOUBLE AS number, NULL AS gap'`,
+  );
+
+  // What takes long is told, and ends when it is cancelled.
+  await sql.fill("SELECT count(*) FROM range(1000000) a, range(1000000) b");
+  await run.click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText("It was cancelled.").waitFor();
+
+  await go(page, "/admin/query"); // it is remembered
+  await page.getByRole("region", { name: "Statements" }).getByRole("button", { name: /=1\+1/ }).click();
+  expect(await sql.inputValue()).toContain("=1+1");
+
+  // A question gets a name, fields, and an end.
+  const name = unique("story");
+  await sql.fill("-- What was asked for.\n-- parameter word text = none -- What is said\nSELECT $word AS said");
+  await page.getByRole("button", { name: "Save as a named query" }).click();
+  const form = page.getByRole("dialog", { name: "Save as a named query" });
+  await form.getByLabel("Name").fill(name);
+  await sound();
+  await form.getByRole("button", { name: "Save as a named query" }).click();
+  await page.getByText(`${name} is saved as version 1.`).waitFor();
+  await page.getByLabel("word").fill("something");
+  await run.click();
+  await answer.getByRole("cell", { name: "something" }).waitFor();
+  await sound();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByLabel(`Type ${name} to confirm`).fill(name);
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("It is deleted.").waitFor();
+});
+
+story("a tenant's admin makes a source, sees its own events and asks about them; its users ask", async ({ page, another, sound }) => {
+  const t = await tenant("Own");
+  const other = await tenant("Not own");
+  await signIn(page, t.admin, "/app/events?view=sources");
+  await page.getByRole("button", { name: "New source" }).click();
+  const form = page.getByRole("dialog", { name: "New source" });
+  await form.getByLabel("Name").fill("shop");
+  expect(await form.getByLabel("Field with the tenant").count()).toBe(0); // its own are all of its tenant
+  await form.getByRole("button", { name: "New source" }).click();
+  const made = page.getByRole("dialog", { name: "shop can send now" });
+  const key = (await made.getByRole("region", { name: "The write key" }).innerText()).trim();
+  await send(key, { type: "story.own", tenant: other.slug, subject: "basket" });
+  await made.getByText("The first event has arrived: story.own.").waitFor();
+  await sound();
+  await made.getByRole("button", { name: "I have put it in" }).click();
+
+  await page.getByRole("link", { name: "As they come" }).click();
+  await page.getByRole("row").filter({ hasText: "story.own" }).waitFor();
+  await sound();
+  await page.getByRole("link", { name: "Look back" }).click();
+  await page.getByRole("row").filter({ hasText: "story.own" }).waitFor();
+  await send(key, { type: "story\u0001control" });
+  await page.getByRole("link", { name: "Quarantine" }).click();
+  await page.getByText("It has no type, or one with control characters in it.").waitFor();
+  await sound();
+  await page.getByRole("link", { name: "Query", exact: true }).click();
+  await page.getByRole("button", { name: "activity", exact: true }).click();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText(/\d+ rows? in /).waitFor();
+  await sound();
+
+  const password = "a password of bob 12";
+  const body = { email: `bob@${t.slug}.example`, login: "bob", role: "tenant_user", password } as never;
+  await ok(t.api.POST("/api/v1/users", { body }));
+  const theirs = await another();
+  const own = "a password of his own 12";
+  const session = await ok(nobody.POST("/api/v1/sessions", { body: { login: `${t.slug}.bob`, password, new_password: own } }));
+  await signIn(theirs, { login: `${t.slug}.bob`, password: own, token: session.token }, "/app/events");
+  await theirs.getByRole("button", { name: "activity", exact: true }).waitFor();
+  expect(await theirs.getByRole("link", { name: "Sources" }).count()).toBe(0);
 });

@@ -162,6 +162,7 @@ export async function hostileWorld() {
     b,
     plan: plan.version ?? 0,
     source: source.id,
+    own: own.id,
     dataset,
     analysis,
     schedule,

@@ -71,6 +71,14 @@ export const tour: Record<string, (w: World) => Stop[]> = {
     ],
   ],
   "/app/activity": () => [["/app/activity"]],
+  "/app/events": (w) => [
+    ["/app/events", press(/window.hacked/)],
+    ["/app/events?view=past", press(/window.hacked/)],
+    ["/app/events?view=sources"],
+    [`/app/events?view=sources&open=${w.own}`],
+    [`/app/events?view=quarantine&source=${w.own}`, press(/tracking plan/)],
+    ["/app/events?view=query&named=activity"],
+  ],
   "/app/settings": () => [["/app/settings"]],
   "/app/submit": (w) => [
     [
@@ -109,6 +117,17 @@ export const tour: Record<string, (w: World) => Stop[]> = {
     [`/admin/plan?version=${w.plan}&view=changes`],
     [`/admin/plan?version=${w.plan}&view=yaml`],
     ["/admin/plan?edit=yes"],
+  ],
+  "/admin/query": (w) => [
+    ["/admin/query?named=activity"],
+    [
+      "/admin/query",
+      async (page) => {
+        await page.getByLabel("SELECT statement").fill(`SELECT '${w.name.replaceAll("'", "''")}' AS "${"‮<img src=x>שלום"}"`);
+        await page.getByRole("button", { name: "Run", exact: true }).click();
+        await page.getByRole("region", { name: "Rows of the answer" }).waitFor();
+      },
+    ],
   ],
   "/admin/tenants": () => [["/admin/tenants"]],
   "/admin/tenants/$id": (w) => [

@@ -8,6 +8,7 @@ const leaving = "departing";
 // Pages that only some roles may see, by the start of their path. What is not here is for everybody of its portal.
 const pages: Record<string, string[]> = {
   "/app/submit": ["tenant_admin", "tenant_user"],
+  "/app/events": ["tenant_admin", "tenant_user"],
   "/app/team": ["tenant_admin"],
   "/app/activity": ["tenant_admin", leaving],
   "/admin/submissions": staff,

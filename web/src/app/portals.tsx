@@ -48,6 +48,7 @@ export const tenantNav: Group[] = [
       { to: "/app/submissions", name: strings.submissions.title, icon: FileStack, key: "s" },
       { to: "/app/results", name: strings.results.title, icon: ChartColumn, key: "r" },
       { to: "/app/analyses", name: strings.participation.title, icon: Handshake, key: "p" },
+      { to: "/app/events", name: strings.events.title, icon: Waves, key: "e" },
     ],
   },
   {
@@ -60,7 +61,10 @@ export const tenantNav: Group[] = [
   },
 ];
 
-const tenantActions: Action[] = [{ name: strings.team.inviteTitle, to: "/app/team?invite=yes", admin: true }];
+const tenantActions: Action[] = [
+  { name: strings.team.inviteTitle, to: "/app/team?invite=yes", admin: true },
+  { name: strings.events.sources.create, to: "/app/events?view=sources&create=yes", admin: true },
+];
 
 export const adminNav: Group[] = [
   { entries: [{ to: "/admin", name: strings.overview.title, icon: LayoutDashboard, key: "o" }] },

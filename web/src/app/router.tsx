@@ -289,6 +289,13 @@ const adminReports = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-reports/Reports"), "Reports"),
 });
 
+const ownEvents = createRoute({
+  getParentRoute: () => tenants,
+  path: "/events",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("view", "stream", "since", "create", "open", "reason", "source", "named")(s) }),
+  component: lazyRouteComponent(() => import("../pages/app-events/Events"), "Events"),
+});
+
 const adminSources = createRoute({
   getParentRoute: () => admin,
   path: "/sources",
@@ -356,7 +363,21 @@ export const router = createRouter({
     signup,
     reset,
     invite,
-    tenants.addChildren([appAccount, submissions, submission, results, result, team, activity, settings, home, submit, analyses, analysis]),
+    tenants.addChildren([
+      appAccount,
+      ownEvents,
+      submissions,
+      submission,
+      results,
+      result,
+      team,
+      activity,
+      settings,
+      home,
+      submit,
+      analyses,
+      analysis,
+    ]),
     admin.addChildren([adminAccount, ...adminWork, ...adminEvents, adminTenants, ...adminPlatform]),
   ]),
   parseSearch,

@@ -7,7 +7,7 @@ const t = strings.plan;
 const signs = { same: " ", added: "+", removed: "−" };
 
 /** What one text has and another has not, line by line. */
-export function Difference({ before, after, label }: { before: string; after: string; label: string }) {
+export function Difference({ before, after }: { before: string; after: string }) {
   const lines = difference(before, after);
   const count = (kind: string) => lines.filter((l) => l.kind === kind).length;
   if (count("same") === lines.length) return <p className="secondary">{t.same}</p>;
@@ -15,7 +15,7 @@ export function Difference({ before, after, label }: { before: string; after: st
     <div className="stack">
       <p>{t.summary(count("added"), count("removed"))}</p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard */}
-      <section className={style.lines} aria-label={label} tabIndex={0}>
+      <section className={style.lines} aria-label={t.lines} tabIndex={0}>
         {shortened(lines).map((l, n) =>
           l.kind === "skipped" ? (
             // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place

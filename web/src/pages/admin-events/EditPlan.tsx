@@ -80,7 +80,7 @@ export function EditPlan({ current, close }: { current: Schemas["Plan"] | null; 
       </Card>
       {current && (
         <Card title={t.views.changes}>
-          <Difference before={current.source ?? ""} after={yaml} label={t.views.changes} />
+          <Difference before={current.source ?? ""} after={yaml} />
         </Card>
       )}
     </form>

@@ -120,7 +120,7 @@ function Changes({ of, all }: { of: Shown; all: Shown[] }) {
             options={others.map((p) => ({ value: p.id, label: t.versionOf(p.version, false) }))}
           />
         </div>
-        <Loaded query={other}>{(o) => <Difference before={o?.source ?? ""} after={of.source ?? ""} label={t.views.changes} />}</Loaded>
+        <Loaded query={other}>{(o) => <Difference before={o?.source ?? ""} after={of.source ?? ""} />}</Loaded>
       </div>
     </Card>
   );

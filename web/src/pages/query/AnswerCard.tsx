@@ -71,9 +71,9 @@ function Rows({ of: answer }: { of: Answer }) {
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard */}
-      <section className={style.scroll} aria-label={t.answer} tabIndex={0}>
+      <section className={style.scroll} aria-label={t.answerRows} tabIndex={0}>
         <table className={style.table}>
-          <caption className="visually-hidden">{t.answer}</caption>
+          <caption className="visually-hidden">{t.answerRows}</caption>
           <thead>
             <tr>
               {columns.map((c, at) => (

@@ -1,3 +1,5 @@
+import { useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call } from "../../api/client";
 import { useMe } from "../../app/session";
@@ -7,9 +9,11 @@ import { Card } from "../../ui/Card";
 import { Code } from "../../ui/Code";
 import { Select } from "../../ui/Field";
 import { Time } from "../../ui/values";
+import { useAddress } from "../admin/address";
 import { AnswerCard } from "./AnswerCard";
 import { useAsking } from "./asking";
 import { type Asked, forget, history, remember } from "./history";
+import { NamedForm, NamedList, namedQueries, SaveQuery } from "./Named";
 import style from "./Query.module.css";
 import { Tables } from "./Tables";
 
@@ -17,49 +21,89 @@ const t = strings.query;
 
 const limits = ["100", "1000", "10000", "100000"];
 
-/** Asks the warehouse in SQL: the editor, what there is to ask, and what came of it. */
+/** Asks the warehouse: in SQL, or what has a name. A tenant asks what has a name, of its own rows. */
 export function Query() {
-  const user = useMe().id;
-  const [asked, setAsked] = useState(() => history(user));
+  const who = useMe();
+  const staff = !who.tenant;
+  const { named } = useSearch({ strict: false }) as { named?: string };
+  const address = useAddress();
+  const one = useQuery(namedQueries).data?.find((q) => q.id === named);
+  const [asked, setAsked] = useState(() => history(who.id));
   const [sql, setSQL] = useState(asked[0]?.sql ?? t.example);
-  const [rows, setRows] = useState("1000");
   const { asking, ask, cancel } = useAsking();
-  const run = () => {
-    if (sql.trim() === "") return;
+  const back = () => address({ named: undefined });
+  const runNamed = (values: Record<string, string>) => {
+    const name = one?.id ?? "";
+    ask(
+      ["query", "run", name, ...Object.entries(values).map(([k, v]) => `${k}=${v}`)],
+      (signal) =>
+        call(api.POST("/api/v1/queries/named/{id}/run", { signal, params: { path: { id: name } }, body: { parameters: values } })),
+      () => undefined,
+    );
+  };
+  const run = (rows: string) =>
     ask(
       ["query", ...(rows === "1000" ? [] : [`--rows=${rows}`]), sql],
       (signal) => call(api.POST("/api/v1/query", { signal, body: { sql, rows: Number(rows) } })),
-      (answer, ms) => setAsked(remember(user, { sql, at: new Date().toISOString(), rows: answer.rows?.length ?? 0, ms: Math.round(ms) })),
+      (answer, ms) => setAsked(remember(who.id, { sql, at: new Date().toISOString(), rows: answer.rows?.length ?? 0, ms: Math.round(ms) })),
     );
+  const edit = (source: string) => {
+    setSQL(source);
+    back();
   };
   return (
     <div className="columns">
       <div className="stack">
-        <Card>
-          <form
-            className="stack"
-            onSubmit={(event) => {
-              event.preventDefault();
-              run();
-            }}
-          >
-            <Code label={t.sql} value={sql} onChange={setSQL} rows={10} run={run} />
-            <div className="row filters narrow">
-              <Button type="submit" kind="primary" disabled={sql.trim() === ""}>
-                {t.run}
-              </Button>
-              <Select label={t.rows} value={rows} onChange={setRows} options={limits.map((value) => ({ value, label: value }))} />
-              <span className="secondary">{t.runHint}</span>
-            </div>
-          </form>
-        </Card>
-        <AnswerCard of={asking} cancel={cancel} />
+        {one ? (
+          <NamedForm key={one.id} of={one} staff={staff} run={runNamed} edit={edit} back={back} />
+        ) : (
+          staff && <Editor sql={sql} setSQL={setSQL} run={run} saved={(name) => address({ named: name })} />
+        )}
+        {(staff || one) && <AnswerCard of={asking} cancel={cancel} />}
+        {!staff && !one && <p className="secondary">{t.choose}</p>}
       </div>
       <div className="stack">
-        <Tables write={(name) => setSQL((before) => `${before}${/[\s(,.]$/.test(before) || before === "" ? "" : " "}${name}`)} />
-        <Before of={asked} use={setSQL} clear={() => setAsked(forget(user))} />
+        <NamedList chosen={one?.id} choose={(name) => address({ named: name })} />
+        {staff && !one && (
+          <>
+            <Tables write={(name) => setSQL((before) => `${before}${/[\s(,.]$/.test(before) || before === "" ? "" : " "}${name}`)} />
+            <Before of={asked} use={setSQL} clear={() => setAsked(forget(who.id))} />
+          </>
+        )}
       </div>
     </div>
+  );
+}
+
+type EditorProps = { sql: string; setSQL: (sql: string) => void; run: (rows: string) => void; saved: (name: string) => void };
+
+function Editor({ sql, setSQL, run, saved }: EditorProps) {
+  const [rows, setRows] = useState("1000");
+  const [saving, setSaving] = useState(false);
+  const empty = sql.trim() === "";
+  return (
+    <Card>
+      <form
+        className="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          run(rows);
+        }}
+      >
+        <Code label={t.sql} value={sql} onChange={setSQL} rows={10} run={() => !empty && run(rows)} />
+        <div className={style.bar}>
+          <Button type="submit" kind="primary" disabled={empty}>
+            {t.run}
+          </Button>
+          <Select label={t.rows} value={rows} onChange={setRows} options={limits.map((value) => ({ value, label: value }))} />
+          <Button disabled={empty} onClick={() => setSaving(true)}>
+            {t.save}
+          </Button>
+          <span className="secondary">{t.runHint}</span>
+        </div>
+      </form>
+      {saving && <SaveQuery sql={sql} onClose={() => setSaving(false)} done={saved} />}
+    </Card>
   );
 }
 
@@ -79,7 +123,7 @@ function Before({ of, use, clear }: { of: Asked[]; use: (sql: string) => void; c
         <p className="secondary">{t.historyNone}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-        <section className={`stack ${style.side}`} aria-label={t.history} tabIndex={0}>
+        <section className={`stack ${style.side}`} aria-label={t.historyList} tabIndex={0}>
           {of.map((h) => (
             <div key={h.sql}>
               <button type="button" className={style.asked} title={t.use} onClick={() => use(h.sql)}>

@@ -21,7 +21,7 @@ export function Tables({ write }: { write: (name: string) => void }) {
         <Loaded query={query}>
           {(list) => (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-            <section className={`${style.list} ${style.side}`} aria-label={t.tables} tabIndex={0}>
+            <section className={`${style.list} ${style.side}`} aria-label={t.tablesList} tabIndex={0}>
               {items(list).map((table) => (
                 <details key={table.id}>
                   <summary>{table.id}</summary>

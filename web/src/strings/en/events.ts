@@ -3,11 +3,11 @@ export const events = {
   title: "Events",
   views: {
     label: "What of events is shown",
-    live: "Live",
+    live: "As they come",
+    past: "Look back",
     sources: "Sources",
     quarantine: "Quarantine",
     query: "Query",
-    freshness: "Freshness",
   },
   tenant: "Tenant",
   provider: "the provider",
@@ -70,6 +70,7 @@ export const events = {
     title: "Streams",
     lead: "What happens, as it comes in: events of your product, and what is done in Tributary itself.",
     all: "What is kept",
+    leadTenant: "What you send, as it comes in, and what your people do here.",
     stream: "Stream",
     whatTitle: "What is on it",
     what: {

@@ -10,6 +10,7 @@ export const plan = {
   versionOf: (n: number, current: boolean) => (current ? `Version ${n}, in use` : `Version ${n}`),
   old: (current: number) => `This version is not in use. Version ${current} is.`,
   views: { label: "How the plan is shown", events: "Events", yaml: "YAML", changes: "Differences" },
+  lines: "Differences, line by line",
   search: "Event or field",
   event: "Event",
   owner: "Owner",
