@@ -270,3 +270,27 @@ story("a tenant's admin makes a source, sees its own events and asks about them;
   await theirs.getByRole("button", { name: "activity", exact: true }).waitFor();
   expect(await theirs.getByRole("link", { name: "Sources" }).count()).toBe(0);
 });
+
+story("what the archive has is listed, and verified", async ({ page, sound }) => {
+  const t = await tenant("Archive");
+  const { key = "" } = await ok(t.api.POST("/api/v1/sources", { body: { name: "shop" } }));
+  await send(key, { type: "story.archived" });
+  await ok(root.POST("/api/v1/archive/flush"));
+  await signIn(page, admin, `/admin/archive?tenant=${t.id}&stream=events`);
+  const row = page.getByRole("row").filter({ hasText: "events" });
+  await row.getByRole("button").click();
+  await page
+    .getByRole("dialog", { name: /^events, / })
+    .getByText("Object (SHA-256)")
+    .waitFor();
+  await sound();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Verify" }).click();
+  const dialog = page.getByRole("dialog", { name: "Verify the archive" });
+  await dialog.getByRole("button", { name: "Verify" }).click();
+  await dialog.getByText("All is well: 1 objects with 1 events are as they were written.").waitFor();
+  await sound();
+  await signIn(page, t.admin, "/app/events?view=archive&stream=events");
+  await row.getByRole("button").waitFor();
+  await sound();
+});

@@ -53,7 +53,7 @@ story("names that want to be more than text are text, on every page of the tenan
 });
 
 // The provider's pages are many; two of these look at them side by side.
-const ofEvents = (route: string) => /^\/admin\/(streams|sources|quarantine|plan|query)$/.test(route);
+const ofEvents = (route: string) => /^\/admin\/(streams|sources|quarantine|plan|query|archive)$/.test(route);
 
 story("so they are on every page of the provider's", async ({ page }) => {
   await signIn(page, admin, "/admin");

@@ -6,7 +6,7 @@ import { ok, root, signIn, story, tenant, token, type User, unique } from "./wor
 
 // What everybody is offered: how things are shown, and what is their own.
 const everybodys =
-  /^(Filter|Columns|More of this list|Previous page|Next page|View as table|Show|Copy.*|Download.*|Close|Hide this list|Show the first rows|Remove the filter .*|Change password|Turn on|End all others|End the session .*)$/;
+  /^(Filter|Columns|More of this list|Previous page|Next page|View as table|Show|Copy.*|Download.*|Close|Hide this list|Pause|Go on|Clear|Show the first rows|Remove the filter .*|Change password|Turn on|End all others|End the session .*)$/;
 
 /** What a role has: its menu, the pages that are closed to it, and what it is offered besides what everybody is. */
 type Part = { menu: string[]; closed: string[]; offers?: RegExp };
@@ -67,13 +67,17 @@ async function staff(role: "auditor" | "analyst"): Promise<User> {
   return user;
 }
 
-const reads = ["Input files", "Analyses", "Runs", "Schedules", "Output files", "Reports", "Tenants", "People", "Audit log", "Settings"];
+const reads = [
+  ...["Input files", "Analyses", "Runs", "Schedules", "Output files", "Reports"],
+  ...["Streams", "Sources", "Tracking plan", "Archive"],
+  ...["Tenants", "People", "Audit log", "Settings"],
+];
 
 story("an auditor sees everything and changes nothing", async ({ page }) => {
   const w = await made();
   await walk(page, await staff("auditor"), "/admin", stops(w, "/admin"), {
     menu: ["Overview", ...reads],
-    closed: ["/admin/outbox"],
+    closed: ["/admin/outbox", "/admin/quarantine", "/admin/query"],
     offers: /^Who has sent what$|, 20\d\d-\d\d\W*: [a-z ]+$/s,
   });
 });
@@ -81,17 +85,20 @@ story("an auditor sees everything and changes nothing", async ({ page }) => {
 story("an analyst sees what analysts may, and changes nothing", async ({ page }) => {
   const w = await made();
   await walk(page, await staff("analyst"), "/admin", stops(w, "/admin"), {
-    menu: ["Analyses", "Runs", "Schedules", "Settings"],
-    closed: ["/admin/submissions", "/admin/results", "/admin/reports", "/admin/tenants", "/admin/people", "/admin/outbox", "/admin/audit"],
+    menu: ["Analyses", "Runs", "Schedules", "Streams", "Tracking plan", "Query", "Archive", "Settings"],
+    closed: ["submissions", "results", "reports", "tenants", "people", "outbox", "audit", "sources", "quarantine"].map(
+      (p) => `/admin/${p}`,
+    ),
+    offers: /^(Run|Save as a named query|Write SQL instead|Open its SQL in the editor)$/,
   });
 });
 
 story("a user of a tenant sends and reads, and decides nothing", async ({ page }) => {
   const w = await made();
   await walk(page, { login: `${w.a.slug}.eve`, password: "a password of eve" }, "/app", stops(w, "/app"), {
-    menu: ["Home", "Send files", "Submissions", "Results", "Participation", "Settings"],
+    menu: ["Home", "Send files", "Submissions", "Results", "Participation", "Events", "Settings"],
     closed: ["/app/team", "/app/activity"],
-    offers: /^(Send .*|Choose files|Withdraw|Actions|Add SSH key|Parquet|Hide for good)$/s,
+    offers: /^(Run|Send .*|Choose files|Withdraw|Actions|Add SSH key|Parquet|Hide for good)$/s,
   });
 });
 

@@ -1,4 +1,5 @@
 import {
+  Archive,
   Building2,
   Cable,
   CalendarClock,
@@ -87,6 +88,7 @@ export const adminNav: Group[] = [
       { to: "/admin/quarantine", name: strings.events.quarantine.title, icon: ShieldAlert, key: "k" },
       { to: "/admin/plan", name: strings.plan.title, icon: ListChecks, key: "n" },
       { to: "/admin/query", name: strings.query.title, icon: Database, key: "q" },
+      { to: "/admin/archive", name: strings.archive.title, icon: Archive, key: "v" },
     ],
   },
   { name: t.groups.tenants, entries: [{ to: "/admin/tenants", name: strings.tenants.title, icon: Building2, key: "t" }] },

@@ -292,7 +292,10 @@ const adminReports = createRoute({
 const ownEvents = createRoute({
   getParentRoute: () => tenants,
   path: "/events",
-  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("view", "stream", "since", "create", "open", "reason", "source", "named")(s) }),
+  validateSearch: (s) => ({
+    ...listSearch(s),
+    ...textSearch("view", "stream", "since", "create", "open", "reason", "source", "named", "from", "to")(s),
+  }),
   component: lazyRouteComponent(() => import("../pages/app-events/Events"), "Events"),
 });
 
@@ -331,7 +334,14 @@ const adminQuery = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-events/Query"), "Query"),
 });
 
-const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan, adminQuery] as const;
+const adminArchive = createRoute({
+  getParentRoute: () => admin,
+  path: "/archive",
+  validateSearch: (s) => ({ ...listSearch(s), ...textSearch("tenant", "stream", "from", "to")(s) }),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Archive"), "Archive"),
+});
+
+const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan, adminQuery, adminArchive] as const;
 
 const adminWork = [
   adminReports,

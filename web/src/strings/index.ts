@@ -3,6 +3,7 @@ import { account } from "./en/account";
 import { activity } from "./en/activity";
 import { analyses } from "./en/analyses";
 import { app } from "./en/app";
+import { archive } from "./en/archive";
 import { events } from "./en/events";
 import { exchanged } from "./en/exchanged";
 import { home } from "./en/home";
@@ -34,6 +35,7 @@ export const strings = sentences({
   activity,
   analyses,
   app,
+  archive,
   events,
   exchanged,
   join,

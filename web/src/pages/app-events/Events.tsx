@@ -6,6 +6,7 @@ import { Select } from "../../ui/Field";
 import { Page } from "../../ui/Page";
 import { Views } from "../../ui/Views";
 import { useAddress } from "../admin/address";
+import { ArchiveList } from "../archive/ArchiveList";
 import { Past } from "../events/Past";
 import { QuarantineList, ReplayAll } from "../events/QuarantineList";
 import { SourceList } from "../events/SourceList";
@@ -20,6 +21,7 @@ const leads = {
   sources: t.sources.lead,
   quarantine: t.quarantine.lead,
   query: strings.query.leadTenant,
+  archive: strings.archive.leadTenant,
 };
 
 type View = keyof typeof leads;
@@ -57,6 +59,7 @@ export function Events() {
       {view === "sources" && <SourceList making={search.create !== undefined} setMaking={make} />}
       {view === "quarantine" && <QuarantineList />}
       {view === "query" && <Query />}
+      {view === "archive" && <ArchiveList staff={false} />}
       {(view === "live" || view === "past") && <Stream past={view === "past"} />}
     </Page>
   );

@@ -94,10 +94,12 @@ export function NamedForm({ of, staff, run, edit, back }: FormProps) {
             {of.tenants && `; ${t.forTenants}`}
           </p>
         )}
-        <div className="row filters">
-          {(of.parameters ?? []).map((p) => (
-            <Field key={p.name} of={p} value={values[p.name] ?? ""} onChange={(v) => setValues({ ...values, [p.name]: v })} />
-          ))}
+        <div className={style.fields}>
+          {(of.parameters ?? [])
+            .filter((p) => staff || p.name !== "tenant") // whose rows they are is not for them to say
+            .map((p) => (
+              <Field key={p.name} of={p} value={values[p.name] ?? ""} onChange={(v) => setValues({ ...values, [p.name]: v })} />
+            ))}
         </div>
         <div className="row">
           <Button type="submit" kind="primary">

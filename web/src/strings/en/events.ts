@@ -8,6 +8,7 @@ export const events = {
     sources: "Sources",
     quarantine: "Quarantine",
     query: "Query",
+    archive: "Archive",
   },
   tenant: "Tenant",
   provider: "the provider",
