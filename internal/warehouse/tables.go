@@ -17,8 +17,8 @@ func (w *Warehouse) UnscopedTables(ctx context.Context) ([]Table, error) {
 	var found []Table
 	for _, name := range Tables {
 		t := Table{Name: name}
-		nothing := query.Select{Statement: query.Statement{SQL: "SELECT * FROM " + name + " LIMIT 0"}, Tables: Tables, Rows: 1, Bytes: MaxBytes}
-		if _, err := w.do(ctx, query.Request{Select: &nothing}, func(columns []Column) error { t.Columns = columns; return nil }, func([][]byte) error { return nil }); err != nil {
+		look := query.Select{Statement: query.Statement{SQL: "FROM " + name}, Tables: Tables, Rows: 1, Bytes: 1, Describe: true}
+		if _, err := w.do(ctx, query.Request{Select: &look}, func(columns []Column) error { t.Columns = columns; return nil }, func([][]byte) error { return nil }); err != nil {
 			return nil, err
 		}
 		found = append(found, t)

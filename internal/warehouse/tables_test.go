@@ -1,0 +1,25 @@
+package warehouse_test
+
+import (
+	"testing"
+
+	"tributary/internal/warehouse"
+)
+
+func TestTablesSayTheirColumns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	found, err := w.UnscopedTables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{}
+	for _, table := range found {
+		for _, c := range table.Columns {
+			kinds[table.Name+"."+c.Name] = string(c.Kind)
+		}
+	}
+	if len(found) != len(warehouse.Tables) || kinds["fact_event.time"] != "timestamp" || kinds["dim_tenant.slug"] != "text" || kinds["dim_date.weekend"] != "boolean" {
+		t.Errorf("got %d tables of %d, and %v", len(found), len(warehouse.Tables), kinds)
+	}
+}
