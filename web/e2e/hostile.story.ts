@@ -46,14 +46,14 @@ async function look(
   if (wrong.length > 0) throw new Error(wrong.join("\n"));
 }
 
+// The pages are many: those about events have stories of their own.
+const ofEvents = (route: string) => /^\/(app\/events|admin\/(streams|sources|quarantine|plan|query|archive|freshness))$/.test(route);
+
 story("names that want to be more than text are text, on every page of the tenants' portal", async ({ page }) => {
   const w = await made();
   await signIn(page, w.a.admin, "/app");
-  await look(page, "/app", w);
+  await look(page, "/app", w, (route) => !ofEvents(route));
 });
-
-// The provider's pages are many; two of these look at them side by side.
-const ofEvents = (route: string) => /^\/admin\/(streams|sources|quarantine|plan|query|archive)$/.test(route);
 
 story("so they are on every page of the provider's", async ({ page }) => {
   await signIn(page, admin, "/admin");
@@ -63,6 +63,12 @@ story("so they are on every page of the provider's", async ({ page }) => {
 story("and on those about events", async ({ page }) => {
   await signIn(page, admin, "/admin");
   await look(page, "/admin", await made(), ofEvents);
+});
+
+story("and on those about a tenant's own events", async ({ page }) => {
+  const w = await made();
+  await signIn(page, w.a.admin, "/app");
+  await look(page, "/app", w, ofEvents);
 });
 
 story("and to whoever is not signed in", async ({ page, expected }) => {
