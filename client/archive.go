@@ -31,7 +31,7 @@ func (c *Client) FlushArchive(ctx context.Context) error {
 
 // VerifyArchive reads the archive to its end, some of it with each request, and tells
 // progress, which may be nil, how far it is.
-func (c *Client) VerifyArchive(ctx context.Context, v VerifyArchive, progress func(objects int64)) (VerifiedArchive, error) {
+func (c *Client) VerifyArchive(ctx context.Context, v ArchiveRange, progress func(objects int64)) (VerifiedArchive, error) {
 	all := VerifiedArchive{Findings: []ArchiveFinding{}}
 	for {
 		some, err := post[VerifiedArchive](ctx, c, "/archive/verify", v)
@@ -47,4 +47,29 @@ func (c *Client) VerifyArchive(ctx context.Context, v VerifyArchive, progress fu
 			return all, nil
 		}
 	}
+}
+
+// RestoreArchive loads the archive into the warehouse, some of it with each request, and
+// tells progress, which may be nil, how far it is.
+func (c *Client) RestoreArchive(ctx context.Context, r ArchiveRange, progress func(events int64)) (RestoredArchive, error) {
+	all := RestoredArchive{Findings: []ArchiveFinding{}}
+	for {
+		some, err := post[RestoredArchive](ctx, c, "/archive/restore", r)
+		if err != nil {
+			return all, err
+		}
+		all.Objects, all.Events = all.Objects+some.Objects, all.Events+some.Events
+		all.Findings = append(all.Findings, some.Findings...)
+		if progress != nil {
+			progress(all.Events)
+		}
+		if r.After = some.Next; r.After == "" {
+			return all, nil
+		}
+	}
+}
+
+// RebuildArchive makes the catalogue's rows anew from objects that have none.
+func (c *Client) RebuildArchive(ctx context.Context) (RebuiltArchive, error) {
+	return post[RebuiltArchive](ctx, c, "/archive/rebuild", struct{}{})
 }

@@ -20,8 +20,8 @@ type Archived struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-// VerifyArchive says what of the archive is to be read; empty fields mean all.
-type VerifyArchive struct {
+// ArchiveRange says what of the archive is to be read; empty fields mean all.
+type ArchiveRange struct {
 	Tenant string `json:"tenant,omitempty" doc:"Id or slug"`
 	Stream string `json:"stream,omitempty" doc:"tenants, users, jobs or events"`
 	From   string `json:"from,omitempty" doc:"The first day, as 2026-01-31"`
@@ -36,6 +36,21 @@ type VerifiedArchive struct {
 	Bytes    int64            `json:"bytes" doc:"Sealed"`
 	Findings []ArchiveFinding `json:"findings"`
 	Next     string           `json:"next" doc:"Where to go on; empty: that was all"`
+}
+
+// RestoredArchive is what was loaded into the warehouse, or was there already.
+type RestoredArchive struct {
+	Objects  int64            `json:"objects"`
+	Events   int64            `json:"events"`
+	Findings []ArchiveFinding `json:"findings" doc:"What could not be read"`
+	Next     string           `json:"next" doc:"Where to go on; empty: that was all"`
+}
+
+// RebuiltArchive is what became of objects without a row in the catalogue.
+type RebuiltArchive struct {
+	Found    int64            `json:"found" doc:"Objects without a row"`
+	Added    int64            `json:"added" doc:"Of them, to the catalogue; the others have nothing that others have not"`
+	Findings []ArchiveFinding `json:"findings" doc:"What could not be read"`
 }
 
 // ArchiveFinding is something wrong with the archive.

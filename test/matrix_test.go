@@ -233,6 +233,9 @@ var routes = map[string]probe{
 	"verify-archive": {body: `{}`, status: denied},
 	"flush-archive":  {body: `{}`, status: denied},
 
+	"restore-archive": {body: `{}`, status: denied},
+	"rebuild-archive": {body: `{}`, status: denied},
+
 	"list-streams":       {status: yes},
 	"list-stream-events": {common: "jobs", status: yes},
 	"tail-stream":        {common: "jobs", query: "&seconds=1&after=0", status: yes},

@@ -8,10 +8,12 @@ import (
 )
 
 type archiveCmd struct {
-	List   archiveListCmd   `cmd:"" help:"List the objects, the newest day first."`
-	Show   archiveShowCmd   `cmd:"" help:"Show one of the objects."`
-	Flush  archiveFlushCmd  `cmd:"" help:"Archive now what the streams have, which happens by itself within minutes."`
-	Verify archiveVerifyCmd `cmd:"" help:"Read the objects, and see that none is lost, damaged or left out. With problems the exit code is 1."`
+	List    archiveListCmd    `cmd:"" help:"List the objects, the newest day first."`
+	Show    archiveShowCmd    `cmd:"" help:"Show one of the objects."`
+	Flush   archiveFlushCmd   `cmd:"" help:"Archive now what the streams have, which happens by itself within minutes."`
+	Verify  archiveVerifyCmd  `cmd:"" help:"Read the objects, and see that none is lost, damaged or left out. With problems the exit code is 1."`
+	Restore archiveRestoreCmd `cmd:"" help:"Load the objects into the warehouse, which leaves out what it has."`
+	Rebuild archiveRebuildCmd `cmd:"" help:"Make the catalogue's rows anew from objects that have none."`
 }
 
 // archiveFlags say which objects are meant.
@@ -63,25 +65,63 @@ func (archiveFlushCmd) Run(ctx context.Context, _ *output, c *client.Client) err
 
 type archiveVerifyCmd struct{ archiveFlags }
 
+func (f archiveFlags) selected() client.ArchiveRange {
+	return client.ArchiveRange{Tenant: f.Tenant, Stream: f.Stream, From: f.From, To: f.To}
+}
+
 // Run verifies the archive.
 func (v *archiveVerifyCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	found, err := c.VerifyArchive(ctx, client.VerifyArchive{Tenant: v.Tenant, Stream: v.Stream, From: v.From, To: v.To}, func(n int64) { out.draw("verified " + plural(n, "object", "objects")) })
+	found, err := c.VerifyArchive(ctx, v.selected(), func(n int64) { out.draw("verified " + plural(n, "object", "objects")) })
 	if err != nil {
 		return err
 	}
-	out.clearLine()
-	if out.json {
-		err = out.JSON(found)
-	} else {
-		for _, f := range found.Findings {
-			out.line("%s  %s  %s", f.Tenant, f.Object, f.Problem)
-		}
+	return out.archive(found, found.Findings, func() {
 		if len(found.Findings) == 0 {
 			out.line("The archive is whole: %s with %s.", plural(found.Objects, "object", "objects"), plural(found.Events, "event", "events"))
 		}
+	})
+}
+
+// archive prints what was done with the archive, and is an error if anything is wrong.
+func (o *output) archive(done any, findings []client.ArchiveFinding, human func()) error {
+	o.clearLine()
+	var err error
+	if o.json {
+		err = o.JSON(done)
+	} else {
+		for _, f := range findings {
+			o.line("%s  %s  %s", f.Tenant, f.Object, f.Problem)
+		}
+		human()
 	}
-	if err == nil && len(found.Findings) > 0 {
-		err = &exit{code: exitFailed, says: fmt.Sprintf("%s of the archive.", plural(int64(len(found.Findings)), "thing is wrong", "things are wrong"))}
+	if err == nil && len(findings) > 0 {
+		err = &exit{code: exitFailed, says: fmt.Sprintf("%s with the archive.", plural(int64(len(findings)), "thing is wrong", "things are wrong"))}
 	}
 	return err
+}
+
+type archiveRestoreCmd struct{ archiveFlags }
+
+// Run restores the archive to the warehouse.
+func (r *archiveRestoreCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	done, err := c.RestoreArchive(ctx, r.selected(), func(n int64) { out.draw("read " + plural(n, "event", "events")) })
+	if err != nil {
+		return err
+	}
+	return out.archive(done, done.Findings, func() {
+		out.line("The warehouse has %s of %s.", plural(done.Events, "event", "events"), plural(done.Objects, "object", "objects"))
+	})
+}
+
+type archiveRebuildCmd struct{}
+
+// Run rebuilds the catalogue.
+func (archiveRebuildCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	done, err := c.RebuildArchive(ctx)
+	if err != nil {
+		return err
+	}
+	return out.archive(done, done.Findings, func() {
+		out.line("%s had no row; %d were added.", plural(done.Found, "object", "objects"), done.Added)
+	})
 }

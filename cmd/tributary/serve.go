@@ -116,10 +116,11 @@ type streaming struct {
 	Streams            string         `placeholder:"URL" env:"TRIBUTARY_STREAMS" help:"NATS JetStream cluster for the streams: nats://HOST:PORT or tls://HOST:PORT, several with commas; in the server itself if absent."`
 	StreamsCredentials string         `placeholder:"FILE" env:"TRIBUTARY_STREAMS_CREDENTIALS" help:"NATS credentials file for the cluster."`
 	StreamDays         map[string]int `placeholder:"STREAM=DAYS" env:"TRIBUTARY_STREAM_DAYS" help:"How long the streams tenants, users, jobs and events are kept, 1 to 365 days each, several with semicolons; with a tier, as in basic:events=3, its tenants'; 7 if absent. Nothing goes before it is archived."`
+	ArchiveDays        map[string]int `placeholder:"TIER=DAYS" env:"TRIBUTARY_ARCHIVE_DAYS" help:"How long the archive of a tier's events is kept, several with semicolons; all stands for tiers that are not listed; 0, or absent: for ever."`
 }
 
 func (s streaming) fill(cfg *app.Config) {
-	cfg.Streams, cfg.StreamsCredentials, cfg.StreamDays = s.Streams, s.StreamsCredentials, s.StreamDays
+	cfg.Streams, cfg.StreamsCredentials, cfg.StreamDays, cfg.ArchiveDays = s.Streams, s.StreamsCredentials, s.StreamDays, s.ArchiveDays
 }
 
 type serveCmd struct {

@@ -60,6 +60,9 @@ type Config struct {
 	// StreamDays is how many days streams are kept, by their name, or with a tier before
 	// it (basic:events) those of its tenants: 1 to 365; what is not listed 7.
 	StreamDays map[string]int
+	// ArchiveDays is how many days the archive is kept, by tier, with "all" those that are
+	// not listed; 0, and none listed: for ever.
+	ArchiveDays map[string]int
 	// HTTP is the address to listen on; empty: 127.0.0.1:8080. Port 0 takes a free one.
 	HTTP string
 	// SFTP is the address of the SFTP server; empty: there is none. It needs no TLS.

@@ -5,6 +5,7 @@ import (
 
 	"tributary/internal/archive"
 	"tributary/internal/events"
+	"tributary/internal/fault"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
 )
@@ -18,8 +19,40 @@ func (a *App) makeArchive(ctx context.Context) error {
 	}
 	c := a.cfg.archive(a.stores, a.events.Blocks)
 	c.Streams, c.Days = a.streams, days
+	if c.Keep, err = a.cfg.archiveDays(); err != nil {
+		return err
+	}
 	a.archive = archive.New(c)
+	a.archive.SetWarehouse(a.warehouse)
 	return a.archive.LoadExpired(ctx)
+}
+
+// allTiers stands in ArchiveDays for tiers that are not listed, and the provider's own.
+const allTiers = "all"
+
+// archiveDays is how long the archive is kept: no shorter than the streams.
+func (c Config) archiveDays() (archive.Keep, error) {
+	streams, err := c.streamDays()
+	if err != nil {
+		return nil, err
+	}
+	keep := archive.Keep{}
+	for name, days := range c.ArchiveDays {
+		t := tenant.Tier(name)
+		switch {
+		case name == allTiers:
+			t = ""
+		case !t.Valid():
+			return nil, fault.New(fault.Invalid, "There is no tier %q whose archive could be kept: there are %v, and %s.", name, tenant.Tiers, allTiers)
+		}
+		for _, n := range stream.Names {
+			if days != 0 && days < streams.Of(n, t) {
+				return nil, fault.New(fault.Invalid, "The archive of %s cannot be kept %d days, when the stream %s is kept %d.", name, days, n, streams.Of(n, t))
+			}
+		}
+		keep[t] = days
+	}
+	return keep, nil
 }
 
 // archive is what an archive needs that only looks.

@@ -23,7 +23,7 @@ func (c Config) streamsDir() string { return filepath.Join(c.Data, "streams") }
 
 // checkStreams refuses what cannot be kept.
 func (c Config) checkStreams() error {
-	if _, err := c.streamDays(); err != nil {
+	if _, err := c.archiveDays(); err != nil {
 		return err
 	}
 	if c.StreamsCredentials != "" && c.Streams == "" {

@@ -36,9 +36,11 @@ type streams interface {
 type tenants interface {
 	// UnscopedOfTier lists the tenants of a tier that have not been erased.
 	UnscopedOfTier(ctx context.Context, t tenant.Tier) ([]tenant.ID, error)
+	// UnscopedHeld is Conflict while there is a hold on a tenant.
+	UnscopedHeld(ctx context.Context, db *meta.DB, id tenant.ID, datasets ...string) error
 }
 
-// Config is what an Archive needs; all fields but Log, Days and Removing are required.
+// Config is what an Archive needs; all fields but Log, Days, Keep and Removing are required.
 type Config struct {
 	DB      *meta.DB
 	Blobs   blob.Store
@@ -51,6 +53,8 @@ type Config struct {
 	Log     *slog.Logger
 	// Days says how long streams are kept.
 	Days Days
+	// Keep says how long the archive is; nil: for ever.
+	Keep Keep
 	// Removing is asked before bytes are removed that a row named a moment ago, and
 	// done called afterwards. It is Unavailable while a backup still needs them. Nil:
 	// there are no backups.
@@ -61,7 +65,9 @@ type Config struct {
 type Archive struct {
 	Config
 
-	writing sync.Mutex // held by what writes objects and rows, and by an erasure
+	writing   sync.Mutex           // held by what writes rows, and by an erasure
+	rowless   map[string]time.Time // since when SweepDue has found no row of these objects
+	warehouse warehouse
 }
 
 // New makes an Archive.

@@ -117,7 +117,7 @@ func (a *Archive) flushSome(ctx context.Context, n stream.Name) (more bool, err 
 	}
 	for _, id := range b.order {
 		if err := b.write(ctx, id); err != nil {
-			b.discard(ctx)
+			b.discard(ctx, b.made)
 			return false, err
 		}
 	}
@@ -231,11 +231,11 @@ func (b *batch) commit(ctx context.Context) error {
 	})
 }
 
-// discard removes what was written and will have no row.
-func (b *batch) discard(ctx context.Context) {
-	for _, o := range b.made {
-		if err := b.Blobs.Delete(context.WithoutCancel(ctx), o.blobKey()); err != nil && !fault.Is(err, fault.NotFound) {
-			b.Log.WarnContext(ctx, "bytes of an object of the archive that came to nothing stay for now", "object", o.ID, "error", err)
+// discard removes objects that have no row and will have none.
+func (a *Archive) discard(ctx context.Context, list []Object) {
+	for _, o := range list {
+		if err := a.Blobs.Delete(context.WithoutCancel(ctx), o.blobKey()); err != nil && !fault.Is(err, fault.NotFound) {
+			a.Log.WarnContext(ctx, "bytes of an object of the archive that came to nothing stay for now", "object", o.ID, "error", err)
 		}
 	}
 }

@@ -39,8 +39,8 @@ type row struct {
 	Anonymous *string  `parquet:"anonymous_id,optional"`
 	Session   *string  `parquet:"session_id,optional"`
 	Device    *string  `parquet:"device_id,optional"`
-	Data      *string  `parquet:"data,optional,json"`
-	Context   *string  `parquet:"context,optional,json"`
+	Data      *string  `parquet:"data,optional"`
+	Context   *string  `parquet:"context,optional"`
 	Flags     []string `parquet:"flags,list"`
 }
 
@@ -87,7 +87,10 @@ func rowOf(block uint64, e *events.Event) (r row, err error) {
 func (r *row) event() (e events.Event, err error) {
 	e = events.Event{ID: r.ID, Source: r.Source, Origin: text(r.Origin), Type: r.Type, Subject: text(r.Subject), Channel: text(r.Channel),
 		Time: time.Unix(0, r.Time).UTC(), Received: time.Unix(0, r.Received).UTC(),
-		User: text(r.User), Anonymous: text(r.Anonymous), Session: text(r.Session), Device: text(r.Device), Flags: r.Flags}
+		User: text(r.User), Anonymous: text(r.Anonymous), Session: text(r.Session), Device: text(r.Device)}
+	if len(r.Flags) > 0 {
+		e.Flags = r.Flags
+	}
 	if r.Data != nil {
 		e.Data = jsontext.Value(*r.Data)
 	}
@@ -164,7 +167,6 @@ func (w *writer) add(block uint64, digest events.Digest, list []events.Event) er
 		if rows[n], err = rowOf(block, &list[n]); err != nil {
 			return err
 		}
-		w.bytes += int64(len(list[n].Data)+len(list[n].Context)) + 200
 	}
 	if err := w.addRows(rows); err != nil {
 		return err
@@ -186,6 +188,9 @@ func (w *writer) addRows(rows []row) error {
 		return fmt.Errorf("write archive object: %w", err)
 	}
 	w.object.Events += int64(len(rows))
+	for n := range rows {
+		w.bytes += int64(len(text(rows[n].Data))+len(text(rows[n].Context))) + 200
+	}
 	if w.rows += int64(len(rows)); w.rows >= groupRows || w.bytes >= groupBytes {
 		w.rows, w.bytes = 0, 0
 		if err := w.parquet.Flush(); err != nil {

@@ -57,6 +57,23 @@ func (a *Archive) garbage(ctx context.Context) ([]blob.Key, error) {
 	return list, rows.Err()
 }
 
+// remove takes an object out of the catalogue when tx commits; its bytes go in the next
+// RemoveDue.
+func (a *Archive) remove(ctx context.Context, tx *meta.DB, o Object) error {
+	db := tx.RowsOf(o.Tenant)
+	n, err := db.Exec(ctx, `DELETE FROM archive_objects WHERE tenant = $1 AND id = $2`, string(o.Tenant), o.ID)
+	if err == nil && n != 1 {
+		err = fault.New(fault.Conflict, "The archive's object %s is there no more.", o.ID)
+	}
+	if err == nil {
+		_, err = db.Exec(ctx, `INSERT INTO archive_garbage (blob_key, tenant, since) VALUES ($1, $2, $3)`, string(o.blobKey()), string(o.Tenant), meta.Micros(a.Clock.Now()))
+	}
+	if err != nil {
+		return fmt.Errorf("remove archive object %s: %w", o.ID, err)
+	}
+	return nil
+}
+
 // EraseTenant removes a tenant's objects and rows. It is safe to repeat. The erasure saga
 // calls it after the tenant's keys are destroyed. While a backup is made it is Unavailable,
 // and the saga comes back to it.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -167,8 +166,8 @@ func (w *world) problems() (list []string) {
 		list = append(list, f.Problem)
 	}
 	if err := w.UnscopedCheck(context.Background(), true, func(f archive.Finding) {
-		if f.Object == "" || !strings.Contains(strings.Join(list, "\n"), f.Problem) {
-			list = append(list, "fsck: "+f.Problem)
+		if !slices.Contains(list, f.Problem) {
+			list = append(list, "fsck: "+f.Object+": "+f.Problem)
 		}
 	}); err != nil {
 		w.t.Fatal(err)

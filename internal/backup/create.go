@@ -169,7 +169,7 @@ func (m *maker) controlTable(ctx context.Context, i *meta.Image, t meta.Table, c
 		return err
 	}
 	blobKey := slices.Index(t.Columns, "blob_key")
-	if t.Name == "vault_garbage" { // bytes that no row needs any more
+	if t.Name == "vault_garbage" || t.Name == "archive_garbage" { // bytes that no row needs any more
 		blobKey = -1
 	}
 	learn := m.learner(t)

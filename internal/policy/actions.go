@@ -140,7 +140,7 @@ const (
 // The archive.
 const (
 	ArchiveRead   Action = "archive:read"   // GET /archive, GET /archive/{id}
-	ArchiveManage Action = "archive:manage" // POST /archive/flush, POST /archive/verify
+	ArchiveManage Action = "archive:manage" // POST /archive/flush, …/verify, …/restore, …/rebuild
 )
 
 // The warehouse.

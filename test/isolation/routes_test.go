@@ -278,7 +278,9 @@ func operations() map[string]*operation {
 		"flush-archive": {roles: "S", weight: 3, make: func(*world, *credential, string) shot {
 			return shot{want: []int{empty}}
 		}},
-		"verify-archive": {roles: "S", weight: 2},
+		"verify-archive":  {roles: "S", weight: 2},
+		"restore-archive": {roles: "S", weight: 2},
+		"rebuild-archive": {roles: "S", weight: 2},
 
 		"list-streams":       {roles: "SRNAD", weight: 2},
 		"list-stream-events": {roles: "SRNAD", names: streams, metadata: "sne", weight: 10, make: listed},

@@ -20,6 +20,10 @@ func (s *server) archiveRoutes() {
 		action: policy.ArchiveRead, audience: anyone}, s.archiveShow)
 	add(s, route{method: http.MethodPost, path: "/archive/verify", id: "verify-archive", summary: "Read some of the archive's objects and say what is wrong with them", thing: "archived object",
 		action: policy.ArchiveManage, audience: staff, audit: "archive.verify"}, s.archiveVerify)
+	add(s, route{method: http.MethodPost, path: "/archive/restore", id: "restore-archive", summary: "Load some of the archive's objects into the warehouse, which leaves out what it has", thing: "archived object",
+		action: policy.ArchiveManage, audience: staff, audit: "archive.restore"}, s.archiveRestore)
+	add(s, route{method: http.MethodPost, path: "/archive/rebuild", id: "rebuild-archive", summary: "Make the catalogue's rows anew from objects that have none", thing: "archived object",
+		action: policy.ArchiveManage, audience: staff, audit: "archive.rebuild"}, s.archiveRebuild)
 	add(s, route{method: http.MethodPost, path: "/archive/flush", id: "flush-archive", summary: "Archive all that the streams have by now", thing: "archived object",
 		action: policy.ArchiveManage, audience: staff, audit: "archive.flush", status: http.StatusNoContent}, s.archiveFlush)
 }
@@ -89,16 +93,50 @@ func archivedWord(o archive.Object) client.Archived {
 		Digest: o.Digest.String(), Events: o.Events, Bytes: o.Size, SealedBytes: o.SealedSize, SHA256: hex.EncodeToString(o.SHA256[:]), CreatedAt: o.CreatedAt}
 }
 
+func (s *server) archiveRestore(ctx context.Context, c *call, i *in[client.ArchiveRange]) (*out[client.RestoredArchive], error) {
+	id, f, err := s.archiveRange(ctx, c, i.Body)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.Archive.UnscopedRestore(ctx, c.by(), id, f, i.Body.After)
+	if err != nil {
+		return nil, err
+	}
+	return &out[client.RestoredArchive]{Body: client.RestoredArchive{Objects: done.Objects, Events: done.Events, Findings: archiveFindings(done.Findings), Next: done.Next}}, nil
+}
+
+func (s *server) archiveRebuild(ctx context.Context, c *call, _ *struct{}) (*out[client.RebuiltArchive], error) {
+	done, err := s.Archive.UnscopedRebuild(ctx, c.by())
+	if err != nil {
+		return nil, err
+	}
+	return &out[client.RebuiltArchive]{Body: client.RebuiltArchive{Found: done.Found, Added: done.Added, Findings: archiveFindings(done.Findings)}}, nil
+}
+
+// archiveRange reads what of the archive is meant.
+func (s *server) archiveRange(ctx context.Context, c *call, r client.ArchiveRange) (tenant.ID, archive.Filter, error) {
+	f, err := archiveFilter(r.Stream, r.From, r.To)
+	if err != nil {
+		return "", f, err
+	}
+	id, err := c.named(ctx, r.Tenant)
+	return id, f, err
+}
+
+func archiveFindings(list []archive.Finding) []client.ArchiveFinding {
+	words := []client.ArchiveFinding{}
+	for _, p := range list {
+		words = append(words, client.ArchiveFinding{Tenant: string(p.Tenant), Object: p.Object, Problem: p.Problem})
+	}
+	return words
+}
+
 func (s *server) archiveFlush(ctx context.Context, c *call, _ *struct{}) (*struct{}, error) {
 	return nil, s.Archive.UnscopedFlush(ctx, c.by())
 }
 
-func (s *server) archiveVerify(ctx context.Context, c *call, i *in[client.VerifyArchive]) (*out[client.VerifiedArchive], error) {
-	f, err := archiveFilter(i.Body.Stream, i.Body.From, i.Body.To)
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.named(ctx, i.Body.Tenant)
+func (s *server) archiveVerify(ctx context.Context, c *call, i *in[client.ArchiveRange]) (*out[client.VerifiedArchive], error) {
+	id, f, err := s.archiveRange(ctx, c, i.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +144,5 @@ func (s *server) archiveVerify(ctx context.Context, c *call, i *in[client.Verify
 	if err != nil {
 		return nil, err
 	}
-	w := client.VerifiedArchive{Objects: v.Objects, Events: v.Events, Bytes: v.Bytes, Findings: []client.ArchiveFinding{}, Next: v.Next}
-	for _, p := range v.Findings {
-		w.Findings = append(w.Findings, client.ArchiveFinding{Tenant: string(p.Tenant), Object: p.Object, Problem: p.Problem})
-	}
-	return &out[client.VerifiedArchive]{Body: w}, nil
+	return &out[client.VerifiedArchive]{Body: client.VerifiedArchive{Objects: v.Objects, Events: v.Events, Bytes: v.Bytes, Findings: archiveFindings(v.Findings), Next: v.Next}}, nil
 }

@@ -66,6 +66,18 @@ export interface components {
       /** Empty: the provider's own */
       "tenant": string;
     };
+    ArchiveRange: {
+      /** The next of the answer before */
+      "after"?: string;
+      /** The first day, as 2026-01-31 */
+      "from"?: string;
+      /** tenants, users, jobs or events */
+      "stream"?: string;
+      /** Id or slug */
+      "tenant"?: string;
+      /** The last day */
+      "to"?: string;
+    };
     Archived: {
       /** Of the Parquet file */
       "bytes": number;
@@ -1146,6 +1158,14 @@ export interface components {
     Reason: {
       "reason"?: string;
     };
+    RebuiltArchive: {
+      /** Of them, to the catalogue; the others have nothing that others have not */
+      "added": number;
+      /** What could not be read */
+      "findings": Array<components["schemas"]["ArchiveFinding"]> | null;
+      /** Objects without a row */
+      "found": number;
+    };
     Recall: {
       /** Why; every recipient reads it */
       "reason": string;
@@ -1246,6 +1266,14 @@ export interface components {
       "login"?: string;
       /** Ended: replaced by a newer link */
       "state": "open" | "used" | "expired" | "ended";
+    };
+    RestoredArchive: {
+      "events": number;
+      /** What could not be read */
+      "findings": Array<components["schemas"]["ArchiveFinding"]> | null;
+      /** Where to go on; empty: that was all */
+      "next": string;
+      "objects": number;
     };
     Result: {
       "analysis": string;
@@ -1725,18 +1753,6 @@ export interface components {
       "next": string;
       "objects": number;
     };
-    VerifyArchive: {
-      /** The next of the answer before */
-      "after"?: string;
-      /** The first day, as 2026-01-31 */
-      "from"?: string;
-      /** tenants, users, jobs or events */
-      "stream"?: string;
-      /** Id or slug */
-      "tenant"?: string;
-      /** The last day */
-      "to"?: string;
-    };
     WebUpload: {
       "created_at": string;
       "created_by": string;
@@ -1916,12 +1932,35 @@ export interface paths {
       };
     };
   };
+  "/api/v1/archive/rebuild": {
+    /** Make the catalogue's rows anew from objects that have none */
+    post: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["RebuiltArchive"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/restore": {
+    /** Load some of the archive's objects into the warehouse, which leaves out what it has */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["ArchiveRange"]; } };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["RestoredArchive"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/archive/verify": {
     /** Read some of the archive's objects and say what is wrong with them */
     post: {
       parameters: {
       };
-      requestBody: { content: { "application/json": components["schemas"]["VerifyArchive"]; } };
+      requestBody: { content: { "application/json": components["schemas"]["ArchiveRange"]; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["VerifiedArchive"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };

@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"context"
+
+	"tributary/internal/audit"
+	"tributary/internal/events"
+	"tributary/internal/fault"
+	"tributary/internal/stream"
+	"tributary/internal/tenant"
+)
+
+// warehouse is the part of warehouse.Warehouse that a restore needs.
+type warehouse interface {
+	// UnscopedRestore loads events that a stream may have no longer. Those that are there
+	// are left out.
+	UnscopedRestore(ctx context.Context, n stream.Name, list []events.Event) error
+}
+
+// UnscopedRead calls each with the archived events of a stream that came on some days, of a
+// tenant, or with "" of all and of the provider: chain by chain, in order, some at a time.
+// Objects that are damaged or lost are passed over, and named in the log and by verify.
+func (a *Archive) UnscopedRead(ctx context.Context, id tenant.ID, f Filter, each func([]events.Event) error) error {
+	for at := (chained{}); ; {
+		list, err := a.chained(ctx, id, f, at, verifyObjects)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			at = chainedOf(o)
+			if err := a.readOne(ctx, o, each); fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
+				a.Log.ErrorContext(ctx, "an object of the archive cannot be read", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
+			} else if err != nil {
+				return err
+			}
+		}
+		if len(list) < verifyObjects {
+			return nil
+		}
+	}
+}
+
+func (a *Archive) readOne(ctx context.Context, o Object, each func([]events.Event) error) error {
+	r, err := a.open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	var list []events.Event
+	size := 0
+	err = r.each(func(rows []row) error {
+		for n := range rows {
+			e, err := rows[n].event()
+			if err != nil {
+				return r.damaged(err)
+			}
+			e.Tenant = o.Tenant
+			list = append(list, e)
+			size += len(e.Data) + len(e.Context) + 200
+		}
+		if size < groupBytes {
+			return nil
+		}
+		some := list
+		list, size = nil, 0
+		return each(some)
+	})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return each(list)
+}
+
+// Restored is what a restore into the warehouse read.
+type Restored struct {
+	Objects, Events int64
+	Findings        []Finding // objects that could not be read
+	Next            string    // where to go on; empty: that was all
+}
+
+// UnscopedRestore loads some objects' events into the warehouse, in the order of chains, of
+// a tenant, or with "" of all and of the provider. What is there already stays as it is.
+// after is the Next of the call before. Each call is an entry of the audit log.
+func (a *Archive) UnscopedRestore(ctx context.Context, by string, id tenant.ID, f Filter, after string) (done Restored, err error) {
+	if err := f.check(); err != nil {
+		return done, err
+	}
+	at, err := parseChained(after)
+	if err != nil {
+		return done, err
+	}
+	list, err := a.chained(ctx, id, f, at, verifyObjects+1)
+	if err != nil {
+		return done, err
+	}
+	bytes := int64(0)
+	for n, o := range list {
+		if n == verifyObjects || bytes >= verifyBytes {
+			done.Next = at.String()
+			break
+		}
+		err := a.readOne(ctx, o, func(list []events.Event) error {
+			done.Events += int64(len(list))
+			return a.warehouse.UnscopedRestore(ctx, o.Stream, list)
+		})
+		if fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
+			done.Findings = append(done.Findings, Finding{o.Tenant, o.ID, fault.Message(err)})
+		} else if err != nil {
+			return done, err
+		}
+		at = chainedOf(o)
+		done.Objects++
+		bytes += o.SealedSize
+	}
+	return done, a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.restore", Subject: string(id), Outcome: "ok",
+		Details: map[string]any{"objects": done.Objects, "events": done.Events, "findings": len(done.Findings)}})
+}
+
+// SetWarehouse says where events are restored to.
+func (a *Archive) SetWarehouse(w warehouse) { a.warehouse = w }
