@@ -4,9 +4,10 @@ import "time"
 
 // NewQuery is a SELECT for the warehouse.
 type NewQuery struct {
-	SQL     string `json:"sql" maxLength:"100000" doc:"One SELECT"`
-	Rows    int    `json:"rows,omitempty" minimum:"0" maximum:"100000" doc:"Of the answer at most; 0: 1,000"`
-	Seconds int    `json:"seconds,omitempty" minimum:"0" maximum:"300" doc:"That it may take; 0: 30"`
+	SQL     string    `json:"sql" maxLength:"100000" doc:"One SELECT"`
+	Rows    int       `json:"rows,omitempty" minimum:"0" maximum:"100000" doc:"Of the answer at most; 0: 1,000"`
+	Seconds int       `json:"seconds,omitempty" minimum:"0" maximum:"300" doc:"That it may take; 0: 30"`
+	Since   time.Time `json:"since,omitzero" doc:"For a tenant's credentials: the rows of facts that are read begin here"`
 }
 
 // QueryColumn is a column of an answer.

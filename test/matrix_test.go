@@ -216,7 +216,7 @@ var routes = map[string]probe{
 	"drop-held-event":   {victim: "held"},
 
 	"list-tables":         {status: denied},
-	"query":               {body: `{"sql":"SELECT * FROM fact_event"}`, status: denied},
+	"query":               {body: `{"sql":"SELECT * FROM fact_event UNION ALL BY NAME FROM dim_tenant"}`, status: yes},
 	"list-named-queries":  {status: yes},
 	"save-query":          {body: `{"name":"mine","source":"SELECT 1"}`, status: denied},
 	"show-named-query":    {common: "jobs", status: yes},

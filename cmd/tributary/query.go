@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"tributary/client"
 )
@@ -30,8 +31,9 @@ type answerFlags struct {
 }
 
 type queryAskCmd struct {
-	SQL  string `arg:"" optional:"" help:"One SELECT, such as: \"SELECT type, count(*) FROM fact_event GROUP BY ALL\". DESCRIBE fact_event says what columns there are."`
-	File string `short:"f" placeholder:"FILE" help:"Read the SELECT from a file; - is standard input."`
+	SQL   string    `arg:"" optional:"" help:"One SELECT, such as: \"SELECT type, count(*) FROM fact_event GROUP BY ALL\". DESCRIBE fact_event says what columns there are."`
+	File  string    `short:"f" placeholder:"FILE" help:"Read the SELECT from a file; - is standard input."`
+	Since time.Time `placeholder:"TIME" help:"With a tenant's token: leave out of the facts what happened before (2026-01-31T08:00:00Z)."`
 	answerFlags
 }
 
@@ -48,7 +50,7 @@ func (q *queryAskCmd) Run(ctx context.Context, out *output, c *client.Client) er
 		}
 		sql = string(raw)
 	}
-	found, err := c.Query(ctx, client.NewQuery{SQL: sql, Rows: q.Rows, Seconds: q.Seconds})
+	found, err := c.Query(ctx, client.NewQuery{SQL: sql, Rows: q.Rows, Seconds: q.Seconds, Since: q.Since})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		sandbox.Program{Name: query.ProgramName, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.Main(ctx, c.Args, c.Inputs, c.Filled, c.Output)
 		}},
+		sandbox.Program{Name: query.SliceProgram, Main: func(ctx context.Context, c sandbox.Child) error {
+			return duckdb.SliceMain(ctx, c.Args, c.Stream, c.Output)
+		}},
 		sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
 			return duckdb.WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
 		}},

@@ -18,6 +18,8 @@ type Ask struct {
 	SQL     string
 	Rows    int           // at most; 0: 1,000
 	Timeout time.Duration // 0: 30 seconds
+	// Since leaves out of a tenant's facts what happened before it; zero: nothing.
+	Since time.Time
 }
 
 // The bounds of an Ask.
@@ -84,11 +86,20 @@ func (w *Warehouse) ask(ctx context.Context, q question, begin func([]Column) er
 	default:
 		return Ended{}, fault.New(fault.Throttled, "%d queries are running already. Try again when one has ended.", askers)
 	}
+	return w.answer(ctx, q, begin, each, func(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (query.Ending, error) {
+		return w.do(ctx, query.Request{Select: &q.Select}, begin, each)
+	})
+}
+
+// answer has do answer a question within its time, and writes the entry of the audit log.
+func (w *Warehouse) answer(ctx context.Context, q question, begin func([]Column) error, each func([][]byte) error,
+	do func(context.Context, func([]Column) error, func([][]byte) error) (query.Ending, error),
+) (Ended, error) {
 	began := w.cfg.Clock.Now()
 	limited, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
 	var bytes int64
-	end, err := w.do(limited, query.Request{Select: &q.Select}, begin, func(row [][]byte) error {
+	end, err := do(limited, begin, func(row [][]byte) error {
 		for _, v := range row {
 			bytes += int64(len(v))
 		}

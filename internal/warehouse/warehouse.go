@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tributary/internal/audit"
@@ -85,6 +86,8 @@ type Warehouse struct {
 
 	builtIn []Named
 	answers *answers
+	slicing slicing
+	columns atomic.Pointer[map[string][]query.SliceColumn]
 
 	loading sync.Mutex // a load, or an erasure
 	loaders map[stream.Name]*loader

@@ -31,9 +31,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main(sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
-		return duckdb.WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
-	}})
+	sandbox.Main(sandbox.Program{Name: query.SliceProgram, Main: func(ctx context.Context, c sandbox.Child) error {
+		return duckdb.SliceMain(ctx, c.Args, c.Stream, c.Output)
+	}},
+		sandbox.Program{Name: query.WarehouseProgram, Main: func(ctx context.Context, c sandbox.Child) error {
+			return duckdb.WarehouseMain(ctx, c.Args, c.Dir, c.Serve)
+		}})
 	os.Exit(m.Run())
 }
 

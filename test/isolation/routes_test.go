@@ -256,10 +256,8 @@ func operations() map[string]*operation {
 		"replay-held-event": {roles: "SA", names: heldEvents, weight: 6},
 		"drop-held-event":   {roles: "SA", names: heldEvents, weight: 4, make: dropHeld},
 
-		"list-tables": {roles: "SN", weight: 1},
-		"query": {roles: "SN", weight: 3, make: func(*world, *credential, string) shot {
-			return shot{body: document(map[string]any{"sql": "SELECT count(*) FROM fact_event"}), want: []int{ok, tooMany}}
-		}},
+		"list-tables":         {roles: "SN", weight: 1},
+		"query":               {roles: "SNAU", metadata: "snoe", weight: 5, make: query},
 		"list-named-queries":  {roles: "SNAU", weight: 4},
 		"show-named-query":    {roles: "SNAU", names: queries, weight: 4},
 		"list-query-versions": {roles: "SN", names: queries, weight: 2},

@@ -28,7 +28,7 @@ func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) e
 	if s.Rows <= 0 || s.Bytes <= 0 {
 		return fmt.Errorf("a SELECT needs limits of rows and bytes")
 	}
-	sql := strings.TrimRight(s.SQL, "; \t\r\n")
+	sql := bare(s.SQL)
 	// With the parentheses, as it is executed: what closes them is another tree.
 	plain := "SELECT * FROM (\n" + sql + "\n) AS q"
 	if s.Tables != nil {
@@ -66,6 +66,9 @@ func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) e
 	}
 	return db.stream(ctx, before+final, s, columns, out)
 }
+
+// bare is a SELECT without what may end it.
+func bare(sql string) string { return strings.TrimRight(sql, "; \t\r\n") }
 
 // instead puts SELECTs before another one, which then sees them in the place of tables.
 // They are not materialised: a condition reaches through them to the table.

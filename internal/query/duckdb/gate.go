@@ -26,6 +26,11 @@ var forbidden = []string{
 // gate refuses what is not exactly one SELECT of the tables that s may name. It looks at the
 // tree of what the engine parses: preparing would execute the statements before the last one.
 func (db *instance) gate(ctx context.Context, sql string, s query.Select) error {
+	return db.judge(ctx, sql, s, map[string]bool{})
+}
+
+// judge is gate, and adds the tables that the SELECT names to used.
+func (db *instance) judge(ctx context.Context, sql string, s query.Select, used map[string]bool) error {
 	var text []byte
 	err := db.texts(ctx, query.Statement{SQL: "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", Arguments: []string{sql}}, func(row [][]byte) error {
 		text = row[0]
@@ -51,7 +56,7 @@ func (db *instance) gate(ctx context.Context, sql string, s query.Select) error 
 	case len(tree.Statements) != 1:
 		return refused("Exactly one SELECT can be asked at a time.")
 	}
-	g := &gateway{tables: s.Tables, plain: len(s.Instead) > 0, ctes: map[string]bool{}}
+	g := &gateway{tables: s.Tables, plain: len(s.Instead) > 0, used: used, ctes: map[string]bool{}}
 	g.name(tree.Statements[0])
 	return g.check(tree.Statements[0])
 }
@@ -59,7 +64,8 @@ func (db *instance) gate(ctx context.Context, sql string, s query.Select) error 
 // gateway walks a tree.
 type gateway struct {
 	tables []string
-	plain  bool            // no table is named with its schema, and none is described
+	plain  bool // no table is named with its schema, and none is described
+	used   map[string]bool
 	ctes   map[string]bool // names that the SELECT gives its own parts
 }
 
@@ -107,9 +113,10 @@ func (g *gateway) table(m map[string]any) error {
 	schema, name := strings.ToLower(word(m, "schema_name")), strings.ToLower(word(m, "table_name"))
 	switch {
 	case word(m, "catalog_name") != "":
-	case schema == "" && g.ctes[name]:
-		return nil
 	case (schema == "" || schema == "main" && !g.plain) && slices.Contains(g.tables, name):
+		g.used[name] = true
+		return nil
+	case schema == "" && g.ctes[name]:
 		return nil
 	}
 	return fault.New(fault.Invalid, "There is no table %q. The tables are %s.", word(m, "table_name"), strings.Join(g.tables, ", "))

@@ -871,6 +871,8 @@ export interface components {
       "rows"?: number;
       /** That it may take; 0: 30 */
       "seconds"?: number;
+      /** For a tenant's credentials: the rows of facts that are read begin here */
+      "since"?: string;
       /** One SELECT */
       "sql": string;
     };
@@ -2745,7 +2747,7 @@ export interface paths {
     };
   };
   "/api/v1/query": {
-    /** Ask the warehouse: one SELECT over all tenants' events and what was done here */
+    /** Ask the warehouse: one SELECT over all tenants' rows, or over one's own */
     post: {
       parameters: {
       };

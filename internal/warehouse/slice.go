@@ -1,0 +1,210 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tributary/internal/fault"
+	"tributary/internal/query"
+	"tributary/internal/sandbox"
+	"tributary/internal/tenant"
+)
+
+// The bounds of a tenant's own SELECTs.
+const (
+	MaxSliceRows  = 1_000_000 // of the tables that it names
+	MaxSliceBytes = 256 << 20 // likewise
+	slicers       = 4         // of all tenants at once
+	slicersEach   = 2         // of one tenant
+	sliceMemory   = 768 << 20 // of the engine
+	sliceStart    = 10 * time.Second
+)
+
+// Ask does a tenant's own SELECT over the tenant's own rows. The rows of the tables that it
+// names are read by a SELECT of ours and handed to a child that has nothing else and ends
+// with the answer. Everything else is as with UnscopedAsk; acts and sign-ins are for who
+// may read the tenant's streams.
+func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
+	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
+		return Ended{}, err
+	}
+	if err := a.check(); err != nil {
+		return Ended{}, err
+	}
+	acts := s.Check(ctx, tenant.Read, tenant.Streams) == nil
+	leave, err := w.slicing.enter(s.Tenant())
+	if err != nil {
+		return Ended{}, err
+	}
+	defer leave()
+	q := question{by: s.Actor(), tenant: s.Tenant(), timeout: a.Timeout, note: map[string]any{}, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Rows: a.Rows, Bytes: MaxBytes}}
+	j := &slice{Warehouse: w, question: q, since: a.Since}
+	return w.answer(ctx, q, begin, each, func(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (query.Ending, error) {
+		end, err := j.run(ctx, acts, begin, each)
+		q.note["slice_rows"], q.note["slice_bytes"] = j.rows, j.bytes
+		return end, err
+	})
+}
+
+// slice is one SELECT of a tenant's while it is done.
+type slice struct {
+	*Warehouse
+	question
+	since       time.Time
+	columns     map[string][]query.SliceColumn
+	rows, bytes int64
+}
+
+func (j *slice) run(ctx context.Context, acts bool, begin func([]Column) error, each func([][]byte) error) (end query.Ending, err error) {
+	all, err := j.schemaColumns(ctx)
+	if err != nil {
+		return end, err
+	}
+	j.columns = map[string][]query.SliceColumn{}
+	for name := range tenantTables {
+		if acts || name != "fact_act" && name != "fact_login" {
+			j.columns[name] = all[name]
+		}
+	}
+	args, err := json.Marshal(query.Slice{Select: j.Select, Columns: j.columns, Memory: sliceMemory, Threads: threads})
+	if err != nil {
+		return end, fmt.Errorf("encode slice: %w", err)
+	}
+	rows, feed := io.Pipe()
+	ctx, cancel := context.WithCancel(ctx)
+	var feeding sync.WaitGroup
+	defer func() {
+		cancel()
+		_ = rows.Close()
+		feeding.Wait()
+	}()
+	defer context.AfterFunc(ctx, func() { _ = feed.CloseWithError(context.Cause(ctx)) })()
+	err = j.cfg.Sandbox.Run(ctx, sandbox.Job{Program: query.SliceProgram, Args: args, Stream: rows, Limits: sandbox.Limits{
+		Memory: 2*sliceMemory + 512<<20, CPU: threads*j.timeout + sliceStart, Wall: j.timeout + sliceStart, Output: 2*MaxBytes + 64<<20, Threads: threads,
+	}}, func(out io.Reader) error {
+		wanted, err := query.ReadWanted(out)
+		if err != nil {
+			_ = feed.CloseWithError(errEndedEarly)
+			return err
+		}
+		feeding.Go(func() { _ = feed.CloseWithError(j.feed(ctx, wanted, feed)) })
+		end, err = query.ReadAnswer(out, maxValue, begin, each)
+		return err
+	})
+	return end, err
+}
+
+var errEndedEarly = errors.New("the child wants no rows")
+
+// feed sends the rows of the tables that the SELECT names.
+func (j *slice) feed(ctx context.Context, wanted []string, to io.Writer) error {
+	s := query.NewSliceWriter(to)
+	for _, name := range wanted {
+		columns, known := j.columns[name]
+		if !known {
+			return fmt.Errorf("the child wants %q", name)
+		}
+		if err := j.table(ctx, name, columns, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table sends the tenant's rows of a table.
+func (j *slice) table(ctx context.Context, name string, columns []query.SliceColumn, s *query.SliceWriter) error {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = `"` + c.Name + `"`
+	}
+	statement := query.Statement{SQL: "SELECT " + strings.Join(list, ", ") + " FROM main." + name}
+	if column := tenantTables[name]; column != "" {
+		statement.SQL += " WHERE " + column + " = $1"
+		statement.Arguments = []string{string(j.tenant)}
+		if !j.since.IsZero() && slices.ContainsFunc(columns, func(c query.SliceColumn) bool { return c.Name == "time" }) {
+			statement.SQL += " AND time >= $2::TIMESTAMP"
+			statement.Arguments = append(statement.Arguments, stamp(j.since))
+		}
+	}
+	end, err := j.do(ctx, query.Request{Select: &query.Select{Statement: statement, Rows: MaxSliceRows, Bytes: MaxSliceBytes}},
+		func([]Column) error { return nil }, func(row [][]byte) error {
+			if err := s.Row(row); err != nil {
+				return err
+			}
+			if j.rows, j.bytes = s.Rows(), s.Size(); j.rows > MaxSliceRows || j.bytes > MaxSliceBytes {
+				return errSlice
+			}
+			return nil
+		})
+	if err == nil && end.Truncated {
+		err = errSlice
+	}
+	if err != nil {
+		return err
+	}
+	return s.EndTable()
+}
+
+var errSlice = fault.New(fault.TooLarge, "The tables that the SELECT names have more than %d rows or %d MiB of yours. Leave out what is before a time (since), name fewer tables, or run a named query, which reads no more than it needs.", MaxSliceRows, MaxSliceBytes>>20)
+
+// schemaColumns returns the columns of all tables.
+func (w *Warehouse) schemaColumns(ctx context.Context) (map[string][]query.SliceColumn, error) {
+	if known := w.columns.Load(); known != nil {
+		return *known, nil
+	}
+	found, err := w.choose(ctx, 10_000, "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'main' AND NOT internal ORDER BY table_name, column_index")
+	if err != nil {
+		return nil, fmt.Errorf("find columns: %w", err)
+	}
+	list := map[string][]query.SliceColumn{}
+	for _, c := range found {
+		list[c[0]] = append(list[c[0]], query.SliceColumn{Name: c[1], Type: c[2]})
+	}
+	for name := range maps.Keys(tenantTables) {
+		if len(list[name]) == 0 {
+			return nil, fmt.Errorf("the warehouse has no table %s", name)
+		}
+	}
+	w.columns.Store(&list)
+	return list, nil
+}
+
+// slicing counts the slices that are under way.
+type slicing struct {
+	mu  sync.Mutex
+	all int
+	of  map[tenant.ID]int
+}
+
+// enter admits one more of a tenant's, until leave is called.
+func (s *slicing) enter(id tenant.ID) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.of[id] >= slicersEach:
+		return nil, fault.New(fault.Throttled, "%d queries of yours are running already. Try again when one has ended.", slicersEach)
+	case s.all >= slicers:
+		return nil, fault.New(fault.Throttled, "Other queries are running. Try again in a moment.")
+	}
+	if s.of == nil {
+		s.of = map[tenant.ID]int{}
+	}
+	s.all++
+	s.of[id]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.all--
+		if s.of[id]--; s.of[id] == 0 {
+			delete(s.of, id)
+		}
+	}, nil
+}
