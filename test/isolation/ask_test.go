@@ -222,7 +222,7 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 	case streams:
 		return slices.Contains(w.ids[streams], id) && !strings.HasPrefix(id, "no")
 	case queries:
-		return !strings.HasPrefix(id, "no") && (c.tenant == nil || id != "revenue")
+		return slices.Contains(w.ids[queries], id) && !strings.HasPrefix(id, "no") && (c.tenant == nil || id != "revenue")
 	case plans:
 		return id == "current" || id == "1"
 	case webhooks, deliveries, sources, heldEvents: // the provider's people see its own
