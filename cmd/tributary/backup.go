@@ -72,6 +72,9 @@ func (c *backupCreateCmd) Run(ctx context.Context, out *output) error {
 	if made.Unaudited != "" {
 		out.note("The audit log has no entry of this backup: %s", made.Unaudited)
 	}
+	if made.Unarchived != "" {
+		out.note("Events of the last minutes may not be in this backup: %s", made.Unarchived)
+	}
 	if out.json {
 		err = out.JSON(struct {
 			backupJSON

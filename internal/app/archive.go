@@ -66,6 +66,6 @@ func verifyArchive(ctx context.Context, c Config, s *stores, deep bool, add func
 }
 
 // archived says how far each chain of a stream is archived.
-func (c Config) archived(s *stores) func(context.Context, stream.Name) (map[tenant.ID]uint64, error) {
+func (c Config) archived(s *stores) func(context.Context, stream.Name) (map[tenant.ID]events.Place, error) {
 	return archive.New(c.archive(s, nil)).UnscopedEnds
 }

@@ -17,6 +17,7 @@ import (
 	"tributary/internal/backup"
 	"tributary/internal/blob/disk"
 	"tributary/internal/clock"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/keys/file"
 	"tributary/internal/meta"
@@ -28,7 +29,8 @@ const holdPatience = time.Minute
 // MadeBackup is a backup that was made.
 type MadeBackup struct {
 	backup.Made
-	Unaudited string // why the audit log has no entry of it; empty: it has
+	Unaudited  string // why the audit log has no entry of it; empty: it has
+	Unarchived string // why it may lack events of the last minutes; empty: it has all from before it was begun
 }
 
 // Backup copies the data, while a server runs or not, to a directory of backups. An
@@ -52,6 +54,11 @@ func Backup(ctx context.Context, c Config, target string, p backup.Progress) (Ma
 	}
 	if err := backup.Apart(target, c.Data, c.KeyFile, holds); err != nil {
 		return made, err
+	}
+	if err := c.archiveNow(ctx); ctx.Err() != nil {
+		return made, ctx.Err()
+	} else if err != nil {
+		made.Unarchived = fault.Message(err)
 	}
 	done, err := c.hold().keep(ctx, holdPatience)
 	if err != nil {
@@ -417,6 +424,11 @@ func (c Config) unmark() error {
 func (c Config) settle(ctx context.Context, r Restored) (engine string, err error) {
 	err = with(ctx, c, func(s *stores) error {
 		engine = s.db.Engine()
+		if c.Streams == "" {
+			if err := events.UnscopedRestart(ctx, s.db, c.archived(s)); err != nil {
+				return err
+			}
+		}
 		if err := s.audit.Record(ctx, audit.Entry{Actor: "tributary", Verb: "backup.restore", Subject: r.ID, Outcome: "ok",
 			Details: map[string]any{"entry": r.Mark.Audit.Seq, "made_at": r.MadeAt.Format(time.RFC3339), "from": r.Engine, "to": engine, "findings": len(r.Findings)}}); err != nil {
 			return err

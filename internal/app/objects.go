@@ -136,7 +136,7 @@ func (c Config) openObjectsOf(ctx context.Context, db *meta.DB) (objects, error)
 		return c.openObjects(ctx, "", false, false)
 	}
 	var known int64
-	if err := db.Unscoped().QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM vault_objects LIMIT 1) AS o`).Scan(&known); err != nil {
+	if err := db.Unscoped().QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM vault_objects UNION ALL SELECT id FROM archive_objects LIMIT 1) AS o`).Scan(&known); err != nil {
 		return nil, fmt.Errorf("look for objects: %w", err)
 	}
 	existing := c.existing || known > 0

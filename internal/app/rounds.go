@@ -33,6 +33,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"send mails", 5 * time.Second, s.notices.SendDue},
 		{"deliver to webhooks", 5 * time.Second, s.notices.DeliverDue},
 		{"archive the streams", time.Minute, a.archive.FlushDue},
+		{"archive for a backup", time.Second, a.archiveAsked},
 		{"expire what is archived from the streams", time.Hour, a.archive.ExpireDue},
 		{"compact the archive", time.Hour, a.archive.CompactDue},
 		{"forget what the archive keeps no longer", time.Hour, a.archive.ForgetDue},

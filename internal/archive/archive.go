@@ -81,6 +81,16 @@ func New(cfg Config) *Archive {
 	return &Archive{Config: cfg}
 }
 
+// UnscopedSince calls each with the archived events of a stream, of all tenants and the
+// provider, that came on a time's day or later; see UnscopedRead.
+func (a *Archive) UnscopedSince(ctx context.Context, n stream.Name, t time.Time, each func([]events.Event) error) error {
+	f := Filter{Stream: n}
+	if !t.IsZero() {
+		f.From = DayOf(t)
+	}
+	return a.UnscopedRead(ctx, "", f, each)
+}
+
 // Day is a day of UTC: its beginning.
 type Day struct{ time.Time }
 

@@ -265,20 +265,24 @@ func (a *Archive) UnscopedCheck(ctx context.Context, deep bool, report func(Find
 }
 
 // UnscopedEnds is how far each chain of a stream is archived.
-func (a *Archive) UnscopedEnds(ctx context.Context, n stream.Name) (map[tenant.ID]uint64, error) {
-	rows, err := a.DB.Unscoped().Query(ctx, `SELECT tenant, max(last_block) FROM archive_objects WHERE stream = $1 GROUP BY tenant`, string(n))
+func (a *Archive) UnscopedEnds(ctx context.Context, n stream.Name) (map[tenant.ID]events.Place, error) {
+	rows, err := a.DB.Unscoped().Query(ctx, `SELECT tenant, last_block, digest FROM archive_objects o WHERE stream = $1
+		AND NOT EXISTS (SELECT 1 FROM archive_objects l WHERE l.stream = o.stream AND l.tenant = o.tenant AND l.first_block > o.first_block)`, string(n))
 	if err != nil {
 		return nil, fmt.Errorf("find how far chains are archived: %w", err)
 	}
 	defer rows.Close()
-	ends := map[tenant.ID]uint64{}
+	ends := map[tenant.ID]events.Place{}
 	for rows.Next() {
 		var id tenant.ID
 		var last int64
-		if err := rows.Scan(&id, &last); err != nil {
+		var digest []byte
+		if err := rows.Scan(&id, &last, &digest); err != nil {
 			return nil, fmt.Errorf("find how far chains are archived: %w", err)
 		}
-		ends[id] = uint64(last)
+		end := events.Place{Sequence: uint64(last)}
+		copy(end.Digest[:], digest)
+		ends[id] = end
 	}
 	return ends, rows.Err()
 }

@@ -267,6 +267,54 @@ func UnscopedRaiseHead(ctx context.Context, tx *meta.DB, n stream.Name, id tenan
 	return nil
 }
 
+// UnscopedRestart makes chains go on behind what is archived of them, on streams that begin
+// anew: after a restore, which has the archive and not the streams.
+func UnscopedRestart(ctx context.Context, db *meta.DB, archived Archived) error {
+	for _, n := range stream.Names {
+		ends, err := archived(ctx, n)
+		if err != nil {
+			return err
+		}
+		if err := db.Transact(ctx, func(tx *meta.DB) error { return restart(ctx, tx, n, ends) }); err != nil {
+			return fmt.Errorf("begin stream %s anew: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func restart(ctx context.Context, tx *meta.DB, n stream.Name, ends map[tenant.ID]Place) error {
+	rows, err := tx.Unscoped().Query(ctx, `SELECT tenant, sequence FROM stream_heads WHERE stream = $1`, string(n))
+	if err != nil {
+		return err
+	}
+	var beyond []tenant.ID
+	for rows.Next() {
+		var id tenant.ID
+		var sequence int64
+		if err := rows.Scan(&id, &sequence); err != nil {
+			return err
+		}
+		if uint64(sequence) > ends[id].Sequence {
+			beyond = append(beyond, id)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, id := range beyond {
+		end := ends[id]
+		if end.Sequence == 0 {
+			_, err = tx.RowsOf(id).Exec(ctx, `DELETE FROM stream_heads WHERE tenant = $1 AND stream = $2`, string(id), string(n))
+		} else {
+			_, err = tx.RowsOf(id).Exec(ctx, `UPDATE stream_heads SET sequence = $1, digest = $2 WHERE tenant = $3 AND stream = $4`, int64(end.Sequence), end.Digest[:], string(id), string(n))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forget drops what is known of a tenant's chains, whose key is gone: Save writes
 // nothing of it down any more.
 func (s *Sequencer) forget(id tenant.ID) {

@@ -21,7 +21,7 @@ type Finding struct {
 }
 
 // Archived says how far each chain of a stream is kept elsewhere.
-type Archived func(ctx context.Context, n stream.Name) (map[tenant.ID]uint64, error)
+type Archived func(ctx context.Context, n stream.Name) (map[tenant.ID]Place, error)
 
 // UnscopedVerify checks the rows of sources, plans and quarantine, and every block on
 // the streams: that each chain goes on without a gap from where the stream begins, or
@@ -38,7 +38,7 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *
 		return err
 	}
 	for _, n := range stream.Names {
-		v := &verifier{blocks: blocks, name: n, archived: map[tenant.ID]uint64{}, now: now, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
+		v := &verifier{blocks: blocks, name: n, archived: map[tenant.ID]Place{}, now: now, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
 		if archived != nil {
 			if v.archived, err = archived(ctx, n); err != nil {
 				return err
@@ -87,7 +87,7 @@ func (e *Events) verifyRows(ctx context.Context, report func(Finding)) error {
 type verifier struct {
 	blocks   *Blocks
 	name     stream.Name
-	archived map[tenant.ID]uint64
+	archived map[tenant.ID]Place
 	now      time.Time
 	deep     bool
 	report   func(Finding)
@@ -147,7 +147,7 @@ func (v *verifier) block(ctx context.Context, m stream.Stored) error {
 		return nil
 	}
 	at, known := v.ends[h.Tenant]
-	if !known && (!v.whole || h.Sequence <= v.archived[h.Tenant]+1) {
+	if !known && (!v.whole || h.Sequence <= v.archived[h.Tenant].Sequence+1) {
 		at = Place{h.Sequence - 1, h.Previous} // the first that is there
 	}
 	if err := at.Follows(h); err != nil {
@@ -202,7 +202,7 @@ func (v *verifier) heads(ctx context.Context, db *meta.DB) error {
 		}
 		end, known := v.ends[id]
 		expired := !v.whole && v.now.Sub(meta.Time(at)) > v.kept-time.Hour // which it was written down soon after
-		there := max(end.Sequence, v.archived[id])
+		there := max(end.Sequence, v.archived[id].Sequence)
 		switch {
 		case there < uint64(sequence) && (known || !expired):
 			v.say(id, "the blocks %d to %d, which were there, are lost from the end of the stream", there+1, sequence)
