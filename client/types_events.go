@@ -7,23 +7,25 @@ import (
 
 // Source is what events come from, and who may write them with its key.
 type Source struct {
-	ID          string     `json:"id"`
-	Tenant      string     `json:"tenant,omitempty" doc:"Absent: the provider's"`
-	Name        string     `json:"name"`
-	TenantField string     `json:"tenant_field,omitempty" doc:"Of the provider's: the field of its events that names their tenant, by slug or external id"`
-	Strict      bool       `json:"strict" doc:"What is not as the tracking plan says goes to quarantine; otherwise it is only flagged"`
-	Hint        string     `json:"hint" doc:"The key's last characters"`
-	CreatedAt   time.Time  `json:"created_at"`
-	CreatedBy   string     `json:"created_by"`
-	RevokedAt   *time.Time `json:"revoked_at,omitempty"`
-	Key         string     `json:"key,omitempty" doc:"The write key, where it was just made, and only then"`
+	ID           string     `json:"id"`
+	Tenant       string     `json:"tenant,omitempty" doc:"Absent: the provider's"`
+	Name         string     `json:"name"`
+	TenantField  string     `json:"tenant_field,omitempty" doc:"Of the provider's: the field of its events that names their tenant, by slug or external id"`
+	Strict       bool       `json:"strict" doc:"What is not as the tracking plan says goes to quarantine; otherwise it is only flagged"`
+	EverySeconds int64      `json:"every_seconds,omitempty" doc:"How often at least something is to come; absent: it is learned from what came"`
+	Hint         string     `json:"hint" doc:"The key's last characters"`
+	CreatedAt    time.Time  `json:"created_at"`
+	CreatedBy    string     `json:"created_by"`
+	RevokedAt    *time.Time `json:"revoked_at,omitempty"`
+	Key          string     `json:"key,omitempty" doc:"The write key, where it was just made, and only then"`
 }
 
 // NewSource asks for a source.
 type NewSource struct {
-	Name        string `json:"name" minLength:"1" maxLength:"100"`
-	TenantField string `json:"tenant_field,omitempty" maxLength:"1000" doc:"Of the provider's: subject, user, or a path below data or context, such as context.groupId"`
-	Strict      bool   `json:"strict,omitempty"`
+	Name         string `json:"name" minLength:"1" maxLength:"100"`
+	TenantField  string `json:"tenant_field,omitempty" maxLength:"1000" doc:"Of the provider's: subject, user, or a path below data or context, such as context.groupId"`
+	Strict       bool   `json:"strict,omitempty"`
+	EverySeconds int64  `json:"every_seconds,omitempty" minimum:"0" maximum:"2678400" doc:"How often at least something is to come, 60 or more; absent: it is learned from what comes"`
 }
 
 // Collector is what takes events from the clients that people have.

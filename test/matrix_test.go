@@ -224,6 +224,11 @@ var routes = map[string]probe{
 	"delete-query":        {common: "jobs", status: denied},
 	"run-named-query":     {common: "last-activity", body: `{"parameters":{}}`, status: yes},
 
+	"list-freshness": {query: "&tenant=A", status: yes},
+	"show-warehouse": {status: denied},
+	"start-rebuild":  {body: `{"tenant":"A"}`, status: denied},
+	"cancel-rebuild": {status: denied},
+
 	"list-audit":         {status: yes},
 	"list-audit-records": {status: yes},
 	"list-checkpoints":   {status: yes},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"tributary/client"
 )
@@ -131,7 +132,7 @@ type sourceCmd struct {
 }
 
 func (o *output) source(s client.Source) {
-	o.fields("id", s.ID, "tenant", s.Tenant, "name", s.Name, "tenant_field", s.TenantField, "strict", yesNo(s.Strict), "key_ends_with", s.Hint,
+	o.fields("id", s.ID, "tenant", s.Tenant, "name", s.Name, "tenant_field", s.TenantField, "strict", yesNo(s.Strict), "every", seconds(s.EverySeconds), "key_ends_with", s.Hint,
 		"created_at", when(s.CreatedAt), "created_by", s.CreatedBy, "revoked_at", whenever(s.RevokedAt), "key", s.Key)
 	if s.Key != "" {
 		o.note("The key is shown once. It writes events and can do nothing else.")
@@ -139,14 +140,15 @@ func (o *output) source(s client.Source) {
 }
 
 type sourceCreateCmd struct {
-	Name        string `arg:"" help:"What it is called."`
-	TenantField string `placeholder:"PATH" help:"Of the provider's: the field of its events that names their tenant, by slug or external id: subject, user, or a path such as context.groupId."`
-	Strict      bool   `help:"What is not as the tracking plan says goes to quarantine, and is not only flagged."`
+	Name        string        `arg:"" help:"What it is called."`
+	TenantField string        `placeholder:"PATH" help:"Of the provider's: the field of its events that names their tenant, by slug or external id: subject, user, or a path such as context.groupId."`
+	Every       time.Duration `placeholder:"DURATION" help:"How often at least something is to come, such as 1h: later is late. Without, it is learned from what comes."`
+	Strict      bool          `help:"What is not as the tracking plan says goes to quarantine, and is not only flagged."`
 }
 
 // Run makes a source.
 func (s *sourceCreateCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	made, err := c.CreateSource(ctx, client.NewSource{Name: s.Name, TenantField: s.TenantField, Strict: s.Strict})
+	made, err := c.CreateSource(ctx, client.NewSource{Name: s.Name, TenantField: s.TenantField, Strict: s.Strict, EverySeconds: int64(s.Every.Seconds())})
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,8 @@ type cli struct {
 	Event      eventCmd      `cmd:"" group:"events" help:"Send what happens in a product."`
 	Source     sourceCmd     `cmd:"" group:"events" help:"What events come from, with a write key each."`
 	Query      queryCmd      `cmd:"" group:"events" help:"Ask the warehouse, in SQL."`
+	Freshness  freshnessCmd  `cmd:"" group:"events" help:"How new each source, fact and model is, and what is late."`
+	Warehouse  warehouseCmd  `cmd:"" group:"events" help:"How the warehouse is doing; rebuild it."`
 	Plan       planCmd       `cmd:"" group:"events" help:"The tracking plan: which events there are, and what each has to have."`
 	Quarantine quarantineCmd `cmd:"" group:"events" help:"Events that were not as they should be."`
 

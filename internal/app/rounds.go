@@ -41,6 +41,7 @@ func (a *App) rounds(ctx context.Context) {
 		{"remove bytes that the archive replaced", time.Minute, a.archive.RemoveDue},
 		{"save how far streams have got", 10 * time.Minute, a.events.Sequencer.Save},
 		{"forget events in quarantine", time.Hour, a.events.ForgetDue},
+		{"tell what is late", time.Minute, a.warehouse.TellDue},
 		{"forget old notices", time.Hour, s.notices.ForgetDue},
 		{"forget ended sessions and failures", time.Hour, s.accounts.ForgetDue},
 	} {

@@ -16,7 +16,7 @@ func (a *App) makeWarehouse(box *sandbox.Box) error {
 		return fmt.Errorf("make directory of the warehouse: %w", err)
 	}
 	var err error
-	a.warehouse, err = warehouse.New(warehouse.Config{Sandbox: box, Dir: dir, Streams: a.streams, Blocks: a.events.Blocks,
-		Audit: a.stores.audit, DB: a.stores.db, Clock: a.cfg.Clock, Log: a.cfg.Log})
+	a.warehouse, err = warehouse.New(warehouse.Config{Sandbox: box, Dir: dir, DB: a.stores.db, Streams: a.streams, Blocks: a.events.Blocks, Sources: a.events,
+		Audit: a.stores.audit, Clock: a.cfg.Clock, Log: a.cfg.Log})
 	return err
 }

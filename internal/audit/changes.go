@@ -41,6 +41,7 @@ var changed = map[string][]live.Kind{
 	"warehouse":          nil,
 	"query":              nil,
 	"archive":            nil,
+	"freshness":          nil,
 	// Reading changes nothing: a page that read again because it was told of its own
 	// reading would read for ever. That a result was downloaded for the first time its
 	// capability tells.

@@ -31,10 +31,12 @@ type Source struct {
 	Name        string
 	TenantField string // of the provider's: the path in an event to what names the tenant, such as context.groupId
 	Strict      bool   // what is not as the tracking plan says goes to quarantine, and is not only flagged
-	Hint        string // the key's last characters
-	CreatedAt   time.Time
-	CreatedBy   string
-	RevokedAt   *time.Time
+	// Every is how often at least something is to come; 0: what is usual for it is learned.
+	Every     time.Duration
+	Hint      string // the key's last characters
+	CreatedAt time.Time
+	CreatedBy string
+	RevokedAt *time.Time
 
 	hash  []byte
 	about tenant.ID // of the provider's: whose events alone it sends; empty: those of whom they name
@@ -47,14 +49,19 @@ type NewSource struct {
 	Name        string
 	TenantField string
 	Strict      bool
+	Every       time.Duration
 }
 
 const (
 	keyPrefix   = "trw_"
 	mostSources = 50 // of a tenant, or of the provider, that are not revoked
 	apiSource   = "api"
+	mostEvery   = 31 * 24 * time.Hour
 	fresh       = time.Second // how long a source is believed to be what it was
 )
+
+// OwnSource is what a tenant's API keys, and its people, send events as.
+const OwnSource = "api"
 
 // WriteKey reports whether a token has the form of a source's key.
 func WriteKey(token string) bool { return strings.HasPrefix(token, keyPrefix) }
@@ -63,17 +70,18 @@ var errKey = fault.New(fault.Unauthenticated, "The write key is not valid: it ma
 
 var fieldForm = regexp.MustCompile(`^(subject|type|origin|user|anonymous|session|device|(data|context)(\.[^.\x00-\x1f]{1,100}){1,10})$`)
 
-const sourceColumns = `id, tenant, name, tenant_field, strict, key_hash, hint, created_at, created_by, revoked_at, mac`
+const sourceColumns = `id, tenant, name, tenant_field, strict, every_seconds, key_hash, hint, created_at, created_by, revoked_at, mac`
 
 func (e *Events) scanSource(ctx context.Context) func(meta.Scanner) (Source, error) {
 	return func(row meta.Scanner) (Source, error) {
 		var s Source
 		var name, mac []byte
-		var strict, created int64
+		var strict, every, created int64
 		var revoked sql.NullInt64
-		if err := row.Scan(&s.ID, &s.Tenant, &name, &s.TenantField, &strict, &s.hash, &s.Hint, &created, &s.CreatedBy, &revoked, &mac); err != nil {
+		if err := row.Scan(&s.ID, &s.Tenant, &name, &s.TenantField, &strict, &every, &s.hash, &s.Hint, &created, &s.CreatedBy, &revoked, &mac); err != nil {
 			return s, err
 		}
+		s.Every = time.Duration(every) * time.Second
 		s.Strict, s.CreatedAt, s.RevokedAt = strict != 0, meta.Time(created), meta.Moment(revoked)
 		if err := e.Keys.CheckMAC(mac, "event source", s.fields()...); err != nil {
 			return s, fmt.Errorf("source %s: %w", s.ID, err)
@@ -103,13 +111,15 @@ func (e *Events) CreateSource(ctx context.Context, owner tenant.Owner, n NewSour
 		return Source{}, "", fault.New(fault.Invalid, "A source needs a name, of 100 bytes at most.")
 	case owner.Provider() && !fieldForm.MatchString(n.TenantField):
 		return Source{}, "", fault.New(fault.Invalid, "A source of the provider's needs the field of its events that names their tenant: subject, user, or a path below data or context, such as context.groupId.")
+	case n.Every < 0 || n.Every > 0 && n.Every < time.Minute || n.Every > mostEvery:
+		return Source{}, "", fault.New(fault.Invalid, "Something can be expected of a source every minute to every 31 days.")
 	case !owner.Provider() && n.TenantField != "":
 		return Source{}, "", fault.New(fault.Invalid, "A tenant's source sends the events of that tenant alone; it has no field that names one.")
 	}
 	now, id, by := e.Clock.Now(), owner.ID(), owner.Actor()
 	key := keyPrefix + e.Clock.Secret(32)
 	hash := sha256.Sum256([]byte(key))
-	s := Source{ID: e.Clock.ID("src"), Tenant: id, Name: n.Name, TenantField: n.TenantField, Strict: n.Strict, Hint: key[len(key)-4:], CreatedAt: now, CreatedBy: by, hash: hash[:]}
+	s := Source{ID: e.Clock.ID("src"), Tenant: id, Name: n.Name, TenantField: n.TenantField, Strict: n.Strict, Every: n.Every.Truncate(time.Second), Hint: key[len(key)-4:], CreatedAt: now, CreatedBy: by, hash: hash[:]}
 	name, err := e.seal(ctx, id, []byte(s.Name), "source "+s.ID)
 	if err != nil {
 		return Source{}, "", fmt.Errorf("seal name of source: %w", err)
@@ -123,13 +133,13 @@ func (e *Events) CreateSource(ctx context.Context, owner tenant.Owner, n NewSour
 			return fault.New(fault.Conflict, "There are %d sources, which is the most; revoke one first.", mostSources)
 		}
 		if _, err := tx.RowsOf(id).Exec(ctx, `
-			INSERT INTO event_sources (id, tenant, name, tenant_field, strict, key_hash, hint, created_at, created_by, mac)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			s.ID, string(id), name, s.TenantField, s.Strict, s.hash, s.Hint, meta.Micros(now), by, e.Keys.MAC("event source", s.fields()...)); err != nil {
+			INSERT INTO event_sources (id, tenant, name, tenant_field, strict, every_seconds, key_hash, hint, created_at, created_by, mac)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			s.ID, string(id), name, s.TenantField, s.Strict, int64(s.Every.Seconds()), s.hash, s.Hint, meta.Micros(now), by, e.Keys.MAC("event source", s.fields()...)); err != nil {
 			return fmt.Errorf("insert source: %w", err)
 		}
 		return e.Audit.Append(ctx, tx, audit.Entry{Tenant: id, Actor: by, Verb: "source.create", Subject: s.ID, Outcome: "ok",
-			Details: map[string]any{"name": s.Name, "strict": s.Strict, "tenant_field": s.TenantField}})
+			Details: map[string]any{"name": s.Name, "strict": s.Strict, "tenant_field": s.TenantField, "every_seconds": int64(s.Every.Seconds())}})
 	})
 	if err != nil {
 		return Source{}, "", err
@@ -327,5 +337,31 @@ func (e *Events) Own(ctx context.Context, scope tenant.Scope, tier tenant.Tier) 
 	if err := scope.Check(ctx, tenant.Write, tenant.Events); err != nil {
 		return nil, err
 	}
-	return &Source{ID: apiSource, Tenant: scope.Tenant(), tier: tier, scope: scope}, nil
+	return &Source{ID: OwnSource, Tenant: scope.Tenant(), tier: tier, scope: scope}, nil
+}
+
+// Cadence is how often at least something is to come from a source.
+type Cadence struct {
+	Source string
+	Tenant tenant.ID     // empty: the provider's
+	Every  time.Duration // 0: nobody said
+}
+
+// UnscopedCadences lists those of all sources that are not revoked.
+func (e *Events) UnscopedCadences(ctx context.Context) ([]Cadence, error) {
+	rows, err := e.DB.Unscoped().Query(ctx, `SELECT id, tenant, every_seconds FROM event_sources WHERE revoked_at IS NULL`)
+	if err != nil {
+		return nil, fmt.Errorf("list sources: %w", err)
+	}
+	var list []Cadence
+	for rows.Next() {
+		var c Cadence
+		var every int64
+		if err := rows.Scan(&c.Source, &c.Tenant, &every); err != nil {
+			return nil, fmt.Errorf("list sources: %w", err)
+		}
+		c.Every = time.Duration(every) * time.Second
+		list = append(list, c)
+	}
+	return list, rows.Err()
 }

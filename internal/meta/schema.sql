@@ -203,7 +203,7 @@ CREATE TABLE event_sources (
     revoked_at   BIGINT,
     revoked_by   TEXT NOT NULL DEFAULT '',
     mac          BYTEA NOT NULL
-);
+, every_seconds BIGINT NOT NULL DEFAULT 0);
 CREATE INDEX event_sources_tenant ON event_sources (tenant, created_at);
 
 CREATE TABLE external_ids (
@@ -213,6 +213,14 @@ CREATE TABLE external_ids (
     mac         BYTEA NOT NULL
 );
 CREATE INDEX external_ids_tenant ON external_ids (tenant, position);
+
+CREATE TABLE freshness_late (
+    kind   TEXT NOT NULL,                   -- source, stream or model
+    name   TEXT NOT NULL,
+    tenant TEXT NOT NULL,                   -- '': of all together
+    since  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, kind, name)
+);
 
 CREATE TABLE holds (
     id          TEXT PRIMARY KEY,

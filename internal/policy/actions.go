@@ -145,9 +145,12 @@ const (
 
 // The warehouse.
 const (
-	WarehouseQuery Action = "warehouse:query" // POST /query, GET /queries/named, GET /queries/named/{id}, POST /queries/named/{id}/run
-	QuerySave      Action = "query:save"      // POST /queries/named, GET /queries/named/{id}/versions
-	QueryDelete    Action = "query:delete"    // DELETE /queries/named/{id}
+	WarehouseQuery   Action = "warehouse:query"   // POST /query, GET /queries/named, GET /queries/named/{id}, POST /queries/named/{id}/run
+	QuerySave        Action = "query:save"        // POST /queries/named, GET /queries/named/{id}/versions
+	QueryDelete      Action = "query:delete"      // DELETE /queries/named/{id}
+	WarehouseRead    Action = "warehouse:read"    // GET /warehouse
+	WarehouseRebuild Action = "warehouse:rebuild" // POST /warehouse/rebuild, DELETE /warehouse/rebuild
+	FreshnessRead    Action = "freshness:read"    // GET /freshness
 )
 
 // Schedules.
@@ -192,7 +195,7 @@ var Actions = [...]Action{
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
 	ArchiveRead, ArchiveManage,
-	WarehouseQuery, QuerySave, QueryDelete,
+	WarehouseQuery, WarehouseRead, WarehouseRebuild, FreshnessRead, QuerySave, QueryDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,
 	StreamRead,
 }

@@ -122,9 +122,12 @@ var mayDo = map[Action][]Role{
 	AuditRaw:         {SystemAdmin, Auditor, TenantAdmin, Departing},
 	AuditCheckpoints: {SystemAdmin, Auditor, TenantAdmin, Departing},
 
-	WarehouseQuery: {SystemAdmin, Analyst, TenantAdmin, TenantUser},
-	QuerySave:      {SystemAdmin, Analyst},
-	QueryDelete:    {SystemAdmin, Analyst},
+	WarehouseQuery:   {SystemAdmin, Analyst, TenantAdmin, TenantUser},
+	QuerySave:        {SystemAdmin, Analyst},
+	QueryDelete:      {SystemAdmin, Analyst},
+	WarehouseRead:    {SystemAdmin, Auditor, Analyst},
+	WarehouseRebuild: {SystemAdmin},
+	FreshnessRead:    {SystemAdmin, Auditor, Analyst, TenantAdmin},
 
 	ArchiveRead:   {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 	ArchiveManage: {SystemAdmin},

@@ -79,6 +79,8 @@ type Rows struct {
 	// Unique, if not nil, leaves out rows whose key a table has already, or a row
 	// before them. Their column of the key has the same name as the table's.
 	Unique *Unique
+	// Again has those whose key the table has too: a statement replaces them.
+	Again bool
 
 	data []byte
 }
@@ -143,6 +145,7 @@ type wireRows struct {
 	Table   string
 	Columns []Column
 	Unique  *Unique `json:",omitempty"`
+	Again   bool    `json:",omitempty"`
 	Size    int
 }
 
@@ -158,7 +161,7 @@ func EncodeRequest(r Request) ([]byte, error) {
 	size := 0
 	if r.Transact != nil {
 		for _, rows := range r.Transact.Rows {
-			w.Rows = append(w.Rows, wireRows{rows.Table, rows.Columns, rows.Unique, len(rows.data)})
+			w.Rows = append(w.Rows, wireRows{rows.Table, rows.Columns, rows.Unique, rows.Again, len(rows.data)})
 			size += len(rows.data)
 		}
 	}
@@ -194,7 +197,7 @@ func DecodeRequest(b []byte) (Request, error) {
 		if w.Transact == nil || r.Size < 0 || r.Size > len(data) {
 			return w.Request, errors.New("a request with fewer rows than it says")
 		}
-		w.Transact.Rows = append(w.Transact.Rows, &Rows{Table: r.Table, Columns: r.Columns, Unique: r.Unique, data: data[:r.Size]})
+		w.Transact.Rows = append(w.Transact.Rows, &Rows{Table: r.Table, Columns: r.Columns, Unique: r.Unique, Again: r.Again, data: data[:r.Size]})
 		data = data[r.Size:]
 	}
 	return w.Request, nil

@@ -32,6 +32,17 @@ func (m Missing) Error() string {
 	return fmt.Sprintf("messages %d to %d of stream %s are missing", m.From, m.To, m.Stream)
 }
 
+// Shorter says that a stream ends before what was read of it: its newest messages are
+// lost, or it is another stream.
+type Shorter struct {
+	Stream    Name
+	End, Read uint64
+}
+
+func (s Shorter) Error() string {
+	return fmt.Sprintf("stream %s ends at %d, before %d", s.Stream, s.End, s.Read)
+}
+
 // Read returns messages after a sequence, at most most of them, in order: of one tenant,
 // or with "" of all tenants and the provider. At the end it returns none, and does not
 // wait. After 0 it begins with the oldest that is there.
@@ -39,7 +50,7 @@ func (m Missing) Error() string {
 // Messages that are kept no longer are never passed over (but see ExpireTenant), and with
 // "" no damaged ones either: the error then has a Missing in its chain, and its kind is NotFound or Damaged.
 // The kind is Damaged too when the stream ends before the sequence, which must have been
-// read somewhere.
+// read somewhere; it has a Shorter in its chain.
 func (s *Streams) Read(ctx context.Context, n Name, after uint64, id tenant.ID, most int) ([]Stored, error) {
 	subject, err := n.subject(id)
 	if err != nil {
@@ -69,7 +80,7 @@ func (s *Streams) Read(ctx context.Context, n Name, after uint64, id tenant.ID, 
 	}
 	switch {
 	case after > state.Last:
-		return nil, fault.New(fault.Damaged, "The stream %s ends at %d, and was read to %d before: its newest messages are lost.", n, state.Last, after)
+		return nil, fault.Wrap(fault.Damaged, Shorter{n, state.Last, after}, "The stream %s ends at %d, and was read to %d before: its newest messages are lost.", n, state.Last, after)
 	case after == 0:
 		after = state.First - 1
 	case after+1 < state.First:

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -82,6 +83,7 @@ func (w *Warehouse) load(ctx context.Context, n stream.Name) (uint64, error) {
 		w.loading.Lock()
 		more, err := l.once(ctx)
 		w.loading.Unlock()
+		l.report(err)
 		if err != nil {
 			l.known = false // a commit that was not answered may have been made
 			return l.after, fmt.Errorf("load stream %s: %w", n, err)
@@ -98,7 +100,25 @@ type loader struct {
 	name   stream.Name
 	known  bool // the rest is as the warehouse has it
 	after  uint64
+	at     time.Time // when the last block came that it has
 	chains map[tenant.ID]events.Place
+
+	progress atomic.Pointer[progress] // for who is told; nil: not known yet
+}
+
+// progress is how far a loader has got.
+type progress struct {
+	after   uint64
+	through time.Time // when the last block came that it has; zero: it has none
+	err     error     // why it cannot go on; nil: it can
+}
+
+func (l *loader) report(err error) {
+	if l.known {
+		l.progress.Store(&progress{l.after, l.at, err})
+	} else if p := l.progress.Load(); p != nil {
+		l.progress.Store(&progress{p.after, p.through, err})
+	}
 }
 
 // once loads some of a stream in one transaction, and reports whether there was any.
@@ -111,10 +131,15 @@ func (l *loader) once(ctx context.Context) (bool, error) {
 	b := l.newBatch()
 	list, err := l.cfg.Streams.Read(ctx, l.name, l.after, "", mostBlocks)
 	var gone stream.Missing
+	var shorter stream.Shorter
 	switch {
 	case errors.As(err, &gone):
 		b.problem(gone.From, "", err)
 		b.through(gone.To, time.Time{})
+	case errors.As(err, &shorter): // whatever it has now is read from its beginning, and is there once all the same
+		b.problem(l.after, "", err)
+		b.last, b.chains = 0, map[tenant.ID]events.Place{}
+		b.anew = true
 	case err != nil:
 		return false, err
 	}
@@ -132,7 +157,7 @@ func (l *loader) once(ctx context.Context) (bool, error) {
 	if err := b.commit(ctx); err != nil {
 		return false, err
 	}
-	l.after, l.chains = b.last, b.chains
+	l.after, l.chains, l.at = b.last, b.chains, latest(l.at, b.arrived)
 	if b.size() > 0 {
 		l.signal()
 	}
@@ -142,12 +167,15 @@ func (l *loader) once(ctx context.Context) (bool, error) {
 // look finds out how far the warehouse has got.
 func (l *loader) look(ctx context.Context) error {
 	rows, err := l.transact(ctx, query.Transact{Statements: []query.Statement{
-		{SQL: "SELECT coalesce(max(sequence), 0)::VARCHAR FROM load_position WHERE stream = $1", Arguments: []string{string(l.name)}},
+		{SQL: "SELECT coalesce(max(sequence), 0)::VARCHAR, coalesce(epoch_us(max(through)), 0)::VARCHAR FROM load_position WHERE stream = $1", Arguments: []string{string(l.name)}},
 	}})
 	if err != nil {
 		return fmt.Errorf("find position: %w", err)
 	}
 	if l.after, err = strconv.ParseUint(rows[0][0], 10, 64); err != nil {
+		return fmt.Errorf("find position: %w", err)
+	}
+	if l.at, err = moment(rows[0][1]); err != nil {
 		return fmt.Errorf("find position: %w", err)
 	}
 	if rows, err = l.transact(ctx, query.Transact{Statements: []query.Statement{
@@ -179,6 +207,7 @@ type batch struct {
 	rows     *query.Rows
 	ends     map[tenant.ID]events.Place // chains that went on
 	chains   map[tenant.ID]events.Place // all chains, after the batch
+	anew     bool                       // the stream is read from its beginning again
 	problems *query.Rows
 	touched  touched
 }
@@ -261,11 +290,19 @@ func (b *batch) add(ctx context.Context, m stream.Stored) error {
 		b.through(m.Sequence, m.At)
 		return nil
 	}
-	if err := b.chains[h.Tenant].Follows(h); err != nil { // what is there is loaded all the same
-		b.problem(m.Sequence, m.Tenant, err)
+	if place, known := b.chains[h.Tenant]; known { // else what was before it is kept no longer
+		if err := place.Follows(h); err != nil { // what is there is loaded all the same
+			b.problem(m.Sequence, m.Tenant, err)
+		}
 	}
 	b.chains[h.Tenant] = events.PlaceOf(h, m.Data)
 	b.ends[h.Tenant] = b.chains[h.Tenant]
+	b.through(m.Sequence, m.At)
+	return b.rowsOf(list)
+}
+
+// rowsOf adds the rows of events.
+func (b *batch) rowsOf(list []events.Event) error {
 	for i := range list {
 		if b.name == stream.Events {
 			b.event(&list[i])
@@ -273,7 +310,6 @@ func (b *batch) add(ctx context.Context, m stream.Stored) error {
 			return err
 		}
 	}
-	b.through(m.Sequence, m.At)
 	return nil
 }
 
@@ -364,6 +400,9 @@ func (b *batch) commit(ctx context.Context) error {
 	say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0, (SELECT n FROM load_version) FROM `+hours+` s
 		WHERE NOT EXISTS (SELECT 1 FROM load_interval i WHERE i.model = $2 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant)`, now, b.fact())
 	say("INSERT INTO load_problem SELECT $1, sequence, tenant, $2::TIMESTAMP, problem FROM stage_problem", name, now)
+	if b.anew {
+		say("DELETE FROM load_chain WHERE stream = $1", name)
+	}
 	say("DELETE FROM load_chain c WHERE c.stream = $1 AND EXISTS (SELECT 1 FROM stage_chain s WHERE s.tenant IS NOT DISTINCT FROM c.tenant)", name)
 	say("INSERT INTO load_chain SELECT $1, tenant, sequence, digest FROM stage_chain", name)
 	say("CREATE OR REPLACE TEMP TABLE stage_through AS SELECT max(through) AS through FROM load_position WHERE stream = $1", name)

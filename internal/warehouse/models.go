@@ -58,7 +58,11 @@ const (
 // making is what is known of a model while the server runs.
 type making struct {
 	through int64 // nothing that changed up to this version makes an interval stale
-	err     error // why it could not be made; nil: it could
+
+	// The rest is for who is told, under telling.
+	whole  time.Time // when nothing was stale last; zero: not since the start
+	behind bool      // facts may have changed since
+	err    error     // why it could not be made; nil: it could
 }
 
 // makeModels makes what is stale as facts come, until ctx ends.
@@ -85,8 +89,14 @@ func (w *Warehouse) makeModels(ctx context.Context) {
 	}
 }
 
-// signal says that facts have changed.
+// signal says that facts have changed, or may have.
 func (w *Warehouse) signal() {
+	w.changes.Add(1)
+	w.telling.Lock()
+	for _, k := range w.made {
+		k.behind = true
+	}
+	w.telling.Unlock()
 	select {
 	case w.changed <- struct{}{}:
 	default:
@@ -101,9 +111,16 @@ func (w *Warehouse) Make(ctx context.Context) error {
 	for i := range models {
 		m := &models[i]
 		k := w.made[m.name]
-		if k.err = w.makeStale(ctx, m, k); k.err != nil && failed == nil {
-			failed = fmt.Errorf("make %s: %w", m.name, k.err)
+		began := w.cfg.Clock.Now()
+		err := w.makeStale(ctx, m, k)
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("make %s: %w", m.name, err)
 		}
+		w.telling.Lock()
+		if k.err = err; err == nil {
+			k.whole, k.behind = began, false
+		}
+		w.telling.Unlock()
 	}
 	return failed
 }
@@ -123,6 +140,7 @@ func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 			if err := w.makeOne(ctx, m, s); err != nil {
 				return err
 			}
+			w.changes.Add(1)
 		}
 		if len(list) == 0 {
 			k.through = version

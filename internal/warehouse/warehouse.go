@@ -56,6 +56,7 @@ func migrations() ([]string, error) {
 type streams interface {
 	Read(ctx context.Context, n stream.Name, after uint64, id tenant.ID, most int) ([]stream.Stored, error)
 	Wait(ctx context.Context, n stream.Name, after uint64) error
+	State(ctx context.Context, n stream.Name) (stream.State, error)
 }
 
 // opener is the part of events.Blocks that a load needs.
@@ -66,11 +67,12 @@ type opener interface {
 // Config is what a Warehouse needs.
 type Config struct {
 	Sandbox *sandbox.Box
-	Dir     string // that exists, and has nothing but the warehouse
+	Dir     string   // that exists, and has nothing but the warehouse
+	DB      *meta.DB // has the queries that were saved, and what was told to be late
 	Streams streams
 	Blocks  opener
+	Sources cadences
 	Audit   *audit.Log
-	DB      *meta.DB // has the queries that were saved
 	Clock   clock.Clock
 	Log     *slog.Logger // nil: nothing is logged
 	// Memory is how many bytes the engine may use; 0: 1 GiB. Its process may take twice as much and
@@ -95,6 +97,11 @@ type Warehouse struct {
 	modelling sync.Mutex // models are made, or an erasure; before loading
 	made      map[string]*making
 	changed   chan struct{} // sent to when facts have changed
+
+	telling sync.Mutex   // what is known of models, and of the rebuild
+	rebuild *rebuilding  // nil: there was none since the start
+	changes atomic.Int64 // of facts and models, since the start
+	heard   atomic.Pointer[hearing]
 }
 
 // The bounds of what is asked at once.
@@ -136,8 +143,10 @@ func New(c Config) (*Warehouse, error) {
 	return w, nil
 }
 
-// Close lets what is under way end, and closes the file.
-func (w *Warehouse) Close(ctx context.Context) error { return w.child.Close(ctx) }
+// Close ends a rebuild, lets what else is under way end, and closes the file.
+func (w *Warehouse) Close(ctx context.Context) error {
+	return errors.Join(w.endRebuild(ctx), w.child.Close(ctx))
+}
 
 // transact does a transaction and returns the answer of its last statement, texts. It may
 // change anything.
@@ -202,6 +211,10 @@ func (w *Warehouse) EraseTenant(ctx context.Context, id tenant.ID) (method strin
 	}
 	t.Statements = append(t.Statements, query.Statement{SQL: "SELECT rows::VARCHAR FROM erased"})
 	rows, err := w.transact(ctx, t)
+	w.changes.Add(1)
+	if err == nil {
+		_, err = w.cfg.DB.For(id).Exec(ctx, `DELETE FROM freshness_late WHERE tenant = $1`, string(id))
+	}
 	if err != nil {
 		return did, 0, fmt.Errorf("erase tenant from warehouse: %w", err)
 	}

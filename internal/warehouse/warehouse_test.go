@@ -51,7 +51,13 @@ type world struct {
 	sequencer *events.Sequencer
 	audit     *audit.Log
 	config    warehouse.Config
+	declared  cadences
 }
+
+// cadences are what sources say of themselves.
+type cadences []events.Cadence
+
+func (c *cadences) UnscopedCadences(context.Context) ([]events.Cadence, error) { return *c, nil }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -89,7 +95,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, hands: h, ring: ring, control: ctl, streams: streams, sequencer: events.NewSequencer(db, streams, blocks, c), audit: log}
-	w.config = warehouse.Config{Sandbox: box, Dir: t.TempDir(), Streams: streams, Blocks: blocks, Audit: log, DB: db, Clock: c, Memory: 256 << 20}
+	w.config = warehouse.Config{Sandbox: box, Dir: t.TempDir(), DB: db, Sources: &w.declared, Streams: streams, Blocks: blocks, Audit: log, Clock: c, Memory: 256 << 20}
 	w.again()
 	t.Cleanup(func() { _ = w.Close(context.Background()) })
 	return w

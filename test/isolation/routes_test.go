@@ -267,6 +267,14 @@ func operations() map[string]*operation {
 		}},
 		"delete-query": {roles: "SN", names: queries, weight: 1, make: func(*world, *credential, string) shot { return shot{want: []int{clash}} }},
 
+		"list-freshness": {roles: "SRNA", weight: 3, make: func(w *world, c *credential, _ string) shot {
+			query, t := about(w, c)
+			return shot{query: query, want: relaxed(t, ok)}
+		}},
+		"show-warehouse": {roles: "SRN", weight: 2},
+		"start-rebuild":  {roles: "S", make: func(*world, *credential, string) shot { return shot{body: []byte("{}"), want: []int{accepted, clash}} }},
+		"cancel-rebuild": {roles: "S", make: func(*world, *credential, string) shot { return shot{want: []int{ok, absent}} }},
+
 		"list-audit":         {roles: "SRAD", metadata: "snxopk", weight: 14, make: audit},
 		"list-audit-records": {roles: "SRAD", metadata: "snxopk", weight: 10, make: listed},
 		"list-checkpoints":   {roles: "SRAD", weight: 5, make: listed},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -141,7 +142,7 @@ func (s *server) sendEvents(ctx context.Context, c *call, i *sentEvents) (*verdi
 }
 
 func sourceWord(x events.Source) client.Source {
-	return client.Source{ID: x.ID, Tenant: string(x.Tenant), Name: x.Name, TenantField: x.TenantField, Strict: x.Strict, Hint: x.Hint,
+	return client.Source{ID: x.ID, Tenant: string(x.Tenant), Name: x.Name, TenantField: x.TenantField, Strict: x.Strict, EverySeconds: int64(x.Every.Seconds()), Hint: x.Hint,
 		CreatedAt: x.CreatedAt, CreatedBy: x.CreatedBy, RevokedAt: x.RevokedAt}
 }
 
@@ -150,7 +151,7 @@ func (s *server) createSource(ctx context.Context, c *call, i *in[client.NewSour
 	if err != nil {
 		return nil, err
 	}
-	made, key, err := s.Events.CreateSource(ctx, owner, events.NewSource{Name: i.Body.Name, TenantField: i.Body.TenantField, Strict: i.Body.Strict})
+	made, key, err := s.Events.CreateSource(ctx, owner, events.NewSource{Name: i.Body.Name, TenantField: i.Body.TenantField, Strict: i.Body.Strict, Every: time.Duration(i.Body.EverySeconds) * time.Second})
 	if err != nil {
 		return nil, err
 	}

@@ -158,6 +158,7 @@ func newServer(cfg Config) (*server, error) {
 	s.streamRoutes()
 	s.archiveRoutes()
 	s.queryRoutes()
+	s.warehouseRoutes()
 	s.liveRoutes()
 	s.reportRoutes()
 	if err := checkRoutes(s.routes, s.api.OpenAPI()); err != nil {

@@ -96,8 +96,8 @@ func (db *instance) keys(ctx context.Context, sql string, each func([16]byte)) e
 	})
 }
 
-// known returns which of the rows have a key that the table has, or a row before
-// them, and the keys of the others.
+// known returns which of the rows are to be skipped, since the table has their key or
+// a row before them, and the keys that the table does not have.
 func (w *Warehouse) known(ctx context.Context, r *query.Rows) (skip map[int]bool, fresh [][16]byte, err error) {
 	keys, err := keysOf(r)
 	if err != nil {
@@ -133,9 +133,9 @@ func (w *Warehouse) known(ctx context.Context, r *query.Rows) (skip map[int]bool
 		}
 	}
 	for i, key := range keys {
-		if found[key] {
+		if found[key] && !r.Again {
 			skip[i] = true
-		} else if !skip[i] {
+		} else if !found[key] && !skip[i] {
 			fresh = append(fresh, key)
 		}
 	}

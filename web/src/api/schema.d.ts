@@ -287,6 +287,26 @@ export interface components {
       /** SLUG.USER, or an email */
       "login": string;
     };
+    Freshness: {
+      /** The end of the newest interval that has all that has come for it */
+      "complete_to"?: string;
+      /** The source says itself what is expected; otherwise it is learned from the last four weeks */
+      "declared": boolean;
+      /** Beyond it the lag is late; absent: not known yet */
+      "expected_seconds"?: number;
+      "kind": "source" | "stream" | "fact" | "model";
+      "lag_seconds": number;
+      /** When the newest came */
+      "last_at"?: string;
+      /** The source's id, or api for a tenant's API keys; the stream; the table */
+      "name": string;
+      /** Of what is broken */
+      "problem"?: string;
+      /** late: nothing came for longer than expected; silent: for four times as long, or for a week where nothing is expected; never: nothing has come yet; broken: what is there cannot be loaded */
+      "state": "fresh" | "late" | "silent" | "never" | "broken";
+      /** Absent: of all tenants together */
+      "tenant"?: string;
+    };
     Going: {
       "analysis"?: string;
       /** That go */
@@ -502,6 +522,14 @@ export interface components {
     ListFiring: {
       /** The things on this page */
       "items": Array<components["schemas"]["Firing"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListFreshness: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Freshness"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
@@ -747,11 +775,38 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    LoadedStream: {
+      /** The newest message that there is */
+      "last": number;
+      /** The newest message that is loaded */
+      "loaded": number;
+      /** Why it cannot go on */
+      "problem"?: string;
+      "stream": string;
+      /** When the newest that is loaded came */
+      "through"?: string;
+    };
     LogLine: {
       "at": string;
       "level": string;
       "message": string;
       "seq": number;
+    };
+    MadeTable: {
+      /** When one was loaded or made last */
+      "changed_at"?: string;
+      /** The interval that a model is made by; absent: a fact, which is loaded */
+      "each"?: "hour" | "day";
+      /** Of one tenant each */
+      "intervals": number;
+      "name": string;
+      /** When the newest interval begins */
+      "newest_at"?: string;
+      /** Why it cannot be made */
+      "problem"?: string;
+      "rows": number;
+      /** Intervals that are still to be made; at most 50,000 are counted */
+      "stale": number;
     };
     Mail: {
       "attempts": number;
@@ -876,6 +931,16 @@ export interface components {
       /** One SELECT */
       "sql": string;
     };
+    NewRebuild: {
+      /** Only what happened at this time or later */
+      "from"?: string;
+      /** Absent: all */
+      "table"?: string;
+      /** Id or slug; absent: all */
+      "tenant"?: string;
+      /** Only what happened before this time */
+      "to"?: string;
+    };
     NewReopening: {
       /** Which the tenant reads too */
       "reason": string;
@@ -906,6 +971,8 @@ export interface components {
       "zone"?: string;
     };
     NewSource: {
+      /** How often at least something is to come, 60 or more; absent: it is learned from what comes */
+      "every_seconds"?: number;
       "name": string;
       "strict"?: boolean;
       /** Of the provider's: subject, user, or a path below data or context, such as context.groupId */
@@ -1159,6 +1226,26 @@ export interface components {
     };
     Reason: {
       "reason"?: string;
+    };
+    Rebuild: {
+      "ended_at"?: string;
+      "from"?: string;
+      /** Of models that were made anew */
+      "intervals": number;
+      "last"?: number;
+      "problem"?: string;
+      /** How far of it */
+      "read"?: number;
+      /** Of facts that were written anew */
+      "rows": number;
+      "started_at": string;
+      "started_by": string;
+      "state": "running" | "done" | "cancelled" | "failed";
+      /** That is being read */
+      "stream"?: string;
+      "table"?: string;
+      "tenant"?: string;
+      "to"?: string;
     };
     RebuiltArchive: {
       /** Of them, to the catalogue; the others have nothing that others have not */
@@ -1537,6 +1624,8 @@ export interface components {
     Source: {
       "created_at": string;
       "created_by": string;
+      /** How often at least something is to come; absent: it is learned from what came */
+      "every_seconds"?: number;
       /** The key's last characters */
       "hint": string;
       "id": string;
@@ -1754,6 +1843,14 @@ export interface components {
       /** Where to go on; empty: that was all */
       "next": string;
       "objects": number;
+    };
+    Warehouse: {
+      /** Blocks of events that could not be loaded; the table load_problem has them */
+      "problems": number;
+      /** The one that runs, or ran last since the server was started */
+      "rebuild"?: components["schemas"]["Rebuild"];
+      "streams": Array<components["schemas"]["LoadedStream"]> | null;
+      "tables": Array<components["schemas"]["MadeTable"]> | null;
     };
     WebUpload: {
       "created_at": string;
@@ -2154,6 +2251,18 @@ export interface paths {
       requestBody: { content: { "application/json": string; } };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListVerdict"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/freshness": {
+    /** How new each source, fact and model is: one's own, or all tenants' and the streams */
+    get: {
+      parameters: {
+        query?: { "tenant"?: string; "kind"?: "source" | "stream" | "fact" | "model"; "state"?: "fresh" | "late" | "silent" | "never" | "broken"; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListFreshness"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -3752,6 +3861,38 @@ export interface paths {
       };
       responses: {
         204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/warehouse": {
+    /** How far the warehouse is loaded and made, and the rebuild that runs or ran last */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Warehouse"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/warehouse/rebuild": {
+    /** Make rows of the warehouse anew: facts of what the streams still have, models of the facts */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["NewRebuild"]; } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Rebuild"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+    /** End the rebuild that runs; what it has written stays */
+    delete: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Rebuild"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
