@@ -79,6 +79,9 @@ func (s *server) segmentBatch(c *call) (delivery, error) {
 	}
 	d.batch.Received = make([]events.Incoming, 0, len(list))
 	shared := o.get("context")
+	if len(c.body)+len(shared)*len(list) > mostBatch { // as many bytes as it becomes
+		return d, tooLarge(mostBatch)
+	}
 	for _, raw := range list {
 		if d.key == "" { // a beacon's are in the events
 			d.key = keyOf(raw, "writeKey")

@@ -2,6 +2,8 @@ package collect
 
 import (
 	"net/http"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -76,5 +78,26 @@ func TestSegmentSettings(t *testing.T) {
 	want := `{"analyticsNextEnabled":true,"integrations":{"Segment.io":{"apiKey":"twk_\"x","apiHost":"collect.example.com/v1","protocol":"http","versionSettings":{"version":"4.4.7","componentTypes":["browser"]}}},"plan":{"track":{"__default":{"enabled":true}}}}`
 	if w.Code != 200 || w.Body.String() != want {
 		t.Errorf("got %d %s, want %s", w.Code, w.Body, want)
+	}
+}
+
+// The context of a batch is that of each of its events, and so a small body could
+// become any size. It runs alone, since it measures what is allocated.
+func TestABatchIsAsLargeAsItBecomes(t *testing.T) { //nolint:paralleltest // see above
+	f := &taker{}
+	h := gateway(t, f)
+	for _, c := range []struct {
+		name           string
+		context, count int
+		status         int
+	}{{"much of many", 100_000, 1000, http.StatusRequestEntityTooLarge}, {"little of many", 500, 1000, http.StatusOK}} {
+		body := `{"context":{"a":"` + strings.Repeat("x", c.context) + `"},"batch":[` + strings.TrimSuffix(strings.Repeat(`{"type":"track","event":"E"},`, c.count), ",") + `]}`
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := ask(h, http.MethodPost, "/v1/batch", gzipped(body), basic)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; w.Code != c.status || took > mostBatch {
+			t.Errorf("%s: got %d after %d bytes, want %d and at most %d", c.name, w.Code, took, c.status, mostBatch)
+		}
 	}
 }
