@@ -39,6 +39,20 @@ func (o object) get(name string) jsontext.Value {
 	return nil
 }
 
+const fewMembers = 32
+
+func (o object) has(name string) bool {
+	return slices.ContainsFunc(o, func(m member) bool { return m.name == name })
+}
+
+func (o object) names() map[string]bool {
+	names := make(map[string]bool, 2*len(o))
+	for _, m := range o {
+		names[m.name] = true
+	}
+	return names
+}
+
 // decode reads a member into a value. One that is missing changes nothing.
 func (o object) decode(name string, to any) error {
 	raw := o.get(name)
@@ -64,13 +78,17 @@ func membersAnd(raw []byte, array string) (o object, list []jsontext.Value, err 
 	if err := begin(d, '{'); err != nil {
 		return nil, nil, err
 	}
+	var names map[string]bool // of an object with many: looking through them all would be long
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
 		if err != nil {
 			return nil, nil, notJSON(err)
 		}
 		m := member{name: name.String()}
-		if slices.ContainsFunc(o, func(other member) bool { return other.name == m.name }) {
+		if len(o) == fewMembers {
+			names = o.names()
+		}
+		if names[m.name] || names == nil && o.has(m.name) {
 			return nil, nil, fault.New(fault.Invalid, "The body has the name %q twice.", clip(m.name))
 		}
 		if m.name == array && array != "" && d.PeekKind() == '[' {
@@ -84,6 +102,9 @@ func membersAnd(raw []byte, array string) (o object, list []jsontext.Value, err 
 				return nil, nil, notJSON(err)
 			}
 			m.value = within(raw, d, v)
+		}
+		if names != nil {
+			names[m.name] = true
 		}
 		if o = append(o, m); len(o) > mostMembers {
 			return nil, nil, fault.New(fault.Invalid, "The body has more than %d members.", mostMembers)
@@ -202,9 +223,10 @@ func with(raw jsontext.Value, more ...member) (jsontext.Value, error) {
 		return raw, nil
 	}
 	return change(raw, func(o object) object {
+		names := o.names()
 		for _, m := range more {
-			if m.value != nil && !slices.ContainsFunc(o, func(other member) bool { return other.name == m.name }) {
-				o = append(o, m)
+			if m.value != nil && !names[m.name] {
+				o, names[m.name] = append(o, m), true
 			}
 		}
 		return o

@@ -136,6 +136,10 @@ func TestBadBodies(t *testing.T) {
 	t.Parallel()
 	spaces := strings.Repeat(" ", 50<<20)
 	bomb := gzipped(spaces)
+	hundred := `"batch":[],`
+	for n := range 100 {
+		hundred += fmt.Sprintf(`"a%d":1,`, n)
+	}
 	for _, c := range []struct {
 		name, body, encoding string
 		status               int
@@ -150,6 +154,8 @@ func TestBadBodies(t *testing.T) {
 		{"the batch is no list", `{"writeKey":"twk_good","batch":{}}`, "", 400},
 		{"without a batch", `{"writeKey":"twk_good"}`, "", 400},
 		{"deep", `{"writeKey":"twk_good","batch":[` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`, "", 400},
+		{"a name twice of many, early", `{"a":1,` + hundred + `"a":1}`, "", 400},
+		{"a name twice of many, late", `{` + hundred + `"a":1,"a":1}`, "", 400},
 		{"many names", "{" + strings.Repeat(`"a":1,`, 2000) + `"b":1}`, "", 400},
 		{"many events", `{"writeKey":"twk_good","batch":[1` + strings.Repeat(",1", events.MaxEvents) + `]}`, "", 413},
 		{"50 MB", spaces, "", 413},
@@ -168,6 +174,9 @@ func TestBadBodies(t *testing.T) {
 		w := ask(h, http.MethodPost, "/v1/batch", c.body, "Content-Encoding: "+c.encoding)
 		if w.Code != c.status || len(f.taken) > 0 {
 			t.Errorf("%s: got %d %s, want %d and nothing taken", c.name, w.Code, w.Body, c.status)
+		}
+		if c.status == 400 && strings.HasPrefix(c.name, "a name twice") && !strings.Contains(w.Body.String(), "twice") {
+			t.Errorf("%s: got %s, want why", c.name, w.Body)
 		}
 		if w := ask(h, http.MethodPost, "/batch/", strings.ReplaceAll(c.body, "writeKey", "api_key"), "Content-Encoding: "+c.encoding); w.Code != c.status && c.name != "without a batch" {
 			t.Errorf("%s, PostHog: got %d %s, want %d", c.name, w.Code, w.Body, c.status)
