@@ -68,9 +68,9 @@ func newGather(now func() time.Time, commit func(context.Context, []*work)) *gat
 func (g *gather) do(ctx context.Context, w *work) error {
 	w.done = make(chan struct{})
 	g.mu.Lock()
-	if g.waiting+w.size > mostWaiting || g.lanes[w.lane] > 0 && g.lanes[w.lane]+w.size > mostOfOne {
+	if err := g.room(w); err != nil {
 		g.mu.Unlock()
-		return Busy(time.Second, "More events wait to be stored than can be held. Try again in a second.")
+		return err
 	}
 	g.queue = append(g.queue, w)
 	g.waiting += w.size
@@ -90,6 +90,18 @@ func (g *gather) do(ctx context.Context, w *work) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// room returns nil if work can wait. It is called with mu held. Clients drop what is
+// Throttled, so that is said of the sender's own doing alone.
+func (g *gather) room(w *work) error {
+	if g.lanes[w.lane] > 0 && g.lanes[w.lane]+w.size > mostOfOne {
+		return Busy(time.Second, "More of your events wait to be stored than can be held. Try again in a second.")
+	}
+	if g.waiting+w.size > mostWaiting {
+		return &busy{fault.New(fault.Unavailable, "More events wait to be stored than can be held. Try again in a second."), time.Second}
+	}
+	return nil
 }
 
 // run commits until nothing waits.

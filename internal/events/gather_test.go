@@ -42,10 +42,12 @@ func TestNobodyHoldsUpTheRest(t *testing.T) {
 		for range 7 {
 			send("other", 1<<20)
 		}
-		for range 7 {
-			send("third", 8<<20)
-			send("fourth", 5<<20)
-			break
+		for _, lane := range []string{"third", "fourth", "fifth", "sixth", "seventh", "eighth"} {
+			send(lane, 8<<20)
+		}
+		err := do("ninth", 3<<20)
+		if wantKind(t, "when others fill it", err, fault.Unavailable); events.RetryAfter(err) == 0 {
+			t.Errorf("got %v, want how long to wait", err)
 		}
 		close(gate)
 		all.Wait()
@@ -64,6 +66,6 @@ func TestNobodyHoldsUpTheRest(t *testing.T) {
 		if err := do("much", 64<<20); err != nil { // alone it goes on
 			t.Errorf("a large request when nothing waits: %v", err)
 		}
-		wantKind(t, "more than all", do("much", 64<<20+1), fault.Throttled)
+		wantKind(t, "more than all", do("much", 64<<20+1), fault.Unavailable)
 	})
 }

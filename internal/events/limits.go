@@ -50,8 +50,8 @@ func (l *limits) take(lane string, perSecond, n int) error {
 	return Busy(max(after, time.Second), "Too many events: %d a second are taken here. Try again in %d s.", perSecond, int(max(after, time.Second).Seconds()+0.999))
 }
 
-// RetryAfter says after how long what Take refused as Throttled can be tried again;
-// 0: it does not say.
+// RetryAfter says after how long what Take refused can be tried again; 0: it does not
+// say.
 func RetryAfter(err error) time.Duration {
 	var b *busy
 	if errors.As(err, &b) {

@@ -92,7 +92,7 @@ var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // Take takes in what came from a source. When it returns, what the verdicts say is
 // kept, or in quarantine, survives a power cut. An error is about all of the request:
 // Throttled (see RetryAfter), TooLarge, Denied or Unauthenticated when the source is
-// not good any more, and Unavailable or StorageFull when nothing can be kept; some of
+// not good any more, and Unavailable (likewise) or StorageFull when nothing can be kept; some of
 // it may be kept all the same, and sending it again is safe.
 func (e *Events) Take(ctx context.Context, s *Source, b Batch) ([]Verdict, error) {
 	if s.Tenant != "" {
