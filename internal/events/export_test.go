@@ -19,3 +19,10 @@ func Gathered(commit func(lanes []string)) func(lane string, size int) error {
 	})
 	return func(lane string, size int) error { return g.do(context.Background(), &work{lane: lane, size: size}) }
 }
+
+// Seen remembers some ids at most.
+func Seen(most int) (add func(now, received time.Time, key uint64), has func(now time.Time, key uint64) bool) {
+	s := newSeen()
+	s.most = most
+	return func(now, received time.Time, key uint64) { s.add(now, received, key) }, s.has
+}

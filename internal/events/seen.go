@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,22 +17,24 @@ import (
 
 const (
 	remembered = 7 * 24 * time.Hour // how long a duplicate is known as one
-	mostSeen   = 32 << 20           // ids remembered in all; with more the oldest day is forgotten
+	mostSeen   = 32 << 20           // ids remembered in all; with more the oldest are forgotten
 )
 
-// seen remembers which events were taken in: a 64-bit hash of each, in a table for
-// each day on which they were received. Another event with the same hash would be
+// seen remembers which events were taken in: a 64-bit hash of each, in tables of those
+// that were received on one day, an eighth of all in each at most. The oldest table is
+// forgotten when there are too many. Another event with the same hash would be
 // taken for a duplicate: with ten million remembered that is one in 10^12 new events.
 // The hashes are keyed, so that nobody can look for two that are the same.
 type seen struct {
 	seed maphash.Seed
+	most int
 
-	mu    sync.RWMutex
-	days  map[int64]*hashes // by number of the day
-	total int
+	mu     sync.RWMutex
+	tables []*hashes // by day, and of a day in the order in which they were filled
+	total  int
 }
 
-func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), days: map[int64]*hashes{}} }
+func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), most: mostSeen} }
 
 // key is the hash of what makes an event the same as another.
 func (s *seen) key(id tenant.ID, source, origin, event string) uint64 {
@@ -55,8 +58,8 @@ func dayOf(t time.Time) int64 { return t.Unix() / 86400 }
 func (s *seen) has(now time.Time, key uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for number, day := range s.days {
-		if number >= dayOf(now.Add(-remembered)) && day.has(key) {
+	for _, t := range s.tables {
+		if t.day >= dayOf(now.Add(-remembered)) && t.has(key) {
 			return true
 		}
 	}
@@ -70,43 +73,34 @@ func (s *seen) add(now, received time.Time, list ...uint64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	day := s.days[dayOf(received)]
-	if day == nil {
-		day = &hashes{}
-		s.days[dayOf(received)] = day
-	}
 	for _, key := range list {
-		if day.add(key) {
+		if s.open(dayOf(received)).add(key) {
 			s.total++
 		}
 	}
-	for s.total > mostSeen && len(s.days) > 1 {
-		s.drop(s.oldest())
-	}
-	for number := range s.days {
-		if number < dayOf(now.Add(-remembered)) {
-			s.drop(number)
-		}
+	for len(s.tables) > 0 && (s.total > s.most || s.tables[0].day < dayOf(now.Add(-remembered))) {
+		s.total -= s.tables[0].count
+		s.tables = slices.Delete(s.tables, 0, 1)
 	}
 }
 
-// oldest and drop are called with mu held.
-func (s *seen) oldest() int64 {
-	first := int64(1<<63 - 1)
-	for number := range s.days {
-		first = min(first, number)
+// open is the table of a day that is being filled. It is called with mu held.
+func (s *seen) open(day int64) *hashes {
+	n := len(s.tables) // behind the day's last
+	for n > 0 && s.tables[n-1].day > day {
+		n--
 	}
-	return first
+	if n == 0 || s.tables[n-1].day != day || s.tables[n-1].count >= s.most/8 {
+		s.tables = slices.Insert(s.tables, n, &hashes{day: day})
+		n++
+	}
+	return s.tables[n-1]
 }
 
-func (s *seen) drop(day int64) {
-	s.total -= s.days[day].count
-	delete(s.days, day)
-}
-
-// hashes is a set of numbers other than 0: open addressing in a table of which at
-// most seven tenths are used.
+// hashes is a set of numbers other than 0, of a day: open addressing in a table of
+// which at most seven tenths are used.
 type hashes struct {
+	day   int64
 	table []uint64
 	count int
 }
