@@ -67,13 +67,13 @@ function Verifying({ onClose }: { onClose: () => void }) {
         <ProblemBox of={error} />
         {far && !done && !error && <Progress label={t.verifyTitle} />}
         {far && (
-          <p role="status">
+          <div role="status">
             {done && findings.length === 0 ? (
               <Note tone="ok">{t.whole(exactNumber(far.objects), exactNumber(far.events))}</Note>
             ) : (
               t.verifying(exactNumber(far.objects))
             )}
-          </p>
+          </div>
         )}
         {findings.length > 0 && (
           <>
