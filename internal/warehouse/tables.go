@@ -12,10 +12,14 @@ type Table struct {
 	Columns []Column
 }
 
-// UnscopedTables returns what there is to ask: the same for as long as the server runs.
-func (w *Warehouse) UnscopedTables(ctx context.Context) ([]Table, error) {
+// Tables returns what there is to ask, by the provider or by a tenant, and nothing of
+// what is in it: the same for as long as the server runs.
+func (w *Warehouse) Tables(ctx context.Context, forTenants bool) ([]Table, error) {
 	var found []Table
 	for _, name := range Tables {
+		if _, theirs := tenantTables[name]; forTenants && !theirs {
+			continue
+		}
 		t := Table{Name: name}
 		look := query.Select{Statement: query.Statement{SQL: "FROM " + name}, Tables: Tables, Rows: 1, Bytes: 1, Describe: true}
 		if _, err := w.do(ctx, query.Request{Select: &look}, func(columns []Column) error { t.Columns = columns; return nil }, func([][]byte) error { return nil }); err != nil {

@@ -256,7 +256,7 @@ func operations() map[string]*operation {
 		"replay-held-event": {roles: "SA", names: heldEvents, weight: 6},
 		"drop-held-event":   {roles: "SA", names: heldEvents, weight: 4, make: dropHeld},
 
-		"list-tables":         {roles: "SN", weight: 1},
+		"list-tables":         {roles: "SNAU", weight: 1},
 		"query":               {roles: "SNAU", metadata: "snoe", weight: 5, make: query},
 		"list-named-queries":  {roles: "SNAU", weight: 4},
 		"show-named-query":    {roles: "SNAU", names: queries, weight: 4},

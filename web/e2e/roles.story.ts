@@ -98,7 +98,7 @@ story("a user of a tenant sends and reads, and decides nothing", async ({ page }
   await walk(page, { login: `${w.a.slug}.eve`, password: "a password of eve" }, "/app", stops(w, "/app"), {
     menu: ["Home", "Send files", "Submissions", "Results", "Participation", "Events", "Settings"],
     closed: ["/app/team", "/app/activity"],
-    offers: /^(Run|Send .*|Choose files|Withdraw|Actions|Add SSH key|Parquet|Hide for good)$/s,
+    offers: /^(Run|Write SQL instead|Send .*|Choose files|Withdraw|Actions|Add SSH key|Parquet|Hide for good)$/s,
   });
 });
 

@@ -13,11 +13,11 @@ import (
 // audit entry.
 func (s *server) tableRoutes() {
 	add(s, route{method: http.MethodGet, path: "/query/tables", id: "list-tables", summary: "List the tables that can be asked, with their columns", thing: "query",
-		action: policy.WarehouseQuery, audience: staff}, s.tables)
+		action: policy.WarehouseQuery, audience: anyone}, s.tables)
 }
 
-func (s *server) tables(ctx context.Context, _ *call, _ *struct{}) (*list[client.Table], error) {
-	found, err := s.Warehouse.UnscopedTables(ctx)
+func (s *server) tables(ctx context.Context, c *call, _ *struct{}) (*list[client.Table], error) {
+	found, err := s.Warehouse.Tables(ctx, !c.staff())
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ export function NamedForm({ of, staff, run, edit, back }: FormProps) {
           <Button type="submit" kind="primary">
             {t.run}
           </Button>
-          {staff && <Button onClick={back}>{t.back}</Button>}
+          <Button onClick={back}>{t.back}</Button>
           {of.source && (
             <Button kind="quiet" onClick={() => edit(of.source ?? "")}>
               {t.edit}

@@ -21,7 +21,7 @@ const t = strings.query;
 
 const limits = ["100", "1000", "10000", "100000"];
 
-/** Asks the warehouse: in SQL, or what has a name. A tenant asks what has a name, of its own rows. */
+/** Asks the warehouse: in SQL, or what has a name. A tenant asks its own rows. */
 export function Query() {
   const who = useMe();
   const staff = !who.tenant;
@@ -57,14 +57,13 @@ export function Query() {
         {one ? (
           <NamedForm key={one.id} of={one} staff={staff} run={runNamed} edit={edit} back={back} />
         ) : (
-          staff && <Editor sql={sql} setSQL={setSQL} run={run} saved={(name) => address({ named: name })} />
+          <Editor sql={sql} setSQL={setSQL} run={run} {...(staff && { saved: (name) => address({ named: name }) })} />
         )}
-        {(staff || one) && <AnswerCard of={asking} cancel={cancel} />}
-        {!staff && !one && <p className="secondary">{t.choose}</p>}
+        <AnswerCard of={asking} cancel={cancel} />
       </div>
       <div className="stack">
         <NamedList chosen={one?.id} choose={(name) => address({ named: name })} />
-        {staff && !one && (
+        {!one && (
           <>
             <Tables write={(name) => setSQL((before) => `${before}${/[\s(,.]$/.test(before) || before === "" ? "" : " "}${name}`)} />
             <Before of={asked} use={setSQL} clear={() => setAsked(forget(who.id))} />
@@ -75,7 +74,13 @@ export function Query() {
   );
 }
 
-type EditorProps = { sql: string; setSQL: (sql: string) => void; run: (rows: string) => void; saved: (name: string) => void };
+type EditorProps = {
+  sql: string;
+  setSQL: (sql: string) => void;
+  run: (rows: string) => void;
+  /** Goes to what was saved; without it nothing can be. */
+  saved?: (name: string) => void;
+};
 
 function Editor({ sql, setSQL, run, saved }: EditorProps) {
   const [rows, setRows] = useState("1000");
@@ -96,13 +101,15 @@ function Editor({ sql, setSQL, run, saved }: EditorProps) {
             {t.run}
           </Button>
           <Select label={t.rows} value={rows} onChange={setRows} options={limits.map((value) => ({ value, label: value }))} />
-          <Button disabled={empty} onClick={() => setSaving(true)}>
-            {t.save}
-          </Button>
+          {saved && (
+            <Button disabled={empty} onClick={() => setSaving(true)}>
+              {t.save}
+            </Button>
+          )}
           <span className="secondary">{t.runHint}</span>
         </div>
       </form>
-      {saving && <SaveQuery sql={sql} onClose={() => setSaving(false)} done={saved} />}
+      {saving && saved && <SaveQuery sql={sql} onClose={() => setSaving(false)} done={saved} />}
     </Card>
   );
 }

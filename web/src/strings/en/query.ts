@@ -39,7 +39,6 @@ export const query = {
   use: "Put it into the editor",
   named: "Named queries",
   namedList: "Queries by name",
-  choose: "Choose a question at the side.",
   namedNone: "There are none yet.",
   namedHint: "Questions that are asked again and again, with fields for what differs.",
   builtIn: "built in",
