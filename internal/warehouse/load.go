@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,16 +24,19 @@ import (
 
 // The bounds of one load.
 const (
-	mostBlocks = 500             // read at once
-	mostBytes  = 16 << 20        // of rows, beside the last block's
+	mostBlocks = 1000            // read at once
+	mostBytes  = 12 << 20        // of rows, beside the last blocks'
+	mostLines  = 4 << 20         // bytes of lines that are opened at once, beside the last block's
+	mostTurns  = 4               // transactions before others may load or erase
 	atStart    = 2 * time.Second // a server has more urgent things to do
-	settle     = 200 * time.Millisecond
+	settle     = 50 * time.Millisecond
 	retry      = 5 * time.Second // after a failure
 )
 
 // Run loads the streams as they grow, until ctx ends: what has come is there within
-// a fraction of a second, and each stream has at most five commits a second. What is
-// made of it follows within seconds, or so that it takes a tenth of the time.
+// a fraction of a second, and each stream that does not lag behind has at most twenty
+// commits a second. What is made of it follows within seconds, or so that it takes a
+// tenth of the time.
 func (w *Warehouse) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, n := range stream.Names {
@@ -57,7 +59,7 @@ func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
 		pause = settle
 		err := w.cfg.Streams.Wait(ctx, n, after)
 		if err == nil {
-			after, err = w.load(ctx, n)
+			after, err = w.load(ctx, n, false)
 		}
 		if err != nil && ctx.Err() == nil {
 			w.cfg.Log.ErrorContext(ctx, "the warehouse could not load", "stream", string(n), "error", err)
@@ -69,19 +71,20 @@ func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
 // Load loads what the streams have by now, and makes nothing of it.
 func (w *Warehouse) Load(ctx context.Context) error {
 	for _, n := range stream.Names {
-		if _, err := w.load(ctx, n); err != nil {
+		if _, err := w.load(ctx, n, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// load loads what a stream has by now, and returns how far that is.
-func (w *Warehouse) load(ctx context.Context, n stream.Name) (uint64, error) {
+// load loads what a stream has by now, and returns how far that is. To the end, it goes
+// on until there is nothing more; else a little may have come meanwhile.
+func (w *Warehouse) load(ctx context.Context, n stream.Name, toEnd bool) (uint64, error) {
 	l := w.loaders[n]
 	for {
 		w.loading.Lock()
-		more, err := l.once(ctx)
+		more, err := l.some(ctx, toEnd)
 		w.loading.Unlock()
 		l.report(err)
 		if err != nil {
@@ -121,47 +124,34 @@ func (l *loader) report(err error) {
 	}
 }
 
-// once loads some of a stream in one transaction, and reports whether there was any.
-func (l *loader) once(ctx context.Context) (bool, error) {
+// some loads some of a stream, one transaction after the other, and reports whether it
+// is to be called again. While one is committed the next is gathered. What is gathered is
+// committed before some returns: an erasure must not come in between.
+func (l *loader) some(ctx context.Context, toEnd bool) (more bool, err error) {
 	if !l.known {
 		if err := l.look(ctx); err != nil {
 			return false, err
 		}
 	}
-	b := l.newBatch()
-	list, err := l.cfg.Streams.Read(ctx, l.name, l.after, "", mostBlocks)
-	var gone stream.Missing
-	var shorter stream.Shorter
-	switch {
-	case errors.As(err, &gone):
-		b.problem(gone.From, "", err)
-		b.through(gone.To, time.Time{})
-	case errors.As(err, &shorter): // whatever it has now is read from its beginning, and is there once all the same
-		b.problem(l.after, "", err)
-		b.last, b.chains = 0, map[tenant.ID]events.Place{}
-		b.anew = true
-	case err != nil:
-		return false, err
-	}
-	for _, m := range list {
-		if err := b.add(ctx, m); err != nil {
+	next, err := l.gather(ctx, nil)
+	for turn := 1; err == nil && next != nil; turn++ {
+		b := next
+		next, more = nil, b.full || toEnd
+		committed := make(chan error, 1)
+		go func() { committed <- b.commit(ctx) }()
+		if more && turn < mostTurns {
+			next, err = l.gather(ctx, b)
+			more = next != nil
+		}
+		if err := <-committed; err != nil {
 			return false, err
 		}
-		if b.size() > mostBytes {
-			break
+		l.after, l.chains, l.at = b.last, b.chains, latest(l.at, b.arrived)
+		if b.size() > 0 {
+			l.signal()
 		}
 	}
-	if b.last == l.after {
-		return false, nil
-	}
-	if err := b.commit(ctx); err != nil {
-		return false, err
-	}
-	l.after, l.chains, l.at = b.last, b.chains, latest(l.at, b.arrived)
-	if b.size() > 0 {
-		l.signal()
-	}
-	return true, nil
+	return more, err
 }
 
 // look finds out how far the warehouse has got.
@@ -202,7 +192,9 @@ func (l *loader) look(ctx context.Context) error {
 type batch struct {
 	*loader
 	now      time.Time
+	from     uint64
 	last     uint64
+	full     bool      // there is more
 	arrived  time.Time // of the newest block
 	rows     *query.Rows
 	ends     map[tenant.ID]events.Place // chains that went on
@@ -223,7 +215,7 @@ func columns(t query.Type, names ...string) []query.Column {
 }
 
 func (l *loader) newBatch() *batch {
-	b := &batch{loader: l, now: l.cfg.Clock.Now(), last: l.after, ends: map[tenant.ID]events.Place{}, chains: map[tenant.ID]events.Place{}, touched: touched{}}
+	b := &batch{loader: l, now: l.cfg.Clock.Now(), from: l.after, last: l.after, ends: map[tenant.ID]events.Place{}, chains: map[tenant.ID]events.Place{}, touched: touched{}}
 	for id, p := range l.chains {
 		b.chains[id] = p
 	}
@@ -268,37 +260,6 @@ func (b *batch) problem(sequence uint64, id tenant.ID, cause error) {
 	b.problems.Text(string(id))
 	b.problems.Text(fault.Message(cause))
 	b.cfg.Log.Error("events cannot be loaded into the warehouse", "stream", string(b.name), "sequence", sequence, "tenant.id", string(id), "error", cause)
-}
-
-// add adds a block's events. A block that is damaged or does not follow is noted;
-// one whose tenant was erased is passed over.
-func (b *batch) add(ctx context.Context, m stream.Stored) error {
-	h, list, err := b.cfg.Blocks.Open(ctx, m.Data)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		b.through(m.Sequence, m.At)
-		return nil
-	case fault.Is(err, fault.Damaged):
-		b.problem(m.Sequence, m.Tenant, err)
-		b.through(m.Sequence, m.At)
-		return nil
-	case err != nil:
-		return err
-	}
-	if h.Tenant != m.Tenant || h.Stream != string(b.name) {
-		b.problem(m.Sequence, m.Tenant, fault.New(fault.Damaged, "The %s stands on the stream %s as one of %q.", h, b.name, m.Tenant))
-		b.through(m.Sequence, m.At)
-		return nil
-	}
-	if place, known := b.chains[h.Tenant]; known { // else what was before it is kept no longer
-		if err := place.Follows(h); err != nil { // what is there is loaded all the same
-			b.problem(m.Sequence, m.Tenant, err)
-		}
-	}
-	b.chains[h.Tenant] = events.PlaceOf(h, m.Data)
-	b.ends[h.Tenant] = b.chains[h.Tenant]
-	b.through(m.Sequence, m.At)
-	return b.rowsOf(list)
 }
 
 // rowsOf adds the rows of events.
@@ -390,7 +351,7 @@ func (b *batch) commit(ctx context.Context) error {
 	say := func(sql string, arguments ...string) {
 		t.Statements = append(t.Statements, query.Statement{SQL: sql, Arguments: arguments})
 	}
-	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.after, 10))
+	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.from, 10))
 	say("INSERT INTO " + b.fact() + " BY NAME (FROM stage)")
 	const hours = "(SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL)"
 	say("UPDATE load_version SET n = n + 1 WHERE EXISTS (SELECT 1 FROM stage)")

@@ -20,6 +20,11 @@ type settings struct {
 	path    string   // of its own file; empty: it is in memory
 }
 
+// mostLog is how much the write-ahead log of an instance's file has at most before it is
+// put into the file. Each time the last row group, of 122,880 rows, is written again; and
+// what is in the log is in memory too.
+const mostLog = 128 << 20
+
 // instance is a DuckDB, locked: it opens its files and no other path, writes nothing
 // but its own file, if it has one, loads nothing and takes no further settings. It is
 // in memory, and fresh, or the one owner of its file.
@@ -45,6 +50,7 @@ func open(ctx context.Context, s settings) (*instance, error) {
 		{"allow_persistent_secrets", "false"},
 		{"enable_external_file_cache", "false"}, // would copy files that are in memory
 		{"preserve_insertion_order", strconv.FormatBool(s.threads == 1 || s.path != "")},
+		{"checkpoint_threshold", strconv.FormatInt(min(mostLog, s.memory/8), 10) + "B"},
 	} {
 		if bindings.SetConfig(config, option[0], option[1]) == bindings.StateError {
 			return nil, fmt.Errorf("set %s of DuckDB to %q", option[0], option[1])

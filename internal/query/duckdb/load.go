@@ -83,17 +83,18 @@ func fill(ctx context.Context, appender bindings.Appender, r *query.Rows, skip m
 		}
 		rows := 0
 		for ; rows < most && len(data) > 0; read++ {
+			skipped := skip[read]
 			for i := range vectors {
 				n, value, err := next(data, sizes[i])
 				if err != nil {
 					return err
 				}
-				if !skip[read] {
+				if !skipped {
 					vectors[i].set(rows, value)
 				}
 				data = data[n:]
 			}
-			if !skip[read] {
+			if !skipped {
 				rows++
 			}
 		}
