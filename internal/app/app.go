@@ -404,7 +404,7 @@ func (a *App) run() {
 	})
 	a.done.Go(func() { a.rounds(ctx) })
 	a.done.Go(func() { a.remember(ctx) })
-	a.done.Go(func() { a.warehouse.Run(ctx) })
+	a.done.Go(func() { a.loadWarehouse(ctx) })
 	a.done.Go(func() {
 		if err := a.schedules.Run(ctx); err != nil {
 			a.fail(fmt.Errorf("schedules: %w", err))

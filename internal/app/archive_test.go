@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"tributary/client"
 	"tributary/internal/meta/metatest"
@@ -66,6 +67,14 @@ func TestBackupsHaveTheStreamsArchived(t *testing.T) {
 		acme, admin := w.as(key.Key), w.as(token)
 		if n := archived(t, acme); n != 12 {
 			t.Errorf("restored: %d events are archived, want 12", n)
+		}
+		for n, deadline := 0.0, time.Now().Add(time.Minute); n != 14; { // filled in the background
+			if time.Now().After(deadline) {
+				t.Fatalf("the warehouse has %v events, want 14", n)
+			}
+			if a, err := admin.Query(t.Context(), client.NewQuery{SQL: "SELECT count(*) FROM fact_event"}); err == nil {
+				n, _ = a.Rows[0][0].(float64)
+			}
 		}
 		send(t, acme, 12, 3)
 		if err := admin.FlushArchive(t.Context()); err != nil {

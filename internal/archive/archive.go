@@ -81,6 +81,15 @@ func New(cfg Config) *Archive {
 	return &Archive{Config: cfg}
 }
 
+// UnscopedHas reports whether there is anything of a stream.
+func (a *Archive) UnscopedHas(ctx context.Context, n stream.Name) (bool, error) {
+	var there int64
+	if err := a.DB.Unscoped().QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM archive_objects WHERE stream = $1 LIMIT 1) AS o`, string(n)).Scan(&there); err != nil {
+		return false, fmt.Errorf("look into the archive: %w", err)
+	}
+	return there > 0, nil
+}
+
 // UnscopedSince calls each with the archived events of a stream, of all tenants and the
 // provider, that came on a time's day or later; see UnscopedRead.
 func (a *Archive) UnscopedSince(ctx context.Context, n stream.Name, t time.Time, each func([]events.Event) error) error {

@@ -36,7 +36,8 @@ func TestBackupsUnderLoadAreWhole(t *testing.T) {
 			w.backup(target)
 			w.server.Stop()
 			w.restored(random, target, databases[to](t))
-			clear(w.events) // backups do not have the streams
+			w.inWarehouse() // and on the streams no longer
+			clear(w.events)
 			w.kept()
 			w.finish()
 			w.delivered(date(2000))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"tributary/client"
 	"tributary/test/servertest"
@@ -54,4 +55,33 @@ func (w *world) checkEvents() error {
 		}
 	}
 	return errors.Join(problems[:min(len(problems), 5)]...)
+}
+
+// inWarehouse wants every event that was said to be kept in the warehouse, which a
+// restored server fills from its archive.
+func (w *world) inWarehouse() {
+	w.t.Helper()
+	var missing int
+	var failed error
+	for deadline := time.Now().Add(servertest.Patience); time.Now().Before(deadline); pause(w.ctx, 200*time.Millisecond) {
+		answer, err := w.server.As(w.server.Token).Query(w.ctx, client.NewQuery{SQL: "SELECT DISTINCT id FROM fact_event", Rows: 100_000})
+		if failed = err; err != nil { // it may be busy with the events
+			continue
+		}
+		there := map[string]bool{}
+		for _, row := range answer.Rows {
+			id, _ := row[0].(string)
+			there[id] = true
+		}
+		missing = 0
+		for id := range w.events {
+			if !there[id] {
+				missing++
+			}
+		}
+		if missing == 0 {
+			return
+		}
+	}
+	w.t.Errorf("%d of %d acknowledged events are not in the restored warehouse: %v", missing, len(w.events), failed)
 }
