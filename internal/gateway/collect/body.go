@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
@@ -8,7 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -16,18 +17,39 @@ import (
 	"tributary/internal/fault"
 )
 
-// budget bounds the bytes of all requests that are being read and kept at once.
-type budget struct{ taken atomic.Int64 }
-
-func (b *budget) take(n int64) bool {
-	if b.taken.Add(n) <= mostMemory {
-		return true
-	}
-	b.taken.Add(-n)
-	return false
+// budget bounds the bytes of all requests that are being read and kept at once, and
+// those of each sender: a source, or a network of which no key is known yet.
+type budget struct {
+	mu     sync.Mutex
+	taken  int64
+	shares map[string]int64
 }
 
-func (b *budget) give(n int64) { b.taken.Add(-n) }
+func (b *budget) take(who string, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken+n > mostMemory || b.shares[who]+n > mostMemory/8 {
+		return false
+	}
+	if b.shares == nil {
+		b.shares = map[string]int64{}
+	}
+	b.taken += n
+	b.shares[who] += n
+	return true
+}
+
+func (b *budget) give(who string, n int64) {
+	if n == 0 { // and then there may be no shares
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.taken -= n
+	if b.shares[who] -= n; b.shares[who] <= 0 {
+		delete(b.shares, who)
+	}
+}
 
 // bounded keeps what is written to it while it is not too much for one request, nor
 // for all of them.
@@ -35,6 +57,7 @@ type bounded struct {
 	kept   bytes.Buffer // not embedded: its ReadFrom would go round Write
 	most   int64
 	budget *budget
+	who    string
 	taken  int64
 }
 
@@ -44,7 +67,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return 0, tooLarge(b.most)
 	}
 	n := weight * int64(len(p))
-	if !b.budget.take(n) {
+	if !b.budget.take(b.who, n) {
 		return 0, fault.New(fault.Unavailable, "Too much is being received at once. Try again in a moment.")
 	}
 	b.taken += n
@@ -55,12 +78,13 @@ func tooLarge(most int64) error {
 	return fault.New(fault.TooLarge, "A request's body has at most %d bytes, packed or unpacked. Send fewer events at once.", most)
 }
 
-func (b *bounded) release() { b.budget.give(b.taken) }
+func (b *bounded) release() { b.budget.give(b.who, b.taken) }
 
-// read reads the body of a request, unpacked. The caller releases it when nothing of
+// read reads the body of a request of somebody's, unpacked, also what says by its first
+// bytes alone that it is gzip, as browsers send it without asking for leave first. The caller releases it when nothing of
 // it is used any more, also after an error.
-func (s *server) read(r *http.Request, most int64) (*bounded, error) {
-	b := &bounded{most: most, budget: &s.budget}
+func (s *server) read(r *http.Request, who string, most int64) (*bounded, error) {
+	b := &bounded{most: most, budget: &s.budget, who: who}
 	if r.ContentLength > most {
 		return b, tooLarge(most)
 	}
@@ -91,7 +115,7 @@ func (s *server) read(r *http.Request, most int64) (*bounded, error) {
 		return b, fault.New(fault.Invalid, "The body is packed as %q. These are read: gzip, deflate, br, zstd.", clip(encoding))
 	}
 	if err == nil {
-		_, err = io.Copy(b, plain)
+		err = b.copy(plain)
 	}
 	if err != nil {
 		return b, unpacking(r, err)
@@ -99,22 +123,19 @@ func (s *server) read(r *http.Request, most int64) (*bounded, error) {
 	return b, nil
 }
 
-// gunzip unpacks what says by its first bytes that it is gzip, which is how browsers
-// send it without asking for leave first. Anything else is returned as it is.
-func (s *server) gunzip(r *http.Request, b *bounded) (*bounded, error) {
-	if !bytes.HasPrefix(b.kept.Bytes(), []byte{0x1f, 0x8b}) {
-		return b, nil
+// copy keeps what is read, and unpacks it if it is gzip.
+func (b *bounded) copy(from io.Reader) error {
+	ahead := bufio.NewReader(from)
+	from = ahead
+	if first, _ := ahead.Peek(2); bytes.Equal(first, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(ahead)
+		if err != nil {
+			return err
+		}
+		from = z
 	}
-	plain := &bounded{most: b.most, budget: b.budget}
-	z, err := gzip.NewReader(&b.kept)
-	if err == nil {
-		_, err = io.Copy(plain, z)
-	}
-	plain.taken += b.taken // one release for both
-	if err != nil {
-		return plain, unpacking(r, err)
-	}
-	return plain, nil
+	_, err := io.Copy(b, from)
+	return err
 }
 
 // unpacking gives an error of reading a body its kind.

@@ -28,7 +28,7 @@ func asked(c *call) bool {
 }
 
 func (s *server) cloudEventRoutes() []route {
-	return []route{{method: http.MethodPost, paths: []string{"/api/v1/events"}, protocol: cloudEvents, body: mostBatch, read: readCloudEvents, answer: func(c *call, list []events.Verdict) {
+	return []route{{method: http.MethodPost, paths: []string{"/api/v1/events"}, protocol: cloudEvents, header: true, body: mostBatch, read: readCloudEvents, answer: func(c *call, list []events.Verdict) {
 		dropped := 0
 		items := make([]client.Verdict, len(list))
 		for i, v := range list {

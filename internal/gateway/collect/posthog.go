@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +54,7 @@ func (s *server) posthogRoutes() []route {
 		{method: http.MethodPost, paths: one, protocol: posthog, body: mostOne, read: s.posthogLegacy, answer: delivered},
 		{method: http.MethodGet, paths: one, protocol: posthog, body: mostOne, read: s.posthogLegacy, answer: delivered},
 		{method: http.MethodPost, paths: many, protocol: posthog, body: mostBatch, read: s.posthogLegacy, answer: delivered},
-		{method: http.MethodPost, paths: []string{"/i/v1/analytics/events"}, protocol: posthogV1, body: mostBatch, read: s.posthogEvents, answer: posthogResults},
+		{method: http.MethodPost, paths: []string{"/i/v1/analytics/events"}, protocol: posthogV1, header: true, body: mostBatch, read: s.posthogEvents, answer: posthogResults},
 		// What posthog-js asks at first. It does without the script, and asks for the rest then.
 		{method: http.MethodGet, paths: []string{"/array/{key}/config"}, protocol: posthog,
 			answer: said(`{"supportedCompression":["gzip-js"],"hasFeatureFlags":false,"sessionRecording":false,"surveys":false,"siteApps":[]}`)},
@@ -267,26 +266,12 @@ func hide(in *events.Incoming, key string) {
 	if key == "" || in.Err != nil || !bytes.Contains(in.Event.Data, []byte(key)) {
 		return
 	}
-	// As posthog-js writes it: quotes that are not escaped, so a member.
-	if plain, ok := cutMember(in.Event.Data, `"token":"`+key+`"`); ok {
-		in.Event.Data = plain
-		return
-	}
 	if o, err := members(in.Event.Data); err == nil {
 		var token text
 		if o.decode("token", &token) == nil && string(token) == key {
 			in.Event.Data, in.Err = without(in.Event.Data, "token")
 		}
 	}
-}
-
-// cutMember takes a member of an object out, where it stands so and others with it.
-func cutMember(raw jsontext.Value, m string) (jsontext.Value, bool) {
-	if before, after, ok := bytes.Cut(raw, []byte(m+",")); ok {
-		return slices.Concat(before, after), true
-	}
-	before, after, ok := bytes.Cut(raw, []byte(","+m))
-	return slices.Concat(before, after), ok
 }
 
 // first returns the first text that is not empty.

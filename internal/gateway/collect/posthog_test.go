@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/andybalholm/brotli"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
 
 	"tributary/internal/events"
@@ -118,6 +119,22 @@ func TestPostHogBootCalls(t *testing.T) {
 	} {
 		if w := ask(h, c.method, c.target, ""); w.Code != c.status || w.Body.String() != c.body {
 			t.Errorf("%s %s: got %d %s, want %d %s", c.method, c.target, w.Code, w.Body, c.status, c.body)
+		}
+	}
+}
+
+func TestTheWriteKeyIsTakenOutOfEvents(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"token":"KEY","a":1}`:                     `{"a":1}`,
+		`{"a":1,"token":"KEY"}`:                     `{"a":1}`,
+		`{"a\"token":"KEY","b":1}`:                  `{"a\"token":"KEY","b":1}`, // another name, whose end is the same
+		`{"a":{"token":"KEY","b":1},"token":"KEY"}`: `{"a":{"token":"KEY","b":1}}`,
+		`{"token":"other","a":"KEY"}`:               `{"token":"other","a":"KEY"}`,
+	} {
+		e := events.Incoming{Event: events.Event{Data: jsontext.Value(in)}}
+		if hide(&e, "KEY"); string(e.Event.Data) != want || e.Err != nil {
+			t.Errorf("%s: got %s, %v, want %s", in, e.Event.Data, e.Err, want)
 		}
 	}
 }

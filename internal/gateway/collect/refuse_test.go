@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -188,24 +189,75 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	s := &server{}
 	var held []*bounded
-	for range mostMemory/weight/mostBatch + 1 {
-		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, mostBatch)))
-		b, err := s.read(r, mostBatch)
-		held = append(held, b)
-		if err != nil {
-			if !fault.Is(err, fault.Unavailable) || len(held) < 2 {
-				t.Fatalf("got %v after %d, want Unavailable in the end", err, len(held))
+	// fill reads as much as there is memory for, and returns how many bodies that were.
+	fill := func(who string) int {
+		for n := 0; ; n++ {
+			b, err := s.read(httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, mostBatch))), who, mostBatch)
+			held = append(held, b)
+			if fault.Is(err, fault.Unavailable) {
+				return n
 			}
-			for _, b := range held {
-				b.release()
+			if err != nil || n > mostMemory/mostBatch {
+				t.Fatalf("got %v after %d, want Unavailable", err, n)
 			}
-			if left := s.budget.taken.Load(); left != 0 {
-				t.Errorf("got %d taken at the end, want 0", left)
-			}
-			return
 		}
 	}
-	t.Error("everything was read")
+	for n := range 7 {
+		if got := fill(fmt.Sprint("sender ", n)); got != 1 {
+			t.Errorf("got %d bodies of one sender, want one and no more than its share", got)
+		}
+	}
+	for n := range 7 { // the rest
+		fill(fmt.Sprint("another ", n))
+	}
+	if s.budget.taken > mostMemory {
+		t.Errorf("got %d taken, want at most %d", s.budget.taken, mostMemory)
+	}
+	for _, b := range held {
+		b.release()
+	}
+	if s.budget.taken != 0 || len(s.budget.shares) != 0 {
+		t.Errorf("got %d taken of %d at the end, want nothing", s.budget.taken, len(s.budget.shares))
+	}
+}
+
+// unread is a body that must not be read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body of a request with a bad key is read")
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestAKeyInAHeaderIsLookedAtBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	h := gateway(t, &taker{})
+	for _, target := range []string{"/v1/batch", "/v1/t", "/i/v1/analytics/events", "/api/v1/events"} {
+		r := httptest.NewRequest(http.MethodPost, target, unread{t})
+		r.Header.Set("Authorization", "Bearer twk_bad")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: got %d, want 401", target, w.Code)
+		}
+	}
+}
+
+// Readers of mails share the addresses of a few proxies.
+func TestBadLinksAndKeysHoldUpNoGoodLink(t *testing.T) {
+	t.Parallel()
+	h := gateway(t, &taker{})
+	for n := range strangeBurst + 1 {
+		ask(h, http.MethodGet, fmt.Sprintf("/p/trp_guess%d.gif", n), "")
+	}
+	if w := ask(h, http.MethodPost, "/v1/t", `{"writeKey":"twk_good","event":"E"}`); w.Code != http.StatusOK {
+		t.Errorf("a key after bad links: got %d, want 200", w.Code)
+	}
+	for n := range strangeBurst + 1 {
+		ask(h, http.MethodPost, "/v1/t", fmt.Sprintf(`{"writeKey":"twk_guess%d","event":"E"}`, n))
+	}
+	if w := ask(h, http.MethodGet, "/p/trp_good.gif", ""); w.Code != http.StatusOK {
+		t.Errorf("a link after bad keys: got %d, want 200", w.Code)
+	}
 }
 
 func TestPagesOfAnyOriginMaySend(t *testing.T) {

@@ -15,6 +15,7 @@ type route struct {
 	paths    []string
 	protocol *protocol
 	body     int64                                // bytes of the body at most; 0: it has none
+	header   bool                                 // a key in Authorization is the request's, whatever the body says
 	read     func(*call) (delivery, error)        // nil: nothing is sent, and no key is needed
 	answer   func(c *call, list []events.Verdict) // list is in the order of what was read
 }

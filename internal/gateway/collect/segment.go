@@ -32,12 +32,12 @@ var segmentCalls = map[string]string{
 func (s *server) segmentRoutes() []route {
 	delivered := func(c *call, _ []events.Verdict) { answer(c.w, http.StatusOK, "application/json", `{"success":true}`) }
 	routes := []route{
-		{method: http.MethodPost, paths: []string{"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"}, protocol: segment, body: mostBatch, read: s.segmentBatch, answer: delivered},
+		{method: http.MethodPost, paths: []string{"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"}, protocol: segment, header: true, body: mostBatch, read: s.segmentBatch, answer: delivered},
 		{method: http.MethodPost, paths: []string{"/v1/m"}, protocol: segment, answer: delivered}, // the client's own measurements
 		{method: http.MethodGet, paths: []string{"/v1/projects/{key}/settings"}, protocol: segment, answer: s.segmentSettings},
 	}
 	for kind := range segmentCalls {
-		routes = append(routes, route{method: http.MethodPost, paths: []string{"/v1/" + kind, "/v1/" + kind[:1]}, protocol: segment, body: mostOne,
+		routes = append(routes, route{method: http.MethodPost, paths: []string{"/v1/" + kind, "/v1/" + kind[:1]}, protocol: segment, header: true, body: mostOne,
 			read: func(c *call) (delivery, error) { return s.segmentOne(c, kind) }, answer: delivered})
 	}
 	return routes

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"tributary/internal/account"
 	"tributary/internal/audit"
 	"tributary/internal/clock"
 	"tributary/internal/events"
@@ -133,16 +134,7 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 	if q.URL.Query().Get("tenant") != "" || q.Header.Get("X-Tenant") != "" || q.Header.Get("X-Tenant-Id") != "" {
 		s.counted.foreign.Add(ctx, 1)
 	}
-	body, err := s.read(q, r.body)
-	defer func() { body.release() }()
-	if err == nil {
-		body, err = s.gunzip(q, body)
-	}
-	var verdicts []events.Verdict
-	if err == nil {
-		c.body = body.kept.Bytes()
-		verdicts, err = s.take(ctx, r, c)
-	}
+	verdicts, err := s.received(ctx, r, c)
 	status := http.StatusOK
 	if err != nil {
 		status = s.refuse(r, c, err)
@@ -150,6 +142,25 @@ func (s *server) serve(r route, w http.ResponseWriter, q *http.Request) {
 		r.answer(c, verdicts)
 	}
 	s.measure(ctx, r, c, status)
+}
+
+// received reads a request and has its events taken. A key that a header has is looked
+// at before the body, which is then of its source's share of memory.
+func (s *server) received(ctx context.Context, r route, c *call) ([]events.Verdict, error) {
+	who := account.Network(s.Address(c.Request))
+	if key := bearer(c.Request); r.header && key != "" {
+		if err := s.identify(ctx, r, c, &delivery{key: key}); err != nil {
+			return nil, err
+		}
+		who = c.source.ID
+	}
+	body, err := s.read(c.Request, who, r.body)
+	defer body.release()
+	if err != nil {
+		return nil, err
+	}
+	c.body = body.kept.Bytes()
+	return s.take(ctx, r, c)
 }
 
 func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, error) {
@@ -160,16 +171,12 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 	if d.key == "" {
 		return nil, fault.New(fault.Unauthenticated, "The request has no write key.")
 	}
-	from := s.Address(c.Request)
-	if err := s.strangers.admit(from, d.key); err != nil {
-		return nil, err
+	if c.source == nil {
+		if err := s.identify(ctx, r, c, &d); err != nil {
+			return nil, err
+		}
 	}
-	source, err := s.source(ctx, c, &d)
-	s.strangers.learn(from, d.key, err)
-	if err != nil {
-		return nil, s.denied(ctx, r, from, err)
-	}
-	c.source = source
+	source := c.source
 	if len(d.batch.Received) == 0 {
 		return nil, nil
 	}
@@ -185,6 +192,26 @@ func (s *server) take(ctx context.Context, r route, c *call) ([]events.Verdict, 
 		return verdicts, events.Again(verdicts)
 	}
 	return verdicts, nil
+}
+
+// identify finds whose a request is. What does not open as a link costs nothing to
+// find out, and so is not held against those who share an address with who tries it.
+func (s *server) identify(ctx context.Context, r route, c *call, d *delivery) error {
+	from := s.Address(c.Request)
+	if !d.pixel {
+		if err := s.strangers.admit(from, d.key); err != nil {
+			return err
+		}
+	}
+	source, err := s.source(ctx, c, d)
+	if !d.pixel {
+		s.strangers.learn(from, d.key, err)
+	}
+	if err != nil {
+		return s.denied(ctx, r, from, err)
+	}
+	c.source = source
+	return nil
 }
 
 // source finds whose a key is.
