@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tributary/internal/archive"
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
@@ -166,6 +168,25 @@ func TestALostStreamIsFollowedFromItsBeginning(t *testing.T) {
 			t.Errorf("problems: %q", got)
 		}
 	})
+}
+
+// A second block of a number, which only damage or another process leaves.
+func TestAnotherBlockOfANumberIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, metatest.Open(t, metatest.SQLite(t)))
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
+	a := w.tenant("acme", tenant.Basic)
+	w.send(stream.Events, a, noon, 1)
+	check(t, w.Flush(t.Context()))
+	_, block, err := w.config.Blocks.Seal(t.Context(), events.Header{Stream: string(stream.Events), Tenant: a, Sequence: 1}, []events.Event{{ID: "x", Type: "order", Time: noon, Received: noon, Tenant: a}})
+	check(t, err)
+	_, err = w.streams.Publish(t.Context(), stream.Events, []stream.Message{{Tenant: a, Data: block}})
+	check(t, err)
+	check(t, w.Flush(t.Context()))
+	if !strings.Contains(said.String(), "another of its number") || !strings.Contains(said.String(), string(a)) {
+		t.Errorf("the log says %q", said.String())
+	}
 }
 
 func TestDamageIsNamed(t *testing.T) {

@@ -182,6 +182,9 @@ func (b *batch) write(ctx context.Context, id tenant.ID) error {
 		}
 	}()
 	for _, k := range b.blocks[id] {
+		if k.Sequence == at.Sequence && events.DigestOf(k.data) != at.Digest {
+			b.Log.ErrorContext(ctx, "a block is not archived: another of its number is", "stream", string(b.name), "tenant.id", string(id), "block", k.Sequence)
+		}
 		if k.Sequence <= at.Sequence {
 			continue
 		}

@@ -18,7 +18,8 @@ import (
 
 // publisher is the part of stream.Streams that a Sequencer needs.
 type publisher interface {
-	Publish(ctx context.Context, n stream.Name, list []stream.Message) (last uint64, err error)
+	PublishAfter(ctx context.Context, n stream.Name, after uint64, list []stream.Message) (last uint64, err error)
+	State(ctx context.Context, n stream.Name) (stream.State, error)
 	Last(ctx context.Context, n stream.Name, id tenant.ID) (stream.Stored, error)
 }
 
@@ -36,6 +37,8 @@ type Sequencer struct {
 // chains are the ends of the chains on one stream.
 type chains struct {
 	turn   chan struct{} // held from sealing a block to knowing that it is there
+	last   uint64        // where the stream ends, if known: ends are as of then
+	known  bool
 	ends   map[tenant.ID]Place
 	unsave map[tenant.ID]bool // ends that Save has not written yet
 }
@@ -98,39 +101,76 @@ func (s *Sequencer) appendAll(ctx context.Context, n stream.Name, parcels map[te
 		return nil, ctx.Err()
 	}
 	defer func() { <-c.turn }()
-	failed = map[tenant.ID]error{}
+	failed, again := s.commit(ctx, n, c, parcels)
+	if len(again) > 0 {
+		more, _ := s.commit(ctx, n, c, again)
+		for id := range again {
+			switch err := more[id]; {
+			case err == nil:
+				delete(failed, id)
+			case fault.Is(err, fault.Conflict):
+				failed[id] = fault.Wrap(fault.Unavailable, err, "The stream %s is written to by another process. Try again.", n)
+			default:
+				failed[id] = err
+			}
+		}
+	}
+	return failed, nil
+}
+
+// commit is appendAll for who has the turn. In again are parcels that are in failed because
+// the stream ended elsewhere than was known: there they may fit.
+func (s *Sequencer) commit(ctx context.Context, n stream.Name, c *chains, parcels map[tenant.ID]*parcel) (failed map[tenant.ID]error, again map[tenant.ID]*parcel) {
+	failed, again = map[tenant.ID]error{}, map[tenant.ID]*parcel{}
 	ends := map[tenant.ID]Place{}
 	var list []stream.Message
+	publish := func() {
+		if err := s.publish(ctx, n, c, list, ends); err != nil {
+			for id := range ends {
+				failed[id] = err
+				if fault.Is(err, fault.Conflict) {
+					again[id] = parcels[id]
+				}
+			}
+		}
+		list, ends = nil, map[tenant.ID]Place{}
+	}
 	for id, p := range parcels {
 		blocks, end, err := s.seal(ctx, n, c, id, p)
 		if err != nil {
 			failed[id] = err
 			continue
 		}
-		if len(list) > 0 && len(list)+len(blocks) > mostMessages {
-			s.publish(ctx, n, c, list, ends, failed)
-			list, ends = nil, map[tenant.ID]Place{}
+		if len(list)+len(blocks) > mostMessages {
+			publish()
 		}
 		list, ends[id] = append(list, blocks...), end
 	}
-	s.publish(ctx, n, c, list, ends, failed)
-	return failed, nil
+	publish()
+	return failed, again
 }
 
 // publish makes one commit of the blocks of some tenants, which then end there.
-func (s *Sequencer) publish(ctx context.Context, n stream.Name, c *chains, list []stream.Message, ends map[tenant.ID]Place, failed map[tenant.ID]error) {
+func (s *Sequencer) publish(ctx context.Context, n stream.Name, c *chains, list []stream.Message, ends map[tenant.ID]Place) error {
 	if len(list) == 0 {
-		return
+		return nil
 	}
-	_, err := s.log.Publish(ctx, n, list)
-	for id, end := range ends {
-		if err != nil { // whether they are there is not known; the stream is asked next time
-			failed[id] = fmt.Errorf("publish %d blocks: %w", len(list), err)
+	last, err := s.log.PublishAfter(ctx, n, c.last, list)
+	switch {
+	case fault.Is(err, fault.Conflict): // something came late, or from somebody else
+		clear(c.ends)
+	case err != nil: // whether they are there is not known; the stream is asked next time
+		for id := range ends {
 			delete(c.ends, id)
-			continue
 		}
+	}
+	if c.last, c.known = last, err == nil; err != nil {
+		return fmt.Errorf("publish %d blocks: %w", len(list), err)
+	}
+	for id, end := range ends {
 		c.ends[id], c.unsave[id] = end, true
 	}
+	return nil
 }
 
 // seal makes the blocks of one tenant's parcel.
@@ -169,6 +209,13 @@ func (s *Sequencer) seal(ctx context.Context, n stream.Name, c *chains, id tenan
 // end finds where a chain has got to: what this process knows, or else the last block
 // on the stream, or, where that has expired, what Save wrote. The caller has the turn.
 func (s *Sequencer) end(ctx context.Context, n stream.Name, c *chains, id tenant.ID) (Place, error) {
+	if !c.known { // before a chain is asked for: what comes in between is then seen
+		state, err := s.log.State(ctx, n)
+		if err != nil {
+			return Place{}, fmt.Errorf("find the end of the stream: %w", err)
+		}
+		c.last, c.known = state.Last, true
+	}
 	if end, ok := c.ends[id]; ok {
 		return end, nil
 	}

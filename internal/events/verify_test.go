@@ -164,14 +164,14 @@ type unsure struct {
 	before, after error
 }
 
-func (u *unsure) Publish(ctx context.Context, n stream.Name, list []stream.Message) (uint64, error) {
+func (u *unsure) PublishAfter(ctx context.Context, n stream.Name, end uint64, list []stream.Message) (uint64, error) {
 	u.mu.Lock()
 	before, after := u.before, u.after
 	u.mu.Unlock()
 	if before != nil {
 		return 0, before
 	}
-	last, err := u.Streams.Publish(ctx, n, list)
+	last, err := u.Streams.PublishAfter(ctx, n, end, list)
 	return last, errors.Join(after, err)
 }
 
@@ -220,6 +220,53 @@ func TestFailuresAreNotAcknowledged(t *testing.T) {
 		v := w.take(of, one, two)
 		if v[0].Result != events.OK || v[1].Result == events.OK || v[1].Result == events.Duplicate {
 			t.Errorf("got %+v, want acme's kept and bolt's not", v)
+		}
+	})
+}
+
+// late is a stream that gives up on the first publish, and has it come when the next does.
+type late struct {
+	*stream.Streams
+	asked int
+	come  func()
+}
+
+func (l *late) PublishAfter(ctx context.Context, n stream.Name, after uint64, list []stream.Message) (uint64, error) {
+	if l.asked++; l.asked == 2 {
+		l.come = func() { _, _ = l.Streams.PublishAfter(ctx, n, after, list) }
+		return 0, fault.New(fault.Unavailable, "The streams do not answer.")
+	}
+	if l.come != nil {
+		l.come()
+		l.come = nil
+	}
+	return l.Streams.PublishAfter(ctx, n, after, list)
+}
+
+// What comes after its publisher gave up is followed, and not overtaken by another block
+// of its number.
+func TestWhatComesLateIsFollowed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		a, b := w.tenant("acme"), w.tenant("bolt")
+		w.Sequencer = events.NewSequencer(w.DB, &late{Streams: w.streams}, w.Blocks, w.config.Clock)
+		send := func(id tenant.ID, n string) error {
+			e := login(n)
+			e.Tenant, e.Received = id, w.hands.Now()
+			return w.Sequencer.Append(ctx, stream.Events, id, []events.Event{e})
+		}
+		if err := send(b.ID, "1"); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "a publish that is given up", send(a.ID, "1"), fault.Unavailable)
+		for _, n := range []string{"2", "3"} {
+			if err := send(a.ID, n); err != nil {
+				t.Fatalf("what comes after what was late: %v", err)
+			}
+		}
+		if got := len(w.kept(a.ID)); got != 3 { // which follows the chain
+			t.Errorf("got %d events, want 3", got)
 		}
 	})
 }

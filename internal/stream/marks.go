@@ -91,7 +91,7 @@ func (s *Streams) fill(ctx context.Context, n Name) error {
 		for i := range list {
 			list[i].Tenant = lost
 		}
-		if last, err = s.publish(ctx, n, list); err != nil {
+		if last, err = s.publish(ctx, n, "", list); err != nil {
 			return fmt.Errorf("note what is lost: %w", err)
 		}
 	}

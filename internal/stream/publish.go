@@ -24,6 +24,18 @@ import (
 // may yet come: Last tells, once the stream answers, and the ID keeps them from being
 // there twice.
 func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uint64, err error) {
+	return s.send(ctx, n, "", list)
+}
+
+// PublishAfter is Publish for who knows where the stream ends: it is Conflict too when
+// the stream does not end at a sequence by then. So what comes late of a publish that was
+// given up is not followed by something made without knowing of it.
+func (s *Streams) PublishAfter(ctx context.Context, n Name, after uint64, list []Message) (last uint64, err error) {
+	return s.send(ctx, n, strconv.FormatUint(after, 10), list)
+}
+
+// send is Publish; with an after only where the stream ends there.
+func (s *Streams) send(ctx context.Context, n Name, after string, list []Message) (last uint64, err error) {
 	size, err := check(n, list)
 	if err != nil || len(list) == 0 {
 		return 0, err
@@ -34,7 +46,7 @@ func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uin
 	if failed := s.failed.Load(); failed != nil {
 		return 0, *failed
 	}
-	if last, err = s.publish(ctx, n, list); err != nil {
+	if last, err = s.publish(ctx, n, after, list); err != nil {
 		return 0, err
 	}
 	if err := s.mark(n, last); err != nil {
@@ -43,7 +55,7 @@ func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uin
 	return last, nil
 }
 
-func (s *Streams) publish(ctx context.Context, n Name, list []Message) (last uint64, err error) {
+func (s *Streams) publish(ctx context.Context, n Name, after string, list []Message) (last uint64, err error) {
 	p := s.named[n]
 	select {
 	case p.turns <- struct{}{}:
@@ -55,6 +67,9 @@ func (s *Streams) publish(ctx context.Context, n Name, list []Message) (last uin
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m, batch := message(n, list[0]), ""
+	if after != "" {
+		m.Header.Set(jetstream.ExpectedLastSeqHeader, after)
+	}
 	if len(list) > 1 {
 		batch = s.cfg.Clock.ID("bat")
 		for i := range list[:len(list)-1] {

@@ -362,6 +362,8 @@ func kindly(n Name, e *jetstream.APIError) error {
 	switch e.ErrorCode {
 	case refusedTwice, refusedAgain:
 		return fault.Wrap(fault.Conflict, e, "The stream %s was sent this already.", n)
+	case endsElsewhere, endsElsewhereToo:
+		return fault.Wrap(fault.Conflict, e, "The stream %s ends elsewhere by now.", n)
 	case tooLarge:
 		return fault.Wrap(fault.TooLarge, e, "The message is larger than the stream %s takes.", n)
 	}
@@ -370,7 +372,9 @@ func kindly(n Name, e *jetstream.APIError) error {
 
 // JetStream's codes.
 const (
-	tooLarge     jetstream.ErrorCode = 10054
-	refusedAgain jetstream.ErrorCode = 10158
-	refusedTwice jetstream.ErrorCode = 10201
+	tooLarge         jetstream.ErrorCode = 10054
+	endsElsewhere    jetstream.ErrorCode = 10071
+	refusedAgain     jetstream.ErrorCode = 10158
+	endsElsewhereToo jetstream.ErrorCode = 10164
+	refusedTwice     jetstream.ErrorCode = 10201
 )

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) *stream.Streams) {
 		{"StreamsAreApart", streamsApart},
 		{"BatchesAreAllOrNothing", allOrNothing},
 		{"NothingIsThereTwice", notTwice},
+		{"WhatIsToFollowFollows", after},
 		{"LargeMessagesReadBack", large},
 		{"AFullStreamRefuses", full},
 		{"WaitersAreWoken", woken},
@@ -218,6 +219,33 @@ func notTwice(t *testing.T, s *stream.Streams) {
 	}
 	if list := all(t, s, stream.Events, ""); len(list) != 4 || list[3].ID != "" {
 		t.Errorf("got %d messages, want 4", len(list))
+	}
+}
+
+func after(t *testing.T, s *stream.Streams) {
+	a := NewTenant()
+	want := messages(a, 0, 8)
+	for _, count := range []int{1, 3} {
+		state, err := s.State(t.Context(), stream.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := want[state.Last:][:count]
+		for _, wrong := range []uint64{state.Last + 1, state.Last + 100} {
+			_, err := s.PublishAfter(t.Context(), stream.Events, wrong, list)
+			wantKind(t, fmt.Sprintf("%d after %d, where %d is the last", count, wrong, state.Last), err, fault.Conflict)
+		}
+		if last, err := s.PublishAfter(t.Context(), stream.Events, state.Last, list); err != nil || last != state.Last+uint64(count) {
+			t.Fatalf("%d after the last: %d, %v", count, last, err)
+		}
+		_, err = s.PublishAfter(t.Context(), stream.Events, state.Last, want[state.Last+uint64(count):][:count])
+		wantKind(t, "after what is followed already", err, fault.Conflict)
+	}
+	if _, err := s.EraseTenant(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := s.PublishAfter(t.Context(), stream.Events, 4, want[4:5]); err != nil || last != 5 {
+		t.Errorf("after what was erased: %d, %v, want 5", last, err)
 	}
 }
 
