@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"tributary/internal/archive"
 	"tributary/internal/events"
 	"tributary/internal/fault"
+	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/meta/metatest"
 	"tributary/internal/stream"
@@ -168,6 +170,30 @@ func TestALostStreamIsFollowedFromItsBeginning(t *testing.T) {
 			t.Errorf("problems: %q", got)
 		}
 	})
+}
+
+// A damaged row of a tenant's key, which can be put right, costs no events.
+func TestADamagedKeyHoldsTheArchiveUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, metatest.Open(t, metatest.SQLite(t)))
+	a := w.tenant("acme", tenant.Basic)
+	w.send(stream.Events, a, noon, 1)
+	set := func(to string) {
+		_, err := w.config.DB.Unscoped().Exec(t.Context(), `UPDATE tenant_keys SET mac = `+to+` WHERE tenant = $1`, string(a))
+		check(t, err)
+		w.config.Keys.Forget(a)
+	}
+	set(`mac || x'00'`)
+	if err := w.Flush(t.Context()); !errors.Is(err, keys.ErrKey) {
+		t.Errorf("flush: %v, want what is wrong with the key", err)
+	}
+	w.pass(8 * 24 * time.Hour)
+	check(t, w.ExpireDue(t.Context()))
+	set(`substr(mac, 1, length(mac) - 1)`)
+	check(t, w.Flush(t.Context()))
+	if got, want := w.have(a), []string{"events 2026-03-01 1-1 2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // A second block of a number, which only damage or another process leaves.

@@ -9,6 +9,7 @@ import (
 	"tributary/internal/audit"
 	"tributary/internal/events"
 	"tributary/internal/fault"
+	"tributary/internal/keys"
 	"tributary/internal/meta"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
@@ -192,7 +193,7 @@ func (b *batch) write(ctx context.Context, id tenant.ID) error {
 		if fault.Is(err, fault.NotFound) { // erased
 			return nil
 		}
-		if fault.Is(err, fault.Damaged) {
+		if fault.Is(err, fault.Damaged) && !errors.Is(err, keys.ErrKey) {
 			b.Log.ErrorContext(ctx, "a block cannot be archived", "stream", string(b.name), "tenant.id", string(id), "block", k.Sequence, "error", err)
 			continue
 		}

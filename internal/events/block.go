@@ -205,7 +205,8 @@ func (b *Blocks) sealLines(ctx context.Context, h Header, lines []byte) (Header,
 }
 
 // Open opens what Seal made. Anything else is Damaged and said by its place; if
-// the tenant's key is destroyed, NotFound.
+// the tenant's key is destroyed, NotFound. Where it is the key that is damaged, the
+// error has keys.ErrKey in its chain: the block may be whole.
 func (b *Blocks) Open(ctx context.Context, block []byte) (Header, []Event, error) {
 	h, size, err := splitBlock(block)
 	if err != nil {
@@ -217,7 +218,7 @@ func (b *Blocks) Open(ctx context.Context, block []byte) (Header, []Event, error
 	} else {
 		packed, err = b.ring.Decrypt(ctx, h.Tenant, keys.Pool, block[size:], block[:size])
 	}
-	if fault.Is(err, fault.Damaged) {
+	if fault.Is(err, fault.Damaged) && !errors.Is(err, keys.ErrKey) {
 		return h, nil, damaged(h, err)
 	}
 	if err != nil {

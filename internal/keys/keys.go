@@ -140,12 +140,16 @@ func (r *Ring) Encrypt(ctx context.Context, id tenant.ID, p Purpose, data, ad []
 	return sealed, nil
 }
 
+// ErrKey is in the chain of an error of Decrypt that is about the tenant's key, and
+// says nothing of what the key encrypted.
+var ErrKey = errors.New("the key cannot be had")
+
 // Decrypt undoes Encrypt. Anything that Encrypt did not make for this tenant,
 // purpose and ad is Damaged.
 func (r *Ring) Decrypt(ctx context.Context, id tenant.ID, p Purpose, data, ad []byte) ([]byte, error) {
 	key, err := r.key(ctx, id, p)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	plain, err := key.Decrypt(data, valueContext(id, p, ad))
 	if err != nil {

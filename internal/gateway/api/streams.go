@@ -135,12 +135,12 @@ func (s *server) tailStream(ctx context.Context, c *call, i *tail) (*huma.Stream
 		found, next, end, err := view.Next(ctx, at, tailPage)
 		var gone stream.Missing
 		if errors.As(err, &gone) {
-			if at, err = view.Over(gone); err != nil {
-				return nil, err
-			}
 			word := client.StreamMissing{Message: "Events are missing here: they are kept no longer, or are damaged."}
 			if c.staff() {
 				word = client.StreamMissing{From: gone.From, To: gone.To, Message: fault.Message(err)}
+			}
+			if at, err = view.Over(gone); err != nil {
+				return nil, err
 			}
 			return now(), out.event("missing", at, word)
 		}
