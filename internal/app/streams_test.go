@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tributary/client"
+	"tributary/internal/stream"
 )
 
 // tailed gathers the events of a stream as they come.
@@ -158,5 +159,28 @@ func TestStreamsAreKeptForDays(t *testing.T) {
 	}
 	if got["events"] != 365 || got["users"] != 1 || got["jobs"] != 7 || got["tenants"] != 7 {
 		t.Errorf("streams are kept %v days", got)
+	}
+}
+
+// The provider's live tail says which messages are missing, and why.
+func TestATailSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := must(Init(t.Context(), w.cfg, "admin@example.com", "a long enough password"))(t)
+	w.start()
+	for n := range 3 {
+		must(w.App.streams.Publish(t.Context(), stream.Events, []stream.Message{{Data: fmt.Append(nil, n)}}))(t)
+	}
+	must(w.App.streams.Expire(t.Context(), stream.Events, 2))(t)
+	enough := errors.New("enough")
+	var got client.StreamMissing
+	if err := w.as(token).TailStream(t.Context(), "events", "", "1", func(client.StreamEvent) error { return nil }, func(m client.StreamMissing) error {
+		got = m
+		return enough
+	}); !errors.Is(err, enough) {
+		t.Fatal(err)
+	}
+	if want := (client.StreamMissing{From: 2, To: 2, Message: "The messages 2 to 2 of the stream events are kept no longer. The oldest is 3."}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
