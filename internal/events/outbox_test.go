@@ -328,6 +328,62 @@ func TestTenantsReadTheirOwnStreams(t *testing.T) {
 	})
 }
 
+// A tenant is told that blocks of its own are lost, also where a page ends before them.
+func TestALostBlockIsNamed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme").ID
+		r := events.NewReader(w.streams, w.Blocks, w.ring)
+		var at events.Place
+		for n := range 4 {
+			h, block, err := w.Blocks.Seal(t.Context(), events.Header{Stream: string(stream.Jobs), Tenant: a, Sequence: at.Sequence + 1, Previous: at.Digest},
+				[]events.Event{{ID: string(rune('a' + n)), Type: "order", Time: w.hands.Now(), Received: w.hands.Now(), Tenant: a}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at = events.PlaceOf(h, block); n == 2 { // in whose place is another's
+				_, block, err = w.Blocks.Seal(t.Context(), events.Header{Stream: string(stream.Jobs), Sequence: 1}, []events.Event{{ID: "p", Type: "order", Received: w.hands.Now()}})
+			}
+			of := a
+			if n == 2 {
+				of = ""
+			}
+			if _, err2 := w.streams.Publish(t.Context(), stream.Jobs, []stream.Message{{Tenant: of, Data: block}}); err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+		}
+		for _, most := range []int{1, 2, 10} {
+			v, err := r.View(t.Context(), w.scope(a, policy.TenantAdmin), stream.Jobs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, read, place := 0, "", ""
+			for end := false; !end && said < 5; {
+				var list []events.Placed
+				var gone stream.Missing
+				list, next, over, err := v.Next(t.Context(), place, most)
+				if errors.As(err, &gone) && fault.Is(err, fault.Damaged) {
+					said++
+					if place, err = v.Over(gone); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range list {
+					read += e.ID
+				}
+				place, end = next, over
+			}
+			if said != 1 || read != "abd" {
+				t.Errorf("%d at a time: read %q, told %d times, want abd and once", most, read, said)
+			}
+		}
+	})
+}
+
 // A damaged block is named, and the rest can be read from behind it.
 func TestADamagedBlockIsNamed(t *testing.T) {
 	t.Parallel()

@@ -151,15 +151,14 @@ func (v *View) Next(ctx context.Context, place string, most int) (list []Placed,
 
 // more adds what some more blocks have to a list, which has most of them at most.
 func (v *View) more(ctx context.Context, list []Placed, p position, most int) ([]Placed, position, bool, error) {
-	after := p.sequence
-	if p.events != whole {
-		after--
-	}
-	blocks, err := v.reader.streams.Read(ctx, v.name, after, v.id, readBlocks)
+	blocks, last, err := v.read(ctx, p)
 	if err != nil {
 		return list, p, false, err
 	}
 	for _, m := range blocks {
+		if last, err = v.lost(p, last, m); err != nil {
+			return list, p, false, err
+		}
 		found, err := v.open(ctx, m)
 		if err != nil {
 			return list, p, false, err
@@ -186,6 +185,44 @@ func (v *View) more(ctx context.Context, list []Placed, p position, most int) ([
 	return list, p, len(blocks) == 0, nil
 }
 
+// read reads blocks from a place on, and says which block of a tenant's chain is before
+// them: the stream does not say of a tenant's own that some are lost, but their chain does.
+func (v *View) read(ctx context.Context, p position) (blocks []stream.Stored, last Place, err error) {
+	after := p.sequence
+	if p.events != whole {
+		after--
+	}
+	if v.all || p.events != whole || p.sequence <= 1 { // from 0 on nothing is said of what is kept no longer
+		blocks, err = v.reader.streams.Read(ctx, v.name, after, v.id, readBlocks)
+		return blocks, last, err
+	}
+	blocks, err = v.reader.streams.Read(ctx, v.name, after-1, v.id, readBlocks+1)
+	if err != nil { // what is before may be kept no longer
+		blocks, err = v.reader.streams.Read(ctx, v.name, after, v.id, readBlocks)
+		return blocks, last, err
+	}
+	if len(blocks) > 0 && blocks[0].Sequence == after {
+		if h, err := ReadHeader(blocks[0].Data); err == nil {
+			last = PlaceOf(h, blocks[0].Data)
+		}
+		blocks = blocks[1:]
+	}
+	return blocks, last, nil
+}
+
+// lost returns where a tenant's chain is with a block, or what is missing before it.
+func (v *View) lost(p position, last Place, m stream.Stored) (Place, error) {
+	h, err := ReadHeader(m.Data)
+	if v.all || err != nil {
+		return Place{}, nil //nolint:nilerr // open says so
+	}
+	if from, to := p.sequence+1, m.Sequence-1; last.Sequence != 0 && h.Sequence > last.Sequence+1 && from <= to {
+		err := last.Follows(h)
+		return last, fault.Wrap(fault.Damaged, fmt.Errorf("%w: %w", err, stream.Missing{Stream: v.name, From: from, To: to}), "%s", fault.Message(err))
+	}
+	return PlaceOf(h, m.Data), nil
+}
+
 // tell says what is missing without the stream's own numbers, where they are not for
 // the reader.
 func (v *View) tell(err error) error {
@@ -208,6 +245,9 @@ func (v *View) open(ctx context.Context, m stream.Stored) ([]Event, error) {
 	}
 	if err == nil && (h.Tenant != m.Tenant || h.Stream != string(v.name) || !v.all && h.Tenant != v.id) {
 		err = fault.New(fault.Damaged, "The %s lies where one of %q on stream %s should.", h, m.Tenant, v.name)
+	}
+	if err != nil && (!fault.Is(err, fault.Damaged) || errors.Is(err, keys.ErrKey)) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Damaged, fmt.Errorf("%w: %w", err, stream.Missing{Stream: v.name, From: m.Sequence, To: m.Sequence}), "%s", fault.Message(err))
