@@ -147,8 +147,11 @@ func (v *verifier) block(ctx context.Context, m stream.Stored) error {
 		return nil
 	}
 	at, known := v.ends[h.Tenant]
-	if !known && (!v.whole || h.Sequence <= v.archived[h.Tenant].Sequence+1) {
-		at = Place{h.Sequence - 1, h.Previous} // the first that is there
+	if archived := v.archived[h.Tenant]; !known {
+		at = archived
+		if h.Sequence <= archived.Sequence || archived.Sequence == 0 && !v.whole {
+			at = Place{h.Sequence - 1, h.Previous} // the first that is there
+		}
 	}
 	if err := at.Follows(h); err != nil {
 		v.say(h.Tenant, "%s", fault.Message(err))
@@ -204,7 +207,7 @@ func (v *verifier) heads(ctx context.Context, db *meta.DB) error {
 		expired := !v.whole && v.now.Sub(meta.Time(at)) > v.kept-time.Hour // which it was written down soon after
 		there := max(end.Sequence, v.archived[id].Sequence)
 		switch {
-		case there < uint64(sequence) && (known || !expired):
+		case there < uint64(sequence) && (there > 0 || !expired): // nothing expires before it is archived, and the archive's newest last
 			v.say(id, "the blocks %d to %d, which were there, are lost from the end of the stream", there+1, sequence)
 		case known && end.Sequence == uint64(sequence) && Digest(digest) != end.Digest:
 			v.say(id, "the block %d is another than was written", sequence)

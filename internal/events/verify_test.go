@@ -97,6 +97,47 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	})
 }
 
+// Where it is known how far chains are archived, what is neither there nor archived is
+// lost, however old it is.
+func TestWhatIsNeitherThereNorArchivedIsLost(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		a := w.tenant("acme")
+		s, _ := w.source(w.admin(a.ID), events.NewSource{})
+		for _, id := range []string{"1", "2", "3", "4", "5"} {
+			w.take(s, login(id))
+		}
+		if err := w.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		w.hands.Pass(8 * 24 * time.Hour)
+		for _, c := range []struct {
+			expired, archived uint64
+			want              string
+		}{
+			{4, 4, "does not follow the block 4"}, // which has another digest in the archive
+			{4, 2, "Blocks 3 to 4 are missing before the block 5"},
+			{5, 3, "the blocks 4 to 5, which were there, are lost"},
+			{5, 5, ""},
+		} {
+			if _, err := w.streams.Expire(ctx, stream.Events, c.expired); err != nil {
+				t.Fatal(err)
+			}
+			archived := func(context.Context, stream.Name) (map[tenant.ID]events.Place, error) {
+				return map[tenant.ID]events.Place{a.ID: {Sequence: c.archived}}, nil
+			}
+			var got string
+			if err := events.UnscopedVerify(ctx, w.DB, w.ring, w.streams, archived, w.hands.Now(), false, func(f events.Finding) { got += f.Problem }); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("expired to %d, archived to %d: got %q, want %q", c.expired, c.archived, got, c.want)
+			}
+		}
+	})
+}
+
 // A tenant's chain goes on when its blocks have expired, and when the server was killed.
 func TestChainsGoOn(t *testing.T) {
 	t.Parallel()
