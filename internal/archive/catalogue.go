@@ -184,7 +184,7 @@ func (a *Archive) position(ctx context.Context, n stream.Name) (at uint64, now s
 		return 0, now, nil
 	case err != nil:
 		return 0, now, fmt.Errorf("find how far stream %s is archived: %w", n, err)
-	case created != meta.Micros(now.Created):
+	case created != meta.Micros(now.Created), uint64(sequence) > now.Last: // another stream, or an older copy of it
 		return 0, now, nil
 	}
 	return uint64(sequence), now, nil
