@@ -257,7 +257,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		c.Log.WarnContext(ctx, "see to this", "warning", w)
 	}
 	a := &App{cfg: c, stores: s, telemetry: tel, failed: make(chan error, 1)}
-	if a.streams, err = c.openStreams(ctx); err != nil {
+	if a.streams, err = c.openStreams(ctx, s); err != nil {
 		s.close()
 		return nil, errors.Join(err, tel.shutdown(ctx))
 	}
@@ -342,7 +342,7 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 	a.makeOutbox()
 	a.periods = period.New(period.Config{DB: s.db, Exchange: a.exchange, Analyses: a.analyses, Control: s.control, Notices: s.notices, Clock: c.Clock})
 	handler, err := api.New(api.Config{Accounts: s.accounts, Control: s.control, Exchange: a.exchange, Analyses: a.analyses, Schedules: a.schedules, Notices: s.notices, Audit: s.audit,
-		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Archive: a.archive, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring),
+		Periods: a.periods, Events: a.events, Warehouse: a.warehouse, Archive: a.archive, Changes: s.changes, Streams: events.NewReader(a.streams, a.events.Blocks, s.ring, a.kept),
 		Policy: s.policy, Keys: s.ring, DB: s.db, Clock: c.Clock, Log: c.Log, Ready: a.Ready, Warnings: a.warnings, Metrics: a.telemetry.metrics,
 		SFTP: func() client.SFTP { return client.SFTP{Address: a.SFTP(), HostKeys: a.hostKeys} }, Collect: a.Collect,
 		Meter: a.telemetry.meter, Tracers: c.tracers, BehindProxy: c.BehindProxy, Version: c.Version})

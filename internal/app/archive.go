@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"tributary/internal/archive"
 	"tributary/internal/events"
@@ -25,6 +26,15 @@ func (a *App) makeArchive(ctx context.Context) error {
 	a.archive = archive.New(c)
 	a.archive.SetWarehouse(a.warehouse)
 	return a.archive.LoadExpired(ctx)
+}
+
+// kept is how long a tenant's events are kept on a stream.
+func (a *App) kept(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error) {
+	t, err := a.stores.control.UnscopedTenant(ctx, string(id))
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(a.archive.Days.Of(n, t.Tier)) * 24 * time.Hour, nil
 }
 
 // allTiers stands in ArchiveDays for tiers that are not listed, and the provider's own.

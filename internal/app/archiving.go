@@ -61,7 +61,7 @@ func (c Config) archiveAlone(ctx context.Context, s *stores) error {
 		}
 	}
 	c.existing = true
-	streams, err := c.openStreams(ctx)
+	streams, err := c.openStreams(ctx, s)
 	if err != nil {
 		return err
 	}

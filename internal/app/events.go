@@ -40,7 +40,7 @@ func verifyEvents(ctx context.Context, c Config, s *stores, deep bool, add func(
 		}
 	}
 	c.existing = true
-	streams, err := c.openStreams(ctx)
+	streams, err := c.openStreams(ctx, s)
 	if err != nil {
 		return err
 	}

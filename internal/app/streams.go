@@ -57,7 +57,7 @@ func (c Config) streamDays() (archive.Days, error) {
 	return all, nil
 }
 
-func (c Config) openStreams(ctx context.Context) (*stream.Streams, error) {
+func (c Config) openStreams(ctx context.Context, s *stores) (*stream.Streams, error) {
 	days, err := c.streamDays()
 	if err != nil {
 		return nil, err
@@ -66,11 +66,11 @@ func (c Config) openStreams(ctx context.Context) (*stream.Streams, error) {
 	for _, n := range stream.Names {
 		keep[n] = stream.Retention{Age: time.Duration(days.Most(n)) * 24 * time.Hour}
 	}
-	s, err := stream.Open(ctx, stream.Config{Dir: c.streamsDir(), URL: c.Streams, Credentials: c.StreamsCredentials, Retention: keep, AsIs: c.existing, Clock: c.Clock, Log: c.Log})
+	streams, err := stream.Open(ctx, stream.Config{Dir: c.streamsDir(), URL: c.Streams, Credentials: c.StreamsCredentials, Retention: keep, AsIs: c.existing, Reached: archive.New(c.archive(s, nil)).Reached, Clock: c.Clock, Log: c.Log})
 	if err != nil {
 		return nil, fmt.Errorf("open streams: %w", err)
 	}
-	return s, nil
+	return streams, nil
 }
 
 // streamEraser is the streams' part of a tenant's erasure.

@@ -150,12 +150,18 @@ func TestStreamsAreKeptForDays(t *testing.T) {
 			t.Errorf("%v is taken", days)
 		}
 	}
-	w.cfg.StreamDays = map[string]int{"events": 365, "users": 1}
+	w.cfg.StreamDays = map[string]int{"events": 365, "users": 1, "basic:tenants": 3}
 	token := must(Init(t.Context(), w.cfg, "admin@example.com", "a long enough password"))(t)
 	w.start()
 	got := map[string]float64{}
 	for _, s := range must(w.as(token).Streams(t.Context()))(t).Items {
 		got[s.ID] = s.Days
+	}
+	p, _ := w.party(w.as(token), "acme", "000001")
+	for _, s := range must(p.Streams(t.Context()))(t).Items {
+		if s.ID == "tenants" && s.Days != 3 {
+			t.Errorf("a tenant of a tier is told that its events are kept %v days, want 3", s.Days)
+		}
 	}
 	if got["events"] != 365 || got["users"] != 1 || got["jobs"] != 7 || got["tenants"] != 7 {
 		t.Errorf("streams are kept %v days", got)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"tributary/internal/events"
 	"tributary/internal/fault"
@@ -177,17 +178,20 @@ func (a *Archive) position(ctx context.Context, n stream.Name) (at uint64, now s
 	if now, err = a.Streams.State(ctx, n); err != nil {
 		return 0, now, err
 	}
-	var sequence, created int64
-	err = a.DB.QueryRow(ctx, `SELECT sequence, created FROM archive_positions WHERE stream = $1`, string(n)).Scan(&sequence, &created)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return 0, now, nil
-	case err != nil:
-		return 0, now, fmt.Errorf("find how far stream %s is archived: %w", n, err)
-	case created != meta.Micros(now.Created), uint64(sequence) > now.Last: // another stream, or an older copy of it
-		return 0, now, nil
+	if at, err = a.Reached(ctx, n, now.Created); err != nil || at > now.Last { // which is an older copy
+		return 0, now, err
 	}
-	return uint64(sequence), now, nil
+	return at, now, nil
+}
+
+// Reached is how far a stream that was made at a time is in the archive.
+func (a *Archive) Reached(ctx context.Context, n stream.Name, created time.Time) (uint64, error) {
+	var sequence int64
+	err := a.DB.QueryRow(ctx, `SELECT sequence FROM archive_positions WHERE stream = $1 AND created = $2`, string(n), meta.Micros(created)).Scan(&sequence)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("find how far stream %s is archived: %w", n, err)
+	}
+	return uint64(sequence), nil
 }
 
 // setPosition notes how far a stream is in the archive. What was noted of another stream

@@ -99,7 +99,7 @@ func TestActsArePublished(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		a := w.tenant("acme").ID
-		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring)
+		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		if err := o.PublishDue(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func TestWhatIsCutOffIsPublishedOnce(t *testing.T) {
 				}
 			}
 		}
-		r := events.NewReader(w.streams, w.Blocks, w.ring)
+		r := events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		for _, id := range []tenant.ID{a, b} {
 			seen, last := map[string]bool{}, map[string]int{}
 			got := entries(t, r, id)
@@ -221,7 +221,7 @@ func TestARestoredChainIsPublished(t *testing.T) {
 		publish()
 		w.act(a, "submission.read")
 		publish()
-		list := read(t, view(t, events.NewReader(w.streams, w.Blocks, w.ring), stream.Jobs, a), 100)
+		list := read(t, view(t, events.NewReader(w.streams, w.Blocks, w.ring, nil), stream.Jobs, a), 100)
 		last, ids := "", map[string]bool{}
 		for _, e := range list {
 			last += " " + strings.TrimPrefix(e.Type, "tributary.submission.")
@@ -244,7 +244,7 @@ func TestAnErasedTenantHoldsUpNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.ring.Forget(a)
-		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring)
+		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		for range 2 {
 			if err := o.PublishDue(t.Context()); err != nil {
 				t.Fatal(err)
@@ -263,7 +263,7 @@ func TestTenantsReadTheirOwnStreams(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		a, b := w.tenant("acme").ID, w.tenant("bolt").ID
-		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring)
+		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		for range 5 {
 			w.act(a, "submission.receive", "submission.validate")
 			w.act(b, "submission.receive")
@@ -333,7 +333,7 @@ func TestALostBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		a := w.tenant("acme").ID
-		r := events.NewReader(w.streams, w.Blocks, w.ring)
+		r := events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		var at events.Place
 		for n := range 4 {
 			h, block, err := w.Blocks.Seal(t.Context(), events.Header{Stream: string(stream.Jobs), Tenant: a, Sequence: at.Sequence + 1, Previous: at.Digest},
@@ -389,7 +389,7 @@ func TestADamagedBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		a := w.tenant("acme").ID
-		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring)
+		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring, nil)
 		w.act(a, "submission.receive")
 		if err := o.PublishDue(t.Context()); err != nil {
 			t.Fatal(err)

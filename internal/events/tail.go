@@ -22,11 +22,13 @@ type Reader struct {
 	streams *stream.Streams
 	blocks  *Blocks
 	ring    *keys.Ring
+	kept    func(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error)
 }
 
-// NewReader makes a Reader.
-func NewReader(streams *stream.Streams, blocks *Blocks, ring *keys.Ring) *Reader {
-	return &Reader{streams, blocks, ring}
+// NewReader makes a Reader. How long a tenant's events are kept, kept says; nil: as long
+// as any.
+func NewReader(streams *stream.Streams, blocks *Blocks, ring *keys.Ring, kept func(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error)) *Reader {
+	return &Reader{streams, blocks, ring, kept}
 }
 
 // Placed is an event with the place to read on from after it.
@@ -305,6 +307,11 @@ func (v *View) Summary(ctx context.Context) (Summary, error) {
 	if v.all {
 		s.State, s.LastAt = state, state.LastAt
 		return s, nil
+	}
+	if v.reader.kept != nil {
+		if s.Kept, err = v.reader.kept(ctx, v.name, v.id); err != nil {
+			return s, err
+		}
 	}
 	last, err := v.reader.streams.Last(ctx, v.name, v.id)
 	if err != nil && !fault.Is(err, fault.NotFound) {

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tributary/internal/fault"
 	"tributary/internal/stream"
@@ -72,6 +74,35 @@ func through(t *testing.T, s *stream.Streams) (read int, missing []stream.Missin
 			}
 		}
 		read, after = read+len(list), list[len(list)-1].Sequence
+	}
+}
+
+// Where somebody has read further than a stream goes, what is between is lost.
+func TestWhatWasReadElsewhereIsMissed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, stream.Config{Dir: dir})
+	if _, err := s.Publish(t.Context(), stream.Events, []stream.Message{{Data: []byte("message 001")}}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.State(t.Context(), stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, stream.Config{Dir: dir, Reached: func(_ context.Context, n stream.Name, created time.Time) (uint64, error) {
+		if n != stream.Events || !created.Equal(made.Created) {
+			return 0, nil
+		}
+		return 5, nil
+	}})
+	if n, err := s.Publish(t.Context(), stream.Events, []stream.Message{{Data: []byte("message 006")}}); err != nil || n != 6 {
+		t.Errorf("the next message: sequence %d, %v, want 6", n, err)
+	}
+	if read, missing := through(t, s); read != 2 || len(missing) != 1 || missing[0] != (stream.Missing{Stream: stream.Events, From: 2, To: 5}) {
+		t.Errorf("read %d messages and missed %v", read, missing)
 	}
 }
 

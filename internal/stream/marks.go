@@ -82,6 +82,13 @@ func (s *Streams) fill(ctx context.Context, n Name) error {
 		return err
 	}
 	mark := s.marks.get(n)
+	if s.cfg.Reached != nil {
+		reached, err := s.cfg.Reached(ctx, n, state.Created)
+		if err != nil {
+			return err
+		}
+		mark = max(mark, reached)
+	}
 	if mark <= state.Last {
 		return nil
 	}

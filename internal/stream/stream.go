@@ -103,9 +103,12 @@ type Config struct {
 	// Retention of each stream; what is not listed has that of the zero Retention.
 	Retention map[Name]Retention
 	// AsIs leaves the retention of streams that are there as it is, for who only looks.
-	AsIs  bool
-	Clock clock.Clock
-	Log   *slog.Logger // nil: nothing is logged
+	AsIs bool
+	// Reached is how far a stream that was made at a time is known to have got, by who
+	// has read it; nil: nobody. It is for streams in this process.
+	Reached func(ctx context.Context, n Name, created time.Time) (uint64, error)
+	Clock   clock.Clock
+	Log     *slog.Logger // nil: nothing is logged
 }
 
 // Streams are the streams. They are safe for use by several goroutines.
