@@ -3,11 +3,13 @@ package warehouse
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"tributary/internal/fault"
 	"tributary/internal/query"
 	"tributary/internal/tenant"
 )
@@ -93,6 +95,7 @@ func (w *Warehouse) makeModels(ctx context.Context) {
 func (w *Warehouse) signal() {
 	w.changes.Add(1)
 	w.telling.Lock()
+	w.signals++
 	for _, k := range w.made {
 		k.behind = true
 	}
@@ -111,21 +114,23 @@ func (w *Warehouse) Make(ctx context.Context) error {
 	for i := range models {
 		m := &models[i]
 		k := w.made[m.name]
-		began := w.cfg.Clock.Now()
+		w.telling.Lock()
+		began, signals := w.cfg.Clock.Now(), w.signals
+		w.telling.Unlock()
 		err := w.makeStale(ctx, m, k)
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("make %s: %w", m.name, err)
 		}
 		w.telling.Lock()
 		if k.err = err; err == nil {
-			k.whole, k.behind = began, false
+			k.whole, k.behind = began, w.signals != signals
 		}
 		w.telling.Unlock()
 	}
 	return failed
 }
 
-// makeStale makes what is stale of a model.
+// makeStale makes what is stale of a model. What fails keeps nothing else from being made.
 func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 	for {
 		version, err := w.number(ctx, "SELECT n::VARCHAR FROM load_version")
@@ -136,16 +141,34 @@ func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 		if err != nil {
 			return err
 		}
+		var failed error
 		for _, s := range list {
-			if err := w.makeOne(ctx, m, s); err != nil {
-				return err
+			if err := w.makeSome(ctx, m, s); err != nil && failed == nil {
+				failed = err
 			}
-			w.changes.Add(1)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		if failed != nil {
+			return failed
 		}
 		if len(list) == 0 {
 			k.through = version
 		}
 	}
+}
+
+// makeSome makes one interval, for fewer tenants at once where all of them take too much memory.
+func (w *Warehouse) makeSome(ctx context.Context, m *model, s interval) error {
+	err := w.makeOne(ctx, m, s)
+	if half := len(s.tenants) / 2; fault.Is(err, fault.TooLarge) && half > 0 {
+		return errors.Join(w.makeSome(ctx, m, interval{s.start, s.tenants[:half]}), w.makeSome(ctx, m, interval{s.start, s.tenants[half:]}))
+	}
+	if err == nil {
+		w.changes.Add(1)
+	}
+	return err
 }
 
 // interval is one interval of a model, and the tenants for which it is to be made.

@@ -58,6 +58,19 @@ func TestSessionsGoOverMidnight(t *testing.T) {
 	w.want("SELECT (SELECT sum(events) FROM fact_session) = (SELECT count(*) FROM fact_event)", "true\n")
 }
 
+// An event is in one session, also where who did it is said days later.
+func TestSessionsOfWhoIsNamedLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.tenant("acme")
+	midnight := noon.Add(12 * time.Hour)
+	before, after, link := event("1", "click", midnight.Add(-10*time.Minute)), event("2", "click", midnight.Add(10*time.Minute)), event("3", "identify", midnight.Add(30*time.Hour))
+	before.User, after.User, after.Anonymous, link.User, link.Anonymous = "ann", "", "anon", "ann", "anon"
+	w.send(stream.Events, a, before, after, link)
+	w.load()
+	w.want("SELECT sum(events)::BIGINT, count(DISTINCT person) FROM fact_session", "3|1\n")
+}
+
 func TestUsageIsWhatHappenedInEachHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -201,36 +201,48 @@ func (w *Warehouse) reread(ctx context.Context, b *rebuilding, n stream.Name) er
 	}
 	l := &loader{Warehouse: w, name: n}
 	for {
-		some := l.newBatch()
-		list, err := w.cfg.Streams.Read(ctx, n, l.after, b.Tenant, mostBlocks)
-		var gone stream.Missing
-		switch {
-		case errors.As(err, &gone): // the loader has said so
-			some.last = gone.To
-		case err != nil:
+		more, err := w.rereadSome(ctx, b, l, state.Last)
+		if err != nil || !more {
 			return err
 		}
-		for _, m := range list {
-			if m.Sequence > state.Last || some.size() > mostBytes {
-				break
-			}
-			if err := some.again(ctx, m, b.Rebuild); err != nil {
-				return err
-			}
-		}
-		if some.last == l.after {
-			return nil
-		}
-		rows, err := some.replace(ctx)
-		if err != nil {
-			return err
-		}
-		l.after = some.last
-		w.telling.Lock()
-		b.Stream, b.Read, b.Last = string(n), l.after, state.Last
-		b.Rows += rows
-		w.telling.Unlock()
 	}
+}
+
+// rereadSome does that for what a transaction holds, and reports whether there was any. An
+// erasure comes before it, and the blocks cannot be opened, or after it, and finds the rows.
+func (w *Warehouse) rereadSome(ctx context.Context, b *rebuilding, l *loader, end uint64) (bool, error) {
+	w.loading.Lock()
+	defer w.loading.Unlock()
+	some := l.newBatch()
+	list, err := w.cfg.Streams.Read(ctx, l.name, l.after, b.Tenant, mostBlocks)
+	var gone stream.Missing
+	switch {
+	case errors.As(err, &gone): // the loader has said so
+		some.last = gone.To
+	case err != nil:
+		return false, err
+	}
+	for _, m := range list {
+		if m.Sequence > end || some.size() > mostBytes {
+			break
+		}
+		if err := some.again(ctx, m, b.Rebuild); err != nil {
+			return false, err
+		}
+	}
+	if some.last == l.after {
+		return false, nil
+	}
+	rows, err := some.replace(ctx)
+	if err != nil {
+		return false, err
+	}
+	l.after = some.last
+	w.telling.Lock()
+	b.Stream, b.Read, b.Last = string(l.name), l.after, end
+	b.Rows += rows
+	w.telling.Unlock()
+	return true, nil
 }
 
 // again adds those events of a block that a rebuild is of. What is damaged the loader
@@ -253,7 +265,7 @@ func (b *batch) again(ctx context.Context, m stream.Stored, r Rebuild) error {
 	return b.rowsOf(list)
 }
 
-// replace writes the batch's rows in the place of those with their keys, but for those
+// replace, under loading, writes the batch's rows in the place of those with their keys, but for those
 // that were received earlier, and returns how many.
 func (b *batch) replace(ctx context.Context) (int64, error) {
 	if b.size() == 0 {
@@ -278,9 +290,7 @@ func (b *batch) replace(ctx context.Context) (int64, error) {
 		query.Statement{SQL: "INSERT INTO load_interval SELECT '" + fact + `', h.tenant, h.start, h.n, $1::TIMESTAMP, $1::TIMESTAMP, 0, (SELECT n FROM load_version) FROM hours h
 			WHERE NOT EXISTS (SELECT 1 FROM load_interval i WHERE i.model = '` + fact + "' AND i.start = h.start AND i.tenant IS NOT DISTINCT FROM h.tenant)", Arguments: []string{stamp(b.now)}},
 		query.Statement{SQL: "SELECT count(*)::VARCHAR FROM came"})
-	b.loading.Lock()
 	rows, err := b.transact(ctx, t)
-	b.loading.Unlock()
 	if err != nil {
 		return 0, err
 	}

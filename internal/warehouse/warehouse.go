@@ -99,6 +99,7 @@ type Warehouse struct {
 	changed   chan struct{} // sent to when facts have changed
 
 	telling sync.Mutex   // what is known of models, and of the rebuild
+	signals int          // how often facts have changed, or may have; under telling
 	rebuild *rebuilding  // nil: there was none since the start
 	changes atomic.Int64 // of facts and models, since the start
 	heard   atomic.Pointer[hearing]

@@ -1,8 +1,9 @@
 WITH links AS (
-	SELECT tenant, anonymous_id AS alias, arg_min(user_id, (time, user_id)) AS user_id FROM fact_event WHERE anonymous_id <> user_id GROUP BY ALL
+	-- of the same day alone, so that an event is the same person's whichever days are looked at beside it
+	SELECT tenant, time::DATE AS day, anonymous_id AS alias, arg_min(user_id, (time, user_id)) AS user_id FROM fact_event WHERE anonymous_id <> user_id GROUP BY ALL
 ), steps AS (
 	SELECT e.tenant, e.session_id, coalesce(e.user_id, l.user_id, e.anonymous_id) AS person, e.time, e.key
-	FROM fact_event e LEFT JOIN links l ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.alias = e.anonymous_id AND e.user_id IS NULL
+	FROM fact_event e LEFT JOIN links l ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.alias = e.anonymous_id AND l.day = e.time::DATE AND e.user_id IS NULL
 	WHERE coalesce(e.user_id, e.anonymous_id, e.session_id) IS NOT NULL
 ), gaps AS (
 	SELECT *, CASE WHEN session_id IS NULL THEN person END AS by_person,
