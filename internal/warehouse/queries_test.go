@@ -198,6 +198,8 @@ func TestTenantsRunNamedQueriesOnTheirOwnRows(t *testing.T) {
 	}
 	save("all-events", "SELECT tenant, type, user_id, data FROM fact_event")
 	save("shadowed", "WITH fact_login AS (SELECT tenant, user_id, data FROM fact_event) SELECT * FROM fact_login")
+	save("named-as-itself", "WITH fact_event AS (SELECT * FROM fact_event) SELECT tenant, type, user_id FROM fact_event")
+	save("named-elsewhere", "SELECT l.* FROM (WITH fact_event AS (SELECT 1) SELECT 1) x, fact_event l")
 	save("all-else", "SELECT (SELECT list(tenant) FROM fact_event), (SELECT list(x) FROM dim_tenant x), (SELECT list(x) FROM dim_user x), (SELECT list(x) FROM fact_act x), (SELECT list(x) FROM dim_source x), (SELECT list(x) FROM fact_session x), (SELECT list(x) FROM fact_submission x), (SELECT list(x) FROM fact_login x)")
 	for _, q := range list {
 		for _, values := range []map[string]string{until(), until("tenant", string(acme)), until("tenant", "acme")} {
@@ -224,6 +226,7 @@ func TestTenantsRunNamedQueriesOnTheirOwnRows(t *testing.T) {
 		"SELECT * FROM main.fact_event", `SELECT * FROM "main"."fact_event"`, "SELECT * FROM memory.main.fact_event", "SELECT * FROM warehouse.fact_event",
 		"SELECT * FROM (SUMMARIZE fact_event)", "SELECT * FROM (DESCRIBE fact_event)", "SELECT * FROM load_position", "SELECT * FROM fact_job",
 		"SELECT * FROM query_table('fact_event')", "SELECT * FROM query('SELECT * FROM fact_event')", "SELECT 1) AS q(a)) SELECT * FROM main.fact_event --",
+		"SELECT l.* FROM (WITH session_day AS (SELECT 1) SELECT 1) x, session_day l", "WITH session_day AS (FROM session_day) FROM session_day", "SELECT l.* FROM (WITH fact_job AS (SELECT 1) SELECT 1) x, fact_job l",
 	} {
 		if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "bad", "-- for tenants\n"+sql); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: got %v, want that it cannot be saved for tenants", sql, err)

@@ -58,6 +58,9 @@ func (db *instance) judge(ctx context.Context, sql string, s query.Select, used 
 	}
 	g := &gateway{tables: s.Tables, plain: len(s.Instead) > 0, used: used, ctes: map[string]bool{}}
 	g.name(tree.Statements[0])
+	if err := db.shadowed(ctx, g); err != nil {
+		return err
+	}
 	return g.check(tree.Statements[0])
 }
 
@@ -78,6 +81,20 @@ func (g *gateway) name(node any) {
 			if e, ok := entry.(map[string]any); ok {
 				g.ctes[strings.ToLower(word(e, "key"))] = true
 			}
+		}
+		return nil
+	})
+}
+
+// shadowed refuses names for parts of the SELECT that a table or view has which it may not
+// name: where the part is not in scope the same name would be that table.
+func (db *instance) shadowed(ctx context.Context, g *gateway) error {
+	if len(g.ctes) == 0 {
+		return nil
+	}
+	return db.texts(ctx, query.Statement{SQL: "SELECT lower(table_name) FROM duckdb_tables() UNION ALL SELECT lower(view_name) FROM duckdb_views() WHERE schema_name <> 'information_schema'"}, func(row [][]byte) error {
+		if name := string(row[0]); g.ctes[name] && !slices.Contains(g.tables, name) {
+			return refused("A part of the SELECT cannot be called " + name + " here. Give it another name.")
 		}
 		return nil
 	})

@@ -125,11 +125,12 @@ func TestRowsAreLoadedAndAskedFor(t *testing.T) {
 			`acme|2026-01-01T00:00:00.123456Z|0.0|NULL|true|{"text":""}|x|` + "\n" + `acme|2026-01-01T00:00:01.123456Z|0.25|-1|false|{"text":"é"}|x|`,
 		"SELECT count(*), count(n), sum(n), max(length(data->>'text')) FROM fact":                           "count_star():integer|count(n):integer|sum(n):integer|max(length((\"data\" ->> 'text'))):integer|\n6000|4000|-12000000|39|",
 		"select 1 as a, 2 as a, [1,2] as l, {'x': null} as s, 1.50 as d, date '2026-02-03' as e, null as z": "a:integer|a_1:integer|l:json|s:json|d:decimal|e:date|z:integer|\n1|2|[1,2]|{\"x\":null}|1.50|2026-02-03|NULL|",
-		"SELECT 'a' AS x -- a comment":                                            "x:text|\na|",
-		"select blob 'a\\x00' b, 'nan'::double n, 'infinity'::timestamp t":        "b:text|n:number|t:timestamp|\nYQA=|nan|infinity|",
-		"with f as (select n from fact where n is not null) select min(n) from f": "min(n):integer|\n-5999|",
-		"from (describe position)":                                                "column_name:text|column_type:text|null:text|key:text|default:text|extra:text|\nstream|VARCHAR|NO|NULL|NULL|NULL|\nsequence|BIGINT|NO|NULL|NULL|NULL|",
-		"from position":                                                           "stream:text|sequence:integer|\nevents|2|",
+		"SELECT 'a' AS x -- a comment":                                                            "x:text|\na|",
+		"select blob 'a\\x00' b, 'nan'::double n, 'infinity'::timestamp t":                        "b:text|n:number|t:timestamp|\nYQA=|nan|infinity|",
+		"with f as (select n from fact where n is not null) select min(n) from f":                 "min(n):integer|\n-5999|",
+		"from (describe position)":                                                                "column_name:text|column_type:text|null:text|key:text|default:text|extra:text|\nstream|VARCHAR|NO|NULL|NULL|NULL|\nsequence|BIGINT|NO|NULL|NULL|NULL|",
+		"with position as (select 7 as n) from position, (with fact as (select 1) select 2 as m)": "n:integer|m:integer|\n7|2|",
+		"from position": "stream:text|sequence:integer|\nevents|2|",
 	} {
 		if got, err := ask(t.Context(), w, sql); err != nil || got != want {
 			t.Errorf("%s:\ngot  %q, %v\nwant %q", sql, got, err, want)
@@ -200,6 +201,9 @@ func TestOnlyASelectOfTheTablesPasses(t *testing.T) {
 		"select (select max(version) from schema_version)", "select * from fact where exists (from schema_version)", "with x as (from schema_version) from x", "select * from fact union all by name from schema_version",
 		"select 1 /*", "select '", `select "`, "select 1 -- \n) as q, (from schema_version",
 		"select * from fact, lateral (select * from schema_version)", "select list_transform([1], x -> (select max(version) from schema_version))",
+		"select * from (with schema_version as (select 1) select 1), schema_version", "with schema_version as (from schema_version) from schema_version", "with Schema_Version as (select 1) from schema_version",
+		"select * from (with duckdb_tables as (select 1) select 1), duckdb_tables", "select * from (with pg_class as (select 1) select 1), pg_class", "select * from (with sqlite_master as (select 1) select 1), sqlite_master",
+		"select * from (with \"" + secret + "\" as (select 1) select 1), \"" + secret + "\"",
 		"summarize schema_version", "from (describe schema_version)", "select columns(lambda c: c) from schema_version",
 	} {
 		got, err := ask(t.Context(), w, sql)
