@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -240,6 +241,51 @@ func TestTenantsRunNamedQueriesOnTheirOwnRows(t *testing.T) {
 	none := tenant.Mint(tenant.Terms{Tenant: birch, Actor: "usr_b", Alive: func(context.Context) error { return nil }})
 	if _, _, err := w.named("jobs", until(), none); !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want that the scope does not allow it", err)
+	}
+}
+
+// A tenant's named queries leave places for other tenants', and all tenants' one for the provider.
+func TestTenantsNamedQueriesAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.tenant("acme"), w.tenant("birch")
+	if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "long", "-- for tenants\nSELECT * FROM range(1000000)"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var under sync.WaitGroup
+	begin := func(id tenant.ID) {
+		begun := make(chan struct{})
+		var once sync.Once
+		under.Go(func() {
+			_, err := w.RunNamed(ctx, scope(id), warehouse.NamedRun{Name: "long", Rows: warehouse.MaxRows}, func([]warehouse.Column) error { return nil }, func([][]byte) error {
+				once.Do(func() { close(begun) })
+				<-ctx.Done()
+				return ctx.Err()
+			})
+			if err == nil {
+				t.Error("got an answer, want that it was cancelled")
+			}
+			once.Do(func() { close(begun) })
+		})
+		<-begun
+	}
+	begin(a)
+	begin(a)
+	if _, _, err := w.named("long", nil, scope(a)); !fault.Is(err, fault.Throttled) {
+		t.Errorf("got %v, want that two of a tenant are enough", err)
+	}
+	begin(b)
+	if _, _, err := w.named("long", nil, scope(b)); !fault.Is(err, fault.Throttled) {
+		t.Errorf("got %v, want that three of tenants are enough", err)
+	}
+	if got, err := w.ask("SELECT 1"); err != nil || got != "1\n" {
+		t.Errorf("the provider: got %q, %v", got, err)
+	}
+	cancel()
+	under.Wait()
+	if _, _, err := w.named("long", nil, scope(a)); err != nil {
+		t.Errorf("got %v, want that there is room again", err)
 	}
 }
 

@@ -71,6 +71,13 @@ func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, be
 		err := w.tell(ctx, q, nil, map[string]any{"rows": kept.end.Rows, "truncated": kept.end.Truncated})
 		return Ran{Ended: kept.end, Version: n.Version, Cached: true}, err
 	}
+	if q.tenant != "" {
+		leave, err := w.naming.enter(q.tenant)
+		if err != nil {
+			return Ran{}, err
+		}
+		defer leave()
+	}
 	keeping := &answer{}
 	end, err := w.ask(ctx, q, keeping.begin(begin), keeping.each(each))
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	MaxSliceRows  = 1_000_000 // of the tables that it names
 	MaxSliceBytes = 256 << 20 // likewise
 	slicers       = 4         // of all tenants at once
-	slicersEach   = 2         // of one tenant
+	askersEach    = 2         // of one tenant, as of its named queries
 	sliceMemory   = 768 << 20 // of the engine
 	sliceStart    = 10 * time.Second
 )
@@ -177,34 +177,35 @@ func (w *Warehouse) schemaColumns(ctx context.Context) (map[string][]query.Slice
 	return list, nil
 }
 
-// slicing counts the slices that are under way.
-type slicing struct {
-	mu  sync.Mutex
-	all int
-	of  map[tenant.ID]int
+// crowd counts the queries of tenants that are under way.
+type crowd struct {
+	most int // at once; of one tenant askersEach
+	mu   sync.Mutex
+	all  int
+	of   map[tenant.ID]int
 }
 
 // enter admits one more of a tenant's, until leave is called.
-func (s *slicing) enter(id tenant.ID) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (c *crowd) enter(id tenant.ID) (leave func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case s.of[id] >= slicersEach:
-		return nil, fault.New(fault.Throttled, "%d queries of yours are running already. Try again when one has ended.", slicersEach)
-	case s.all >= slicers:
+	case c.of[id] >= askersEach:
+		return nil, fault.New(fault.Throttled, "%d queries of yours are running already. Try again when one has ended.", askersEach)
+	case c.all >= c.most:
 		return nil, fault.New(fault.Throttled, "Other queries are running. Try again in a moment.")
 	}
-	if s.of == nil {
-		s.of = map[tenant.ID]int{}
+	if c.of == nil {
+		c.of = map[tenant.ID]int{}
 	}
-	s.all++
-	s.of[id]++
+	c.all++
+	c.of[id]++
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.all--
-		if s.of[id]--; s.of[id] == 0 {
-			delete(s.of, id)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.all--
+		if c.of[id]--; c.of[id] == 0 {
+			delete(c.of, id)
 		}
 	}, nil
 }

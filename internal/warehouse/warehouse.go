@@ -88,7 +88,8 @@ type Warehouse struct {
 
 	builtIn []Named
 	answers *answers
-	slicing slicing
+	slicing *crowd // slices
+	naming  *crowd // named queries, which leave a place to the provider
 	columns atomic.Pointer[map[string][]query.SliceColumn]
 
 	loading sync.Mutex // a load, or an erasure
@@ -133,7 +134,7 @@ func New(c Config) (*Warehouse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode warehouse: %w", err)
 	}
-	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), builtIn: named, answers: newAnswers(), loaders: map[stream.Name]*loader{}, made: map[string]*making{}, changed: make(chan struct{}, 1)}
+	w := &Warehouse{cfg: c, asks: make(chan struct{}, askers), builtIn: named, answers: newAnswers(), slicing: &crowd{most: slicers}, naming: &crowd{most: askers - 1}, loaders: map[stream.Name]*loader{}, made: map[string]*making{}, changed: make(chan struct{}, 1)}
 	for _, n := range stream.Names {
 		w.loaders[n] = &loader{Warehouse: w, name: n}
 	}
