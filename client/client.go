@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,6 +126,7 @@ type request struct {
 	body         []byte
 	key          string // Idempotency-Key
 	prefer       string // Prefer
+	accept       string // Accept; empty: JSON
 	open         bool   // without a credential
 }
 
@@ -244,7 +246,7 @@ func (c *Client) request(ctx context.Context, r request, body io.Reader) (*http.
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("User-Agent", c.agent)
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}

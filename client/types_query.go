@@ -64,3 +64,13 @@ type QueryRun struct {
 	Rows       int               `json:"rows,omitempty" minimum:"0" maximum:"100000" doc:"Of the answer at most; 0: 1,000"`
 	Seconds    int               `json:"seconds,omitempty" minimum:"0" maximum:"300" doc:"That it may take; 0: 30"`
 }
+
+// RunningQuery is a query that is under way.
+type RunningQuery struct {
+	ID        string    `json:"id"`
+	By        string    `json:"by" doc:"Who asked"`
+	Tenant    string    `json:"tenant,omitempty" doc:"Whose it is; absent: the provider's"`
+	Name      string    `json:"name,omitempty" doc:"Of a named query"`
+	StartedAt time.Time `json:"started_at"`
+	Rows      int64     `json:"rows" doc:"Of its answer by now"`
+}

@@ -217,6 +217,8 @@ var routes = map[string]probe{
 
 	"list-tables":         {status: yes},
 	"query":               {body: `{"sql":"SELECT * FROM fact_event UNION ALL BY NAME FROM dim_tenant"}`, status: yes},
+	"list-queries":        {status: yes},
+	"cancel-query":        {common: "qry_none", status: absent},
 	"list-named-queries":  {status: yes},
 	"save-query":          {body: `{"name":"mine","source":"SELECT 1"}`, status: denied},
 	"show-named-query":    {common: "jobs", status: yes},

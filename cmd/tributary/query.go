@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +14,8 @@ type queryCmd struct {
 	Ask      queryAskCmd      `cmd:"" default:"withargs" help:"Do a SELECT; what query does without another word."`
 	Run      queryRunCmd      `cmd:"" help:"Do a named query."`
 	List     queryListCmd     `cmd:"" help:"List the named queries, built in and saved."`
+	Running  queryRunningCmd  `cmd:"" help:"List the queries that are under way: one's own, or to admins all."`
+	Cancel   queryCancelCmd   `cmd:"" help:"End a query that is under way."`
 	Show     queryShowCmd     `cmd:"" help:"Show a named query: what it says, its parameters, its text."`
 	Save     querySaveCmd     `cmd:"" help:"Save a named query; another text makes a version."`
 	Versions queryVersionsCmd `cmd:"" help:"List the versions of a saved query."`
@@ -27,7 +27,8 @@ type queryCmd struct {
 type answerFlags struct {
 	Rows    int  `default:"1000" help:"Of the answer at most."`
 	Seconds int  `default:"30" help:"That it may take."`
-	CSV     bool `name:"csv" help:"Print the answer as CSV."`
+	CSV     bool `name:"csv" xor:"format" help:"Print the answer as CSV, as it comes."`
+	NDJSON  bool `name:"ndjson" xor:"format" help:"Print a line of JSON for each row, as it comes."`
 }
 
 type queryAskCmd struct {
@@ -50,27 +51,39 @@ func (q *queryAskCmd) Run(ctx context.Context, out *output, c *client.Client) er
 		}
 		sql = string(raw)
 	}
-	found, err := c.Query(ctx, client.NewQuery{SQL: sql, Rows: q.Rows, Seconds: q.Seconds, Since: q.Since})
+	n := client.NewQuery{SQL: sql, Rows: q.Rows, Seconds: q.Seconds, Since: q.Since}
+	return q.print(out, func() (client.QueryAnswer, error) { return c.Query(ctx, n) },
+		func(format string) (bool, error) { return c.QueryTo(ctx, n, format, out.stdout) })
+}
+
+// print prints an answer as it is wanted: whole, or as it comes.
+func (f answerFlags) print(out *output, whole func() (client.QueryAnswer, error), coming func(format string) (bool, error)) error {
+	format := ""
+	switch {
+	case f.CSV:
+		format = client.CSV
+	case f.NDJSON:
+		format = client.NDJSON
+	}
+	more := func(truncated bool) {
+		if truncated {
+			out.note("there are more than %s; ask for more with --rows", plural(int64(f.Rows), "row", "rows"))
+		}
+	}
+	if format != "" && !out.json {
+		truncated, err := coming(format)
+		if err != nil {
+			return err
+		}
+		more(truncated)
+		return out.written()
+	}
+	found, err := whole()
 	if err != nil {
 		return err
 	}
-	return out.found(found, q.answerFlags)
-}
-
-// found prints an answer.
-func (o *output) found(a client.QueryAnswer, f answerFlags) error {
-	if a.Truncated {
-		o.note("there are more than %s; ask for more with --rows", plural(int64(len(a.Rows)), "row", "rows"))
-	}
-	header, rows := printed(a)
-	if f.CSV && !o.json {
-		w := csv.NewWriter(o.stdout)
-		if err := w.WriteAll(append([][]string{header}, rows...)); err != nil {
-			return fmt.Errorf("write CSV: %w", err)
-		}
-		return o.written()
-	}
-	return o.answer(func() { o.table(header, rows) })
+	more(found.Truncated)
+	return out.answer(func() { out.table(printed(found)) })
 }
 
 // printed is an answer as texts.

@@ -28,11 +28,38 @@ func (q *queryRunCmd) Run(ctx context.Context, out *output, c *client.Client) er
 		}
 		values[name] = value
 	}
-	found, err := c.RunQuery(ctx, q.Name, client.QueryRun{Parameters: values, Rows: q.Rows, Seconds: q.Seconds})
+	r := client.QueryRun{Parameters: values, Rows: q.Rows, Seconds: q.Seconds}
+	return q.print(out, func() (client.QueryAnswer, error) { return c.RunQuery(ctx, q.Name, r) },
+		func(format string) (bool, error) { return c.RunQueryTo(ctx, q.Name, r, format, out.stdout) })
+}
+
+type queryRunningCmd struct{}
+
+// Run lists the queries that are under way.
+func (queryRunningCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	found, err := c.Queries(ctx)
 	if err != nil {
 		return err
 	}
-	return out.found(found, q.answerFlags)
+	return printItems(out, found, columns[client.RunningQuery]{
+		[]string{"ID", "BY", "TENANT", "NAME", "SINCE", "ROWS"},
+		func(r client.RunningQuery) []string {
+			return []string{r.ID, r.By, r.Tenant, r.Name, when(r.StartedAt), fmt.Sprint(r.Rows)}
+		},
+	})
+}
+
+type queryCancelCmd struct {
+	ID string `arg:"" help:"The query's id; query running has them."`
+}
+
+// Run ends a query.
+func (q *queryCancelCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	if err := c.CancelQuery(ctx, q.ID); err != nil {
+		return err
+	}
+	out.note("cancelled %s", q.ID)
+	return nil
 }
 
 type queryListCmd struct{}

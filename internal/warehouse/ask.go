@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -96,16 +97,22 @@ func (w *Warehouse) answer(ctx context.Context, q question, begin func([]Column)
 	do func(context.Context, func([]Column) error, func([][]byte) error) (query.Ending, error),
 ) (Ended, error) {
 	began := w.cfg.Clock.Now()
-	limited, cancel := context.WithTimeout(ctx, q.timeout)
+	running, u, over := w.begin(ctx, q)
+	defer over()
+	limited, cancel := context.WithTimeout(running, q.timeout)
 	defer cancel()
 	var bytes int64
 	end, err := do(limited, begin, func(row [][]byte) error {
+		u.rows.Add(1)
 		for _, v := range row {
 			bytes += int64(len(v))
 		}
 		return each(row)
 	})
-	if fault.Is(err, fault.TimedOut) && ctx.Err() == nil {
+	switch {
+	case err != nil && errors.Is(context.Cause(running), errCancelled):
+		err = errCancelled
+	case fault.Is(err, fault.TimedOut) && ctx.Err() == nil:
 		err = fault.Wrap(fault.TooLarge, err, "The SELECT took longer than the %s that it may take. Ask for less at once.", q.timeout)
 	}
 	told := w.tell(ctx, q, err, map[string]any{"rows": end.Rows, "bytes": bytes, "milliseconds": w.cfg.Clock.Now().Sub(began).Milliseconds(), "truncated": end.Truncated})

@@ -90,6 +90,7 @@ type Warehouse struct {
 	answers *answers
 	slicing *crowd // slices
 	naming  *crowd // named queries, which leave a place to the provider
+	running running
 	columns atomic.Pointer[map[string][]query.SliceColumn]
 
 	loading sync.Mutex // a load, or an erasure

@@ -221,6 +221,8 @@ func (w *world) visible(op *operation, c *credential, x *thing, id string) bool 
 		return slices.Contains(w.ids[notices], id) && !strings.HasPrefix(id, "no")
 	case streams:
 		return slices.Contains(w.ids[streams], id) && !strings.HasPrefix(id, "no")
+	case running:
+		return false
 	case queries:
 		return slices.Contains(w.ids[queries], id) && !strings.HasPrefix(id, "no") && (c.tenant == nil || id != "revenue")
 	case plans:

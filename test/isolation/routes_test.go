@@ -258,6 +258,8 @@ func operations() map[string]*operation {
 
 		"list-tables":         {roles: "SNAU", weight: 1},
 		"query":               {roles: "SNAU", metadata: "snoe", weight: 5, make: query},
+		"list-queries":        {roles: "SNAU", metadata: "s", weight: 2},
+		"cancel-query":        {roles: "SNAU", names: running, weight: 2},
 		"list-named-queries":  {roles: "SNAU", weight: 4},
 		"show-named-query":    {roles: "SNAU", names: queries, weight: 4},
 		"list-query-versions": {roles: "SN", names: queries, weight: 2},

@@ -47,6 +47,7 @@ const (
 	archived     kind = "arc"
 	plans        kind = "plan"
 	queries      kind = "query"
+	running      kind = "qry" // none lasts long enough to be there
 )
 
 // tenant is what the model knows of a tenant. Its fading begins when its erasure
@@ -160,6 +161,7 @@ func newWorld(t *testing.T, s *servertest.Server, seed uint64) *world {
 		lan: from("127.0.0.1", true)}
 	w.ids[datasets], w.ids[analyses] = []string{dataset, "no-such-set"}, []string{analysis, lonely, "no-such-analysis"}
 	w.ids[schedules] = []string{"no-such-schedule"}
+	w.ids[running] = []string{"qry_00000000000000000000000000"}
 	w.ids[queries] = []string{"user-activity", "companies", "revenue", "no-such-query"} // revenue is not for tenants
 	w.ids[plans] = []string{"current", "1", "no-such-version"}
 	w.ids[notices] = []string{"submission.rejected", "result.ready", "no-such-kind"}

@@ -2,29 +2,32 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"math"
 	"net/http"
-	"strconv"
+	"reflect"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"tributary/client"
-	"tributary/internal/fault"
 	"tributary/internal/policy"
-	"tributary/internal/query"
 	"tributary/internal/warehouse"
 )
 
-// maxAnswer is how many bytes of values an answer has at most: it is gathered before
-// it is sent, so that a SELECT that fails half-way is an error and not half an answer.
-const maxAnswer = 32 << 20
-
 // queryRoutes ask the warehouse, whose capability writes the audit entries.
 func (s *server) queryRoutes() {
+	answers := map[string]*huma.MediaType{
+		asJSON:   {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.QueryAnswer](), true, "")},
+		asNDJSON: {Schema: &huma.Schema{Type: "string", Description: "A line is a row: an object of its values by name"}},
+		asCSV:    {Schema: &huma.Schema{Type: "string", Description: "The first line has the names. Nothing between commas is a null; what a spreadsheet could take for a formula begins with an apostrophe"}},
+	}
 	add(s, route{method: http.MethodPost, path: "/query", id: "query", summary: "Ask the warehouse: one SELECT over all tenants' rows, or over one's own", thing: "query",
-		action: policy.WarehouseQuery, audience: anyone, audit: "warehouse.query", secret: true,
+		action: policy.WarehouseQuery, audience: anyone, audit: "warehouse.query", answers: answers,
 		errors: []int{http.StatusRequestEntityTooLarge}}, s.query)
 	s.tableRoutes()
+	add(s, route{method: http.MethodGet, path: "/queries", id: "list-queries", summary: "List the queries that are under way: one's own, or to admins all", thing: "query",
+		action: policy.WarehouseQuery, audience: anyone}, s.runningQueries)
+	add(s, route{method: http.MethodDelete, path: "/queries/{id}", id: "cancel-query", summary: "End a query that is under way", thing: "query",
+		action: policy.WarehouseQuery, audience: anyone, audit: "query.cancel", status: http.StatusNoContent}, s.cancelQuery)
 
 	add(s, route{method: http.MethodGet, path: "/queries/named", id: "list-named-queries", summary: "List the named queries, saved and built in: all, or those that are for tenants", thing: "query",
 		action: policy.WarehouseQuery, audience: anyone}, s.namedQueries)
@@ -37,56 +40,84 @@ func (s *server) queryRoutes() {
 	add(s, route{method: http.MethodDelete, path: "/queries/named/{id}", id: "delete-query", summary: "Delete a saved query", thing: "query",
 		action: policy.QueryDelete, audience: staff, audit: "query.delete", status: http.StatusNoContent}, s.deleteQuery)
 	add(s, route{method: http.MethodPost, path: "/queries/named/{id}/run", id: "run-named-query", summary: "Do a named query: over all tenants, or over one's own rows", thing: "query",
-		action: policy.WarehouseQuery, audience: anyone, audit: "warehouse.query", secret: true,
+		action: policy.WarehouseQuery, audience: anyone, audit: "warehouse.query", answers: answers,
 		errors: []int{http.StatusRequestEntityTooLarge}}, s.runQuery)
 }
 
-// gathered is an answer that is gathered.
-type gathered struct {
-	client.QueryAnswer
-	kinds []query.Kind
-	size  int
-}
-
-func (g *gathered) begin(columns []warehouse.Column) error {
-	g.Columns, g.Rows = []client.QueryColumn{}, [][]any{}
-	for _, x := range columns {
-		g.Columns = append(g.Columns, client.QueryColumn{Name: x.Name, Kind: string(x.Kind)})
-		g.kinds = append(g.kinds, x.Kind)
-	}
-	return nil
-}
-
-func (g *gathered) each(values [][]byte) error {
-	row := make([]any, len(values))
-	for n, v := range values {
-		g.size += len(v) + 16
-		row[n] = jsonOf(g.kinds[n], v)
-	}
-	if g.size > maxAnswer {
-		return fault.New(fault.TooLarge, "The answer has more than %d MiB. Ask for fewer rows or columns.", maxAnswer>>20)
-	}
-	g.Rows = append(g.Rows, row)
-	return nil
-}
-
-func (s *server) query(ctx context.Context, c *call, i *in[client.NewQuery]) (*out[client.QueryAnswer], error) {
-	var g gathered
-	a := warehouse.Ask{SQL: i.Body.SQL, Rows: i.Body.Rows, Timeout: time.Duration(i.Body.Seconds) * time.Second, Since: i.Body.Since}
-	var end warehouse.Ended
-	var err error
-	if c.staff() {
-		end, err = s.Warehouse.UnscopedAsk(ctx, c.by(), a, g.begin, g.each)
-	} else if scope, bad := c.scope(ctx); bad == nil {
-		end, err = s.Warehouse.Ask(ctx, scope, a, g.begin, g.each)
-	} else {
-		err = bad
-	}
+// answer hands the columns and rows of a query to the client as they come. The
+// answer is written before the route's own, which is empty.
+func (s *server) answer(ctx context.Context, c *call, accept string, do func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error)) (*huma.StreamResponse, error) {
+	format, err := formatOf(accept)
 	if err != nil {
 		return nil, err
 	}
-	g.Truncated = end.Truncated
-	return &out[client.QueryAnswer]{Body: g.QueryAnswer}, nil
+	a := &answering{server: s, w: c.response, format: format}
+	ran, err := do(a.begin, a.each)
+	if err := a.end(ctx, ran, err); err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(huma.Context) {}}, nil
+}
+
+type asked struct {
+	Accept string `header:"Accept" doc:"application/json, application/x-ndjson or text/csv"`
+	Body   client.NewQuery
+}
+
+func (s *server) query(ctx context.Context, c *call, i *asked) (*huma.StreamResponse, error) {
+	a := warehouse.Ask{SQL: i.Body.SQL, Rows: i.Body.Rows, Timeout: time.Duration(i.Body.Seconds) * time.Second, Since: i.Body.Since}
+	return s.answer(ctx, c, i.Accept, func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error) {
+		if c.staff() {
+			end, err := s.Warehouse.UnscopedAsk(ctx, c.by(), a, begin, each)
+			return warehouse.Ran{Ended: end}, err
+		}
+		scope, err := c.scope(ctx)
+		if err != nil {
+			return warehouse.Ran{}, err
+		}
+		end, err := s.Warehouse.Ask(ctx, scope, a, begin, each)
+		return warehouse.Ran{Ended: end}, err
+	})
+}
+
+func runningWord(r warehouse.Running) client.RunningQuery {
+	return client.RunningQuery{ID: r.ID, By: r.By, Tenant: string(r.Tenant), Name: r.Name, StartedAt: r.Began, Rows: r.Rows}
+}
+
+// runningQueries lists one's own queries; to admins those of everybody whom they are
+// admins of.
+func (s *server) runningQueries(ctx context.Context, c *call, _ *struct{}) (*list[client.RunningQuery], error) {
+	if c.staff() {
+		return each(s.Warehouse.UnscopedRunning(c.whose()), "", runningWord), nil
+	}
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Warehouse.Running(ctx, scope, c.principal.Role.Admin())
+	if err != nil {
+		return nil, err
+	}
+	return each(found, "", runningWord), nil
+}
+
+// whose is whose queries one of the provider's people sees; empty: everybody's.
+func (c *call) whose() string {
+	if c.principal.Role.Admin() {
+		return ""
+	}
+	return c.by()
+}
+
+func (s *server) cancelQuery(ctx context.Context, c *call, i *ByID) (*struct{}, error) {
+	if c.staff() {
+		return nil, s.Warehouse.UnscopedCancel(ctx, c.by(), c.whose(), i.ID)
+	}
+	scope, err := c.scope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Warehouse.Cancel(ctx, scope, c.principal.Role.Admin(), i.ID)
 }
 
 // namedWord is a named query as the credential may see it: the SQL is the provider's.
@@ -153,52 +184,20 @@ func (s *server) deleteQuery(ctx context.Context, c *call, i *ByID) (*struct{}, 
 
 type runNamed struct {
 	ByID
-	Body client.QueryRun
+	Accept string `header:"Accept" doc:"application/json, application/x-ndjson or text/csv"`
+	Body   client.QueryRun
 }
 
-func (s *server) runQuery(ctx context.Context, c *call, i *runNamed) (*out[client.QueryAnswer], error) {
-	var g gathered
+func (s *server) runQuery(ctx context.Context, c *call, i *runNamed) (*huma.StreamResponse, error) {
 	r := warehouse.NamedRun{Name: i.ID, Values: i.Body.Parameters, Rows: i.Body.Rows, Timeout: time.Duration(i.Body.Seconds) * time.Second}
-	var ran warehouse.Ran
-	var err error
-	if c.staff() {
-		ran, err = s.Warehouse.UnscopedRunNamed(ctx, c.by(), r, g.begin, g.each)
-	} else if scope, bad := c.scope(ctx); bad == nil {
-		ran, err = s.Warehouse.RunNamed(ctx, scope, r, g.begin, g.each)
-	} else {
-		err = bad
-	}
-	if err != nil {
-		return nil, err
-	}
-	g.Truncated, g.Cached = ran.Truncated, ran.Cached
-	return &out[client.QueryAnswer]{Body: g.QueryAnswer}, nil
-}
-
-// exact is the largest whole number that every reader of JSON keeps as it is.
-const exact = 1 << 53
-
-// jsonOf is a value as JSON has it. What JSON's numbers cannot hold stays a text:
-// whole numbers beyond 2^53, decimals, and what is no finite number.
-func jsonOf(kind query.Kind, v []byte) any {
-	if v == nil {
-		return nil
-	}
-	switch kind {
-	case query.KindBoolean:
-		return string(v) == "true"
-	case query.KindInteger:
-		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n <= exact && n >= -exact {
-			return n
+	return s.answer(ctx, c, i.Accept, func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error) {
+		if c.staff() {
+			return s.Warehouse.UnscopedRunNamed(ctx, c.by(), r, begin, each)
 		}
-	case query.KindNumber:
-		if f, err := strconv.ParseFloat(string(v), 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
-			return f
+		scope, err := c.scope(ctx)
+		if err != nil {
+			return warehouse.Ran{}, err
 		}
-	case query.KindJSON:
-		if json.Valid(v) {
-			return json.RawMessage(v)
-		}
-	}
-	return string(v)
+		return s.Warehouse.RunNamed(ctx, scope, r, begin, each)
+	})
 }

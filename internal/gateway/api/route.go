@@ -39,15 +39,16 @@ type route struct {
 	thing        string // what it is about, in words for errors: "submission"
 	action       policy.Action
 	audience     audience
-	audit        string // the audit entry that the capability writes; "" where nothing changes and nothing sealed is read
-	status       int    // of success; 0 means 200
-	body         int64  // most bytes of the request's body; 0 means 1 MiB; negative: the capability limits it
-	secret       bool   // the answer has a secret in it, so it is not kept for its idempotency key
-	yaml         bool   // the request's body is YAML
-	writeKeys    bool   // the write key of a source of events will do too
-	takes        string // the type of a body that is not read into memory
-	errors       []int  // statuses that it has beside everybody's
-	view         string // what its list can be searched, filtered and sorted by
+	audit        string                     // the audit entry that the capability writes; "" where nothing changes and nothing sealed is read
+	status       int                        // of success; 0 means 200
+	body         int64                      // most bytes of the request's body; 0 means 1 MiB; negative: the capability limits it
+	secret       bool                       // the answer has a secret in it, so it is not kept for its idempotency key
+	yaml         bool                       // the request's body is YAML
+	writeKeys    bool                       // the write key of a source of events will do too
+	takes        string                     // the type of a body that is not read into memory
+	answers      map[string]*huma.MediaType // of a POST that only reads: what it streams; its idempotency key says nothing
+	errors       []int                      // statuses that it has beside everybody's
+	view         string                     // what its list can be searched, filtered and sorted by
 }
 
 const defaultBody = 1 << 20
@@ -126,6 +127,9 @@ func add[I, O any](s *server, r route, do func(context.Context, *call, *I) (*O, 
 	if r.takes != "" {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{r.takes: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
 	}
+	if r.answers != nil {
+		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: r.answers}}
+	}
 	op.Errors = append(op.Errors, r.errors...)
 	if r.audience != public {
 		op.Security = []map[string][]string{{"bearer": {}}}
@@ -172,7 +176,7 @@ func (s *server) admit(r route, hc huma.Context, next func(huma.Context)) {
 	}
 	ctx = context.WithValue(ctx, callKey{}, c)
 	hc = huma.WithContext(hc, ctx)
-	if r.method == http.MethodPost && !r.writeKeys && req.Header.Get("Idempotency-Key") != "" && r.audience != public && r.body >= 0 {
+	if r.method == http.MethodPost && !r.writeKeys && r.answers == nil && req.Header.Get("Idempotency-Key") != "" && r.audience != public && r.body >= 0 {
 		s.remembered(r, c, hc, next)
 		return
 	}

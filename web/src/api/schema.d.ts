@@ -671,6 +671,14 @@ export interface components {
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
       "searched"?: number;
     };
+    ListRunningQuery: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["RunningQuery"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
     ListSSHKey: {
       /** The things on this page */
       "items": Array<components["schemas"]["SSHKey"]> | null;
@@ -1491,6 +1499,18 @@ export interface components {
       /** Of the files that would be read */
       "rows": number;
       "version": number;
+    };
+    RunningQuery: {
+      /** Who asked */
+      "by": string;
+      "id": string;
+      /** Of a named query */
+      "name"?: string;
+      /** Of its answer by now */
+      "rows": number;
+      "started_at": string;
+      /** Whose it is; absent: the provider's */
+      "tenant"?: string;
     };
     RunsReport: {
       "as_of": string;
@@ -2786,6 +2806,17 @@ export interface paths {
       };
     };
   };
+  "/api/v1/queries": {
+    /** List the queries that are under way: one's own, or to admins all */
+    get: {
+      parameters: {
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListRunningQuery"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/queries/named": {
     /** List the named queries, saved and built in: all, or those that are for tenants */
     get: {
@@ -2835,10 +2866,11 @@ export interface paths {
     post: {
       parameters: {
         path: { "id": string; };
+        header?: { "Accept"?: string; };
       };
       requestBody: { content: { "application/json": components["schemas"]["QueryRun"]; } };
       responses: {
-        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; } };
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/x-ndjson": Blob; "text/csv": Blob; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2855,14 +2887,27 @@ export interface paths {
       };
     };
   };
+  "/api/v1/queries/{id}": {
+    /** End a query that is under way */
+    delete: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        204: { content: { never?: never; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
   "/api/v1/query": {
     /** Ask the warehouse: one SELECT over all tenants' rows, or over one's own */
     post: {
       parameters: {
+        header?: { "Accept"?: string; };
       };
       requestBody: { content: { "application/json": components["schemas"]["NewQuery"]; } };
       responses: {
-        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; } };
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/x-ndjson": Blob; "text/csv": Blob; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
