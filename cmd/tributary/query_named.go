@@ -106,11 +106,17 @@ func (q *queryShowCmd) Run(ctx context.Context, out *output, c *client.Client) e
 
 func (o *output) namedQuery(n client.NamedQuery) {
 	o.fields("name", n.ID, "version", queryVersion(n), "for_tenants", yesNo(n.Tenants), "created_at", whenever(n.CreatedAt), "created_by", n.CreatedBy)
+	o.line("")
+	text := n.Source
+	if text == "" { // to a tenant
+		text = n.Description
+	}
+	for line := range strings.Lines(strings.ReplaceAll(text, "\t", "    ")) {
+		o.line("%s", strings.TrimRight(line, "\n"))
+	}
 	if n.Source != "" {
-		o.line("\n%s", strings.TrimRight(n.Source, "\n"))
 		return
 	}
-	o.line("\n%s", n.Description)
 	for _, p := range n.Parameters {
 		value := "must be given"
 		if p.Default != nil {
