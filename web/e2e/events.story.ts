@@ -300,3 +300,24 @@ story("what the archive has is listed, and verified", async ({ page, sound }) =>
   await row.getByRole("button").waitFor();
   await sound();
 });
+
+story("how new a tenant's events are is seen by the provider and by the tenant", async ({ page, sound }) => {
+  const t = await tenant("Fresh");
+  const name = unique("fresh");
+  const { key = "" } = await ok(root.POST("/api/v1/sources", { body: { name, tenant_field: "subject" } }));
+  await send(key, { type: "story.fresh", subject: t.slug });
+  await signIn(page, admin, "/admin/freshness");
+  await page.getByLabel("Tenant's name").fill(t.name);
+  const cell = page.getByRole("button", { name: `${t.name}, fact_event: as expected` });
+  await cell.waitFor({ timeout: 30_000 });
+  await sound();
+  await cell.click();
+  await page
+    .getByRole("dialog", { name: `${t.name}: fact_event` })
+    .getByText("fresh", { exact: true })
+    .waitFor();
+  await sound();
+  await signIn(page, t.admin, "/app/events?view=freshness");
+  await page.getByRole("row").filter({ hasText: "fact_event" }).getByText("fresh", { exact: true }).waitFor();
+  await sound();
+});

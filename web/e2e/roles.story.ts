@@ -69,7 +69,7 @@ async function staff(role: "auditor" | "analyst"): Promise<User> {
 
 const reads = [
   ...["Input files", "Analyses", "Runs", "Schedules", "Output files", "Reports"],
-  ...["Streams", "Sources", "Tracking plan", "Archive"],
+  ...["Streams", "Sources", "Tracking plan", "Freshness", "Archive"],
   ...["Tenants", "People", "Audit log", "Settings"],
 ];
 
@@ -85,7 +85,7 @@ story("an auditor sees everything and changes nothing", async ({ page }) => {
 story("an analyst sees what analysts may, and changes nothing", async ({ page }) => {
   const w = await made();
   await walk(page, await staff("analyst"), "/admin", stops(w, "/admin"), {
-    menu: ["Analyses", "Runs", "Schedules", "Streams", "Tracking plan", "Query", "Archive", "Settings"],
+    menu: ["Analyses", "Runs", "Schedules", "Streams", "Tracking plan", "Query", "Freshness", "Archive", "Settings"],
     closed: ["submissions", "results", "reports", "tenants", "people", "outbox", "audit", "sources", "quarantine"].map(
       (p) => `/admin/${p}`,
     ),

@@ -78,6 +78,7 @@ export const tour: Record<string, (w: World) => Stop[]> = {
     [`/app/events?view=sources&open=${w.own}`],
     [`/app/events?view=quarantine&source=${w.own}`, press(/tracking plan/)],
     ["/app/events?view=query&named=activity"],
+    ["/app/events?view=freshness"],
     ["/app/events?view=archive"],
   ],
   "/app/settings": () => [["/app/settings"]],
@@ -119,6 +120,7 @@ export const tour: Record<string, (w: World) => Stop[]> = {
     [`/admin/plan?version=${w.plan}&view=yaml`],
     ["/admin/plan?edit=yes"],
   ],
+  "/admin/freshness": () => [["/admin/freshness"], ["/admin/freshness?state=fresh"]],
   "/admin/archive": (w) => [["/admin/archive"], [`/admin/archive?tenant=${w.a.id}`]],
   "/admin/query": (w) => [
     ["/admin/query?named=activity"],

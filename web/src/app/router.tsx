@@ -294,7 +294,7 @@ const ownEvents = createRoute({
   path: "/events",
   validateSearch: (s) => ({
     ...listSearch(s),
-    ...textSearch("view", "stream", "since", "create", "open", "reason", "source", "named", "from", "to")(s),
+    ...textSearch("view", "stream", "since", "create", "open", "reason", "source", "named", "from", "to", "state")(s),
   }),
   component: lazyRouteComponent(() => import("../pages/app-events/Events"), "Events"),
 });
@@ -341,7 +341,14 @@ const adminArchive = createRoute({
   component: lazyRouteComponent(() => import("../pages/admin-events/Archive"), "Archive"),
 });
 
-const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan, adminQuery, adminArchive] as const;
+const adminFreshness = createRoute({
+  getParentRoute: () => admin,
+  path: "/freshness",
+  validateSearch: textSearch("state"),
+  component: lazyRouteComponent(() => import("../pages/admin-events/Freshness"), "Freshness"),
+});
+
+const adminEvents = [adminStreams, adminSources, adminQuarantine, adminPlan, adminQuery, adminFreshness, adminArchive] as const;
 
 const adminWork = [
   adminReports,

@@ -6,6 +6,7 @@ import { app } from "./en/app";
 import { archive } from "./en/archive";
 import { events } from "./en/events";
 import { exchanged } from "./en/exchanged";
+import { freshness } from "./en/freshness";
 import { home } from "./en/home";
 import { join } from "./en/join";
 import { login } from "./en/login";
@@ -38,6 +39,7 @@ export const strings = sentences({
   archive,
   events,
   exchanged,
+  freshness,
   join,
   home,
   login,

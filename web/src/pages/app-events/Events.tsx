@@ -11,6 +11,7 @@ import { Past } from "../events/Past";
 import { QuarantineList, ReplayAll } from "../events/QuarantineList";
 import { SourceList } from "../events/SourceList";
 import { Tail } from "../events/Tail";
+import { Freshness } from "../freshness/Freshness";
 import { Query } from "../query/Query";
 
 const t = strings.events;
@@ -21,6 +22,7 @@ const leads = {
   sources: t.sources.lead,
   quarantine: t.quarantine.lead,
   query: strings.query.leadTenant,
+  freshness: strings.freshness.leadTenant,
   archive: strings.archive.leadTenant,
 };
 
@@ -59,6 +61,7 @@ export function Events() {
       {view === "sources" && <SourceList making={search.create !== undefined} setMaking={make} />}
       {view === "quarantine" && <QuarantineList />}
       {view === "query" && <Query />}
+      {view === "freshness" && <Freshness />}
       {view === "archive" && <ArchiveList staff={false} />}
       {(view === "live" || view === "past") && <Stream past={view === "past"} />}
     </Page>

@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
@@ -13,6 +14,7 @@ import { type Column, DataTable } from "../../ui/Table";
 import { told } from "../../ui/Toasts";
 import { Id, Name, Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
+import { freshness } from "../freshness/queries";
 import { HowTo } from "./HowTo";
 import { Maker } from "./Maker";
 import { NewSource } from "./NewSource";
@@ -23,7 +25,7 @@ type Source = Schemas["Source"];
 
 const stateOf = (s: Source) => (s.revoked_at ? "revoked" : "active");
 
-function columns(staff: boolean, open: (id: string) => void): Column<Source>[] {
+function columns(staff: boolean, newest: Map<string, string>, open: (id: string) => void): Column<Source>[] {
   return [
     {
       id: "name",
@@ -42,12 +44,26 @@ function columns(staff: boolean, open: (id: string) => void): Column<Source>[] {
       value: (s) => plansOf(s),
       cell: plansOf,
     },
+    { id: "newest", title: t.newest, value: (s) => newest.get(s.id), cell: (s) => <Newest at={newest.get(s.id)} /> },
     { id: "hint", title: t.hint, cell: (s) => <code>…{s.hint}</code> },
     { id: "created_at", title: t.created, cell: (s) => <Time at={s.created_at} /> },
     { id: "created_by", title: t.createdBy, hidden: true, cell: (s) => <Maker of={s.created_by} /> },
     { id: "revoked_at", title: t.revoked, hidden: true, cell: (s) => <Time at={s.revoked_at} /> },
     { id: "id", title: t.id, hidden: true, cell: (s) => <Id of={s.id} /> },
   ];
+}
+
+function Newest({ at }: { at: string | undefined }) {
+  return at ? <Time at={at} /> : <span className="secondary">{t.never}</span>;
+}
+
+/** When the newest event of each source came, by the sources' ids. */
+function useNewest(): Map<string, string> {
+  const all = useQuery(freshness).data ?? [];
+  const found = new Map<string, string>();
+  for (const { kind, name, last_at = "" } of all)
+    if (kind === "source" && last_at > (found.get(name) ?? "")) found.set(name, last_at);
+  return found;
 }
 
 const plansOf = (s: Source) => (s.strict ? t.plans.strict : t.plans.lenient);
@@ -73,7 +89,7 @@ export function SourceList({ making, setMaking }: { making: boolean; setMaking: 
       <DataTable
         list={list}
         title={t.title}
-        columns={columns(!who.tenant, show)}
+        columns={columns(!who.tenant, useNewest(), show)}
         id={(s) => s.id}
         open={(s) => show(s.id)}
         noSearch

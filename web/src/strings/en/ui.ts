@@ -122,5 +122,9 @@ export const ui = {
     verified: "verified",
     unverified: "unverified",
     revoked: "revoked",
+    fresh: "fresh",
+    silent: "silent",
+    never: "never",
+    broken: "broken",
   } as Record<string, string>,
 };
