@@ -52,5 +52,6 @@ export function FreshTable({ of, title, tenants }: { of: Freshness[]; title: str
 function expected(f: Freshness): string {
   if (!f.expected_seconds) return t.unknown;
   const time = duration(f.expected_seconds * 1000);
+  if (f.kind !== "source") return time;
   return f.declared ? t.declared(time) : t.learned(time);
 }

@@ -17,7 +17,7 @@ export const freshness = {
   api: "API keys",
   last: "Newest came",
   complete: "Complete up to",
-  lag: "Since",
+  lag: "Behind by",
   expected: "Expected within",
   declared: (time: string) => `${time}, as declared`,
   learned: (time: string) => `${time}, as learned`,
