@@ -308,7 +308,7 @@ story("how new a tenant's events are is seen by the provider and by the tenant",
   await send(key, { type: "story.fresh", subject: t.slug });
   await signIn(page, admin, "/admin/freshness");
   await page.getByLabel("Tenant's name").fill(t.name);
-  const cell = page.getByRole("button", { name: `${t.name}, fact_event: as expected` });
+  const cell = page.getByRole("button", { name: `${t.name}, fact_event: fresh: as expected` });
   await cell.waitFor({ timeout: 30_000 });
   await sound();
   await cell.click();

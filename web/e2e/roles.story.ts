@@ -43,7 +43,7 @@ async function walk(page: Page, user: User, portal: "/app" | "/admin", paths: st
         await page.getByRole("menuitem").first().waitFor({ state: "detached", timeout: 1000 });
       }, 15_000);
     }
-    const offered = await page.locator(":is(main, [role=dialog]) :is(button:not(th *, .link), a[href])").evaluateAll((all) =>
+    const offered = await page.locator(":is(main, [role=dialog]) :is(button:not(th *, .link, [role=grid] *), a[href])").evaluateAll((all) =>
       all.map((e) => ({
         name: e.getAttribute("aria-label") ?? e.textContent?.trim() ?? "",
         to: e.getAttribute("href"),
@@ -78,7 +78,7 @@ story("an auditor sees everything and changes nothing", async ({ page }) => {
   await walk(page, await staff("auditor"), "/admin", stops(w, "/admin"), {
     menu: ["Overview", ...reads],
     closed: ["/admin/outbox", "/admin/quarantine", "/admin/query"],
-    offers: /^Who has sent what$|, 20\d\d-\d\d\W*: [a-z ]+$/s,
+    offers: /^Who has sent what$/,
   });
 });
 

@@ -99,7 +99,7 @@ function ByTenant({ of }: { of: Fresh[] }) {
           cell={(row, column) => {
             const found = g.at(row, column);
             const state = worst(found);
-            return found.length > 0 ? { state, title: t.states[state] ?? state } : undefined;
+            return found.length > 0 ? { state, title: `${strings.ui.status[state] ?? state}: ${t.states[state] ?? ""}` } : undefined;
           }}
           open={(row, column) =>
             setOpen({ title: t.of(nameOf(row), g.columns.find((c) => c.id === column)?.label ?? column), of: g.at(row, column) })
