@@ -17,7 +17,7 @@ func TestCommitsWaitForThoseTheyAnswered(t *testing.T) {
 		var mu sync.Mutex
 		var commits []int
 		do := events.Gathered(func(lanes []string) {
-			time.Sleep(8 * time.Millisecond) // of a clock that stands still otherwise
+			<-time.After(8 * time.Millisecond) // of a clock that stands still otherwise
 			mu.Lock()
 			commits = append(commits, len(lanes))
 			mu.Unlock()
@@ -36,12 +36,12 @@ func TestCommitsWaitForThoseTheyAnswered(t *testing.T) {
 					if err := do("many", 1); err != nil {
 						t.Error(err)
 					}
-					time.Sleep(time.Millisecond) // until it sends again
+					<-time.After(time.Millisecond) // until it sends again
 				}
 			})
 		}
 		all.Wait()
-		time.Sleep(time.Second) // nobody comes any more
+		<-time.After(time.Second) // nobody comes any more
 		full := 0
 		for _, n := range commits[1:] {
 			if n == 10 {
