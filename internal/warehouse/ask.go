@@ -75,6 +75,7 @@ type question struct {
 	query.Select
 	by      string
 	tenant  tenant.ID // who asks; empty: the provider
+	acts    bool      // a tenant's acts and sign-ins too
 	timeout time.Duration
 	note    map[string]any // for the audit log, beside what all questions have
 }

@@ -19,17 +19,25 @@ var tenantTables = map[string]string{
 // anyTenant is nobody's: what its queries find is nothing.
 const anyTenant tenant.ID = "ten_00000000000000000000000000"
 
+// withheld is the condition for the rows of a table that a tenant's people may see who may not
+// read its streams: what somebody did in Tributary is on them. Empty: all.
+var withheld = map[string]string{"fact_act": "false", "fact_login": "false", "dim_user": "kind = 'product'"}
+
 // bound returns the tables of a tenant's query, and the SELECTs of its own rows that
 // stand for them. The id is a part of the text, which lets the engine leave out what
-// cannot be the tenant's; it is no word of anybody's.
-func bound(id tenant.ID) (tables []string, instead []query.Instead) {
+// cannot be the tenant's; it is no word of anybody's. Without acts they are as in withheld.
+func bound(id tenant.ID, acts bool) (tables []string, instead []query.Instead) {
 	if !id.Valid() {
 		return []string{}, nil
 	}
 	for name, column := range tenantTables {
 		tables = append(tables, name)
 		if column != "" {
-			instead = append(instead, query.Instead{Table: name, SQL: "FROM main." + name + " WHERE " + column + " = '" + string(id) + "'"})
+			only := ""
+			if condition := withheld[name]; condition != "" && !acts {
+				only = " AND " + condition
+			}
+			instead = append(instead, query.Instead{Table: name, SQL: "FROM main." + name + " WHERE " + column + " = '" + string(id) + "'" + only})
 		}
 	}
 	slices.Sort(tables)

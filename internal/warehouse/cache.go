@@ -125,7 +125,7 @@ func (c *answers) loaded(t touched) {
 	}
 }
 
-// key is what an answer is known by: whose it is, what was asked, and when what it is
+// key is what an answer is known by: whose it is and whether with acts, what was asked, and when what it is
 // made of changed last. It is empty for one that is not to be kept.
 func (c *answers) key(q question, n Named) string {
 	if restless.MatchString(n.sql) {
@@ -147,7 +147,7 @@ func (c *answers) key(q question, n Named) string {
 			}
 		}
 	}
-	raw, err := json.Marshal([]any{q.tenant, n.Name, n.Version, n.sql, q.Arguments, q.Rows, at})
+	raw, err := json.Marshal([]any{q.tenant, q.acts, n.Name, n.Version, n.sql, q.Arguments, q.Rows, at})
 	if err != nil {
 		return ""
 	}

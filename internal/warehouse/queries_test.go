@@ -238,6 +238,18 @@ func TestTenantsRunNamedQueriesOnTheirOwnRows(t *testing.T) {
 			t.Errorf("%s: got %v, want that there is none", name, err)
 		}
 	}
+	// Acts are for who may read the streams, and an answer with them is not given to others.
+	if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "acts", "-- for tenants\nSELECT (SELECT count(*) FROM fact_act), (SELECT count(*) FROM fact_login), (SELECT count(*) FROM dim_user WHERE kind = 'account')"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, _, err := w.named("acts", nil, adminScope(cedar)); err != nil || got != "3|1|1\n" {
+			t.Errorf("an admin: got %q, %v", got, err)
+		}
+		if got, _, err := w.named("acts", nil, scope(cedar)); err != nil || got != "0|0|0\n" {
+			t.Errorf("a user: got %q, %v; want no acts", got, err)
+		}
+	}
 	none := tenant.Mint(tenant.Terms{Tenant: birch, Actor: "usr_b", Alive: func(context.Context) error { return nil }})
 	if _, _, err := w.named("jobs", until(), none); !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want that the scope does not allow it", err)

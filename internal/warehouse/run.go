@@ -36,7 +36,8 @@ func (w *Warehouse) UnscopedRunNamed(ctx context.Context, by string, r NamedRun,
 
 // RunNamed does a named query that is for tenants over the tenant's own rows, whatever the
 // query and its parameters say: what the query names are not the tables, but what of
-// them is the tenant's.
+// them is the tenant's. As with Ask, acts, sign-ins and the users that are known
+// by them are for who may read the tenant's streams; to others it is as if there were none.
 func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, begin func([]Column) error, each func([][]byte) error) (Ran, error) {
 	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
 		return Ran{}, err
@@ -45,7 +46,7 @@ func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, be
 	if err != nil {
 		return Ran{}, err
 	}
-	return w.run(ctx, question{by: s.Actor(), tenant: s.Tenant()}, n, r, begin, each)
+	return w.run(ctx, question{by: s.Actor(), tenant: s.Tenant(), acts: mayReadActs(ctx, s)}, n, r, begin, each)
 }
 
 func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, begin func([]Column) error, each func([][]byte) error) (Ran, error) {
@@ -59,7 +60,7 @@ func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, be
 	}
 	q.Select = query.Select{Statement: statement, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}
 	if q.tenant != "" {
-		q.Tables, q.Instead = bound(q.tenant)
+		q.Tables, q.Instead = bound(q.tenant, q.acts)
 	}
 	q.timeout, q.note = a.Timeout, map[string]any{"query": n.Name, "version": n.Version}
 	key := w.answers.key(q, n)

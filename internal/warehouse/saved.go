@@ -28,7 +28,7 @@ func (w *Warehouse) UnscopedSave(ctx context.Context, by, name, source string) (
 	}
 	look := query.Select{Statement: query.Statement{SQL: n.sql}, Tables: Tables, Rows: 1, Bytes: 1, Describe: true}
 	if n.Tenants {
-		look.Tables, look.Instead = bound(anyTenant)
+		look.Tables, look.Instead = bound(anyTenant, true)
 	}
 	if _, err := w.do(ctx, query.Request{Select: &look}, func([]Column) error { return nil }, func([][]byte) error { return nil }); err != nil {
 		return n, false, err

@@ -30,8 +30,8 @@ const (
 
 // Ask does a tenant's own SELECT over the tenant's own rows. The rows of the tables that it
 // names are read by a SELECT of ours and handed to a child that has nothing else and ends
-// with the answer. Everything else is as with UnscopedAsk; acts and sign-ins are for who
-// may read the tenant's streams.
+// with the answer. Everything else is as with UnscopedAsk; acts, sign-ins and the
+// users that are known by them are for who may read the tenant's streams.
 func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
 	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
 		return Ended{}, err
@@ -39,19 +39,23 @@ func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, begin func([
 	if err := a.check(); err != nil {
 		return Ended{}, err
 	}
-	acts := s.Check(ctx, tenant.Read, tenant.Streams) == nil
 	leave, err := w.slicing.enter(s.Tenant())
 	if err != nil {
 		return Ended{}, err
 	}
 	defer leave()
-	q := question{by: s.Actor(), tenant: s.Tenant(), timeout: a.Timeout, note: map[string]any{}, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Rows: a.Rows, Bytes: MaxBytes}}
+	q := question{by: s.Actor(), tenant: s.Tenant(), acts: mayReadActs(ctx, s), timeout: a.Timeout, note: map[string]any{}, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Rows: a.Rows, Bytes: MaxBytes}}
 	j := &slice{Warehouse: w, question: q, since: a.Since}
 	return w.answer(ctx, q, begin, each, func(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (query.Ending, error) {
-		end, err := j.run(ctx, acts, begin, each)
+		end, err := j.run(ctx, begin, each)
 		q.note["slice_rows"], q.note["slice_bytes"] = j.rows, j.bytes
 		return end, err
 	})
+}
+
+// mayReadActs reports whether acts and sign-ins, which are on the tenant's streams, are for the scope.
+func mayReadActs(ctx context.Context, s tenant.Scope) bool {
+	return s.Check(ctx, tenant.Read, tenant.Streams) == nil
 }
 
 // slice is one SELECT of a tenant's while it is done.
@@ -63,14 +67,14 @@ type slice struct {
 	rows, bytes int64
 }
 
-func (j *slice) run(ctx context.Context, acts bool, begin func([]Column) error, each func([][]byte) error) (end query.Ending, err error) {
+func (j *slice) run(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (end query.Ending, err error) {
 	all, err := j.schemaColumns(ctx)
 	if err != nil {
 		return end, err
 	}
 	j.columns = map[string][]query.SliceColumn{}
 	for name := range tenantTables {
-		if acts || name != "fact_act" && name != "fact_login" {
+		if j.acts || withheld[name] != "false" {
 			j.columns[name] = all[name]
 		}
 	}
@@ -129,6 +133,9 @@ func (j *slice) table(ctx context.Context, name string, columns []query.SliceCol
 	if column := tenantTables[name]; column != "" {
 		statement.SQL += " WHERE " + column + " = $1"
 		statement.Arguments = []string{string(j.tenant)}
+		if condition := withheld[name]; condition != "" && !j.acts {
+			statement.SQL += " AND " + condition
+		}
 		if !j.since.IsZero() && slices.ContainsFunc(columns, func(c query.SliceColumn) bool { return c.Name == "time" }) {
 			statement.SQL += " AND time >= $2::TIMESTAMP"
 			statement.Arguments = append(statement.Arguments, stamp(j.since))

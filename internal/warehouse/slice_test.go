@@ -71,6 +71,13 @@ func TestATenantsSelectSeesItsOwnRows(t *testing.T) {
 	if got, err := w.asTenant(adminScope(cedar), warehouse.Ask{SQL: acts}); err != nil || got != "submission.receive|sub_1\nsession.create|ses_1\nsubmission.receive|sub_2\n" {
 		t.Errorf("an admin: got %q, %v", got, err)
 	}
+	const accounts = "SELECT user_id FROM dim_user WHERE kind = 'account'"
+	if got, err := w.asTenant(scope(cedar), warehouse.Ask{SQL: accounts}); err != nil || got != "" {
+		t.Errorf("a user: got %q, %v; want nobody who is known by acts", got, err)
+	}
+	if got, err := w.asTenant(adminScope(cedar), warehouse.Ask{SQL: accounts}); err != nil || got != "usr_2\n" {
+		t.Errorf("an admin: got %q, %v", got, err)
+	}
 	none := tenant.Mint(tenant.Terms{Tenant: birch, Actor: "usr_b", Alive: func(context.Context) error { return nil }})
 	if _, err := w.asTenant(none, warehouse.Ask{SQL: "SELECT 1"}); !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want that the scope does not allow it", err)
