@@ -122,7 +122,7 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 	}
 	var columns []query.AnswerColumn
 	var rows [][][]byte
-	added := map[query.Unique][][16]byte{}
+	added, whole := map[query.Unique][][16]byte{}, false
 	err := db.transaction(ctx, func() error {
 		for _, r := range t.Rows {
 			if r.Unique != nil && t.Beside {
@@ -159,9 +159,15 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 				return err
 			}
 		}
+		whole = true
 		return nil
 	})
 	if err != nil {
+		if whole { // COMMIT failed, and the rows may be there all the same
+			for unique := range added {
+				delete(w.filters, unique)
+			}
+		}
 		return err
 	}
 	for unique, keys := range added {

@@ -80,10 +80,9 @@ func ask(ctx context.Context, w *Warehouse, sql string) (string, error) {
 func factRows(tenant string, first, n int) *query.Rows {
 	r := &query.Rows{Table: "stage", Columns: factColumns, Unique: &query.Unique{Table: "fact", Column: "key"}}
 	for i := first; i < first+n; i++ {
-		var key [16]byte
-		copy(key[:], fmt.Sprintf("%s %d", tenant, i))
+		key := sha256.Sum256(fmt.Appendf(nil, "%s %d", tenant, i))
 		r.Text(tenant)
-		r.Key(key)
+		r.Key([16]byte(key[:16]))
 		r.Time(time.Date(2026, 1, 1, 0, 0, i, 123456000, time.UTC))
 		r.Float(float64(i) / 4)
 		if i%3 == 0 {
@@ -321,6 +320,24 @@ func TestRowsAreUniqueForEver(t *testing.T) {
 	}
 	if got, err := ask(t.Context(), w, "select count(distinct key) n from fact"); err != nil || got != "n:integer|\n1900|" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A COMMIT that fails may have been made.
+func TestRowsAreUniqueAfterACommitThatFails(t *testing.T) {
+	t.Parallel()
+	w := openTest(t, t.TempDir(), steps)
+	defer w.Close()
+	if got, err := load(t.Context(), w, 0, 1, factRows("acme", 0, 10)); err != nil || got != "n:text|\n10|" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, _, err := do(t.Context(), w, query.Request{Transact: &query.Transact{Rows: []*query.Rows{factRows("acme", 10, 10)}, Statements: []query.Statement{
+		{SQL: "INSERT INTO fact SELECT * FROM stage"}, {SQL: "COMMIT"}, // the one that follows has nothing to commit
+	}}}); err == nil {
+		t.Fatal("no error")
+	}
+	if got, err := load(t.Context(), w, 1, 2, factRows("acme", 0, 30)); err != nil || got != "n:text|\n30|" {
+		t.Errorf("got %q, %v; want 30 rows, each once", got, err)
 	}
 }
 
