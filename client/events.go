@@ -83,7 +83,7 @@ func (c *Client) ReplayEvent(ctx context.Context, event string) (Verdict, error)
 	return post[Verdict](ctx, c, "/quarantine/"+id(event)+"/replay", struct{}{})
 }
 
-// Replay does so with up to 1,000 events in quarantine.
+// Replay does so with what is in quarantine, until some 1,000 are taken in.
 func (c *Client) Replay(ctx context.Context, r ReplayRequest) (Replayed, error) {
 	return post[Replayed](ctx, c, "/quarantine/replay", r)
 }

@@ -3,6 +3,9 @@ package events
 import (
 	"context"
 	"time"
+
+	"tributary/internal/meta"
+	"tributary/internal/tenant"
 )
 
 // Wrong is malformed, for fuzzing.
@@ -25,4 +28,21 @@ func Seen(most int) (add func(now, received time.Time, key uint64), has func(now
 	s := newSeen()
 	s.most = most
 	return func(now, received time.Time, key uint64) { s.add(now, received, key) }, s.has
+}
+
+// Hold puts an event of each tenant in quarantine, in one commit, and returns why each was refused.
+func Hold(ctx context.Context, e *Events, owners ...tenant.ID) []error {
+	w := &work{}
+	for _, id := range owners {
+		h := &held{source: apiSource, owner: id, about: id, kind: Unfit, Reason: "Why.", event: Event{ID: "1", Type: "login", Received: e.Clock.Now(), Time: meta.Time(1 << 60)}}
+		w.items = append(w.items, item{tenant: id, held: h})
+	}
+	if err := e.bad.do(ctx, w); err != nil {
+		return []error{err}
+	}
+	errs := make([]error, len(owners))
+	for n, i := range w.items {
+		errs[n] = i.err
+	}
+	return errs
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -26,7 +27,11 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	v := Verdict{ID: ev.ID, Result: OK}
 	was := ev // before its time is judged, which a replay does again
 	hold := func(kind HeldFor, reason string) (Verdict, *item, *held) {
-		return v, nil, &held{source: s.ID, owner: s.Tenant, about: ev.Tenant, kind: kind, Reason: reason, SentAt: b.SentAt, event: was, raw: in.Raw}
+		h := &held{source: s.ID, owner: s.Tenant, about: ev.Tenant, kind: kind, Reason: reason, SentAt: b.SentAt, event: was}
+		if kind == Unreadable || kind == Malformed { // a copy: it is a part of the whole request, and may wait for longer
+			h.raw = bytes.Clone(in.Raw[:min(len(in.Raw), mostRaw)])
+		}
+		return v, nil, h
 	}
 	if len(in.Raw) > MaxEvent || len(ev.Data)+len(ev.Context) > MaxEvent {
 		v.Result, v.Details = Drop, fmt.Sprintf("The event is larger than %d bytes and is not kept.", MaxEvent)
@@ -50,8 +55,8 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 			v.Result, v.Details = Retry, fault.Message(err)
 			return v, nil, nil
 		}
-		if of.words != "" {
-			return hold(NoTenant, of.words)
+		if of.id == "" {
+			return hold(NoTenant, fmt.Sprintf("Its field %q names no tenant that takes part: it is missing, is neither a text nor a number, or is not known.", s.TenantField))
 		}
 		ev.Tenant, tier = of.id, of.tier
 	}
@@ -181,22 +186,21 @@ func plausible(t time.Time) bool { return t.Year() > 0 && t.Year() < 10000 }
 
 // resolved is what the provider's data called a tenant, as it was looked up last.
 type resolved struct {
-	id    tenant.ID
-	tier  tenant.Tier
-	words string // why there is none
-	at    time.Time
+	id   tenant.ID // empty: there is none, or it takes part no more, or not yet, which is not told apart
+	tier tenant.Tier
+	at   time.Time
 }
 
 // tenantOf finds the tenant that an event of the provider's names in the field that
-// its source declares, or says in words why there is none.
+// its source declares.
 func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, error) {
 	if s.about != "" {
 		t, err := e.Tenants.UnscopedTenant(ctx, string(s.about))
-		return resolve(t, err, "tenant")
+		return resolve(t, err)
 	}
 	name := fieldOf(ev, s.TenantField)
 	if name == "" {
-		return resolved{words: fmt.Sprintf("It names no tenant: the field %q is missing, or neither a text nor a number.", s.TenantField)}, nil
+		return resolved{}, nil
 	}
 	now := e.Clock.Now()
 	e.mu.Lock()
@@ -206,7 +210,7 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, 
 		return r, nil
 	}
 	t, err := e.Tenants.UnscopedNamed(ctx, name)
-	if r, err = resolve(t, err, s.TenantField); err != nil {
+	if r, err = resolve(t, err); err != nil {
 		return r, err
 	}
 	r.at = now
@@ -219,15 +223,15 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, 
 	return r, nil
 }
 
-// resolve is what there is to say of a tenant that was looked up, as a field names it.
-func resolve(t control.Tenant, err error, field string) (resolved, error) {
+// resolve is what there is to say of a tenant that was looked up.
+func resolve(t control.Tenant, err error) (resolved, error) {
 	switch {
 	case fault.Is(err, fault.NotFound):
-		return resolved{words: fmt.Sprintf("Its field %q names no tenant that is known.", field)}, nil
+		return resolved{}, nil
 	case err != nil:
 		return resolved{}, err
 	case t.State != control.Active && t.State != control.Suspended:
-		return resolved{words: fmt.Sprintf("The tenant that its field %q names takes part no more, or not yet.", field)}, nil
+		return resolved{}, nil
 	}
 	return resolved{id: t.ID, tier: t.Tier}, nil
 }

@@ -34,8 +34,10 @@ const (
 const (
 	longestHeld = 30 * 24 * time.Hour
 	mostHeld    = 10_000   // events of one owner
+	mostStored  = 64 << 20 // bytes of them, sealed
 	mostRaw     = 64 << 10 // bytes of one that could not be read; the rest is left out
-	mostReplay  = 1000     // events replayed at once
+	mostReplay  = 1000     // events taken in by one replay, and up to a page more
+	mostPage    = 50       // events opened at once
 )
 
 // HeldReasons lists the reasons.
@@ -61,7 +63,7 @@ type held struct {
 	owner, about tenant.ID
 	kind         HeldFor
 	event        Event
-	raw          []byte
+	raw          []byte // at most mostRaw
 
 	Reason string
 	SentAt time.Time
@@ -84,24 +86,27 @@ func (h *held) contents() contents {
 		c.SentAt = time.Time{}
 	}
 	if h.kind != Unreadable {
+		if !plausible(h.event.Time) { // it could not be written; when it was received stands for it
+			h.event.Time = time.Time{}
+		}
 		if line, err := h.event.appendLine(nil); err == nil && jsontext.Value(line).IsValid() {
 			c.Event = line[:len(line)-1]
 			return c
 		}
 	}
-	c.Raw = h.raw[:min(len(h.raw), mostRaw)]
+	c.Raw = h.raw
 	return c
 }
 
 // quarantine puts the events of several requests there, in one transaction.
 func (e *Events) quarantine(ctx context.Context, list []*work) {
 	err := e.DB.Transact(ctx, func(tx *meta.DB) error {
-		room := map[tenant.ID]int64{}
+		left := map[tenant.ID]room{}
 		for _, w := range list {
 			for n := range w.items {
 				i := &w.items[n]
 				var err error
-				if i.err, err = e.holdIn(ctx, tx, i.held, room); err != nil {
+				if i.err, err = e.holdIn(ctx, tx, i.held, left); err != nil {
 					return err
 				}
 			}
@@ -113,17 +118,19 @@ func (e *Events) quarantine(ctx context.Context, list []*work) {
 	}
 }
 
+// room is what there is left for an owner.
+type room struct{ events, bytes int64 }
+
 // holdIn adds a row. refused is that there is no room, or no key to seal it with.
-func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, room map[tenant.ID]int64) (refused, err error) {
-	left, known := room[h.owner]
+func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, rooms map[tenant.ID]room) (refused, err error) {
+	left, known := rooms[h.owner]
 	if !known {
-		if err := tx.RowsOf(h.owner).QueryRow(ctx, `SELECT count(*) FROM quarantined_events WHERE tenant = $1`, string(h.owner)).Scan(&left); err != nil {
+		var used room
+		if err := tx.RowsOf(h.owner).QueryRow(ctx, `SELECT count(*), CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM quarantined_events WHERE tenant = $1`, string(h.owner)).Scan(&used.events, &used.bytes); err != nil {
 			return nil, fmt.Errorf("count what is in quarantine: %w", err)
 		}
-		left = mostHeld - left
-	}
-	if room[h.owner] = left - 1; left <= 0 {
-		return fault.New(fault.Conflict, "%s It is not kept: there are %d events in quarantine, which is the most. Replay or drop them.", h.Reason, mostHeld), nil
+		left = room{mostHeld - used.events, mostStored - used.bytes}
+		rooms[h.owner] = left
 	}
 	raw, err := json.Marshal(h.contents())
 	if err != nil {
@@ -131,16 +138,17 @@ func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, room map[tena
 	}
 	id := e.Clock.ID("qua")
 	body, err := e.seal(ctx, h.about, raw, "quarantine "+id)
-	if fault.Is(err, fault.NotFound) {
-		return err, nil
+	if err != nil { // of one tenant's key, which is nothing to the others
+		return fmt.Errorf("seal event for quarantine: %w", err), nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("seal event for quarantine: %w", err)
+	if left.events < 1 || left.bytes < int64(len(body)) {
+		return fault.New(fault.Conflict, "%s It is not kept: quarantine has room for %d events, and %d MiB, and is full. Replay or drop some.", h.Reason, mostHeld, mostStored>>20), nil
 	}
 	if _, err := tx.RowsOf(h.owner).Exec(ctx, `INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, string(h.owner), string(h.about), h.source, string(h.kind), body, meta.Micros(h.event.Received)); err != nil {
 		return nil, fmt.Errorf("put event in quarantine: %w", err)
 	}
+	rooms[h.owner] = room{left.events - 1, left.bytes - int64(len(body))}
 	return nil, nil
 }
 
@@ -152,11 +160,13 @@ type HeldFilter struct {
 
 const heldColumns = `id, about, source, reason, body, received_at`
 
-// Quarantine lists what of an owner's is in quarantine, the newest first.
+// Quarantine lists what of an owner's is in quarantine, the newest first, in pages of 50
+// at most.
 func (e *Events) Quarantine(ctx context.Context, owner tenant.Owner, f HeldFilter, page meta.Page) ([]Held, string, error) {
 	if err := owner.Check(ctx, tenant.Read, tenant.Events); err != nil {
 		return nil, "", err
 	}
+	page.Limit = min(page.Size(), mostPage)
 	pos, err := page.Position()
 	if err != nil {
 		return nil, "", err
@@ -165,9 +175,11 @@ func (e *Events) Quarantine(ctx context.Context, owner tenant.Owner, f HeldFilte
 	if err != nil {
 		return nil, "", err
 	}
-	list, next := meta.Cut(list, page, func(h Held) meta.Position { return meta.Position{At: meta.Micros(h.ReceivedAt), ID: h.ID} })
+	list, next := meta.Cut(list, page, heldAt)
 	return list, next, nil
 }
+
+func heldAt(h Held) meta.Position { return meta.Position{At: meta.Micros(h.ReceivedAt), ID: h.ID} }
 
 func (e *Events) listHeld(ctx context.Context, owner tenant.ID, f HeldFilter, pos meta.Position, most int) ([]Held, []contents, error) {
 	rows, err := e.DB.RowsOf(owner).Query(ctx, `SELECT `+heldColumns+` FROM quarantined_events
@@ -179,7 +191,7 @@ func (e *Events) listHeld(ctx context.Context, owner tenant.ID, f HeldFilter, po
 	var list []Held
 	var all []contents
 	for rows.Next() {
-		h, c, err := e.scanHeld(ctx, rows)
+		h, c, err := e.readHeld(ctx, rows)
 		if err != nil {
 			return nil, nil, fmt.Errorf("list what is in quarantine: %w", err)
 		}
@@ -188,6 +200,19 @@ func (e *Events) listHeld(ctx context.Context, owner tenant.ID, f HeldFilter, po
 	return list, all, nil
 }
 
+// readHeld is scanHeld for those who read or replay: what cannot be opened says so, and
+// hides no other.
+func (e *Events) readHeld(ctx context.Context, row meta.Scanner) (Held, contents, error) {
+	h, c, err := e.scanHeld(ctx, row)
+	if err == nil || h.ReceivedAt.IsZero() || ctx.Err() != nil {
+		return h, c, err
+	}
+	e.Log.WarnContext(ctx, "an event in quarantine cannot be opened", "event", h.ID, "tenant.id", string(h.About), "error", err)
+	h.Reason = "It cannot be opened now. The server's log says why."
+	return h, contents{}, nil
+}
+
+// scanHeld reads a row. Where it is there and cannot be opened, Held has what is not sealed.
 func (e *Events) scanHeld(ctx context.Context, row meta.Scanner) (Held, contents, error) {
 	var h Held
 	var c contents
@@ -221,7 +246,7 @@ func (e *Events) ShowHeld(ctx context.Context, owner tenant.Owner, id string) (H
 }
 
 func (e *Events) heldBy(ctx context.Context, owner tenant.ID, id string) (Held, contents, error) {
-	h, c, err := e.scanHeld(ctx, e.DB.RowsOf(owner).QueryRow(ctx, `SELECT `+heldColumns+` FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), id))
+	h, c, err := e.readHeld(ctx, e.DB.RowsOf(owner).QueryRow(ctx, `SELECT `+heldColumns+` FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return h, c, fault.New(fault.NotFound, "There is no event %q in quarantine.", id)
 	}
@@ -269,7 +294,8 @@ func (e *Events) ReplayHeld(ctx context.Context, owner tenant.Owner, id string) 
 	return list[0], nil
 }
 
-// Replay does ReplayHeld with up to 1,000 of what is in quarantine, the newest first.
+// Replay does ReplayHeld with what is in quarantine, the newest first, until it has taken
+// in 1,000: then there may be more, for another one.
 func (e *Events) Replay(ctx context.Context, owner tenant.Owner, f HeldFilter) (Replayed, error) {
 	var done Replayed
 	if err := owner.Check(ctx, tenant.Write, tenant.Events); err != nil {
@@ -279,19 +305,25 @@ func (e *Events) Replay(ctx context.Context, owner tenant.Owner, f HeldFilter) (
 	if err != nil {
 		return done, err
 	}
-	list, all, err := e.listHeld(ctx, owner.ID(), f, first, mostReplay)
-	if err != nil || len(list) == 0 {
-		return done, err
-	}
-	verdicts, err := e.replay(ctx, owner, list, all)
-	for _, v := range verdicts {
-		if v.Result == Drop || v.Result == Retry {
-			done.Left++
-		} else {
-			done.Kept++
+	for pos := first; done.Kept < mostReplay; {
+		list, all, err := e.listHeld(ctx, owner.ID(), f, pos, mostPage)
+		if err != nil || len(list) == 0 {
+			return done, err
 		}
+		verdicts, err := e.replay(ctx, owner, list, all)
+		if err != nil {
+			return done, err
+		}
+		for _, v := range verdicts {
+			if v.Result == Drop || v.Result == Retry {
+				done.Left++
+			} else {
+				done.Kept++
+			}
+		}
+		pos = heldAt(list[len(list)-1])
 	}
-	return done, err
+	return done, nil
 }
 
 // replay takes in what is fit of some events, each from its own source, and removes it
@@ -343,12 +375,22 @@ func (e *Events) replay(ctx context.Context, owner tenant.Owner, list []Held, al
 // replaying is the source that an event in quarantine came from, be it revoked since:
 // who replays it vouches for it.
 func (e *Events) replaying(ctx context.Context, owner tenant.Owner, id string) (*Source, error) {
-	if id == apiSource {
-		return &Source{ID: apiSource, Tenant: owner.ID(), scope: owner.Scope()}, nil
+	s := Source{ID: apiSource, Tenant: owner.ID()}
+	if id != apiSource {
+		var err error
+		if s, err = e.source(ctx, e.DB, owner.ID(), id); err != nil {
+			return nil, err
+		}
 	}
-	s, err := e.source(ctx, e.DB, owner.ID(), id)
 	s.scope = owner.Scope()
-	return &s, err
+	if s.Tenant != "" {
+		t, err := e.Tenants.UnscopedTenant(ctx, string(s.Tenant))
+		if err != nil {
+			return nil, fmt.Errorf("find the tenant of a replay: %w", err)
+		}
+		s.tier = t.Tier
+	}
+	return &s, nil
 }
 
 // ForgetDue removes what has been in quarantine for too long.

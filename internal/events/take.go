@@ -168,7 +168,7 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 				v.Result, v.Details = Duplicate, ""
 			case fault.Is(i.err, fault.NotFound):
 				v.Result, v.Details = Drop, "Its tenant is not there any more."
-			case fault.Is(i.err, fault.Conflict):
+			case i.full():
 				v.Result, v.Details = Drop, fault.Message(i.err)
 			case i.err != nil:
 				v.Result, v.Details, v.Wait = Retry, fault.Message(i.err), RetryAfter(i.err)
@@ -179,13 +179,21 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 	return verdicts, nil
 }
 
+// full reports whether there is no room in quarantine. A Conflict of the stream is none
+// of the event's doing, and passes.
+func (i *item) full() bool { return i.held != nil && fault.Is(i.err, fault.Conflict) }
+
 // chargeEach charges what the provider sends of its tenants to each of them, beside what
 // they send themselves, and leaves out what is more than a tenant may have: one whose
 // people do too much does not hold up the others that a source is for.
 func (e *Events) chargeEach(w *work, verdicts []Verdict) {
 	count := map[tenant.ID]int{}
-	for _, i := range w.items {
-		count[i.tenant]++
+	now := e.Clock.Now()
+	for n := range w.items {
+		i := &w.items[n]
+		if i.duplicate = e.seen.has(now, i.key); !i.duplicate { // nobody can use up a tenant's with what it sent before
+			count[i.tenant]++
+		}
 	}
 	refused := map[tenant.ID]error{}
 	kept := w.items[:0]
@@ -194,7 +202,7 @@ func (e *Events) chargeEach(w *work, verdicts []Verdict) {
 			refused[i.tenant] = e.limits.take("provider "+string(i.tenant), e.rateOf(i.tier), n)
 			count[i.tenant] = 0
 		}
-		if err := refused[i.tenant]; err != nil {
+		if err := refused[i.tenant]; err != nil && !i.duplicate {
 			w.size -= len(i.line)
 			verdicts[i.at] = Verdict{ID: verdicts[i.at].ID, Result: Retry, Details: fault.Message(err), Wait: RetryAfter(err)}
 			continue
@@ -226,7 +234,7 @@ func (e *Events) keep(ctx context.Context, good, bad *work) error {
 	failed := 0
 	for _, w := range []*work{good, bad} {
 		for _, i := range w.items {
-			if i.err != nil && !fault.Is(i.err, fault.NotFound) && !fault.Is(i.err, fault.Conflict) {
+			if i.err != nil && !fault.Is(i.err, fault.NotFound) && !i.full() {
 				failed++
 				if first == nil {
 					first = i.err

@@ -116,6 +116,15 @@ func TestTheProvidersSourcesNameTheTenant(t *testing.T) {
 		if err != nil || len(held) != 5 {
 			t.Errorf("got %d in quarantine, %v, want 5", len(held), err)
 		}
+		if v[3].Details != v[5].Details {
+			t.Errorf("got %q and %q, want the same words of whoever is no tenant", v[3].Details, v[5].Details)
+		}
+		other, _ := w.source(provider, events.NewSource{TenantField: "data.org"})
+		e := login("9")
+		e.Data = jsontext.Value(`{"org":"nobody"}`)
+		if v := w.take(other, e); !strings.Contains(v[0].Details, `"data.org"`) {
+			t.Errorf("got %q, want the field of the source that it came by", v[0].Details)
+		}
 		if strings.Contains(v[3].Details, "nobody") {
 			t.Errorf("got %q, want no value of an event in it", v[3].Details)
 		}
@@ -305,6 +314,34 @@ func TestConcurrentRequestsAreKeptOnce(t *testing.T) {
 		}
 		if got := len(w.kept("")); got != 60 {
 			t.Errorf("got %d events, want 60", got)
+		}
+	})
+}
+
+// Who repeats what a tenant sent by the provider's source does not use up its rate.
+func TestDuplicatesAreNotChargedToTheTenant(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.config.Rates = map[tenant.Tier]int{tenant.Basic: 10, tenant.Standard: 10, tenant.Premium: 10, tenant.Platinum: 10}
+		w.again()
+		w.tenant("acme")
+		s, _ := w.source(provider, events.NewSource{TenantField: "context.groupId"})
+		batch := func(from int) (list []events.Event) {
+			for n := range 50 {
+				e := login(fmt.Sprint(from + n))
+				e.Context = jsontext.Value(`{"groupId":"acme"}`)
+				list = append(list, e)
+			}
+			return list
+		}
+		w.take(s, batch(0)...)
+		for range 3 {
+			if v := w.take(s, batch(0)...); v[0].Result != events.Duplicate || v[49].Result != events.Duplicate {
+				t.Errorf("again: got %s, want duplicates", results(v))
+			}
+		}
+		if v := w.take(s, batch(50)...); v[0].Result != events.OK {
+			t.Errorf("new ones: got %+v, want ok", v[0])
 		}
 	})
 }

@@ -52,7 +52,7 @@ func (s *server) eventRoutes() {
 		action: policy.QuarantineRead, audience: anyone}, s.quarantine)
 	add(s, route{method: http.MethodGet, path: "/quarantine/{id}", id: "show-held-event", summary: "Show an event in quarantine", thing: "event",
 		action: policy.QuarantineRead, audience: anyone}, s.heldEvent)
-	add(s, route{method: http.MethodPost, path: "/quarantine/replay", id: "replay-quarantine", summary: "Judge up to 1,000 events in quarantine again, and take in what is fit now", thing: "event",
+	add(s, route{method: http.MethodPost, path: "/quarantine/replay", id: "replay-quarantine", summary: "Judge what is in quarantine again, and take in what is fit now, up to some 1,000 at once", thing: "event",
 		action: policy.QuarantineReplay, audience: anyone, audit: "quarantine.replay"}, s.replay)
 	add(s, route{method: http.MethodPost, path: "/quarantine/{id}/replay", id: "replay-held-event", summary: "Judge an event in quarantine again, and take it in if it is fit now", thing: "event",
 		action: policy.QuarantineReplay, audience: anyone, audit: "quarantine.replay"}, s.replayEvent)

@@ -2761,7 +2761,7 @@ export interface paths {
     };
   };
   "/api/v1/quarantine/replay": {
-    /** Judge up to 1,000 events in quarantine again, and take in what is fit now */
+    /** Judge what is in quarantine again, and take in what is fit now, up to some 1,000 at once */
     post: {
       parameters: {
       };

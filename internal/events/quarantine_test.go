@@ -1,0 +1,74 @@
+package events_test
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tributary/internal/events"
+	"tributary/internal/tenant"
+)
+
+// A tenant whose key cannot be used is refused alone, and what it has there hides
+// nothing else.
+func TestOneTenantsKeyHoldsUpNoOthersQuarantine(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme")
+		errs := events.Hold(t.Context(), w.Events, a.ID, "ten_none", a.ID)
+		if len(errs) != 3 || errs[0] != nil || errs[1] == nil || errs[2] != nil {
+			t.Fatalf("got %v, want the second refused alone", errs)
+		}
+		list, _, err := w.Quarantine(t.Context(), w.admin(a.ID), events.HeldFilter{}, page)
+		if err != nil || len(list) != 2 || len(list[0].Event) == 0 {
+			t.Fatalf("got %+v, %v, want two that can be replayed, although their time cannot be written", list, err)
+		}
+		if _, err := w.DB.Unscoped().Exec(t.Context(), `UPDATE quarantined_events SET body = $1 WHERE id = $2`, []byte("broken"), list[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		list, _, err = w.Quarantine(t.Context(), w.admin(a.ID), events.HeldFilter{}, page)
+		if err != nil || len(list) != 2 || !strings.Contains(list[0].Reason+list[1].Reason, "cannot be opened") {
+			t.Errorf("got %+v, %v, want both, and of one that it cannot be opened", list, err)
+		}
+		if done, err := w.Replay(t.Context(), w.admin(a.ID), events.HeldFilter{}); err != nil || done.Kept != 1 || done.Left != 1 {
+			t.Errorf("got %+v, %v, want one kept and one left", done, err)
+		}
+	})
+}
+
+// What is in quarantine is bounded in bytes, and a replay goes past what stays there.
+func TestQuarantineIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.config.Rates = map[tenant.Tier]int{tenant.Basic: 100_000}
+		w.again()
+		a := w.tenant("acme")
+		s, _ := w.source(w.admin(a.ID), events.NewSource{Strict: true})
+		noise := make([]byte, 240<<10) // which no packing makes smaller
+		_, _ = rand.Read(noise)
+		large := jsontext.Value(`{"a":"` + hex.EncodeToString(noise) + `"}`)
+		dropped := 0
+		for n := range 160 { // 75 MiB
+			e := login(fmt.Sprint(n))
+			e.Data = large.Clone()
+			if v := w.take(s, e); !strings.Contains(v[0].Details, "in quarantine") {
+				dropped++
+			}
+		}
+		if dropped < 10 || dropped > 40 {
+			t.Errorf("got %d of 160 refused, want those beyond 64 MiB", dropped)
+		}
+		list, next, err := w.Quarantine(t.Context(), w.admin(a.ID), events.HeldFilter{}, page)
+		if err != nil || len(list) != 50 || next == "" {
+			t.Errorf("got %d, next %q, %v, want a page of 50", len(list), next, err)
+		}
+		done, err := w.Replay(t.Context(), w.admin(a.ID), events.HeldFilter{})
+		if err != nil || done.Left != 160-dropped {
+			t.Errorf("got %+v, %v, want all %d looked at", done, err, 160-dropped)
+		}
+	})
+}
