@@ -22,12 +22,15 @@ type Reader struct {
 	streams *stream.Streams
 	blocks  *Blocks
 	ring    *keys.Ring
-	kept    func(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error)
+	kept    Kept
 }
+
+// Kept tells how long a tenant's events stay on a stream.
+type Kept func(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error)
 
 // NewReader makes a Reader. How long a tenant's events are kept, kept says; nil: as long
 // as any.
-func NewReader(streams *stream.Streams, blocks *Blocks, ring *keys.Ring, kept func(ctx context.Context, n stream.Name, id tenant.ID) (time.Duration, error)) *Reader {
+func NewReader(streams *stream.Streams, blocks *Blocks, ring *keys.Ring, kept Kept) *Reader {
 	return &Reader{streams, blocks, ring, kept}
 }
 

@@ -61,8 +61,7 @@ function Newest({ at }: { at: string | undefined }) {
 function useNewest(): Map<string, string> {
   const all = useQuery(freshness).data ?? [];
   const found = new Map<string, string>();
-  for (const { kind, name, last_at = "" } of all)
-    if (kind === "source" && last_at > (found.get(name) ?? "")) found.set(name, last_at);
+  for (const { kind, name, last_at = "" } of all) if (kind === "source" && last_at > (found.get(name) ?? "")) found.set(name, last_at);
   return found;
 }
 

@@ -11,6 +11,7 @@ import { Select } from "../../ui/Field";
 import { Time } from "../../ui/values";
 import { useAddress } from "../admin/address";
 import { AnswerCard } from "./AnswerCard";
+import type { Answer } from "./answer";
 import { useAsking } from "./asking";
 import { type Asked, forget, history, remember } from "./history";
 import { NamedForm, NamedList, namedQueries, SaveQuery } from "./Named";
@@ -37,14 +38,16 @@ export function Query() {
     ask(
       ["query", "run", name, ...Object.entries(values).map(([k, v]) => `${k}=${v}`)],
       (signal) =>
-        call(api.POST("/api/v1/queries/named/{id}/run", { signal, params: { path: { id: name } }, body: { parameters: values } })),
+        call(
+          api.POST("/api/v1/queries/named/{id}/run", { signal, params: { path: { id: name } }, body: { parameters: values } }),
+        ) as Promise<Answer>,
       () => undefined,
     );
   };
   const run = (rows: string) =>
     ask(
       ["query", ...(rows === "1000" ? [] : [`--rows=${rows}`]), sql],
-      (signal) => call(api.POST("/api/v1/query", { signal, body: { sql, rows: Number(rows) } })),
+      (signal) => call(api.POST("/api/v1/query", { signal, body: { sql, rows: Number(rows) } })) as Promise<Answer>,
       (answer, ms) => setAsked(remember(who.id, { sql, at: new Date().toISOString(), rows: answer.rows?.length ?? 0, ms: Math.round(ms) })),
     );
   const edit = (source: string) => {
