@@ -33,7 +33,7 @@ func TestChoose(t *testing.T) {
 	if got, err := choose([]string{"13", "6"}); err != nil || len(got) != 2 || got[0].name != "13" || got[1].name != "6" {
 		t.Errorf("chose %v, %v", got, err)
 	}
-	if _, err := choose([]string{"7"}); err == nil {
-		t.Error("row 7 was found")
+	if _, err := choose([]string{"no such row"}); err == nil {
+		t.Error("a row that is not there was found")
 	}
 }
