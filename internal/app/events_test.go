@@ -55,7 +55,7 @@ func TestEventsComeInAndStay(t *testing.T) {
 		{"an API key", key.Key, event("1", ""), nil, 204, ""},
 		{"the provider's", backend.Key, "[" + event("4", `,"subject":"acme"`) + "," + event("5", `,"subject":"000002"`) + "]", nil, 204, ""},
 		{"one of two", backend.Key, "[" + event("6", `,"subject":"acme"`) + "," + event("7", `,"subject":"nobody"`) + "]", nil, 204, ""},
-		{"nobody's", backend.Key, event("8", `,"subject":"nobody"`), nil, 422, "names no tenant that is known"},
+		{"nobody's", backend.Key, event("8", `,"subject":"nobody"`), nil, 422, "names no tenant that takes part"},
 		{"another tenant named", source.Key, event("9", `,"tenant":"bolt","subject":"bolt"`), []string{"X-Tenant", "bolt"}, 204, ""},
 		{"broken", source.Key, `{"specversion":"1.0"`, nil, 422, "not JSON"},
 		{"a text", source.Key, `"event"`, nil, 422, "not JSON"},
