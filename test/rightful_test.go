@@ -88,6 +88,12 @@ var rightful = map[string]struct {
 	"show-held-event":           {},
 	"replay-held-event":         {},
 	"drop-held-event":           {status: http.StatusNoContent},
+	"create-pixels":             {status: created},
+	"show-named-query":          {},
+	"run-named-query":           {},
+	"list-query-versions":       {staff: true},
+	"delete-query":              {staff: true, status: http.StatusConflict}, // it is built in
+	"cancel-query":              {status: absent},                           // none runs
 }
 
 // last are the operations that end things, in the order in which they can be done.

@@ -216,8 +216,9 @@ func TestWhatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
 	url := s.StartCollecting()
+	source := servertest.Must(s.As(s.Token).CreateSource(t.Context(), client.NewSource{Name: "backend", TenantField: "context.groupId"}))(t)
 	large := strings.Repeat("x", 21<<20)
-	for _, w := range waysOf("twk_none", "1", "")[:3] {
+	for _, w := range waysOf(source.Key, "1", "")[:3] {
 		if status, _, said := post(t, w.method, url+w.path, strings.Replace(w.body, `"E"`, `"`+large+`"`, 1), w.headers); status != 413 {
 			t.Errorf("%s: got %d %s, want 413", w.name, status, said)
 		}
