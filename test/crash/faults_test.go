@@ -101,7 +101,7 @@ func TestFailingDiskIsToldAndNothingIsLost(t *testing.T) {
 		"no sync works":               {calls: syncs, what: "error=EIO", unready: true, final: true},
 		"no room at a sync":           {calls: syncs, what: "error=ENOSPC", unready: true, final: true},
 		"the database does not sync":  {calls: syncs, what: "error=EIO", on: databaseLog, unready: true, final: true},
-		"the database is not written": {calls: "pwrite64", what: "error=EIO", unready: true},
+		"the database is not written": {calls: "pwrite64", what: "error=EIO", on: databaseLog, unready: true},
 		"the database has no room":    {calls: "pwrite64", what: "error=ENOSPC", unready: true},
 		"no folder is synced":         {calls: syncs, what: "error=EIO", on: folders, unready: true, final: true},
 		"nothing is renamed":          {calls: "renameat2", what: "error=EIO"},

@@ -287,7 +287,7 @@ func operations() map[string]*operation {
 			return shot{want: []int{empty}}
 		}},
 		"verify-archive":  {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte("{}")} }},
-		"restore-archive": {roles: "S", weight: 2},
+		"restore-archive": {roles: "S", weight: 2, make: func(*world, *credential, string) shot { return shot{body: []byte("{}")} }},
 		"rebuild-archive": {roles: "S", weight: 2},
 
 		"list-streams":       {roles: "SRNAD", weight: 2},
