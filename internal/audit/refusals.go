@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -11,19 +12,38 @@ import (
 // the disk by knocking. The zero value is ready.
 type Refusals struct {
 	mu    sync.Mutex
-	lanes map[string]*lane
+	lanes map[string]*knocks
 	swept time.Time
 }
 
-// lane is what was refused of one who knocks.
-type lane struct {
+// knocks are the refusals of a lane.
+type knocks struct {
 	bucket  *rate.Limiter
 	skipped int64 // since the last that had an entry
 }
 
-// Take reports whether a refusal gets an entry: of each lane, such as a credential,
-// a burst does and one every so often. skipped is how many before it did not.
-func (r *Refusals) Take(now time.Time, of string, every time.Duration, burst int) (skipped int64, ok bool) {
+// Lane is who knocks, such as a credential. Its refusals get entries: a burst of them, and
+// one every so often.
+type Lane struct {
+	Of    string
+	Every time.Duration
+	Burst int
+}
+
+// Record writes the entry of a refusal, if it gets one, which says how many before it did
+// not. Whoever asked may be gone already, and is recorded all the same.
+func (r *Refusals) Record(ctx context.Context, now time.Time, of Lane, e Entry, record func(context.Context, Entry) error) error {
+	skipped, ok := r.take(now, of)
+	if !ok {
+		return nil
+	}
+	if skipped > 0 {
+		e.Details["unrecorded_before"] = skipped
+	}
+	return record(context.WithoutCancel(ctx), e)
+}
+
+func (r *Refusals) take(now time.Time, of Lane) (skipped int64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now.Sub(r.swept) >= time.Minute {
@@ -34,13 +54,13 @@ func (r *Refusals) Take(now time.Time, of string, every time.Duration, burst int
 			}
 		}
 	}
-	l := r.lanes[of]
+	l := r.lanes[of.Of]
 	if l == nil {
 		if r.lanes == nil {
-			r.lanes = map[string]*lane{}
+			r.lanes = map[string]*knocks{}
 		}
-		l = &lane{bucket: rate.NewLimiter(rate.Every(every), burst)}
-		r.lanes[of] = l
+		l = &knocks{bucket: rate.NewLimiter(rate.Every(of.Every), of.Burst)}
+		r.lanes[of.Of] = l
 	}
 	if !l.bucket.AllowN(now, 1) {
 		l.skipped++

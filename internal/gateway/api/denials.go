@@ -40,10 +40,10 @@ func (s *server) denied(ctx context.Context, c *call, r route, p policy.Principa
 		return err
 	}
 	s.counted.denied.Add(ctx, 1)
-	key, every, burst := p.Credential, deniedEvery, deniedBurst
+	lane := audit.Lane{Of: p.Credential, Every: deniedEvery, Burst: deniedBurst}
 	e := audit.Entry{Tenant: p.Tenant, Verb: r.event(), Outcome: outcome, Details: map[string]any{}}
-	if key == "" {
-		every, burst = strangerEvery, strangerBurst
+	if lane.Of == "" {
+		lane.Every, lane.Burst = strangerEvery, strangerBurst
 		e.Tenant, e.Actor, e.Details["address"] = "", "anonymous", addressOf(ctx).String()
 	} else {
 		e.Actor = p.Actor()
@@ -53,15 +53,7 @@ func (s *server) denied(ctx context.Context, c *call, r route, p policy.Principa
 	} else if id != "" { // what somebody wrote
 		e.Details["id"] = id
 	}
-	skipped, ok := s.refusals.Take(s.Clock.Now(), key, every, burst)
-	if !ok {
-		return err
-	}
-	if skipped > 0 {
-		e.Details["unrecorded_before"] = skipped
-	}
-	// Whoever asked may be gone already, and is recorded all the same.
-	if auditErr := s.Audit.Record(context.WithoutCancel(ctx), e); auditErr != nil {
+	if auditErr := s.refusals.Record(ctx, s.Clock.Now(), lane, e, s.Audit.Record); auditErr != nil {
 		return auditErr
 	}
 	return err

@@ -100,20 +100,12 @@ func (s *server) denied(ctx context.Context, r route, from netip.Addr, err error
 	}
 	s.counted.denied.Add(ctx, 1)
 	source, owner := events.Refused(err)
+	lane := audit.Lane{Of: source, Every: refusedEvery, Burst: refusedBurst}
 	e := audit.Entry{Tenant: owner, Actor: source, Verb: "event.send", Subject: source, Outcome: "denied", Details: map[string]any{"address": from.String(), "protocol": r.protocol.name}}
-	every, burst := refusedEvery, refusedBurst
 	if source == "" {
-		e.Actor, every, burst = "anonymous", strangerEvery, strangerBurst
+		e.Actor, lane.Every, lane.Burst = "anonymous", strangerEvery, strangerBurst
 	}
-	skipped, ok := s.refusals.Take(s.Clock.Now(), source, every, burst)
-	if !ok {
-		return err
-	}
-	if skipped > 0 {
-		e.Details["unrecorded_before"] = skipped
-	}
-	// Who sent may be gone already, and is recorded all the same.
-	if auditErr := s.Audit.Record(context.WithoutCancel(ctx), e); auditErr != nil {
+	if auditErr := s.refusals.Record(ctx, s.Clock.Now(), lane, e, s.Audit.Record); auditErr != nil {
 		return auditErr
 	}
 	return err
