@@ -89,11 +89,13 @@ type sent struct {
 	attempts int
 	lost     []string // the events of the requests that were refused
 	events   []string
+	want     []string // of them, by now
 	seen     map[string]bool
 	more     chan struct{}
 }
 
-// collector starts one that refuses its first requests so.
+// collector starts one that refuses its first requests so. In the end nothing has come that
+// the test did not want.
 func collector(t *testing.T, refusals ...error) *sent {
 	t.Helper()
 	s := &sent{t: t, key: key, refusals: refusals, seen: map[string]bool{}, more: make(chan struct{}, 1000)}
@@ -102,7 +104,12 @@ func collector(t *testing.T, refusals ...error) *sent {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close() // after what is under way
+		if !t.Failed() {
+			s.compare("in the end")
+		}
+	})
 	s.url = server.URL
 	return s
 }
@@ -161,27 +168,37 @@ func told(b events.Batch, in events.Incoming) string {
 	return b.Channel + ": " + in.Event.Type + " of " + in.Event.User + in.Event.Anonymous
 }
 
-// wants waits until all of these have come, each once, and nothing else; … is any text.
+// wants waits until these have come too, each once, beside what was wanted before, and
+// nothing else; … is any text.
 func (s *sent) wants(want ...string) {
 	s.t.Helper()
+	s.want = append(s.want, want...)
 	deadline := time.After(patience)
-	for {
-		s.mu.Lock()
-		got := slices.Clone(s.events)
-		s.mu.Unlock()
-		if len(got) >= len(want) {
-			slices.Sort(got)
-			slices.Sort(want)
-			if !slices.EqualFunc(got, want, fits) {
-				s.t.Errorf("got %q, want %q", got, want)
-			}
-			return
-		}
+	for s.count() < len(s.want) {
 		select {
 		case <-s.more:
 		case <-deadline:
-			s.t.Fatalf("got %q, want %q", got, want)
+			s.compare("too late")
+			s.t.FailNow()
 		}
+	}
+	s.compare("at first")
+}
+
+func (s *sent) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events)
+}
+
+func (s *sent) compare(when string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.events)
+	slices.Sort(s.want)
+	if !slices.EqualFunc(s.events, s.want, fits) {
+		s.t.Errorf("%s: got %q, want %q", when, s.events, s.want)
 	}
 }
 
@@ -315,7 +332,7 @@ func TestClientsDeliver(t *testing.T) {
 			if failed := c.run(s); len(failed) > 0 {
 				t.Errorf("not delivered: %q", failed)
 			}
-			s.wants(slices.Clone(c.want)...)
+			s.wants(c.want...)
 		})
 	}
 }
@@ -338,7 +355,7 @@ func TestClientsTryAgainAsPromised(t *testing.T) {
 					}
 					return
 				}
-				s.wants(slices.Clone(c.want)...)
+				s.wants(c.want...)
 				if s.attempts < 2 {
 					t.Errorf("got %d attempts, want more", s.attempts)
 				}
@@ -347,17 +364,24 @@ func TestClientsTryAgainAsPromised(t *testing.T) {
 	}
 }
 
+// What the pages send, and posthog-js when its page is left.
+var (
+	ofSegment     = []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}
+	ofPostHog     = []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}
+	leftOfPostHog = []string{"posthog: $pageleave of u1"}
+)
+
 func TestBrowsersDeliver(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, page string
 		query      url.Values
-		want       []string
+		want, left []string // at once, and when the page is left
 	}{
-		{"analytics-next", "segment.html", nil, []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}},
-		{"analytics-next, batching", "segment.html", url.Values{"batching": {"1"}}, []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}},
-		{"posthog-js", "posthog.html", nil, []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}},
-		{"posthog-js, one by one", "posthog.html", url.Values{"single": {"1"}}, []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}},
+		{"analytics-next", "segment.html", nil, ofSegment, nil},
+		{"analytics-next, batching", "segment.html", url.Values{"batching": {"1"}}, ofSegment, nil},
+		{"posthog-js", "posthog.html", nil, ofPostHog, leftOfPostHog},
+		{"posthog-js, one by one", "posthog.html", url.Values{"single": {"1"}}, ofPostHog, leftOfPostHog},
 	} {
 		for _, r := range []struct {
 			name    string
@@ -369,21 +393,13 @@ func TestBrowsersDeliver(t *testing.T) {
 			t.Run(c.name+", "+r.name, func(t *testing.T) {
 				t.Parallel()
 				s := collector(t, r.refused...)
-				s.visit(c.page, c.query)
-				s.wants(slices.Clone(c.want)...)
+				leave := s.visit(c.page, c.query)
+				s.wants(c.want...)
+				leave()
+				s.wants(c.left...)
 			})
 		}
 	}
-}
-
-func TestWhatIsLeftWhenAPageIsLeftIsSent(t *testing.T) {
-	t.Parallel()
-	s := collector(t)
-	leave := s.visit("posthog.html", nil)
-	s.wants("posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1")
-	s.events = nil
-	leave()
-	s.wants("posthog: $pageleave of u1")
 }
 
 // A browser that is refused for good drops that request, and sends the others.
@@ -413,19 +429,16 @@ func TestABrowserDropsWhatIsRefusedForGood(t *testing.T) {
 			if len(lost) == 0 {
 				t.Fatal("the first request had no events")
 			}
-			rest := []string{"segment: $pageview of …", "segment: $identify of u1…", "segment: Order Completed of u1…"}
+			rest, left := ofSegment, []string(nil)
 			if c.page == "posthog.html" {
-				rest = []string{"posthog: $pageview of …", "posthog: Clicked of …", "posthog: $identify of u1…", "posthog: Order Completed of u1"}
+				rest, left = ofPostHog, []string{"posthog: $pageleave of …"}
 			}
-			rest = slices.DeleteFunc(rest, func(want string) bool {
+			rest = slices.DeleteFunc(slices.Clone(rest), func(want string) bool {
 				return slices.ContainsFunc(lost, func(got string) bool { return fits(got, want) })
 			})
-			s.wants(slices.Clone(rest)...)
-			leave()
-			if c.page == "posthog.html" { // which sends what is left then
-				rest = append(rest, "posthog: $pageleave of …")
-			}
 			s.wants(rest...)
+			leave()
+			s.wants(left...)
 		})
 	}
 }

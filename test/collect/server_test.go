@@ -141,20 +141,29 @@ func TestEveryClientReachesTheServer(t *testing.T) {
 			want = append(want, kind)
 		}
 	}
-	to.visit("segment.html", nil)
-	to.visit("posthog.html", nil)
-	var got []string
-	all := errors.New("all are there")
-	err := a.TailStream(ctx, "events", "", "0", func(e client.StreamEvent) error {
-		if got = append(got, e.Type); len(got) < len(want) {
-			return nil
+	leaveOne, leaveOther := to.visit("segment.html", nil), to.visit("posthog.html", nil)
+	come := func(want []string) { // until they are all there
+		var got []string
+		all := errors.New("all are there")
+		err := a.TailStream(ctx, "events", "", "0", func(e client.StreamEvent) error {
+			if got = append(got, e.Type); len(got) < len(want) {
+				return nil
+			}
+			return all
+		}, nil)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !errors.Is(err, all) || !slices.Equal(got, want) {
+			t.Errorf("got %v\n%q, want\n%q", err, got, want)
 		}
-		return all
-	}, nil)
-	slices.Sort(got)
-	slices.Sort(want)
-	if !errors.Is(err, all) || !slices.Equal(got, want) {
-		t.Errorf("got %v\n%q, want\n%q", err, got, want)
+	}
+	come(want)
+	leaveOne()
+	leaveOther()
+	want = append(want, "$pageleave")
+	come(want)
+	if got := heard(t, a); len(got) != len(want) {
+		t.Errorf("in the end: got %q, want %d", got, len(want))
 	}
 }
 
