@@ -210,7 +210,7 @@ func (b *bench) loads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.printf("product: from the stream to committed rows, each once, in transactions of about 16 MB; peer: DuckDB's own appender, row by row, %d in a transaction\n", appendedRows)
+	b.printf("product: from the stream to committed rows, each once, in transactions of about 12 MiB; peer: DuckDB's own appender, row by row, %d in a transaction\n", appendedRows)
 	var ratios []float64
 	for round := range b.rounds + 1 {
 		ours, rows, err := p.loadOnce(ctx, round, tenants, most/(b.rounds+1))
