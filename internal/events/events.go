@@ -60,7 +60,7 @@ type Events struct {
 
 	good    *gather // what waits to be committed to the stream
 	bad     *gather // what waits to be put in quarantine
-	limits  limits
+	limits  *limits
 	seen    *seen
 	variety *variety
 	plan    atomic.Pointer[plan]

@@ -23,6 +23,21 @@ func Gathered(commit func(lanes []string)) func(lane string, size int) error {
 	return func(lane string, size int) error { return g.do(context.Background(), &work{lane: lane, size: size}) }
 }
 
+// Within has a function called in the middle of each commit to the stream, which fails
+// with its error.
+func Within(e *Events, f func() error) {
+	commit := e.good.commit
+	e.good.commit = func(ctx context.Context, list []*work) {
+		if err := f(); err != nil {
+			for _, w := range list {
+				w.err = err
+			}
+			return
+		}
+		commit(ctx, list)
+	}
+}
+
 // Seen remembers some ids at most.
 func Seen(most int) (add func(now, received time.Time, key uint64), has func(now time.Time, key uint64) bool) {
 	s := newSeen()

@@ -101,12 +101,12 @@ func (h *held) contents() contents {
 // quarantine puts the events of several requests there, in one transaction.
 func (e *Events) quarantine(ctx context.Context, list []*work) {
 	err := e.DB.Transact(ctx, func(tx *meta.DB) error {
-		left := map[tenant.ID]room{}
+		rooms := map[tenant.ID]room{}
 		for _, w := range list {
 			for n := range w.items {
 				i := &w.items[n]
 				var err error
-				if i.err, err = e.holdIn(ctx, tx, i.held, left); err != nil {
+				if i.err, err = e.holdIn(ctx, tx, i.held, rooms); err != nil {
 					return err
 				}
 			}
@@ -118,19 +118,45 @@ func (e *Events) quarantine(ctx context.Context, list []*work) {
 	}
 }
 
-// room is what there is left for an owner.
-type room struct{ events, bytes int64 }
+// room is what an owner has in quarantine, by source.
+type room map[string]amount
+
+// takes reports whether there is room for more of a source, which takes no more of it than
+// it leaves free: one that sends nothing good does not keep out what the others hold.
+func (r room) takes(source string, more amount) bool {
+	free := amount{mostHeld, mostStored}
+	for _, a := range r {
+		free.events, free.bytes = free.events-a.events, free.bytes-a.bytes
+	}
+	own := r[source].plus(more)
+	return own.events <= free.events && own.bytes <= free.bytes
+}
+
+func roomOf(ctx context.Context, tx *meta.DB, owner tenant.ID) (room, error) {
+	rows, err := tx.RowsOf(owner).Query(ctx, `SELECT source, count(*), CAST(sum(length(body)) AS BIGINT) FROM quarantined_events WHERE tenant = $1 GROUP BY source`, string(owner))
+	if err != nil {
+		return nil, fmt.Errorf("count what is in quarantine: %w", err)
+	}
+	r := room{}
+	for rows.Next() {
+		var source string
+		var a amount
+		if err := rows.Scan(&source, &a.events, &a.bytes); err != nil {
+			return nil, fmt.Errorf("count what is in quarantine: %w", err)
+		}
+		r[source] = a
+	}
+	return r, rows.Err()
+}
 
 // holdIn adds a row. refused is that there is no room, or no key to seal it with.
 func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, rooms map[tenant.ID]room) (refused, err error) {
-	left, known := rooms[h.owner]
-	if !known {
-		var used room
-		if err := tx.RowsOf(h.owner).QueryRow(ctx, `SELECT count(*), CAST(coalesce(sum(length(body)), 0) AS BIGINT) FROM quarantined_events WHERE tenant = $1`, string(h.owner)).Scan(&used.events, &used.bytes); err != nil {
-			return nil, fmt.Errorf("count what is in quarantine: %w", err)
+	there := rooms[h.owner]
+	if there == nil {
+		if there, err = roomOf(ctx, tx, h.owner); err != nil {
+			return nil, err
 		}
-		left = room{mostHeld - used.events, mostStored - used.bytes}
-		rooms[h.owner] = left
+		rooms[h.owner] = there
 	}
 	raw, err := json.Marshal(h.contents())
 	if err != nil {
@@ -141,14 +167,14 @@ func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, rooms map[ten
 	if err != nil { // of one tenant's key, which is nothing to the others
 		return fmt.Errorf("seal event for quarantine: %w", err), nil
 	}
-	if left.events < 1 || left.bytes < int64(len(body)) {
-		return fault.New(fault.Conflict, "%s It is not kept: quarantine has room for %d events, and %d MiB, and is full. Replay or drop some.", h.Reason, mostHeld, mostStored>>20), nil
+	if !there.takes(h.source, amount{1, len(body)}) {
+		return fault.New(fault.Conflict, "%s It is not kept: quarantine has room for %d events, and %d MiB, of which one source takes as much as it leaves free, and is full. Replay or drop some.", h.Reason, mostHeld, mostStored>>20), nil
 	}
 	if _, err := tx.RowsOf(h.owner).Exec(ctx, `INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, string(h.owner), string(h.about), h.source, string(h.kind), body, meta.Micros(h.event.Received)); err != nil {
 		return nil, fmt.Errorf("put event in quarantine: %w", err)
 	}
-	rooms[h.owner] = room{left.events - 1, left.bytes - int64(len(body))}
+	there[h.source] = there[h.source].plus(amount{1, len(body)})
 	return nil, nil
 }
 

@@ -52,23 +52,27 @@ func TestQuarantineIsBoundedInBytes(t *testing.T) {
 		_, _ = rand.Read(noise)
 		large := jsontext.Value(`{"a":"` + hex.EncodeToString(noise) + `"}`)
 		dropped := 0
-		for n := range 160 { // 75 MiB
+		for n := range 80 { // 37 MiB
 			e := login(fmt.Sprint(n))
 			e.Data = large.Clone()
 			if v := w.take(s, e); !strings.Contains(v[0].Details, "in quarantine") {
 				dropped++
 			}
 		}
-		if dropped < 10 || dropped > 40 {
-			t.Errorf("got %d of 160 refused, want those beyond 64 MiB", dropped)
+		if dropped < 5 || dropped > 20 {
+			t.Errorf("got %d of 80 refused, want those beyond 32 MiB, half of what there is", dropped)
+		}
+		other, _ := w.source(w.admin(a.ID), events.NewSource{Strict: true})
+		if v := w.take(other, login("1")); !strings.Contains(v[0].Details, "in quarantine") {
+			t.Errorf("another source: got %+v, want it in quarantine, in which the first left room", v[0])
 		}
 		list, next, err := w.Quarantine(t.Context(), w.admin(a.ID), events.HeldFilter{}, page)
 		if err != nil || len(list) != 50 || next == "" {
 			t.Errorf("got %d, next %q, %v, want a page of 50", len(list), next, err)
 		}
 		done, err := w.Replay(t.Context(), w.admin(a.ID), events.HeldFilter{})
-		if err != nil || done.Left != 160-dropped {
-			t.Errorf("got %+v, %v, want all %d looked at", done, err, 160-dropped)
+		if err != nil || done.Left != 81-dropped {
+			t.Errorf("got %+v, %v, want all %d looked at", done, err, 81-dropped)
 		}
 	})
 }

@@ -30,6 +30,11 @@ type Incoming struct {
 	Err   error          // why it could not be read as an event: it goes to quarantine
 }
 
+// size is what an event is charged.
+func (in *Incoming) size() amount {
+	return amount{1, max(len(in.Raw), len(in.Event.Data)+len(in.Event.Context))}
+}
+
 // Verdict is what became of an event.
 type Verdict struct {
 	ID      string // the event's; one that came without has the one that it was given
@@ -82,7 +87,7 @@ const (
 	tolerance = time.Minute // by how much a sender's clock may differ
 )
 
-// rates is how many events a second each tier may send.
+// rates is how many events a second each tier may send, of bytesEach on average.
 var rates = map[tenant.Tier]int{tenant.Basic: 500, tenant.Standard: 1000, tenant.Premium: 2500, tenant.Platinum: 10_000}
 
 const providerRate = 50_000 // the same of each source of the provider's
@@ -103,7 +108,11 @@ func (e *Events) Take(ctx context.Context, s *Source, b Batch) ([]Verdict, error
 	if len(b.Received) > MaxEvents {
 		return nil, fault.New(fault.TooLarge, "There are %d events in the request; the limit is %d.", len(b.Received), MaxEvents)
 	}
-	if err := e.limits.take(s.lane(), e.rate(s), len(b.Received)); err != nil {
+	var all amount
+	for n := range b.Received {
+		all = all.plus(b.Received[n].size())
+	}
+	if err := e.limits.take(s.lane(), e.rate(s), all); err != nil {
 		return nil, err
 	}
 	return e.take(ctx, s, b, false)
@@ -116,6 +125,9 @@ func (s *Source) lane() string {
 	}
 	return s.ID
 }
+
+// laneOf is what the events of a tenant that the provider sends are counted by.
+func laneOf(id tenant.ID) string { return "provider " + string(id) }
 
 func (e *Events) rate(s *Source) int {
 	if s.Tenant == "" {
@@ -155,9 +167,13 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 		verdicts[n] = v
 	}
 	if s.Tenant == "" && !again {
-		e.chargeEach(good, verdicts)
+		e.chargeEach(&b, good, verdicts)
 	}
-	if err := e.keep(ctx, good, bad); err != nil {
+	err := e.keep(ctx, good, bad)
+	if !again && ctx.Err() == nil { // of who has left, all may yet be kept
+		e.giveBack(s, &b, err, good, bad)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for _, w := range []*work{good, bad} {
@@ -170,7 +186,7 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 				v.Result, v.Details = Drop, "Its tenant is not there any more."
 			case i.full():
 				v.Result, v.Details = Drop, fault.Message(i.err)
-			case i.err != nil:
+			case i.lacks():
 				v.Result, v.Details, v.Wait = Retry, fault.Message(i.err), RetryAfter(i.err)
 			}
 		}
@@ -183,24 +199,27 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 // of the event's doing, and passes.
 func (i *item) full() bool { return i.held != nil && fault.Is(i.err, fault.Conflict) }
 
+// lacks reports whether an event was not kept for want of something of ours.
+func (i *item) lacks() bool { return i.err != nil && !fault.Is(i.err, fault.NotFound) && !i.full() }
+
 // chargeEach charges what the provider sends of its tenants to each of them, beside what
 // they send themselves, and leaves out what is more than a tenant may have: one whose
 // people do too much does not hold up the others that a source is for.
-func (e *Events) chargeEach(w *work, verdicts []Verdict) {
-	count := map[tenant.ID]int{}
+func (e *Events) chargeEach(b *Batch, w *work, verdicts []Verdict) {
+	count := map[tenant.ID]amount{}
 	now := e.Clock.Now()
 	for n := range w.items {
 		i := &w.items[n]
 		if i.duplicate = e.seen.has(now, i.key); !i.duplicate { // nobody can use up a tenant's with what it sent before
-			count[i.tenant]++
+			count[i.tenant] = count[i.tenant].plus(b.Received[i.at].size())
 		}
 	}
 	refused := map[tenant.ID]error{}
 	kept := w.items[:0]
 	for _, i := range w.items {
-		if n := count[i.tenant]; n > 0 {
-			refused[i.tenant] = e.limits.take("provider "+string(i.tenant), e.rateOf(i.tier), n)
-			count[i.tenant] = 0
+		if n := count[i.tenant]; n.events > 0 {
+			refused[i.tenant] = e.limits.take(laneOf(i.tenant), e.rateOf(i.tier), n)
+			count[i.tenant] = amount{}
 		}
 		if err := refused[i.tenant]; err != nil && !i.duplicate {
 			w.size -= len(i.line)
@@ -210,6 +229,28 @@ func (e *Events) chargeEach(w *work, verdicts []Verdict) {
 		kept = append(kept, i)
 	}
 	w.items = kept
+}
+
+// giveBack undoes the charges of what was not kept for want of something: all of it with
+// an error of the whole request.
+func (e *Events) giveBack(s *Source, b *Batch, err error, list ...*work) {
+	lanes := map[string]amount{}
+	for _, w := range list {
+		for n := range w.items {
+			i := &w.items[n]
+			if err == nil && !i.lacks() {
+				continue
+			}
+			size := b.Received[i.at].size()
+			lanes[s.lane()] = lanes[s.lane()].plus(size)
+			if s.Tenant == "" && i.held == nil && !i.duplicate {
+				lanes[laneOf(i.tenant)] = lanes[laneOf(i.tenant)].plus(size)
+			}
+		}
+	}
+	for lane, n := range lanes {
+		e.limits.give(lane, n)
+	}
 }
 
 // keep commits both kinds of work at once. Where nothing of a request could be kept
@@ -233,8 +274,8 @@ func (e *Events) keep(ctx context.Context, good, bad *work) error {
 	var first error
 	failed := 0
 	for _, w := range []*work{good, bad} {
-		for _, i := range w.items {
-			if i.err != nil && !fault.Is(i.err, fault.NotFound) && !i.full() {
+		for n := range w.items {
+			if i := &w.items[n]; i.lacks() {
 				failed++
 				if first == nil {
 					first = i.err

@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -314,6 +315,93 @@ func TestConcurrentRequestsAreKeptOnce(t *testing.T) {
 		}
 		if got := len(w.kept("")); got != 60 {
 			t.Errorf("got %d events, want 60", got)
+		}
+	})
+}
+
+// A client that leaves in the middle of a commit holds up nobody; what it sent is kept,
+// once, and was charged.
+func TestWhoLeavesInTheMiddleHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.config.Rates = map[tenant.Tier]int{tenant.Basic: 1}
+		w.again()
+		a := w.tenant("acme")
+		s, _ := w.source(w.admin(a.ID), events.NewSource{})
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		events.Within(w.Events, func() error {
+			begun <- struct{}{}
+			<-goOn
+			return nil
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		left, other := make(chan error, 1), make(chan []events.Verdict, 1)
+		go func() {
+			_, err := w.Take(ctx, s, events.Batch{Received: []events.Incoming{{Event: login("1")}, {Event: login("2")}}})
+			left <- err
+		}()
+		<-begun
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that it has left", err)
+		}
+		go func() { other <- w.take(s, login("3"), login("4"), login("5"), login("6"), login("7")) }()
+		goOn <- struct{}{}
+		<-begun
+		goOn <- struct{}{}
+		if got := results(<-other); got != "ok ok ok ok ok" {
+			t.Errorf("who came next: got %s, want ok", got)
+		}
+		close(goOn)
+		go func() { <-begun }()
+		if got := results(w.take(s, login("1"), login("2"), login("8"))); got != "duplicate duplicate ok" {
+			t.Errorf("again: got %s, want duplicates, and ok", got)
+		}
+		if got := len(w.kept(a.ID)); got != 8 {
+			t.Errorf("got %d events, want each of 8 once", got)
+		}
+		_, err := w.Take(t.Context(), s, events.Batch{Received: []events.Incoming{{Event: login("9")}}})
+		wantKind(t, "after ten", err, fault.Throttled)
+	})
+}
+
+// Bytes have a rate too, and what could not be kept is not charged.
+func TestBytesAreLimited(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.config.Rates = map[tenant.Tier]int{tenant.Basic: 10, tenant.Standard: 10, tenant.Premium: 10, tenant.Platinum: 10}
+		w.again()
+		a := w.tenant("acme")
+		own, _ := w.source(w.admin(a.ID), events.NewSource{})
+		of, _ := w.source(provider, events.NewSource{TenantField: "context.groupId"})
+		var disk error
+		events.Within(w.Events, func() error { return disk })
+		for _, s := range []*events.Source{own, of} {
+			sent := 0
+			large := func(size int) error {
+				sent++
+				e := login(fmt.Sprint(s.ID, sent))
+				e.Context, e.Data = jsontext.Value(`{"groupId":"acme"}`), jsontext.Value(`{"a":"`+strings.Repeat("x", size-18-8)+`"}`)
+				v, err := w.Take(t.Context(), s, events.Batch{Received: []events.Incoming{{Event: e}}})
+				if err == nil {
+					err = events.Again(v)
+				}
+				return err
+			}
+			if err := large(300 << 10); err != nil {
+				t.Fatal(err)
+			}
+			err := large(200 << 10)
+			if wantKind(t, "beyond 400 KiB", err, fault.Throttled); events.RetryAfter(err) != 2500*time.Millisecond {
+				t.Errorf("got %s, want to try again when there are 100 KiB more", events.RetryAfter(err))
+			}
+			disk = fault.New(fault.Unavailable, "The disk is full.")
+			wantKind(t, "with a full disk", large(100<<10), fault.Unavailable)
+			disk = nil
+			if err := large(100 << 10); err != nil {
+				t.Errorf("got %v, want what was not kept not charged", err)
+			}
+			wantKind(t, "after all", large(100), fault.Throttled)
 		}
 	})
 }
