@@ -1,11 +1,9 @@
 package events
 
 import (
-	"bytes"
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/internal/tenant"
@@ -112,23 +110,4 @@ func appendName(b []byte, name string) []byte {
 	}
 	b = append(append(b, '"'), name...)
 	return append(b, '"', ':')
-}
-
-// readLines reads what appendLine wrote. Names that it does not know are ignored:
-// a later version may have written them.
-func readLines(lines []byte, id tenant.ID) ([]Event, error) {
-	list := make([]Event, 0, bytes.Count(lines, []byte{'\n'}))
-	for len(lines) > 0 {
-		line, rest, ok := bytes.Cut(lines, []byte{'\n'})
-		if !ok {
-			return nil, fmt.Errorf("line %d does not end", len(list)+1)
-		}
-		e := Event{Tenant: id}
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(list)+1, err)
-		}
-		list = append(list, e)
-		lines = rest
-	}
-	return list, nil
 }

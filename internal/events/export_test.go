@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -60,4 +61,16 @@ func Hold(ctx context.Context, e *Events, owners ...tenant.ID) []error {
 		errs[n] = i.err
 	}
 	return errs
+}
+
+// ReadLine reads a line by the short way, and reports whether that was one.
+func ReadLine(line []byte) (e Event, ok bool) {
+	ok = e.readLine(string(line), line)
+	return e, ok
+}
+
+// Line is an event's line without its end.
+func Line(e *Event) ([]byte, error) {
+	line, err := e.appendLine(nil)
+	return bytes.TrimSuffix(line, []byte{'\n'}), err
 }
