@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
-import { api } from "../api/client";
+import { Problem } from "../api/client";
 import { fetchAgain, inTurn } from "./fresh";
 import { Listener, type State } from "./listener";
-import { queries } from "./session";
+import { me, queries } from "./session";
 
 /** How old figures about other things may be. */
 const overview = 2000;
@@ -37,7 +37,11 @@ export function useLive(): State {
       },
       // Who is signed in is not among the things that change.
       all: (before) => void fetchAgain(queries, { predicate: (q) => q.queryKey[0] !== "me" && q.state.dataUpdatedAt < before }),
-      signedIn: async () => (await api.GET("/api/v1/me")).response.status !== 401,
+      signedIn: () =>
+        queries.fetchQuery({ ...me, staleTime: 0 }).then(
+          () => true,
+          (error) => !(error instanceof Problem && error.status === 401),
+        ),
       state: setState,
     });
     const shown = () => (document.visibilityState === "visible" ? listener.start() : listener.rest());

@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import {
   Archive,
   Building2,
@@ -24,13 +25,13 @@ import {
   Users,
   Waves,
 } from "lucide-react";
-
 import { lazy, Suspense } from "react";
 import { useRunDrawer } from "../pages/admin-runs/drawer";
 import { strings } from "../strings";
 import type { Action, Group } from "./nav";
 import { Shell } from "./Shell";
-import { isAdmin, useMe } from "./session";
+import { Suspended } from "./Suspended";
+import { isAdmin, me, suspended, useMe } from "./session";
 
 const t = strings.app;
 
@@ -114,8 +115,10 @@ const adminActions: Action[] = [
   { name: strings.platform.settings.newWebhook, to: "/admin/settings?create=webhook", admin: true },
 ];
 
-/** Where a tenant's people work. */
+/** Where a tenant's people work, unless it is suspended. */
 export function TenantPortal() {
+  const { error } = useQuery({ ...me, retryOnMount: false });
+  if (suspended(error)) return <Suspended why={error.message} />;
   return <Shell groups={tenantNav} actions={tenantActions} account="/app/account" />;
 }
 

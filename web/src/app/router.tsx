@@ -11,7 +11,7 @@ import { may, startOf } from "./access";
 import { inside, parseSearch, writeSearch } from "./address";
 import { Crashed } from "./Crashed";
 import { NotFound } from "./NotFound";
-import { homeOf, me, queries } from "./session";
+import { homeOf, whoIs } from "./session";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: ({ error }) => <Crashed error={error} /> });
 
@@ -20,7 +20,8 @@ const start = createRoute({
   getParentRoute: () => root,
   path: "/",
   beforeLoad: async () => {
-    const who = await queries.ensureQueryData(me);
+    const who = await whoIs();
+    if (who === "suspended") throw redirect({ to: "/app" });
     throw redirect({ to: who ? homeOf(who) : "/login" });
   },
 });
@@ -69,12 +70,17 @@ const invite = createRoute({
 // Whose things this document holds, such as files on their way: they are not for who signs in after them.
 let whose: string | undefined;
 
-// The two portals let in only who belongs there: others are sent to sign in, or to what is theirs.
+// The two portals let in only who belongs there: others are sent to sign in, or to what is theirs. That of the tenants says so
+// itself where a tenant is suspended.
 const portal =
   (home: "/app" | "/admin") =>
   async ({ location: to }: { location: { href: string; pathname: string } }) => {
-    const who = await queries.ensureQueryData(me);
+    const who = await whoIs();
     if (!who) throw redirect({ to: "/login", search: { next: to.href } });
+    if (who === "suspended") {
+      if (home === "/app") return;
+      throw redirect({ to: "/app" });
+    }
     if (whose && whose !== who.id) {
       location.reload();
       await new Promise(() => undefined);

@@ -30,6 +30,21 @@ export const me = queryOptions({
   },
 });
 
+/** Whether it was refused to say who is signed in because their tenant is suspended; anybody else is told. */
+export function suspended(error: unknown): error is Problem {
+  return error instanceof Problem && error.status === 403;
+}
+
+/** Who is signed in, asked for if it is not known: null for nobody, "suspended" for somebody whose tenant is. */
+export async function whoIs(): Promise<Me | null | "suspended"> {
+  try {
+    return await queries.ensureQueryData(me);
+  } catch (error) {
+    if (suspended(error)) return "suspended";
+    throw error;
+  }
+}
+
 /** Who is signed in, on a page that only somebody who is sees. */
 export function useMe(): Me {
   const { data } = useSuspenseQuery(me);

@@ -17,6 +17,12 @@ export const app = {
     text: "Nothing that you sent is lost. Load it again; if it stays like this, tell your provider what is written here.",
     reload: "Load again",
   },
+  suspended: {
+    title: "Nobody can work here now",
+    text: "What you have sent is kept. Once the provider has activated the tenant again, you can go on.",
+    again: "Try again",
+    other: "Sign in as somebody else",
+  },
   live: { lost: "Connection lost: what you see may be old. Trying again…" },
   groups: { work: "Work", events: "Events", people: "People", operate: "Operate", tenants: "Tenants", platform: "Platform" },
   shortcuts: {
