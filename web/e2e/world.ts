@@ -226,6 +226,7 @@ const looks: [width: number, height: number, dark: boolean, rules: object][] = [
  * heading of the first level and a title.
  */
 export async function sound(page: Page): Promise<void> {
+  await page.locator("h1").first().waitFor({ state: "attached" });
   await settled(page);
   const before = page.viewportSize();
   const theme = await page.evaluate(() => document.documentElement.dataset.theme);
