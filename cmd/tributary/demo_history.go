@@ -71,6 +71,9 @@ func (w *demoWorld) live(ctx context.Context) error {
 	for back := range demoWeeks {
 		list = append(list, w.weekly(back)...)
 	}
+	for back := range 7 * demoWeeks {
+		list = append(list, w.daily(back))
+	}
 	slices.SortStableFunc(list, func(a, b event) int { return a.at.Compare(b.at) })
 	for i, e := range list {
 		w.clock.to(e.at)
@@ -94,7 +97,7 @@ func (w *demoWorld) live(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.admin.FlushArchive(ctx) // which it does by itself after ten minutes
 }
 
 // monthly is what happens for a month once it is over: files come within four days, one on

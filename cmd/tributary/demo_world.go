@@ -72,6 +72,7 @@ type demoWorld struct {
 	sshKey  string     // the file of the first tenant's admin's
 	tenants []*demoTenant
 	random  *rand.Rand
+	product *demoProduct
 
 	accepted, rejected int
 	runs               []client.Run
@@ -88,6 +89,9 @@ func (w *demoWorld) fill(ctx context.Context) error {
 		if _, err := w.admin.ApplyAnalysis(ctx, definition); err != nil {
 			return err
 		}
+	}
+	if err := w.startProduct(ctx); err != nil {
+		return err
 	}
 	for i, t := range w.tenants {
 		w.clock.to(demoBegan(w.now).Add(time.Duration(i) * 29 * time.Hour))
@@ -129,7 +133,10 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 	if t.api, err = client.New(w.url, t.key); err != nil {
 		return err
 	}
-	if i == 0 { // its people can sign up by themselves
+	if i == 0 { // its shop sends events of its own, and its people can sign up by themselves
+		if w.product.shop, err = w.source(ctx, t.api, client.NewSource{Name: "web shop"}); err != nil {
+			return err
+		}
 		domain := client.NewDomain{Tenant: t.slug, Domain: t.slug + ".example"}
 		for _, api := range []*client.Client{w.admin, t.api} {
 			if _, err := api.AddDomain(ctx, domain); err != nil {
@@ -148,7 +155,7 @@ func (w *demoWorld) onboard(ctx context.Context, i int, t *demoTenant) error {
 			return err
 		}
 	}
-	return nil
+	return w.product.send(ctx, w.product.backend, "product", w.product.account(t, w.clock.now()), w.clock.now())
 }
 
 // takeOver has the provider make a tenant's first admin, who signs in with a
@@ -296,8 +303,8 @@ func (w *demoWorld) summary() string {
 			ended = append(ended, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	return fmt.Sprintf("%d tenants, %d months and %d weeks, %d files accepted and %d rejected, %d runs (%s).",
-		len(w.tenants), demoMonths, demoWeeks, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "))
+	return fmt.Sprintf("%d tenants, %d months and %d weeks, %d files accepted and %d rejected, %d runs (%s), %d events.",
+		len(w.tenants), demoMonths, demoWeeks, w.accepted, w.rejected, len(w.runs), strings.Join(ended, ", "), w.product.told)
 }
 
 // sshKeyFile makes an SSH key, writes the private half to a file and returns the
