@@ -73,3 +73,26 @@ func (c *Client) RestoreArchive(ctx context.Context, r ArchiveRange, progress fu
 func (c *Client) RebuildArchive(ctx context.Context) (RebuiltArchive, error) {
 	return post[RebuiltArchive](ctx, c, "/archive/rebuild", struct{}{})
 }
+
+// EraseUser begins the erasure of a person from a tenant's events.
+func (c *Client) EraseUser(ctx context.Context, e EraseUser) (Erasure, error) {
+	return post[Erasure](ctx, c, "/archive/erasures", e)
+}
+
+// Erasure says how an erasure goes.
+func (c *Client) Erasure(ctx context.Context, erasure string) (Erasure, error) {
+	return get[Erasure](ctx, c, "/archive/erasures/"+id(erasure), nil)
+}
+
+// WaitErasure waits until an erasure is done, and returns it. Seen, which may be nil, is
+// called with what is seen on the way. The context bounds how long.
+func (c *Client) WaitErasure(ctx context.Context, erasure string, seen func(Erasure)) (Erasure, error) {
+	var e Erasure
+	err := poll(ctx, func() (done bool, err error) {
+		if e, err = c.Erasure(ctx, erasure); err == nil && seen != nil {
+			seen(e)
+		}
+		return e.DoneAt != nil, err
+	})
+	return e, err
+}

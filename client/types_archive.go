@@ -18,6 +18,7 @@ type Archived struct {
 	SealedBytes int64     `json:"sealed_bytes" doc:"Of the object, sealed"`
 	SHA256      string    `json:"sha256" doc:"Of the object, sealed"`
 	CreatedAt   time.Time `json:"created_at"`
+	Problem     string    `json:"problem,omitempty" doc:"What is wrong with its row in the catalogue"`
 }
 
 // ArchiveRange says what of the archive is to be read; empty fields mean all.
@@ -58,4 +59,27 @@ type ArchiveFinding struct {
 	Tenant  string `json:"tenant" doc:"Empty: the provider's own"`
 	Object  string `json:"object"`
 	Problem string `json:"problem"`
+}
+
+// EraseUser says who is to be erased from a tenant's events.
+type EraseUser struct {
+	Tenant string `json:"tenant,omitempty" doc:"Id or slug; for the provider's credentials, which have to say it"`
+	User   string `json:"user" minLength:"1" maxLength:"1024" doc:"A user id or an anonymous id, as events have it"`
+}
+
+// Erasure is the erasure of a person from a tenant's events: of what came until it was asked
+// for.
+type Erasure struct {
+	ID        string     `json:"id"`
+	Tenant    string     `json:"tenant"`
+	Names     []string   `json:"names" doc:"What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one"`
+	Through   time.Time  `json:"through" doc:"Events that were received until then"`
+	StartedBy string     `json:"started_by"`
+	Objects   int64      `json:"objects" doc:"Objects of the archive that were written anew"`
+	Archived  int64      `json:"archived" doc:"Events taken out of them"`
+	Unread    int64      `json:"unread" doc:"Objects that could not be read, so that nothing was taken out of them"`
+	Loaded    int64      `json:"loaded" doc:"Events deleted from the warehouse"`
+	Held      int64      `json:"held" doc:"Events deleted from quarantine"`
+	Problem   string     `json:"problem" doc:"What it waits for"`
+	DoneAt    *time.Time `json:"done_at,omitempty" doc:"Absent: it goes on"`
 }

@@ -239,6 +239,8 @@ var routes = map[string]probe{
 	"show-archived":  {victim: "archived"},
 	"verify-archive": {body: `{}`, status: denied},
 	"flush-archive":  {body: `{}`, status: denied},
+	"erase-user":     {body: `{"tenant":"A","user":"nobody"}`, status: http.StatusAccepted},
+	"show-erasure":   {victim: "erasure"},
 
 	"restore-archive": {body: `{}`, status: denied},
 	"rebuild-archive": {body: `{}`, status: denied},
@@ -384,7 +386,8 @@ func (s *server) belongings(a, b party) map[string]string {
 		t.Fatal(err)
 	}
 	archived := must(a.Archive(ctx, client.ArchiveFilter{}))(t).Items[0]
-	return map[string]string{"archived": archived.ID, "source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
+	erasure := must(a.EraseUser(ctx, client.EraseUser{User: canary}))(t)
+	return map[string]string{"archived": archived.ID, "erasure": erasure.ID, "source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}
 }

@@ -81,6 +81,7 @@ var rightful = map[string]struct {
 	"redeliver":                 {status: http.StatusConflict}, // it waits for its next attempt
 	"list-stream-events":        {},
 	"show-archived":             {},
+	"show-erasure":              {},
 	"tail-stream":               {},
 	"show-source":               {},
 	"revoke-source":             {},

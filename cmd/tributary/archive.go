@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"tributary/client"
 )
@@ -14,6 +15,9 @@ type archiveCmd struct {
 	Verify  archiveVerifyCmd  `cmd:"" help:"Read the objects, and see that none is lost, damaged or left out. With problems the exit code is 1."`
 	Restore archiveRestoreCmd `cmd:"" help:"Load the objects into the warehouse, which leaves out what it has."`
 	Rebuild archiveRebuildCmd `cmd:"" help:"Make the catalogue's rows anew from objects that have none."`
+
+	EraseUser archiveEraseUserCmd `cmd:"" help:"Erase a person from a tenant's events: in the archive, the warehouse and quarantine."`
+	Erasure   archiveErasureCmd   `cmd:"" help:"Show how the erasure of a person goes, and what it has taken away."`
 }
 
 // archiveFlags say which objects are meant.
@@ -33,9 +37,9 @@ type archiveListCmd struct {
 func (l *archiveListCmd) Run(ctx context.Context, out *output, c *client.Client) error {
 	f := client.ArchiveFilter{TenantPage: client.TenantPage{Page: l.page(), Tenant: l.Tenant}, Stream: l.Stream, From: l.From, To: l.To}
 	return printList(ctx, out, l.listFlags, c.Archive, f, columns[client.Archived]{
-		[]string{"ID", "DAY", "STREAM", "TENANT", "BLOCKS", "EVENTS", "BYTES"},
+		[]string{"ID", "DAY", "STREAM", "TENANT", "BLOCKS", "EVENTS", "BYTES", "PROBLEM"},
 		func(o client.Archived) []string {
-			return []string{o.ID, o.Day, o.Stream, o.Tenant, fmt.Sprintf("%d-%d", o.FirstBlock, o.LastBlock), fmt.Sprint(o.Events), fmt.Sprint(o.SealedBytes)}
+			return []string{o.ID, o.Day, o.Stream, o.Tenant, fmt.Sprintf("%d-%d", o.FirstBlock, o.LastBlock), fmt.Sprint(o.Events), fmt.Sprint(o.SealedBytes), o.Problem}
 		},
 	})
 }
@@ -52,7 +56,7 @@ func (s *archiveShowCmd) Run(ctx context.Context, out *output, c *client.Client)
 	}
 	return out.answer(func() {
 		out.fields("id", o.ID, "tenant", o.Tenant, "stream", o.Stream, "day", o.Day, "blocks", fmt.Sprintf("%d-%d", o.FirstBlock, o.LastBlock), "last block's digest", o.Digest,
-			"events", fmt.Sprint(o.Events), "bytes", fmt.Sprintf("%d, %d sealed", o.Bytes, o.SealedBytes), "SHA-256, sealed", o.SHA256, "made of", plural(o.Parts, "part", "parts"), "created", when(o.CreatedAt))
+			"events", fmt.Sprint(o.Events), "bytes", fmt.Sprintf("%d, %d sealed", o.Bytes, o.SealedBytes), "SHA-256, sealed", o.SHA256, "made of", plural(o.Parts, "part", "parts"), "created", when(o.CreatedAt), "problem", o.Problem)
 	})
 }
 
@@ -123,5 +127,52 @@ func (archiveRebuildCmd) Run(ctx context.Context, out *output, c *client.Client)
 	}
 	return out.archive(done, done.Findings, func() {
 		out.line("%s had no row; %d were added.", plural(done.Found, "object", "objects"), done.Added)
+	})
+}
+
+type archiveEraseUserCmd struct {
+	tenantFlag
+	User string `arg:"" help:"A user id or an anonymous id, as events have it; what stands for the same person goes too."`
+	Wait bool   `help:"Wait until it is done."`
+}
+
+// Run erases a person.
+func (e *archiveEraseUserCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	r, err := c.EraseUser(ctx, client.EraseUser{Tenant: e.Tenant, User: e.User})
+	if err == nil && e.Wait {
+		r, err = c.WaitErasure(ctx, r.ID, func(r client.Erasure) { out.draw("erased " + plural(r.Archived+r.Loaded+r.Held, "event", "events")) })
+		out.clearLine()
+	}
+	if err != nil {
+		return err
+	}
+	return out.erasure(r)
+}
+
+type archiveErasureCmd struct {
+	Erasure string `arg:"" help:"Its id, era_…"`
+}
+
+// Run shows an erasure.
+func (e *archiveErasureCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	r, err := c.Erasure(ctx, e.Erasure)
+	if err != nil {
+		return err
+	}
+	return out.erasure(r)
+}
+
+// some is a number, nothing for none.
+func some(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return number(n)
+}
+
+func (o *output) erasure(r client.Erasure) error {
+	return o.answer(func() {
+		o.fields("id", r.ID, "tenant", r.Tenant, "names", strings.Join(r.Names, ", "), "received until", when(r.Through), "events out of the archive", fmt.Sprintf("%d, in %s", r.Archived, plural(r.Objects, "object", "objects")),
+			"out of the warehouse", fmt.Sprint(r.Loaded), "out of quarantine", fmt.Sprint(r.Held), "objects not read", some(r.Unread), "waits", r.Problem, "done_at", whenever(r.DoneAt))
 	})
 }

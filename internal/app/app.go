@@ -319,8 +319,8 @@ func (a *App) join(ctx context.Context, box *sandbox.Box) error {
 		control.NamedEraser{Store: "acceptances", Eraser: a.analyses},
 		control.NamedEraser{Store: "accounts", Eraser: s.accounts},
 		control.NamedEraser{Store: "notices", Eraser: s.notices},
+		control.NamedEraser{Store: "archive", Eraser: a.archive}, // before events: a flush under way notes where chains end
 		control.NamedEraser{Store: "events", Eraser: a.events},
-		control.NamedEraser{Store: "archive", Eraser: a.archive},
 		control.NamedEraser{Store: "streams", Eraser: streamEraser{a.streams}},
 		control.NamedEraser{Store: "warehouse", Eraser: a.warehouse},
 		control.NamedEraser{Store: "audit", Eraser: s.audit},

@@ -2,7 +2,11 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"tributary/internal/archive"
 	"tributary/internal/events"
@@ -19,13 +23,35 @@ func (a *App) makeArchive(ctx context.Context) error {
 		return err
 	}
 	c := a.cfg.archive(a.stores, a.events.Blocks)
-	c.Streams, c.Days = a.streams, days
+	c.Streams, c.Days, c.Erased, c.Quarantine = a.streams, days, a.events.Erased, a.events
 	if c.Keep, err = a.cfg.archiveDays(); err != nil {
 		return err
 	}
 	a.archive = archive.New(c)
 	a.archive.SetWarehouse(a.warehouse)
+	if err := a.measureArchive(); err != nil {
+		return err
+	}
 	return a.archive.LoadExpired(ctx)
+}
+
+// measureArchive makes the figure of how long streams have waited to be archived.
+func (a *App) measureArchive() error {
+	_, err := a.telemetry.meter.Float64ObservableGauge("tributary.archive.waiting", metric.WithUnit("s"), metric.WithDescription("How long the oldest message of a stream has waited to be archived"),
+		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+			for _, n := range stream.Names {
+				waited, err := a.archive.Waiting(ctx, n)
+				if err != nil {
+					return err
+				}
+				o.Observe(waited.Seconds(), metric.WithAttributes(attribute.String("stream", string(n))))
+			}
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("measure the archive: %w", err)
+	}
+	return nil
 }
 
 // kept is how long a tenant's events are kept on a stream.

@@ -65,7 +65,7 @@ func (c Config) archiveAlone(ctx context.Context, s *stores) error {
 	if err != nil {
 		return err
 	}
-	blocks, err := events.NewBlocks(s.ring)
+	blocks, err := events.NewBlocks(s.ring, events.NewErased(s.db, s.ring))
 	if err != nil {
 		return errors.Join(err, streams.Close())
 	}

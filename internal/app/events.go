@@ -45,5 +45,5 @@ func verifyEvents(ctx context.Context, c Config, s *stores, deep bool, add func(
 		return err
 	}
 	defer func() { err = errors.Join(err, streams.Close()) }()
-	return events.UnscopedVerify(ctx, s.db, s.ring, streams, c.archived(s), c.Clock.Now(), deep, func(f events.Finding) { add("events", f.Tenant, f.Subject, f.Problem) })
+	return events.UnscopedVerify(ctx, s.db, s.ring, streams, c.archived(s), deep, func(f events.Finding) { add("events", f.Tenant, f.Subject, f.Problem) })
 }

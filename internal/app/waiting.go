@@ -43,6 +43,7 @@ func (a *App) warnings(ctx context.Context) []string {
 		list = append(list, held)
 	}
 	list = append(list, a.schedules.Warnings(ctx)...)
+	list = append(list, a.archive.Warnings(ctx)...)
 	waiting, err := a.stores.jobs.UnscopedWaiting(ctx)
 	if err != nil { // for Ready to find
 		return list

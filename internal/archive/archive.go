@@ -30,6 +30,7 @@ type streams interface {
 	Before(ctx context.Context, n stream.Name, t time.Time) (uint64, error)
 	Expire(ctx context.Context, n stream.Name, through uint64) (removed int64, err error)
 	ExpireTenant(ctx context.Context, n stream.Name, id tenant.ID, through uint64) (removed int64, err error)
+	NoteExpired(n stream.Name, id tenant.ID, through uint64)
 }
 
 // tenants is the part of control that an archive needs.
@@ -42,15 +43,17 @@ type tenants interface {
 
 // Config is what an Archive needs; all fields but Log, Days, Keep and Removing are required.
 type Config struct {
-	DB      *meta.DB
-	Blobs   blob.Store
-	Keys    *keys.Ring
-	Blocks  *events.Blocks
-	Streams streams
-	Tenants tenants
-	Audit   *audit.Log
-	Clock   clock.Clock
-	Log     *slog.Logger
+	DB         *meta.DB
+	Blobs      blob.Store
+	Keys       *keys.Ring
+	Blocks     *events.Blocks
+	Erased     *events.Erased
+	Streams    streams
+	Tenants    tenants
+	Quarantine quarantine
+	Audit      *audit.Log
+	Clock      clock.Clock
+	Log        *slog.Logger
 	// Days says how long streams are kept.
 	Days Days
 	// Keep says how long the archive is; nil: for ever.
@@ -65,9 +68,10 @@ type Config struct {
 type Archive struct {
 	Config
 
-	writing   sync.Mutex           // held by what writes rows, and by an erasure
-	rowless   map[string]time.Time // since when SweepDue has found no row of these objects
-	warehouse warehouse
+	writing    sync.Mutex           // held by what writes rows, and by an erasure
+	rowless    map[string]time.Time // since when SweepDue has found no row of these objects
+	eraseAfter map[string]time.Time // when EraseDue tries again what failed
+	warehouse  warehouse
 }
 
 // New makes an Archive.
@@ -78,7 +82,7 @@ func New(cfg Config) *Archive {
 	if cfg.Removing == nil {
 		cfg.Removing = func() (func(), error) { return func() {}, nil }
 	}
-	return &Archive{Config: cfg}
+	return &Archive{Config: cfg, eraseAfter: map[string]time.Time{}}
 }
 
 // UnscopedHas reports whether there is anything of a stream.
@@ -135,6 +139,8 @@ type Object struct {
 	SealedSize int64
 	SHA256     [32]byte // of the sealed bytes
 	CreatedAt  time.Time
+	// Problem is what is wrong with its row in the catalogue, so that it is not read.
+	Problem string
 }
 
 // blobKey is where the bytes are. The path says whose they are and when they came, the

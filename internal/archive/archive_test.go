@@ -108,7 +108,7 @@ func TestNothingExpiresBeforeItIsArchived(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a, b := w.tenant("acme", tenant.Basic), w.tenant("bolt", tenant.Premium)
 		w.config.Days = archive.Days{stream.Events: {"": 7, tenant.Basic: 3, tenant.Premium: 30}}
-		w.Archive = archive.New(w.config)
+		w.make()
 		w.send(stream.Events, a, noon, 2)
 		w.send(stream.Events, b, noon, 2)
 		w.send(stream.Events, "", noon, 2)

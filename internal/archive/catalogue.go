@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"tributary/internal/events"
@@ -27,7 +28,7 @@ func (a *Archive) scanObject(s meta.Scanner) (o Object, err error) {
 	copy(o.Digest[:], digest)
 	copy(o.SHA256[:], sum)
 	if err := a.Keys.CheckMAC(mac, "archive object", o.fields()...); err != nil {
-		return o, fmt.Errorf("archive object %s: %w", o.ID, err)
+		o.Problem = fault.Message(err)
 	}
 	return o, nil
 }
@@ -36,6 +37,14 @@ func (a *Archive) scanObject(s meta.Scanner) (o Object, err error) {
 func (o *Object) fields() []any {
 	return []any{o.ID, string(o.Tenant), string(o.Stream), meta.Micros(o.Day.Time), o.Parts, int64(o.First), int64(o.Last), o.Previous[:], o.Digest[:], o.Events,
 		o.Size, o.SealedSize, o.SHA256[:], meta.Micros(o.CreatedAt)}
+}
+
+// sound is Damaged if something is wrong with the object's row.
+func (o *Object) sound() error {
+	if o.Problem != "" {
+		return fault.New(fault.Damaged, "%s", o.Problem)
+	}
+	return nil
 }
 
 func (a *Archive) insert(ctx context.Context, tx *meta.DB, o Object) error {
@@ -158,12 +167,19 @@ func (a *Archive) find(row *meta.Row, id string) (Object, error) {
 }
 
 // end is how far a chain is in the archive.
-func end(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (p events.Place, err error) {
+func (a *Archive) end(ctx context.Context, n stream.Name, id tenant.ID) (events.Place, error) {
+	return a.last(ctx, Object{Tenant: id, Stream: n, First: math.MaxInt64})
+}
+
+// last is where a chain is before an object: the end of the object before it, or where the
+// chain begins in the archive.
+func (a *Archive) last(ctx context.Context, o Object) (p events.Place, err error) {
 	var last int64
 	var digest []byte
-	err = db.RowsOf(id).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 ORDER BY first_block DESC LIMIT 1`, string(n), string(id)).Scan(&last, &digest)
+	err = a.DB.RowsOf(o.Tenant).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
+		string(o.Stream), string(o.Tenant), int64(o.First)).Scan(&last, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, nil
+		return a.start(ctx, a.DB, o.Stream, o.Tenant)
 	}
 	if err != nil {
 		return p, fmt.Errorf("find how far a chain is archived: %w", err)
@@ -171,6 +187,37 @@ func end(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (p event
 	p.Sequence = uint64(last)
 	copy(p.Digest[:], digest)
 	return p, nil
+}
+
+// start is where a chain begins in the archive: the last block that it keeps no longer. The
+// fault is Damaged if that is not what was written.
+func (a *Archive) start(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (p events.Place, err error) {
+	var last int64
+	var digest, mac []byte
+	err = db.RowsOf(id).QueryRow(ctx, `SELECT last_block, digest, mac FROM archive_starts WHERE stream = $1 AND tenant = $2`, string(n), string(id)).Scan(&last, &digest, &mac)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("find where a chain begins: %w", err)
+	}
+	p.Sequence = uint64(last)
+	copy(p.Digest[:], digest)
+	return p, a.Keys.CheckMAC(mac, "archive start", string(n), string(id), last, digest)
+}
+
+// setStart notes that a chain begins after an object.
+func (a *Archive) setStart(ctx context.Context, tx *meta.DB, o Object) error {
+	now, err := a.start(ctx, tx, o.Stream, o.Tenant)
+	if err != nil && !fault.Is(err, fault.Damaged) || err == nil && now.Sequence >= o.Last {
+		return err
+	}
+	if _, err := tx.RowsOf(o.Tenant).Exec(ctx, `INSERT INTO archive_starts (tenant, stream, last_block, digest, mac) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (tenant, stream) DO UPDATE SET last_block = excluded.last_block, digest = excluded.digest, mac = excluded.mac`,
+		string(o.Tenant), string(o.Stream), int64(o.Last), o.Digest[:], a.Keys.MAC("archive start", string(o.Stream), string(o.Tenant), int64(o.Last), o.Digest[:])); err != nil {
+		return fmt.Errorf("note where a chain begins: %w", err)
+	}
+	return nil
 }
 
 // position is how far a stream is in the archive, and what the stream is now.
@@ -184,27 +231,41 @@ func (a *Archive) position(ctx context.Context, n stream.Name) (at uint64, now s
 	return at, now, nil
 }
 
-// Reached is how far a stream that was made at a time is in the archive.
+// Reached is how far a stream that was made at a time is in the archive. Where that is not
+// what was written it is not known, and looked at again from the beginning.
 func (a *Archive) Reached(ctx context.Context, n stream.Name, created time.Time) (uint64, error) {
+	at, err := a.reached(ctx, n, meta.Micros(created))
+	if fault.Is(err, fault.Damaged) {
+		a.Log.ErrorContext(ctx, "a stream is archived again, as far as it is not", "stream", string(n), "error", err)
+		return 0, nil
+	}
+	return at, err
+}
+
+func (a *Archive) reached(ctx context.Context, n stream.Name, created int64) (uint64, error) {
 	var sequence int64
-	err := a.DB.QueryRow(ctx, `SELECT sequence FROM archive_positions WHERE stream = $1 AND created = $2`, string(n), meta.Micros(created)).Scan(&sequence)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var mac []byte
+	err := a.DB.QueryRow(ctx, `SELECT sequence, mac FROM archive_positions WHERE stream = $1 AND created = $2`, string(n), created).Scan(&sequence, &mac)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("find how far stream %s is archived: %w", n, err)
 	}
-	return uint64(sequence), nil
+	return uint64(sequence), a.Keys.CheckMAC(mac, "archive position", string(n), created, sequence)
 }
 
 // setPosition notes how far a stream is in the archive. What was noted of another stream
 // of that name is void.
-func setPosition(ctx context.Context, tx *meta.DB, n stream.Name, s stream.State, at uint64) error {
+func (a *Archive) setPosition(ctx context.Context, tx *meta.DB, n stream.Name, s stream.State, at uint64) error {
 	created := meta.Micros(s.Created)
 	for _, q := range []struct {
 		sql  string
 		args []any
 	}{
 		{`DELETE FROM archive_expired WHERE stream = $1 AND EXISTS (SELECT 1 FROM archive_positions p WHERE p.stream = $1 AND p.created <> $2)`, []any{string(n), created}},
-		{`INSERT INTO archive_positions (stream, created, sequence) VALUES ($1, $2, $3) ON CONFLICT (stream) DO UPDATE SET created = excluded.created, sequence = excluded.sequence`,
-			[]any{string(n), created, int64(at)}},
+		{`INSERT INTO archive_positions (stream, created, sequence, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (stream) DO UPDATE SET created = excluded.created, sequence = excluded.sequence, mac = excluded.mac`,
+			[]any{string(n), created, int64(at), a.Keys.MAC("archive position", string(n), created, int64(at))}},
 	} {
 		if _, err := tx.Unscoped().Exec(ctx, q.sql, q.args...); err != nil {
 			return fmt.Errorf("note how far stream %s is archived: %w", n, err)

@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tributary/internal/fault"
@@ -63,7 +64,7 @@ func (a *Archive) compact(ctx context.Context, list []Object) error {
 			run++
 		}
 		if run > 1 {
-			err := a.merge(ctx, list[:run])
+			err := a.merge(ctx, list[:run], nil)
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
@@ -78,8 +79,10 @@ func (a *Archive) compact(ctx context.Context, list []Object) error {
 	return nil
 }
 
-// merge replaces objects by one with all their rows.
-func (a *Archive) merge(ctx context.Context, list []Object) error {
+// merge replaces objects by one with all their rows, but for those of people who were
+// erased. also, which may be nil, is done in its transaction.
+func (a *Archive) merge(ctx context.Context, list []Object, also func(tx *meta.DB, made Object) error) error {
+	version := a.Erased.Version()
 	first, last := list[0], list[len(list)-1]
 	o := Object{Tenant: first.Tenant, Stream: first.Stream, Day: first.Day, Previous: first.Previous}
 	for _, part := range list {
@@ -104,12 +107,18 @@ func (a *Archive) merge(ctx context.Context, list []Object) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if a.Erased.Version() != version {
+			return fault.New(fault.Conflict, "Somebody was erased meanwhile.")
+		}
 		for _, part := range list {
 			if err := a.remove(ctx, tx, part); err != nil {
 				return err
 			}
 		}
-		return a.insert(ctx, tx, made)
+		if err := a.insert(ctx, tx, made); err != nil || also == nil {
+			return err
+		}
+		return also(tx, made)
 	})
 	if fault.Is(err, fault.Conflict) { // an erasure came between
 		a.discard(ctx, []Object{made})
@@ -119,12 +128,20 @@ func (a *Archive) merge(ctx context.Context, list []Object) error {
 
 // pour writes an object's rows to another.
 func (a *Archive) pour(ctx context.Context, o Object, w *writer) error {
+	gone, err := a.Erased.UnscopedOf(ctx, o.Tenant)
+	if err != nil {
+		return err
+	}
 	r, err := a.open(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	return r.each(w.addRows)
+	return r.each(func(rows []row) error {
+		return w.addRows(slices.DeleteFunc(rows, func(x row) bool {
+			return gone.Has(doer{x.Source, x.Received, x.User, x.Anonymous}.event())
+		}))
+	})
 }
 
 // SweepDue removes what a server that was killed left: objects that have had no row for
@@ -132,7 +149,7 @@ func (a *Archive) pour(ctx context.Context, o Object, w *writer) error {
 // neither is left to fsck and to a rebuild.
 func (a *Archive) SweepDue(ctx context.Context) error {
 	now, rowless := a.Clock.Now(), map[string]time.Time{}
-	strays, err := a.strays(ctx)
+	strays, err := a.allStrays(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,7 +194,7 @@ func (a *Archive) needed(ctx context.Context, o Object) (bool, error) {
 	}
 	at := r.object.First
 	for _, have := range list {
-		if have.First > at {
+		if have.First > at || have.Problem != "" {
 			break
 		}
 		at = max(at, have.Last+1)

@@ -113,13 +113,13 @@ func TestWhatWasCutOffIsDoneAgain(t *testing.T) {
 	a, b := w.tenant("acme", tenant.Basic), w.tenant("bolt", tenant.Basic)
 	store := w.config.Blobs
 	w.config.Blobs = &failing{store, 1}
-	w.Archive = archive.New(w.config)
+	w.make()
 	mine, theirs := w.send(stream.Events, a, noon, 3), w.send(stream.Events, b, noon, 3)
 	if err := w.Flush(t.Context()); err == nil {
 		t.Fatal("a flush was done without its objects")
 	}
 	w.config.Blobs = store
-	w.Archive = archive.New(w.config)
+	w.make()
 	check(t, w.Flush(t.Context()))
 	same(t, "acme", w.read(a, stream.Events), mine)
 	same(t, "bolt", w.read(b, stream.Events), theirs)
@@ -192,7 +192,7 @@ func TestTheArchiveIsKeptByTier(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.config.Keep = archive.Keep{"": 30, tenant.Basic: 10, tenant.Premium: 0}
-		w.Archive = archive.New(w.config)
+		w.make()
 		today := w.now()
 		for _, id := range []tenant.ID{a, b, held, ""} {
 			w.send(stream.Events, id, today.Add(-8*24*time.Hour), 1)

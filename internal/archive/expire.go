@@ -107,40 +107,33 @@ func (a *Archive) expireTier(ctx context.Context, n stream.Name, t tenant.Tier, 
 	return nil
 }
 
-// LoadExpired tells the streams what of tenants was removed before the others': they do
-// not remember it from one start to the next.
+// LoadExpired tells the streams what of tenants was removed before the others', or was to
+// be: they do not remember it from one start to the next.
 func (a *Archive) LoadExpired(ctx context.Context) error {
+	reached := map[stream.Name]uint64{}
+	for _, n := range stream.Names {
+		var err error
+		if reached[n], _, err = a.position(ctx, n); err != nil {
+			return err
+		}
+	}
 	rows, err := a.DB.Unscoped().Query(ctx, `SELECT tenant, stream, sequence FROM archive_expired`)
 	if err != nil {
 		return fmt.Errorf("list what was removed from the streams: %w", err)
 	}
-	type mark struct {
-		id tenant.ID
-		n  stream.Name
-		at int64
-	}
-	var list []mark
 	for rows.Next() {
-		var m mark
-		if err := rows.Scan(&m.id, &m.n, &m.at); err != nil {
+		var id tenant.ID
+		var n stream.Name
+		var at int64
+		if err := rows.Scan(&id, &n, &at); err != nil {
 			return fmt.Errorf("list what was removed from the streams: %w", err)
 		}
-		list = append(list, m)
+		if uint64(at) <= reached[n] { // else it was removed from another stream
+			a.Streams.NoteExpired(n, id, uint64(at))
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("list what was removed from the streams: %w", err)
-	}
-	for _, m := range list {
-		archived, _, err := a.position(ctx, m.n)
-		if err != nil {
-			return err
-		}
-		if archived < uint64(m.at) { // another stream than it was removed from
-			continue
-		}
-		if _, err := a.Streams.ExpireTenant(ctx, m.n, m.id, uint64(m.at)); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -77,6 +77,37 @@ func (a *Archive) due(ctx context.Context, n stream.Name) (bool, error) {
 	return len(list) > 0 && (size >= flushBytes/8 || a.Clock.Now().Sub(list[0].At) >= flushAge), nil
 }
 
+// late is how old the oldest message is that is not archived when somebody is told so.
+const late = time.Hour
+
+// Waiting is for how long the oldest message of a stream has waited to be archived; 0: there
+// is none.
+func (a *Archive) Waiting(ctx context.Context, n stream.Name) (time.Duration, error) {
+	after, now, err := a.position(ctx, n)
+	if err != nil || after >= now.Last {
+		return 0, err
+	}
+	list, err := a.Streams.Read(ctx, n, after, "", 1)
+	var gone stream.Missing
+	if errors.As(err, &gone) {
+		list, err = a.Streams.Read(ctx, n, gone.To, "", 1)
+	}
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return max(0, a.Clock.Now().Sub(list[0].At)), nil
+}
+
+// Warnings says which streams are not archived any more.
+func (a *Archive) Warnings(ctx context.Context) (list []string) {
+	for _, n := range stream.Names {
+		if waited, err := a.Waiting(ctx, n); err == nil && waited > late { // else for Ready to find
+			list = append(list, fmt.Sprintf("the stream %s has not been archived for %s, and keeps everything until it is; the log says why", n, waited.Round(time.Minute)))
+		}
+	}
+	return list
+}
+
 // flush archives what a stream has by now.
 func (a *Archive) flush(ctx context.Context, n stream.Name) error {
 	for {
@@ -161,7 +192,7 @@ func (b *batch) read(ctx context.Context) (more bool, err error) {
 // write writes the objects of one chain: one for each run of consecutive blocks of a day.
 // What is archived already is left out.
 func (b *batch) write(ctx context.Context, id tenant.ID) error {
-	at, err := end(ctx, b.DB, b.name, id)
+	at, err := b.end(ctx, b.name, id)
 	if err != nil {
 		return err
 	}
@@ -231,7 +262,7 @@ func (b *batch) commit(ctx context.Context) error {
 				return err
 			}
 		}
-		return setPosition(ctx, tx, b.name, b.state, b.last)
+		return b.setPosition(ctx, tx, b.name, b.state, b.last)
 	})
 }
 

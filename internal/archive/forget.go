@@ -66,7 +66,14 @@ func (a *Archive) forget(ctx context.Context, id tenant.ID, before Day) error {
 			}
 		}
 		for _, o := range list {
+			if err := o.sound(); err != nil {
+				a.Log.ErrorContext(ctx, "an object of the archive is not forgotten", "object", o.ID, "error", err)
+				continue
+			}
 			if err := a.remove(ctx, tx, o); err != nil {
+				return err
+			}
+			if err := a.setStart(ctx, tx, o); err != nil {
 				return err
 			}
 		}

@@ -44,6 +44,19 @@ type row struct {
 	Flags     []string `parquet:"flags,list"`
 }
 
+// doer is the part of a row that says who did it.
+type doer struct {
+	Source    string  `parquet:"source,dict"`
+	Received  int64   `parquet:"received,timestamp(nanosecond)"`
+	User      *string `parquet:"user_id,optional"`
+	Anonymous *string `parquet:"anonymous_id,optional"`
+}
+
+// event is that part of the event.
+func (d doer) event() *events.Event {
+	return &events.Event{Source: d.Source, User: text(d.User), Anonymous: text(d.Anonymous), Received: time.Unix(0, d.Received)}
+}
+
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -245,6 +258,9 @@ type reader struct {
 // open opens an object that the catalogue has. What is not what was written is Damaged,
 // also an object that is gone; if the tenant's key is, NotFound.
 func (a *Archive) open(ctx context.Context, o Object) (_ *reader, err error) {
+	if err := o.sound(); err != nil {
+		return nil, err
+	}
 	r := &reader{object: o}
 	if r.blob, err = a.Blobs.Open(ctx, o.blobKey()); err != nil {
 		if fault.Is(err, fault.NotFound) {
@@ -341,10 +357,13 @@ func (r *reader) notes() (o Object, err error) {
 }
 
 // each calls f with the rows, some at a time, which are f's only until it returns.
-func (r *reader) each(f func([]row) error) error {
-	rows := parquet.NewGenericReader[row](r.parquet)
+func (r *reader) each(f func([]row) error) error { return eachOf(r, f) }
+
+// eachOf is each for a part of the columns.
+func eachOf[T any](r *reader, f func([]T) error) error {
+	rows := parquet.NewGenericReader[T](r.parquet)
 	defer func() { _ = rows.Close() }()
-	buffer := make([]row, 256)
+	buffer := make([]T, 256)
 	for {
 		clear(buffer)
 		n, err := rows.Read(buffer)

@@ -3,18 +3,21 @@ package archive
 import (
 	"context"
 
-	"tributary/internal/audit"
 	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
 )
 
-// warehouse is the part of warehouse.Warehouse that a restore needs.
+// warehouse is the part of warehouse.Warehouse that a restore and an erasure need.
 type warehouse interface {
 	// UnscopedRestore loads events that a stream may have no longer. Those that are there
 	// are left out.
 	UnscopedRestore(ctx context.Context, n stream.Name, list []events.Event) error
+	// UnscopedNames returns all names that stand for the same person as a name.
+	UnscopedNames(ctx context.Context, id tenant.ID, name string) ([]string, error)
+	// UnscopedErase deletes a person's events, and returns how many they were.
+	UnscopedErase(ctx context.Context, r events.Erasure) (int64, error)
 }
 
 // UnscopedRead calls each with the archived events of a stream that came on some days, of a
@@ -48,6 +51,13 @@ func (a *Archive) readOne(ctx context.Context, o Object, each func([]events.Even
 	defer r.close()
 	var list []events.Event
 	size := 0
+	give := func(list []events.Event) error {
+		list, err := a.Blocks.Kept(ctx, list)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		return each(list)
+	}
 	err = r.each(func(rows []row) error {
 		for n := range rows {
 			e, err := rows[n].event()
@@ -63,12 +73,56 @@ func (a *Archive) readOne(ctx context.Context, o Object, each func([]events.Even
 		}
 		some := list
 		list, size = nil, 0
-		return each(some)
+		return give(some)
 	})
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return err
 	}
-	return each(list)
+	return give(list)
+}
+
+// Export calls each with all events of the scope's tenant that the streams have, or had, as
+// lines of JSON: those of an object in one part, or in several. What cannot be had is returned.
+func (a *Archive) Export(ctx context.Context, scope tenant.Scope, each func(o Object, part int, lines []byte) error) (unread []Finding, err error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Streams); err != nil {
+		return nil, err
+	}
+	if err := a.Flush(ctx); err != nil { // which may be for another's sake
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		a.Log.ErrorContext(ctx, "an export goes without what could not be archived", "tenant.id", string(scope.Tenant()), "error", err)
+		unread = append(unread, Finding{Tenant: scope.Tenant(), Problem: "The newest events could not be archived, and may be missing. Export again later."})
+	}
+	for at := (chained{}); ; {
+		list, err := a.chained(ctx, scope.Tenant(), Filter{}, at, verifyObjects)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range list {
+			if err := scope.Check(ctx, tenant.Read, tenant.Streams); err != nil {
+				return nil, err
+			}
+			at = chainedOf(o)
+			part := 0
+			err := a.readOne(ctx, o, func(list []events.Event) error {
+				lines, err := events.Lines(list)
+				if err != nil {
+					return err
+				}
+				part++
+				return each(o, part, lines)
+			})
+			if fault.Is(err, fault.Damaged) {
+				unread = append(unread, Finding{o.Tenant, o.ID, fault.Message(err)})
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		if len(list) < verifyObjects {
+			return unread, nil
+		}
+	}
 }
 
 // Restored is what a restore into the warehouse read.
@@ -112,8 +166,7 @@ func (a *Archive) UnscopedRestore(ctx context.Context, by string, id tenant.ID, 
 		done.Objects++
 		bytes += o.SealedSize
 	}
-	return done, a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.restore", Subject: string(id), Outcome: "ok",
-		Details: map[string]any{"objects": done.Objects, "events": done.Events, "findings": len(done.Findings)}})
+	return done, a.record(ctx, by, "archive.restore", id, list[:done.Objects], map[string]any{"objects": done.Objects, "events": done.Events, "findings": len(done.Findings)})
 }
 
 // SetWarehouse says where events are restored to.

@@ -17,34 +17,44 @@ import (
 	"tributary/internal/tenant"
 )
 
-// strays lists the objects that have no row, as far as their keys tell what they are.
-func (a *Archive) strays(ctx context.Context) (list []Object, err error) {
+// strays calls each with the objects that have no row, as far as their keys tell what they
+// are: those below a prefix of keys.
+func (a *Archive) strays(ctx context.Context, prefix string, each func(o Object, i blob.Info) error) error {
 	known := map[blob.Key]bool{}
-	rows, err := a.DB.Unscoped().Query(ctx, `SELECT blob_key FROM archive_objects UNION ALL SELECT blob_key FROM archive_garbage`)
+	rows, err := a.DB.Unscoped().Query(ctx, `SELECT blob_key FROM archive_objects WHERE blob_key LIKE $1 UNION ALL SELECT blob_key FROM archive_garbage`, prefix+"%")
 	if err != nil {
-		return nil, fmt.Errorf("list the archive: %w", err)
+		return fmt.Errorf("list the archive: %w", err)
 	}
 	for rows.Next() {
 		var k blob.Key
 		if err := rows.Scan(&k); err != nil {
-			return nil, fmt.Errorf("list the archive: %w", err)
+			return fmt.Errorf("list the archive: %w", err)
 		}
 		known[k] = true
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list the archive: %w", err)
+		return fmt.Errorf("list the archive: %w", err)
 	}
-	err = a.Blobs.List(ctx, Prefix, func(i blob.Info) error {
+	err = a.Blobs.List(ctx, prefix, func(i blob.Info) error {
 		if o, ok := ofKey(i.Key); ok && !known[i.Key] {
 			o.SealedSize = i.Size
-			list = append(list, o)
+			return each(o, i)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list objects: %w", err)
+		return fmt.Errorf("list objects: %w", err)
 	}
-	return list, nil
+	return nil
+}
+
+// allStrays lists the objects that have no row.
+func (a *Archive) allStrays(ctx context.Context) (list []Object, err error) {
+	err = a.strays(ctx, Prefix, func(o Object, _ blob.Info) error {
+		list = append(list, o)
+		return nil
+	})
+	return list, err
 }
 
 // ofKey reads from an object's key what blobKey wrote.
@@ -95,7 +105,7 @@ type Rebuilt struct {
 func (a *Archive) UnscopedRebuild(ctx context.Context, by string) (done Rebuilt, err error) {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	strays, err := a.strays(ctx)
+	strays, err := a.allStrays(ctx)
 	if err != nil {
 		return done, err
 	}
@@ -127,7 +137,12 @@ func (a *Archive) UnscopedRebuild(ctx context.Context, by string) (done Rebuilt,
 		if len(have) > 0 {
 			continue
 		}
-		if err := a.DB.Transact(ctx, func(tx *meta.DB) error { return a.insert(ctx, tx, o) }); err != nil {
+		if err := a.DB.Transact(ctx, func(tx *meta.DB) error {
+			if err := a.insert(ctx, tx, o); err != nil || o.Tenant == "" {
+				return err
+			}
+			return a.Erased.UnscopedAgain(ctx, tx, o.Tenant) // it may have who was erased from others
+		}); err != nil {
 			return done, err
 		}
 		done.Added++

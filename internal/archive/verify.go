@@ -43,7 +43,7 @@ type Verified struct {
 // UnscopedVerify looks at some objects in the order of their chains, of a tenant, or with ""
 // of all and of the provider: that each has the bytes that were written, that all of its
 // rows can be read and are as many as the catalogue says, and that each chain of blocks
-// goes on from object to object without a gap. after is the Next of the call before. Each
+// goes on from object to object without a gap, from its beginning. after is the Next of the call before. Each
 // call is an entry of the audit log.
 func (a *Archive) UnscopedVerify(ctx context.Context, by string, id tenant.ID, f Filter, after string) (v Verified, err error) {
 	if err := f.check(); err != nil {
@@ -68,8 +68,26 @@ func (a *Archive) UnscopedVerify(ctx context.Context, by string, id tenant.ID, f
 		at = chainedOf(o)
 		v.Objects, v.Events, v.Bytes = v.Objects+1, v.Events+o.Events, v.Bytes+o.SealedSize
 	}
-	return v, a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.verify", Subject: string(id), Outcome: "ok",
-		Details: map[string]any{"objects": v.Objects, "bytes": v.Bytes, "findings": len(v.Findings)}})
+	return v, a.record(ctx, by, "archive.verify", id, list[:v.Objects], map[string]any{"objects": v.Objects, "bytes": v.Bytes, "findings": len(v.Findings)})
+}
+
+// record notes what somebody of the provider's did with some objects: in the provider's own
+// chain, and in that of each tenant whose they are.
+func (a *Archive) record(ctx context.Context, by, verb string, id tenant.ID, read []Object, details map[string]any) error {
+	theirs := map[tenant.ID]int{}
+	for _, o := range read {
+		theirs[o.Tenant]++
+	}
+	delete(theirs, "")
+	return a.DB.Transact(ctx, func(tx *meta.DB) error {
+		for of, objects := range theirs {
+			err := a.Audit.Append(ctx, tx, audit.Entry{Tenant: of, Actor: by, Verb: verb, Subject: "archive", Outcome: "ok", Details: map[string]any{"objects": objects}})
+			if err != nil && !fault.Is(err, fault.NotFound) { // it is being erased
+				return err
+			}
+		}
+		return a.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(id), Outcome: "ok", Details: details})
+	})
 }
 
 // chained is a place in the order of chains: the object that begins there.
@@ -105,14 +123,6 @@ func parseChained(s string) (c chained, err error) {
 
 // chained lists objects after a place in the order of chains.
 func (a *Archive) chained(ctx context.Context, id tenant.ID, f Filter, after chained, most int) ([]Object, error) {
-	rows, err := a.chainedRows(ctx, id, f, after, most)
-	if err != nil {
-		return nil, err
-	}
-	return a.scanAll(rows)
-}
-
-func (a *Archive) chainedRows(ctx context.Context, id tenant.ID, f Filter, after chained, most int) (*meta.Rows, error) {
 	from, to := f.bounds()
 	where, args := "", []any{from, to, after.Stream, after.Tenant, after.First, int64(most)}
 	db := a.DB.Unscoped()
@@ -128,45 +138,31 @@ func (a *Archive) chainedRows(ctx context.Context, id tenant.ID, f Filter, after
 	if err != nil {
 		return nil, fmt.Errorf("list the archive: %w", err)
 	}
-	return rows, nil
+	return a.scanAll(rows)
 }
 
-// before is where the chain was before an object: the end of the object before it.
-func (a *Archive) before(ctx context.Context, o Object) (p events.Place, known bool, err error) {
-	var last int64
-	var digest []byte
-	err = a.DB.RowsOf(o.Tenant).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
-		string(o.Stream), string(o.Tenant), int64(o.First)).Scan(&last, &digest)
-	if errors.Is(err, sql.ErrNoRows) {
-		return p, false, nil
-	}
-	if err != nil {
-		return p, false, fmt.Errorf("find the object before: %w", err)
-	}
-	p.Sequence = uint64(last)
-	copy(p.Digest[:], digest)
-	return p, true, nil
-}
-
-// verify looks at one object; deep reads it. An error is for when it could not look.
+// verify looks at one object; deep reads it. An error is for when it could not look. What is
+// of a tenant whose key is destroyed is not there any more, or will soon not be.
 func (a *Archive) verify(ctx context.Context, o Object, deep bool, report func(problem string)) error {
-	at, known, err := a.before(ctx, o)
-	if err != nil {
+	at, err := a.last(ctx, o)
+	if err == nil {
+		err = at.Follows(events.Header{Stream: string(o.Stream), Tenant: o.Tenant, Sequence: o.First, Previous: o.Previous})
+	}
+	if err != nil && !fault.Is(err, fault.Damaged) {
 		return err
 	}
-	if known {
-		if err := at.Follows(events.Header{Stream: string(o.Stream), Tenant: o.Tenant, Sequence: o.First, Previous: o.Previous}); err != nil {
-			report(fault.Message(err))
-		}
+	if err != nil && o.Problem == "" {
+		report(fault.Message(err))
 	}
-	if err := a.verifyBytes(ctx, o, deep); err != nil {
-		if ctx.Err() == nil && (fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound)) {
-			report(fault.Message(err))
-			return nil
-		}
-		return err
+	err = a.verifyBytes(ctx, o, deep)
+	switch {
+	case err == nil, fault.Is(err, fault.NotFound):
+		return nil
+	case ctx.Err() == nil && fault.Is(err, fault.Damaged):
+		report(fault.Message(err))
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (a *Archive) verifyBytes(ctx context.Context, o Object, deep bool) error {
@@ -203,7 +199,7 @@ func (a *Archive) verifyBytes(ctx context.Context, o Object, deep bool) error {
 		}
 		return nil
 	})
-	if err == nil && (count != o.Events || block != int64(o.Last)) {
+	if err == nil && count != o.Events { // the last block may have had nobody but who was erased
 		err = r.damaged(errors.New("it has other rows than it says"))
 	}
 	return err
@@ -215,36 +211,18 @@ func (a *Archive) verifyBytes(ctx context.Context, o Object, deep bool) error {
 func (a *Archive) UnscopedCheck(ctx context.Context, deep bool, report func(Finding)) error {
 	known := map[blob.Key]bool{}
 	for at := (chained{}); ; {
-		rows, err := a.chainedRows(ctx, "", Filter{}, at, verifyObjects)
+		list, err := a.chained(ctx, "", Filter{}, at, verifyObjects)
 		if err != nil {
 			return err
 		}
-		var list []Object
-		count := 0
-		for rows.Next() {
-			o, err := a.scanObject(rows)
-			if err != nil && o.ID == "" {
-				rows.Close()
-				return fmt.Errorf("list the archive: %w", err)
-			}
-			count++
+		for _, o := range list {
 			at = chainedOf(o)
 			known[o.blobKey()] = true
-			if err != nil {
-				report(Finding{o.Tenant, o.ID, fault.Message(err)})
-				continue
-			}
-			list = append(list, o)
-		}
-		if err := rows.Err(); err != nil {
-			return fmt.Errorf("list the archive: %w", err)
-		}
-		for _, o := range list {
 			if err := a.verify(ctx, o, deep, func(problem string) { report(Finding{o.Tenant, o.ID, problem}) }); err != nil {
 				return err
 			}
 		}
-		if count < verifyObjects {
+		if len(list) < verifyObjects {
 			break
 		}
 	}
@@ -255,6 +233,11 @@ func (a *Archive) UnscopedCheck(ctx context.Context, deep bool, report func(Find
 	for _, k := range garbage {
 		known[k] = true
 	}
+	for _, n := range stream.Names {
+		if err := a.checkPosition(ctx, n, report); err != nil {
+			return err
+		}
+	}
 	before := a.Clock.Now().Add(-orphanAge)
 	return a.Blobs.List(ctx, Prefix, func(i blob.Info) error {
 		if !known[i.Key] && i.Modified.Before(before) {
@@ -264,9 +247,27 @@ func (a *Archive) UnscopedCheck(ctx context.Context, deep bool, report func(Find
 	})
 }
 
-// UnscopedEnds is how far each chain of a stream is archived.
+// checkPosition looks at how far a stream is said to be archived.
+func (a *Archive) checkPosition(ctx context.Context, n stream.Name, report func(Finding)) error {
+	var created int64
+	err := a.DB.QueryRow(ctx, `SELECT created FROM archive_positions WHERE stream = $1`, string(n)).Scan(&created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		_, err = a.reached(ctx, n, created)
+	}
+	if fault.Is(err, fault.Damaged) {
+		report(Finding{Object: "stream " + string(n), Problem: fault.Message(err)})
+		return nil
+	}
+	return err
+}
+
+// UnscopedEnds is how far each chain of a stream is archived, or was and is kept no longer.
 func (a *Archive) UnscopedEnds(ctx context.Context, n stream.Name) (map[tenant.ID]events.Place, error) {
-	rows, err := a.DB.Unscoped().Query(ctx, `SELECT tenant, last_block, digest FROM archive_objects o WHERE stream = $1
+	rows, err := a.DB.Unscoped().Query(ctx, `SELECT tenant, last_block, digest FROM archive_starts WHERE stream = $1
+		UNION ALL SELECT tenant, last_block, digest FROM archive_objects o WHERE stream = $1
 		AND NOT EXISTS (SELECT 1 FROM archive_objects l WHERE l.stream = o.stream AND l.tenant = o.tenant AND l.first_block > o.first_block)`, string(n))
 	if err != nil {
 		return nil, fmt.Errorf("find how far chains are archived: %w", err)
@@ -280,9 +281,10 @@ func (a *Archive) UnscopedEnds(ctx context.Context, n stream.Name) (map[tenant.I
 		if err := rows.Scan(&id, &last, &digest); err != nil {
 			return nil, fmt.Errorf("find how far chains are archived: %w", err)
 		}
-		end := events.Place{Sequence: uint64(last)}
-		copy(end.Digest[:], digest)
-		ends[id] = end
+		if end := (events.Place{Sequence: uint64(last)}); end.Sequence >= ends[id].Sequence {
+			copy(end.Digest[:], digest)
+			ends[id] = end
+		}
 	}
 	return ends, rows.Err()
 }

@@ -36,6 +36,7 @@ type world struct {
 	streams   *stream.Streams
 	sequencer *events.Sequencer
 	config    archive.Config
+	others    others
 	objects   string // directory
 	number    int    // of the newest event
 }
@@ -66,7 +67,8 @@ func newWorld(t testing.TB, db *meta.DB) *world {
 	log := audit.New(audit.Config{DB: db, Keys: ring, Clock: c})
 	w.control.SetKeys(ring)
 	w.control.SetAudit(log)
-	blocks, err := events.NewBlocks(ring)
+	erased := events.NewErased(db, ring)
+	blocks, err := events.NewBlocks(ring, erased)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func newWorld(t testing.TB, db *meta.DB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.config = archive.Config{DB: db, Blobs: blobs, Keys: ring, Blocks: blocks, Tenants: w.control, Audit: log, Clock: c}
+	w.config = archive.Config{DB: db, Blobs: blobs, Keys: ring, Blocks: blocks, Tenants: w.control, Audit: log, Clock: c, Erased: erased, Quarantine: held{&w.others}}
 	w.stream(t.TempDir())
 	return w
 }
@@ -94,7 +96,39 @@ func (w *world) stream(dir string) {
 	w.t.Cleanup(func() { _ = w.streams.Close() })
 	w.sequencer = events.NewSequencer(w.config.DB, w.streams, w.config.Blocks, w.config.Clock)
 	w.config.Streams = w.streams
+	w.make()
+}
+
+// make makes the archive.
+func (w *world) make() {
 	w.Archive = archive.New(w.config)
+	w.SetWarehouse(&w.others)
+}
+
+// others stand for the warehouse and quarantine where somebody is erased.
+type others struct {
+	names  []string         // of who is erased, beside the one that was said
+	fails  error            // of the warehouse
+	erased []events.Erasure // by quarantine, and by the warehouse
+}
+
+func (o *others) UnscopedRestore(context.Context, stream.Name, []events.Event) error { return o.fails }
+
+func (o *others) UnscopedNames(_ context.Context, _ tenant.ID, name string) ([]string, error) {
+	return append([]string{name}, o.names...), nil
+}
+
+func (o *others) UnscopedErase(_ context.Context, r events.Erasure) (int64, error) {
+	o.erased = append(o.erased, r)
+	return 3, o.fails
+}
+
+// held is others as the quarantine.
+type held struct{ *others }
+
+func (h held) UnscopedErase(_ context.Context, r events.Erasure) error {
+	h.erased = append(h.erased, r)
+	return nil
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }

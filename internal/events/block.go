@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -142,13 +143,15 @@ func damaged(h Header, cause error) error {
 
 // Blocks seals and opens blocks. It is safe for use by several goroutines.
 type Blocks struct {
-	ring *keys.Ring
-	in   *zstd.Encoder
-	out  *zstd.Decoder
+	ring   *keys.Ring
+	erased *Erased
+	in     *zstd.Encoder
+	out    *zstd.Decoder
 }
 
-// NewBlocks makes Blocks.
-func NewBlocks(ring *keys.Ring) (*Blocks, error) {
+// NewBlocks makes Blocks, which leave out the events of people who were erased; nil: of
+// nobody.
+func NewBlocks(ring *keys.Ring, erased *Erased) (*Blocks, error) {
 	in, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("make compressor: %w", err)
@@ -157,7 +160,7 @@ func NewBlocks(ring *keys.Ring) (*Blocks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make decompressor: %w", err)
 	}
-	return &Blocks{ring, in, out}, nil
+	return &Blocks{ring, erased, in, out}, nil
 }
 
 // Seal makes the block of h's stream, tenant, sequence and predecessor with the
@@ -204,10 +207,61 @@ func (b *Blocks) sealLines(ctx context.Context, h Header, lines []byte) (Header,
 	return h, append(block, sealed...), nil
 }
 
-// Open opens what Seal made. Anything else is Damaged and said by its place; if
-// the tenant's key is destroyed, NotFound. Where it is the key that is damaged, the
-// error has keys.ErrKey in its chain: the block may be whole.
+// Open opens what Seal made, and leaves out the events of people who were erased. Anything
+// else is Damaged and said by its place; if the tenant's key is destroyed, NotFound. Where
+// it is the key that is damaged, the error has keys.ErrKey in its chain: the block may be
+// whole.
 func (b *Blocks) Open(ctx context.Context, block []byte) (Header, []Event, error) {
+	h, list, gone, err := b.openWhole(ctx, block)
+	if len(gone) > 0 {
+		list = slices.DeleteFunc(list, func(e Event) bool { return gone.Has(&e) })
+	}
+	return h, list, err
+}
+
+// openWhole is Open with all events, and whose are to be left out.
+func (b *Blocks) openWhole(ctx context.Context, block []byte) (Header, []Event, People, error) {
+	h, list, err := b.unseal(ctx, block)
+	if err != nil {
+		return h, nil, nil, err
+	}
+	gone, err := b.erased.UnscopedOf(ctx, h.Tenant)
+	if err != nil {
+		return h, nil, nil, fmt.Errorf("open %s: %w", h, err)
+	}
+	return h, list, gone, nil
+}
+
+// tenantErased is the type of the one act of the provider's about a tenant that outlives it.
+const tenantErased = "tributary.tenant.erase"
+
+// Kept returns those of some events, wherever they were read, that may be kept elsewhere:
+// not those of a tenant whose key is destroyed, nor of a person who was erased, nor what
+// the provider's own chain says of an erased tenant but that it was. It takes the list over.
+func (b *Blocks) Kept(ctx context.Context, list []Event) ([]Event, error) {
+	ended := map[tenant.ID]bool{}
+	var failed error
+	kept := slices.DeleteFunc(list, func(e Event) bool {
+		about := e.Tenant
+		if about == "" && e.Source == ControlSource && e.Type != tenantErased && tenant.ID(e.Subject).Valid() {
+			about = tenant.ID(e.Subject)
+		}
+		gone, known := ended[about]
+		if !known && about != "" && failed == nil {
+			gone, failed = b.ring.Destroyed(ctx, about, keys.Pool)
+			ended[about] = gone
+		}
+		who, err := b.erased.UnscopedOf(ctx, e.Tenant)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return gone || who.Has(&e)
+	})
+	return kept, failed
+}
+
+// unseal opens a block.
+func (b *Blocks) unseal(ctx context.Context, block []byte) (Header, []Event, error) {
 	h, size, err := splitBlock(block)
 	if err != nil {
 		return h, nil, err

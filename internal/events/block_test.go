@@ -71,7 +71,7 @@ func newRing(t testing.TB) (*keys.Ring, *shelf) {
 
 func newBlocks(t testing.TB, ring *keys.Ring) *events.Blocks {
 	t.Helper()
-	b, err := events.NewBlocks(ring)
+	b, err := events.NewBlocks(ring, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,16 @@ func (e *Event) appendLine(b []byte) ([]byte, error) {
 	return append(b, '}', '\n'), nil
 }
 
+// Lines are events as a block has them, a line of JSON each.
+func Lines(list []Event) (lines []byte, err error) {
+	for i := range list {
+		if lines, err = list[i].appendLine(lines); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}
+
 // appendName adds a member's name, with a comma if it is not the first.
 func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {

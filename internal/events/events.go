@@ -56,6 +56,7 @@ type Config struct {
 type Events struct {
 	Config
 	Blocks    *Blocks
+	Erased    *Erased
 	Sequencer *Sequencer
 
 	good    *gather // what waits to be committed to the stream
@@ -90,7 +91,8 @@ func New(cfg Config) (*Events, error) {
 	}
 	e := &Events{Config: cfg, limits: newLimits(cfg.Clock), seen: newSeen(), variety: newVariety(), sources: map[[32]byte]known{}, named: map[string]resolved{}}
 	var err error
-	if e.Blocks, err = NewBlocks(cfg.Keys); err != nil {
+	e.Erased = NewErased(cfg.DB, cfg.Keys)
+	if e.Blocks, err = NewBlocks(cfg.Keys, e.Erased); err != nil {
 		return nil, err
 	}
 	e.Sequencer = NewSequencer(cfg.DB, cfg.Streams, e.Blocks, cfg.Clock)

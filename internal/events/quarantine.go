@@ -440,7 +440,7 @@ func (e *Events) EraseTenant(ctx context.Context, id tenant.ID) (method string, 
 	e.Sequencer.forget(id)
 	err = e.DB.Transact(ctx, func(tx *meta.DB) error {
 		count = 0
-		for _, table := range []string{"event_sources", "quarantined_events", "stream_heads"} {
+		for _, table := range []string{"event_sources", "quarantined_events", "stream_heads", "event_erasures"} {
 			n, err := tx.For(id).Exec(ctx, `DELETE FROM `+table+` WHERE tenant = $1`, string(id))
 			if err != nil {
 				return fmt.Errorf("erase events of %s: %w", id, err)
@@ -458,5 +458,6 @@ func (e *Events) EraseTenant(ctx context.Context, id tenant.ID) (method string, 
 	clear(e.named)
 	clear(e.sources)
 	e.mu.Unlock()
+	e.Erased.forget(id)
 	return "sources and events in quarantine deleted and the database compacted", count, err
 }

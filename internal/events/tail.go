@@ -164,7 +164,7 @@ func (v *View) more(ctx context.Context, list []Placed, p position, most int) ([
 		if last, err = v.lost(p, last, m); err != nil {
 			return list, p, false, err
 		}
-		found, err := v.open(ctx, m)
+		found, gone, err := v.open(ctx, m)
 		if err != nil {
 			return list, p, false, err
 		}
@@ -178,6 +178,9 @@ func (v *View) more(ctx context.Context, list []Placed, p position, most int) ([
 			}
 			if p = (position{m.Sequence, uint32(i + 1)}); i+1 == len(found) {
 				p.events = whole
+			}
+			if gone.Has(&found[i]) {
+				continue
 			}
 			at, err := v.place(p)
 			if err != nil {
@@ -242,22 +245,23 @@ func (v *View) tell(err error) error {
 }
 
 // open opens a message's block. One of a tenant whose key is destroyed has nothing
-// that anybody could read.
-func (v *View) open(ctx context.Context, m stream.Stored) ([]Event, error) {
-	h, list, err := v.reader.blocks.Open(ctx, m.Data)
+// that anybody could read. Whose events are to be left out it says beside them: places count
+// all of a block.
+func (v *View) open(ctx context.Context, m stream.Stored) ([]Event, People, error) {
+	h, list, gone, err := v.reader.blocks.openWhole(ctx, m.Data)
 	if fault.Is(err, fault.NotFound) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err == nil && (h.Tenant != m.Tenant || h.Stream != string(v.name) || !v.all && h.Tenant != v.id) {
 		err = fault.New(fault.Damaged, "The %s lies where one of %q on stream %s should.", h, m.Tenant, v.name)
 	}
 	if err != nil && (!fault.Is(err, fault.Damaged) || errors.Is(err, keys.ErrKey)) {
-		return nil, err
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Damaged, fmt.Errorf("%w: %w", err, stream.Missing{Stream: v.name, From: m.Sequence, To: m.Sequence}), "%s", fault.Message(err))
+		return nil, nil, fault.Wrap(fault.Damaged, fmt.Errorf("%w: %w", err, stream.Missing{Stream: v.name, From: m.Sequence, To: m.Sequence}), "%s", fault.Message(err))
 	}
-	return list, nil
+	return list, gone, nil
 }
 
 // Over is the place after what an error of Next says is missing, and whether it says so.

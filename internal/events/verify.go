@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tributary/internal/fault"
 	"tributary/internal/keys"
@@ -24,12 +23,12 @@ type Finding struct {
 type Archived func(ctx context.Context, n stream.Name) (map[tenant.ID]Place, error)
 
 // UnscopedVerify checks the rows of sources, plans and quarantine, and every block on
-// the streams: that each chain goes on without a gap from where the stream begins, or
-// where archived, which may be nil, ends; that no block was changed, and that each chain
-// ends where it did when that was last written down, or is archived so far. deep opens every block, and not only the last of each chain. An error
-// means that it could not look.
-func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *stream.Streams, archived Archived, now time.Time, deep bool, report func(Finding)) error {
-	blocks, err := NewBlocks(ring)
+// the streams: that each chain goes on without a gap from where archived, which may be nil,
+// ends, since nothing expires before; that no block was changed, and that each chain ends
+// where it did when that was last written down, or is archived so far. deep opens every
+// block, and not only the last of each chain. An error means that it could not look.
+func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *stream.Streams, archived Archived, deep bool, report func(Finding)) error {
+	blocks, err := NewBlocks(ring, nil)
 	if err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func UnscopedVerify(ctx context.Context, db *meta.DB, ring *keys.Ring, streams *
 		return err
 	}
 	for _, n := range stream.Names {
-		v := &verifier{blocks: blocks, name: n, archived: map[tenant.ID]Place{}, now: now, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
+		v := &verifier{blocks: blocks, name: n, archived: map[tenant.ID]Place{}, deep: deep, report: report, ends: map[tenant.ID]Place{}, last: map[tenant.ID][]byte{}}
 		if archived != nil {
 			if v.archived, err = archived(ctx, n); err != nil {
 				return err
@@ -80,6 +79,14 @@ func (e *Events) verifyRows(ctx context.Context, report func(Finding)) error {
 			report(Finding{h.About, h.ID, err.Error()})
 		}
 	}
+	if rows, err = e.DB.Unscoped().Query(ctx, `SELECT `+erasureColumns+` FROM event_erasures ORDER BY id`); err != nil {
+		return fmt.Errorf("list erasures: %w", err)
+	}
+	for rows.Next() {
+		if r, err := NewErased(e.DB, e.Keys).scan(ctx, rows); err != nil && !fault.Is(err, fault.NotFound) {
+			report(Finding{r.Tenant, r.ID, err.Error()})
+		}
+	}
 	return nil
 }
 
@@ -88,11 +95,8 @@ type verifier struct {
 	blocks   *Blocks
 	name     stream.Name
 	archived map[tenant.ID]Place
-	now      time.Time
 	deep     bool
 	report   func(Finding)
-	whole    bool          // the stream begins where it began: nothing has expired
-	kept     time.Duration // how long the stream keeps what it has
 	ends     map[tenant.ID]Place
 	last     map[tenant.ID][]byte // the last block of each chain
 }
@@ -106,7 +110,6 @@ func (v *verifier) read(ctx context.Context, streams *stream.Streams) error {
 	if err != nil {
 		return err
 	}
-	v.whole, v.kept = state.First <= 1 && state.Expired == 0, state.Retention.Age
 	for _, seq := range state.Lost {
 		v.say("", "the message %d was damaged when the stream was opened", seq)
 	}
@@ -147,9 +150,8 @@ func (v *verifier) block(ctx context.Context, m stream.Stored) error {
 		return nil
 	}
 	at, known := v.ends[h.Tenant]
-	if archived := v.archived[h.Tenant]; !known {
-		at = archived
-		if h.Sequence <= archived.Sequence || archived.Sequence == 0 && !v.whole {
+	if !known {
+		if at = v.archived[h.Tenant]; h.Sequence <= at.Sequence {
 			at = Place{h.Sequence - 1, h.Previous} // the first that is there
 		}
 	}
@@ -192,22 +194,21 @@ func (v *verifier) open(ctx context.Context, h Header, block []byte) error {
 
 // heads compares the ends of the chains with those that were written down.
 func (v *verifier) heads(ctx context.Context, db *meta.DB) error {
-	rows, err := db.Unscoped().Query(ctx, `SELECT tenant, sequence, digest, at FROM stream_heads WHERE stream = $1 ORDER BY tenant`, string(v.name))
+	rows, err := db.Unscoped().Query(ctx, `SELECT tenant, sequence, digest FROM stream_heads WHERE stream = $1 ORDER BY tenant`, string(v.name))
 	if err != nil {
 		return fmt.Errorf("list the heads of chains of blocks: %w", err)
 	}
 	for rows.Next() {
 		var id tenant.ID
-		var sequence, at int64
+		var sequence int64
 		var digest []byte
-		if err := rows.Scan(&id, &sequence, &digest, &at); err != nil {
+		if err := rows.Scan(&id, &sequence, &digest); err != nil {
 			return fmt.Errorf("list the heads of chains of blocks: %w", err)
 		}
 		end, known := v.ends[id]
-		expired := !v.whole && v.now.Sub(meta.Time(at)) > v.kept-time.Hour // which it was written down soon after
 		there := max(end.Sequence, v.archived[id].Sequence)
 		switch {
-		case there < uint64(sequence) && (there > 0 || !expired): // nothing expires before it is archived, and the archive's newest last
+		case there < uint64(sequence):
 			v.say(id, "the blocks %d to %d, which were there, are lost from the end of the stream", there+1, sequence)
 		case known && end.Sequence == uint64(sequence) && Digest(digest) != end.Digest:
 			v.say(id, "the block %d is another than was written", sequence)

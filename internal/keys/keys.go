@@ -158,6 +158,18 @@ func (r *Ring) Decrypt(ctx context.Context, id tenant.ID, p Purpose, data, ad []
 	return plain, nil
 }
 
+// Destroyed reports whether a tenant's key is there no more.
+func (r *Ring) Destroyed(ctx context.Context, id tenant.ID, p Purpose) (bool, error) {
+	_, err := r.key(ctx, id, p)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return true, nil
+	case err == nil, fault.Is(err, fault.Damaged):
+		return false, nil
+	}
+	return false, err
+}
+
 // Forget drops a tenant's cached keys at once; the next use asks the Store again.
 // Writers and Readers that are open keep the data keys they have: whoever opened
 // them ends them.

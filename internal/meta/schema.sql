@@ -122,6 +122,15 @@ CREATE TABLE archive_positions (
     stream   TEXT PRIMARY KEY,
     created  BIGINT NOT NULL,      -- when the stream was made: another one of the name is not archived yet
     sequence BIGINT NOT NULL       -- of the stream: what is up to it is archived, or was lost before
+, mac BYTEA);
+
+CREATE TABLE archive_starts (
+    tenant     TEXT NOT NULL,
+    stream     TEXT NOT NULL,
+    last_block BIGINT NOT NULL,  -- the last that is not kept
+    digest     BYTEA NOT NULL,   -- its
+    mac        BYTEA NOT NULL,
+    PRIMARY KEY (tenant, stream)
 );
 
 CREATE TABLE audit_checkpoint_heads (
@@ -181,6 +190,23 @@ CREATE TABLE datasets (
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL
 );
+
+CREATE TABLE event_erasures (
+    id        TEXT PRIMARY KEY,
+    tenant    TEXT NOT NULL,
+    body      BYTEA NOT NULL,             -- the person's names, and until when; sealed with the tenant's pool key
+    asked_at  BIGINT NOT NULL,
+    asked_by  TEXT NOT NULL,
+    archived  BIGINT NOT NULL DEFAULT 0,  -- events taken out of the archive
+    objects   BIGINT NOT NULL DEFAULT 0,  -- of the archive that had them, and were written anew
+    unread    BIGINT NOT NULL DEFAULT 0,  -- objects that could not be read
+    loaded    BIGINT NOT NULL DEFAULT 0,  -- events deleted from the warehouse
+    held      BIGINT NOT NULL DEFAULT 0,  -- and from quarantine
+    problem   TEXT NOT NULL DEFAULT '',   -- what it waits for
+    done_at   BIGINT
+);
+CREATE INDEX event_erasures_due ON event_erasures (asked_at) WHERE done_at IS NULL;
+CREATE INDEX event_erasures_tenant ON event_erasures (tenant, id);
 
 CREATE TABLE event_plans (
     version    BIGINT PRIMARY KEY,

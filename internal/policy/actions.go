@@ -141,6 +141,7 @@ const (
 const (
 	ArchiveRead   Action = "archive:read"   // GET /archive, GET /archive/{id}
 	ArchiveManage Action = "archive:manage" // POST /archive/flush, …/verify, …/restore, …/rebuild
+	ArchiveErase  Action = "archive:erase"  // POST /archive/erasures, GET /archive/erasures/{id}
 )
 
 // The warehouse.
@@ -194,7 +195,7 @@ var Actions = [...]Action{
 	ScheduleCreate, ScheduleRead, ScheduleUpdate, SchedulePause, ScheduleResume, ScheduleDelete,
 	ReportRead,
 	SourceCreate, SourceRead, SourceRevoke, PlanApply, PlanRead, EventSend, QuarantineRead, QuarantineReplay, QuarantineDrop,
-	ArchiveRead, ArchiveManage,
+	ArchiveRead, ArchiveManage, ArchiveErase,
 	WarehouseQuery, WarehouseRead, WarehouseRebuild, FreshnessRead, QuerySave, QueryDelete,
 	AuditRead, AuditRaw, AuditCheckpoints,
 	StreamRead,

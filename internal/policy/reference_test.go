@@ -131,6 +131,7 @@ var mayDo = map[Action][]Role{
 
 	ArchiveRead:   {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 	ArchiveManage: {SystemAdmin},
+	ArchiveErase:  {SystemAdmin, TenantAdmin},
 
 	StreamRead: {SystemAdmin, Auditor, Analyst, TenantAdmin, Departing},
 }

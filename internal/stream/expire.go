@@ -14,7 +14,7 @@ import (
 )
 
 // What a stream's metadata in JetStream says: how long it is kept, and up to where some
-// tenants' messages were removed before the others'.
+// tenants' messages were removed before the others', or erased.
 const (
 	ageNote     = "tributary-age"
 	thinnedNote = "tributary-thinned"
@@ -107,38 +107,52 @@ func (s *Streams) Expire(ctx context.Context, n Name, through uint64) (removed i
 // ExpireTenant removes one tenant's messages up to a sequence, with "" the provider's, and
 // returns how many they were. Who reads that tenant's on from before it is told that
 // they are kept no longer; this process has to be told so again after it was started, by
-// the same call. Who reads all tenants' does not see that they were there, as if they had
+// NoteExpired. Who reads all tenants' does not see that they were there, as if they had
 // been erased; nor, up to that sequence, that a damaged one was.
 func (s *Streams) ExpireTenant(ctx context.Context, n Name, id tenant.ID, through uint64) (removed int64, err error) {
 	subject, err := n.subject(id)
 	if err != nil {
 		return 0, err
 	}
-	p := s.named[n]
-	if p.thins(through) {
-		if err := s.set(ctx, n, func(c *jetstream.StreamConfig) { c.Metadata[thinnedNote] = strconv.FormatUint(through, 10) }); err != nil {
-			return 0, err
-		}
+	if err := s.thin(ctx, n, through); err != nil {
+		return 0, err
 	}
-	p.thin(id, through)
+	s.NoteExpired(n, id, through)
 	if removed, err = s.purge(ctx, n, map[string]any{"filter": subject, "seq": through + 1}); err != nil {
 		return 0, fmt.Errorf("expire a tenant's messages of stream %s: %w", n, err)
 	}
 	return removed, nil
 }
 
-// thins reports whether a sequence is beyond what was thinned before.
-func (p *place) thins(through uint64) bool {
+// NoteExpired says how far a tenant's messages of a stream, with "" the provider's, were
+// removed before the others'.
+func (s *Streams) NoteExpired(n Name, id tenant.ID, through uint64) {
+	p := s.named[n]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return through > p.thinned
+	p.expired[id] = max(p.expired[id], through)
 }
 
-func (p *place) thin(id tenant.ID, through uint64) {
+// thin notes with the stream that some tenants' messages up to a sequence are removed
+// before the others'.
+func (s *Streams) thin(ctx context.Context, n Name, through uint64) error {
+	p := s.named[n]
+	if through <= p.thinnedTo() {
+		return nil
+	}
+	if err := s.set(ctx, n, func(c *jetstream.StreamConfig) { c.Metadata[thinnedNote] = strconv.FormatUint(through, 10) }); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.thinned = max(p.thinned, through)
-	p.expired[id] = max(p.expired[id], through)
+	return nil
+}
+
+func (p *place) thinnedTo() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.thinned
 }
 
 // expiredOf is how far a tenant's messages were removed before the others'.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -199,22 +198,4 @@ func (s *Streams) Wait(ctx context.Context, n Name, after uint64) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// wasErased reports whether a sequence is known to be of an erased tenant, or may be of
-// one whose messages were removed before the others'. What was erased stays so.
-func (p *place) wasErased(seq uint64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if seq <= p.thinned {
-		return true
-	}
-	_, found := slices.BinarySearch(p.erased, seq)
-	return found
-}
-
-func (p *place) learn(erased []uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.erased = erased
 }

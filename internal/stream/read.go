@@ -47,7 +47,7 @@ func (s Shorter) Error() string {
 // or with "" of all tenants and the provider. At the end it returns none, and does not
 // wait. After 0 it begins with the oldest that is there.
 //
-// Messages that are kept no longer are never passed over (but see ExpireTenant), and with
+// Messages that are kept no longer are never passed over (but see ExpireTenant and EraseTenant), and with
 // "" no damaged ones either: the error then has a Missing in its chain, and its kind is NotFound or Damaged.
 // The kind is Damaged too when the stream ends before the sequence, which must have been
 // read somewhere; it has a Shorter in its chain.
@@ -105,25 +105,24 @@ func (s *Streams) Read(ctx context.Context, n Name, after uint64, id tenant.ID, 
 	if len(list) > 0 {
 		next = list[0].Sequence
 	}
-	if err := s.explain(ctx, n, after+1, next); err != nil {
-		return nil, err
+	if gone, missing := s.gap(n, after+1, next); missing {
+		return nil, fault.Wrap(fault.Damaged, gone, "The messages %d to %d of the stream %s cannot be read: their bytes are not what was written.", gone.From, gone.To, n)
 	}
 	return s.whole(n, list, id)
 }
 
-// whole is a list up to where a sequence is left out that was not erased, or where a
-// lost message was. That is looked into when somebody reads on from there. Of a tenant's
+// whole is a list up to where a sequence is left out that nobody removed, or where a lost
+// message was. That is looked into when somebody reads on from there. Of a tenant's
 // own, sequences are left out by nature.
 func (s *Streams) whole(n Name, list []Stored, id tenant.ID) ([]Stored, error) {
 	if id != "" {
 		return list, nil
 	}
 	for i, m := range list {
-		if i > 0 && s.gap(n, list[i-1].Sequence+1, m.Sequence) {
-			return list[:i], nil
-		}
-		if m.Tenant == lost && i > 0 {
-			return list[:i], nil
+		if i > 0 {
+			if _, missing := s.gap(n, list[i-1].Sequence+1, m.Sequence); missing || m.Tenant == lost {
+				return list[:i], nil
+			}
 		}
 		if m.Tenant == lost {
 			to := 0
@@ -137,58 +136,10 @@ func (s *Streams) whole(n Name, list []Stored, id tenant.ID) ([]Stored, error) {
 	return list, nil
 }
 
-// gap reports whether a sequence from one to before another is not known to be erased.
-func (s *Streams) gap(n Name, from, next uint64) bool {
-	for ; from < next; from++ {
-		if !s.named[n].wasErased(from) {
-			return true
-		}
-	}
-	return false
-}
-
-// explain returns nil if all messages from a sequence to before another were erased.
-func (s *Streams) explain(ctx context.Context, n Name, from, next uint64) error {
-	p := s.named[n]
-	for fresh := false; from < next; from++ {
-		if p.wasErased(from) {
-			continue
-		}
-		if !fresh {
-			if err := s.learnErased(ctx, n); err != nil {
-				return err
-			}
-			fresh = true
-			if p.wasErased(from) {
-				continue
-			}
-		}
-		to := from
-		for to+1 < next && !p.wasErased(to+1) {
-			to++
-		}
-		return fault.Wrap(fault.Damaged, Missing{n, from, to},
-			"The messages %d to %d of the stream %s cannot be read: their bytes are not what was written.", from, to, n)
-	}
-	return nil
-}
-
-// learnErased asks which sequences the stream knows to be erased.
-func (s *Streams) learnErased(ctx context.Context, n Name) error {
-	var info struct {
-		Error *jetstream.APIError `json:"error"`
-		State struct {
-			Deleted []uint64 `json:"deleted"`
-		} `json:"state"`
-	}
-	if err := s.ask(ctx, "STREAM.INFO."+string(n), map[string]any{"deleted_details": true}, &info); err != nil {
-		return err
-	}
-	if info.Error != nil {
-		return kindly(n, info.Error)
-	}
-	s.named[n].learn(info.State.Deleted)
-	return nil
+// gap returns what is missing from a sequence to before another, but for what was thinned.
+func (s *Streams) gap(n Name, from, next uint64) (m Missing, missing bool) {
+	from = max(from, s.named[n].thinnedTo()+1)
+	return Missing{n, from, next - 1}, from < next
 }
 
 // Last returns a tenant's newest message, with "" the provider's. The fault is NotFound

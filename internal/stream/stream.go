@@ -83,7 +83,7 @@ type State struct {
 	FirstAt     time.Time // zero when there is nothing
 	LastAt      time.Time
 	Retention   Retention
-	// Expired is up to where some tenants' messages were removed before the others'.
+	// Expired is up to where some tenants' messages were removed before the others', or erased.
 	Expired uint64
 	// Lost lists messages whose bytes were found damaged when the stream was opened.
 	Lost []uint64
@@ -127,11 +127,10 @@ type Streams struct {
 type place struct {
 	turns chan struct{} // bounds what is on its way in
 
-	mu     sync.Mutex
-	more   chan struct{} // closed when something may have been published
-	erased []uint64      // sequences, rising, as far as they are known
-	// thinned is up to where some tenants' messages were removed before the others', and
-	// expired how far each such tenant's were.
+	mu   sync.Mutex
+	more chan struct{} // closed when something may have been published
+	// thinned is up to where some tenants' messages were removed before the others', or
+	// erased, and expired how far each tenant's were removed.
 	thinned uint64
 	expired map[tenant.ID]uint64
 	marked  uint64 // the newest that was acknowledged, 0: none yet
@@ -311,7 +310,8 @@ func (s *Streams) Check(ctx context.Context) error {
 }
 
 // EraseTenant removes a tenant's messages from all streams, and returns how many
-// they were. It may be called again.
+// they were. It may be called again. Who reads all tenants' does not see that they were
+// there; nor, of what came before, that a damaged one was.
 func (s *Streams) EraseTenant(ctx context.Context, id tenant.ID) (removed int64, err error) {
 	if id == "" {
 		return 0, errors.New("stream: the provider's own messages are not erased")
@@ -320,6 +320,18 @@ func (s *Streams) EraseTenant(ctx context.Context, id tenant.ID) (removed int64,
 		subject, err := n.subject(id)
 		if err != nil {
 			return removed, err
+		}
+		if _, err := s.Last(ctx, n, id); fault.Is(err, fault.NotFound) {
+			continue
+		} else if err != nil {
+			return removed, err
+		}
+		state, err := s.State(ctx, n)
+		if err == nil {
+			err = s.thin(ctx, n, state.Last)
+		}
+		if err != nil {
+			return removed, fmt.Errorf("erase a tenant from stream %s: %w", n, err)
 		}
 		some, err := s.purge(ctx, n, map[string]any{"filter": subject})
 		if err != nil {

@@ -25,7 +25,7 @@ func BenchmarkLoad(b *testing.B) {
 			if err := w.Load(b.Context()); err != nil {
 				b.Fatal(err)
 			}
-			blocks, err := events.NewBlocks(w.ring)
+			blocks, err := events.NewBlocks(w.ring, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -71,7 +71,7 @@ func (b *batch) take(ctx context.Context, list []stream.Stored) error {
 		}
 		b.open(ctx, some)
 		for i := range some {
-			if err := b.add(&some[i]); err != nil {
+			if err := b.add(ctx, &some[i]); err != nil {
 				return err
 			}
 		}
@@ -99,7 +99,7 @@ func (b *batch) open(ctx context.Context, some []opened) {
 
 // add adds a block's events. A block that is damaged or does not follow is noted;
 // one whose tenant was erased is passed over.
-func (b *batch) add(m *opened) error {
+func (b *batch) add(ctx context.Context, m *opened) error {
 	b.through(m.Sequence, m.At)
 	h := m.header
 	switch {
@@ -121,5 +121,5 @@ func (b *batch) add(m *opened) error {
 	}
 	b.chains[h.Tenant] = m.place
 	b.ends[h.Tenant] = m.place
-	return b.rowsOf(m.list)
+	return b.rowsOf(ctx, m.list)
 }

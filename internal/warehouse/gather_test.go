@@ -52,6 +52,7 @@ var errOpen = errors.New("not now")
 type failing struct {
 	opener interface {
 		Open(ctx context.Context, block []byte) (events.Header, []events.Event, error)
+		Kept(ctx context.Context, list []events.Event) ([]events.Event, error)
 	}
 	after, opened atomic.Int64
 }
@@ -61,4 +62,8 @@ func (f *failing) Open(ctx context.Context, block []byte) (events.Header, []even
 		return events.Header{}, nil, errOpen
 	}
 	return f.opener.Open(ctx, block)
+}
+
+func (f *failing) Kept(ctx context.Context, list []events.Event) ([]events.Event, error) {
+	return f.opener.Kept(ctx, list)
 }

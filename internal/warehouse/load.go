@@ -262,8 +262,13 @@ func (b *batch) problem(sequence uint64, id tenant.ID, cause error) {
 	b.cfg.Log.Error("events cannot be loaded into the warehouse", "stream", string(b.name), "sequence", sequence, "tenant.id", string(id), "error", cause)
 }
 
-// rowsOf adds the rows of events.
-func (b *batch) rowsOf(list []events.Event) error {
+// rowsOf adds the rows of those events that are to be kept. The caller holds loading, so
+// that an erasure comes before it, or finds the rows.
+func (b *batch) rowsOf(ctx context.Context, list []events.Event) error {
+	list, err := b.cfg.Blocks.Kept(ctx, list)
+	if err != nil {
+		return err
+	}
 	for i := range list {
 		if b.name == stream.Events {
 			b.event(&list[i])

@@ -262,7 +262,7 @@ func (b *batch) again(ctx context.Context, m stream.Stored, r Rebuild) error {
 	list = slices.DeleteFunc(list, func(e events.Event) bool {
 		return !r.From.IsZero() && e.Time.Before(r.From) || !r.To.IsZero() && !e.Time.Before(r.To)
 	})
-	return b.rowsOf(list)
+	return b.rowsOf(ctx, list)
 }
 
 // replace, under loading, writes the batch's rows in the place of those with their keys, but for those

@@ -85,7 +85,7 @@ func (l *loader) restore(ctx context.Context, list []events.Event) error {
 		}
 	}
 	b := l.newBatch()
-	if err := b.rowsOf(list); err != nil {
+	if err := b.rowsOf(ctx, list); err != nil {
 		return err
 	}
 	if err := b.commit(ctx); err != nil {

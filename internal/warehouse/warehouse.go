@@ -62,6 +62,8 @@ type streams interface {
 // opener is the part of events.Blocks that a load needs.
 type opener interface {
 	Open(ctx context.Context, block []byte) (events.Header, []events.Event, error)
+	// Kept returns those of some events that are to be loaded now, and takes the list over.
+	Kept(ctx context.Context, list []events.Event) ([]events.Event, error)
 }
 
 // Config is what a Warehouse needs.

@@ -50,6 +50,7 @@ type world struct {
 	streams   *stream.Streams
 	sequencer *events.Sequencer
 	audit     *audit.Log
+	erased    *events.Erased
 	config    warehouse.Config
 	declared  cadences
 }
@@ -82,7 +83,8 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = streams.Close() })
-	blocks, err := events.NewBlocks(ring)
+	w := &world{t: t, hands: h, ring: ring, control: ctl, streams: streams, audit: log, erased: events.NewErased(db, ring)}
+	blocks, err := events.NewBlocks(ring, w.erased)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, hands: h, ring: ring, control: ctl, streams: streams, sequencer: events.NewSequencer(db, streams, blocks, c), audit: log}
+	w.sequencer = events.NewSequencer(db, streams, blocks, c)
 	w.config = warehouse.Config{Sandbox: box, Dir: t.TempDir(), DB: db, Sources: &w.declared, Streams: streams, Blocks: blocks, Audit: log, Clock: c, Memory: 256 << 20}
 	w.again()
 	t.Cleanup(func() { _ = w.Close(context.Background()) })

@@ -176,3 +176,18 @@ func query(w *world, c *credential, _ string) shot {
 	})
 	return shot{body: document(map[string]any{"sql": sql, "rows": 50}), want: []int{ok, tooMany}}
 }
+
+// eraseUser erases somebody whom no event names.
+func eraseUser(w *world, c *credential, _ string) shot {
+	body := map[string]any{"user": "nobody at all"}
+	if c == nil || c.tenant != nil {
+		var of *tenant
+		if c != nil {
+			of = c.tenant
+		}
+		return shot{body: document(body), want: relaxed(of, accepted, clash), then: func(a *answer) { w.know(erasures, a.field("id"), of) }}
+	}
+	t := pick(w, w.tenants)
+	body["tenant"] = pick(w, []string{t.id, t.slug})
+	return shot{body: document(body), want: relaxed(t, accepted, clash), then: func(a *answer) { w.know(erasures, a.field("id"), t) }}
+}

@@ -45,6 +45,7 @@ const (
 	sources      kind = "src"
 	heldEvents   kind = "qua"
 	archived     kind = "arc"
+	erasures     kind = "era"
 	plans        kind = "plan"
 	queries      kind = "query"
 	running      kind = "qry" // none lasts long enough to be there

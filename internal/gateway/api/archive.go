@@ -7,6 +7,7 @@ import (
 
 	"tributary/client"
 	"tributary/internal/archive"
+	"tributary/internal/events"
 	"tributary/internal/policy"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
@@ -24,6 +25,10 @@ func (s *server) archiveRoutes() {
 		action: policy.ArchiveManage, audience: staff, audit: "archive.restore"}, s.archiveRestore)
 	add(s, route{method: http.MethodPost, path: "/archive/rebuild", id: "rebuild-archive", summary: "Make the catalogue's rows anew from objects that have none", thing: "archived object",
 		action: policy.ArchiveManage, audience: staff, audit: "archive.rebuild"}, s.archiveRebuild)
+	add(s, route{method: http.MethodPost, path: "/archive/erasures", id: "erase-user", summary: "Erase a person from a tenant's events: in the archive, the warehouse and quarantine", thing: "erasure",
+		action: policy.ArchiveErase, audience: anyone, audit: "archive.erase-user", status: http.StatusAccepted}, s.archiveErase)
+	add(s, route{method: http.MethodGet, path: "/archive/erasures/{id}", id: "show-erasure", summary: "How the erasure of a person goes, and what it has taken away", thing: "erasure",
+		action: policy.ArchiveErase, audience: anyone}, s.archiveErasure)
 	add(s, route{method: http.MethodPost, path: "/archive/flush", id: "flush-archive", summary: "Archive all that the streams have by now", thing: "archived object",
 		action: policy.ArchiveManage, audience: staff, audit: "archive.flush", status: http.StatusNoContent}, s.archiveFlush)
 }
@@ -90,7 +95,7 @@ func (s *server) archiveShow(ctx context.Context, c *call, i *ByID) (*out[client
 
 func archivedWord(o archive.Object) client.Archived {
 	return client.Archived{ID: o.ID, Tenant: string(o.Tenant), Stream: string(o.Stream), Day: o.Day.String(), Parts: o.Parts, FirstBlock: o.First, LastBlock: o.Last,
-		Digest: o.Digest.String(), Events: o.Events, Bytes: o.Size, SealedBytes: o.SealedSize, SHA256: hex.EncodeToString(o.SHA256[:]), CreatedAt: o.CreatedAt}
+		Digest: o.Digest.String(), Events: o.Events, Bytes: o.Size, SealedBytes: o.SealedSize, SHA256: hex.EncodeToString(o.SHA256[:]), CreatedAt: o.CreatedAt, Problem: o.Problem}
 }
 
 func (s *server) archiveRestore(ctx context.Context, c *call, i *in[client.ArchiveRange]) (*out[client.RestoredArchive], error) {
@@ -111,6 +116,48 @@ func (s *server) archiveRebuild(ctx context.Context, c *call, _ *struct{}) (*out
 		return nil, err
 	}
 	return &out[client.RebuiltArchive]{Body: client.RebuiltArchive{Found: done.Found, Added: done.Added, Findings: archiveFindings(done.Findings)}}, nil
+}
+
+func (s *server) archiveErase(ctx context.Context, c *call, i *in[client.EraseUser]) (*out[client.Erasure], error) {
+	id, err := c.named(ctx, i.Body.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	var r events.Erasure
+	if c.staff() {
+		r, err = s.Archive.UnscopedEraseUser(ctx, c.by(), id, i.Body.User)
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			r, err = s.Archive.EraseUser(ctx, scope, i.Body.User)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out[client.Erasure]{Body: erasureWord(r)}, nil
+}
+
+func (s *server) archiveErasure(ctx context.Context, c *call, i *ByID) (*out[client.Erasure], error) {
+	var r events.Erasure
+	var err error
+	if c.staff() {
+		r, err = s.Archive.UnscopedErasure(ctx, i.ID)
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			r, err = s.Archive.Erasure(ctx, scope, i.ID)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &out[client.Erasure]{Body: erasureWord(r)}, nil
+}
+
+func erasureWord(r events.Erasure) client.Erasure {
+	return client.Erasure{ID: r.ID, Tenant: string(r.Tenant), Names: r.Names, Through: r.Through, StartedBy: r.By, Objects: r.Objects, Archived: r.Archived, Unread: r.Unread,
+		Loaded: r.Loaded, Held: r.Held, Problem: r.Problem, DoneAt: known(r.DoneAt)}
 }
 
 // archiveRange reads what of the archive is meant.

@@ -94,6 +94,8 @@ export interface components {
       "last_block": number;
       /** How many objects were made one */
       "parts": number;
+      /** What is wrong with its row in the catalogue */
+      "problem"?: string;
       /** Of the object, sealed */
       "sealed_bytes": number;
       /** Of the object, sealed */
@@ -248,6 +250,35 @@ export interface components {
       "oidc"?: string;
       /** Whether a new organisation can sign up */
       "tenant_sign_up": boolean;
+    };
+    EraseUser: {
+      /** Id or slug; for the provider's credentials, which have to say it */
+      "tenant"?: string;
+      /** A user id or an anonymous id, as events have it */
+      "user": string;
+    };
+    Erasure: {
+      /** Events taken out of them */
+      "archived": number;
+      /** Absent: it goes on */
+      "done_at"?: string;
+      /** Events deleted from quarantine */
+      "held": number;
+      "id": string;
+      /** Events deleted from the warehouse */
+      "loaded": number;
+      /** What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one */
+      "names": Array<string> | null;
+      /** Objects of the archive that were written anew */
+      "objects": number;
+      /** What it waits for */
+      "problem": string;
+      "started_by": string;
+      "tenant": string;
+      /** Events that were received until then */
+      "through": string;
+      /** Objects that could not be read, so that nothing was taken out of them */
+      "unread": number;
     };
     ErasureLine: {
       "count": number;
@@ -2036,6 +2067,30 @@ export interface paths {
       };
       responses: {
         200: { content: { "application/json": components["schemas"]["ListArchived"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/erasures": {
+    /** Erase a person from a tenant's events: in the archive, the warehouse and quarantine */
+    post: {
+      parameters: {
+      };
+      requestBody: { content: { "application/json": components["schemas"]["EraseUser"]; } };
+      responses: {
+        202: { content: { "application/json": components["schemas"]["Erasure"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
+  };
+  "/api/v1/archive/erasures/{id}": {
+    /** How the erasure of a person goes, and what it has taken away */
+    get: {
+      parameters: {
+        path: { "id": string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["Erasure"]; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
