@@ -84,6 +84,8 @@ func TestExportHasEverythingOfTheTenant(t *testing.T) {
 	must(admin.ReopenPeriod(ctx, "tagged-values", "2022-09-23", client.NewReopening{Tenant: "other", Reason: "the other was ill", Until: until}))(t)
 	off := policy.Principal{Kind: policy.Session, User: users[0].ID, Tenant: tenant.ID(users[0].Tenant), Role: policy.TenantUser}
 	must(w.stores.notices.SetSwitch(ctx, off, notify.ResultReady, false))(t)
+	send(t, acme, 0, 3)
+	must(other.SendEvents(ctx, []byte(`{"specversion":"1.0","id":"of-the-other","source":"/shop","type":"order"}`)))(t)
 	must(admin.OffboardTenant(ctx, "acme", "acme"))(t)
 
 	files := exported(t, acme)
@@ -123,8 +125,19 @@ func TestExportHasEverythingOfTheTenant(t *testing.T) {
 	if files["audit/entries-0001.json"] == nil || files["audit/records-0001.json"] == nil {
 		t.Error("audit: got none")
 	}
+	var happened []string
 	for file, text := range files {
-		for what, secret := range map[string]string{"its own key": key.Key, "its webhook's secret": hook.Secret, "the other's webhook": "of-the-other", "the other's reopening": "the other was ill",
+		if strings.HasPrefix(file, "events/events/") && strings.HasSuffix(file, "-0001.ndjson") {
+			for line := range strings.Lines(string(text)) {
+				happened = append(happened, decoded[client.StreamEvent](t, []byte(line)).ID)
+			}
+		}
+	}
+	if len(happened) != 3 || happened[2] != "e2" || files["events/not-readable.json"] != nil {
+		t.Errorf("events: got %q", happened)
+	}
+	for file, text := range files {
+		for what, secret := range map[string]string{"its own key": key.Key, "its webhook's secret": hook.Secret, "the other's webhook and event": "of-the-other", "the other's reopening": "the other was ill",
 			"the other's key": otherKey.ID, "the other's user": users[2].ID, "the other's SSH key": sshKeys[2].ID,
 			"the other's address": "three@example.com"} {
 			if strings.Contains(string(text), secret) {

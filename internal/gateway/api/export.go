@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"tributary/client"
+	"tributary/internal/archive"
 	"tributary/internal/audit"
 	"tributary/internal/control"
 	"tributary/internal/exchange"
@@ -35,8 +36,8 @@ type exporter struct {
 // export sends everything of a tenant as one tar archive: its profile, people and
 // keys (no secrets; there are only digests of them), holds, webhooks (without their
 // secrets), what it accepted and declined, periods reopened for it, every submission
-// with its verdict and receipts, every result in both forms, and its audit chain. It
-// is written as it is read, so its size does not matter. An archive that is cut short
+// with its verdict and receipts, every result in both forms, its events, and its audit
+// chain. It is written as it is read, so its size does not matter. An archive that is cut short
 // has no end, and tar says so.
 func (s *server) export(ctx context.Context, c *call, _ *struct{}) (*huma.StreamResponse, error) {
 	scope, err := c.transfer(ctx)
@@ -71,7 +72,7 @@ func (x *exporter) all() error {
 	if err := x.document("tenant.json", tenantWord(x.profile)); err != nil {
 		return err
 	}
-	for _, part := range []func() error{x.people, x.keys, x.holds, x.notices, x.decisions, x.reopenings, x.submissions, x.results, x.trail} {
+	for _, part := range []func() error{x.people, x.keys, x.holds, x.notices, x.decisions, x.reopenings, x.submissions, x.results, x.events, x.trail} {
 		if err := part(); err != nil {
 			return fmt.Errorf("%s: %w", x.profile.Slug, err)
 		}
@@ -301,6 +302,18 @@ func closeAll(list []entry) {
 	}
 }
 
+// events writes the tenant's events of all days that are kept, a line of JSON each, and
+// which of them could not be read.
+func (x *exporter) events() error {
+	unread, err := x.Archive.Export(x.ctx, x.scope, func(o archive.Object, part int, lines []byte) error {
+		return x.bytes(fmt.Sprintf("events/%s/%s/%s-%04d.ndjson", o.Stream, o.Day, o.ID, part), lines)
+	})
+	if err != nil || len(unread) == 0 {
+		return err
+	}
+	return x.document("events/not-readable.json", archiveFindings(unread))
+}
+
 // trail writes the audit chain twice: to read, and as stored, to verify.
 func (x *exporter) trail() error {
 	n := 0
@@ -344,10 +357,14 @@ func (x *exporter) document(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
+	return x.bytes(name, raw)
+}
+
+func (x *exporter) bytes(name string, raw []byte) error {
 	if err := x.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(raw)), ModTime: x.Clock.Now(), Format: tar.FormatPAX}); err != nil {
 		return err
 	}
-	_, err = x.tar.Write(raw)
+	_, err := x.tar.Write(raw)
 	return err
 }
 
