@@ -37,6 +37,54 @@ func (w *world) sendEvents(ctx context.Context, random *rand.Rand) error {
 	return nil
 }
 
+// archive archives what the streams have, and now and then sends what somebody did and has
+// it erased.
+func (w *world) archive(ctx context.Context, random *rand.Rand) error {
+	if random.IntN(4) > 0 {
+		pause(ctx, 50*time.Millisecond)
+		return w.server.As(w.server.Token).FlushArchive(ctx)
+	}
+	p := w.parties[random.IntN(2)]
+	user := fmt.Sprintf("gone-%016x", random.Uint64())
+	if _, err := p.SendEvents(ctx, fmt.Appendf(nil, `[{"specversion":"1.0","id":"1-%[1]s","source":"/crash","type":"crash","user":%[1]q,"anonymous":"at-%[1]s"},{"specversion":"1.0","id":"2-%[1]s","source":"/crash","type":"crash","anonymous":"at-%[1]s"}]`, user)); err != nil {
+		return err
+	}
+	begun, err := p.EraseUser(ctx, client.EraseUser{User: user})
+	if err == nil {
+		w.mu.Lock()
+		w.erased[begun.ID] = p
+		w.mu.Unlock()
+	}
+	return err
+}
+
+// forgotten wants every erasure that was acknowledged done, and nobody there who was erased.
+func (w *world) forgotten() {
+	w.t.Helper()
+	names := []string{"''"}
+	for id, p := range w.erased {
+		done := must(p.WaitErasure(w.ctx, id, nil))(w.t)
+		if len(done.Names) != 2 || done.Unread != 0 {
+			w.t.Errorf("erasure: %+v, want two names", done)
+		}
+		for _, name := range done.Names {
+			names = append(names, "'"+name+"'")
+		}
+	}
+	admin := w.server.As(w.server.Token)
+	if err := admin.FlushArchive(w.ctx); err != nil {
+		w.t.Error(err)
+	}
+	must(admin.RestoreArchive(w.ctx, client.ArchiveRange{Stream: "events"}, nil))(w.t)
+	found := must(admin.Query(w.ctx, client.NewQuery{SQL: "SELECT count(*) FROM fact_event WHERE coalesce(user_id, anonymous_id) IN (" + strings.Join(names, ", ") + ")"}))(w.t)
+	if found.Rows[0][0] != 0.0 {
+		w.t.Errorf("%v events of people who were erased are there", found.Rows[0][0])
+	}
+	if v := must(admin.VerifyArchive(w.ctx, client.ArchiveRange{}, nil))(w.t); len(v.Findings) > 0 {
+		w.t.Errorf("the archive: %+v", v.Findings)
+	}
+}
+
 // checkEvents wants every event that was said to be kept on its tenant's stream.
 func (w *world) checkEvents() error {
 	there := map[string]*servertest.Party{}

@@ -23,6 +23,7 @@ type ledger struct {
 	results   map[string]delivered           // by result
 	made      map[string]key                 // by API key
 	events    map[string]*servertest.Party   // who sent it, by event
+	erased    map[string]*servertest.Party   // erasures that were acknowledged
 	entries   map[string]map[int64][]byte    // of the audit log: hashes by chain and number
 	pins      map[int64][]byte               // hashes of checkpoints by number
 	unchecked []func(*world) (problem error) // of what was told since the last power cut
@@ -47,7 +48,7 @@ type key struct {
 
 func newLedger() *ledger {
 	return &ledger{files: map[string]file{}, verdicts: map[string]client.Submission{}, releases: map[string]string{}, results: map[string]delivered{},
-		made: map[string]key{}, events: map[string]*servertest.Party{}, entries: map[string]map[int64][]byte{}, pins: map[int64][]byte{}}
+		made: map[string]key{}, events: map[string]*servertest.Party{}, erased: map[string]*servertest.Party{}, entries: map[string]map[int64][]byte{}, pins: map[int64][]byte{}}
 }
 
 // told writes something down, and how to see whether it is still so.

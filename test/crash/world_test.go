@@ -72,7 +72,7 @@ func date(n int) string {
 func (w *world) load(ctx context.Context) (wait func()) {
 	var busy sync.WaitGroup
 	for _, work := range []func(context.Context, *rand.Rand) error{
-		w.send, w.send, w.sendSFTP, w.sendTus, w.learn, w.run, w.keys, w.sendEvents, w.watch(w.parties[0]), w.watch(nil),
+		w.send, w.send, w.sendSFTP, w.sendTus, w.learn, w.run, w.keys, w.sendEvents, w.archive, w.watch(w.parties[0]), w.watch(nil),
 	} {
 		random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 		busy.Go(func() {
@@ -338,6 +338,7 @@ func (w *world) finish() {
 		}
 	}
 	w.onceReleased()
+	w.forgotten()
 }
 
 // onceReleased wants one release for each snapshot, and one result of it for
