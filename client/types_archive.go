@@ -72,7 +72,7 @@ type EraseUser struct {
 type Erasure struct {
 	ID        string     `json:"id"`
 	Tenant    string     `json:"tenant"`
-	Names     []string   `json:"names" doc:"What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one"`
+	Names     []string   `json:"names" doc:"What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one; not for the provider's people"`
 	Through   time.Time  `json:"through" doc:"Events that were received until then"`
 	StartedBy string     `json:"started_by"`
 	Objects   int64      `json:"objects" doc:"Objects of the archive that were written anew"`

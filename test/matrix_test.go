@@ -368,6 +368,7 @@ func (s *server) belongings(a, b party) map[string]string {
 		t.Fatalf("run: got %s (%s), want succeeded", run.State, run.Reason)
 	}
 	schedule := must(s.As(s.Token).CreateSchedule(ctx, client.NewSchedule{ID: "provider-yearly", Analyses: []string{analysis}, Cron: "@yearly", DateOffsetDays: new(int64)}))(t)
+	erasure := must(a.EraseUser(ctx, client.EraseUser{User: canary}))(t) // before a hold
 	hold := must(s.As(s.Token).SetHold(ctx, client.NewHold{Tenant: a.ID, Reason: "a case"}))(t)
 	if told := must(a.Outbox(ctx, client.MailFilter{Kind: "result.ready"}))(t).Items; len(told) != 1 || told[0].User != user.ID {
 		t.Errorf("told of the result: got %+v, want %s", told, user.ID)
@@ -386,7 +387,6 @@ func (s *server) belongings(a, b party) map[string]string {
 		t.Fatal(err)
 	}
 	archived := must(a.Archive(ctx, client.ArchiveFilter{}))(t).Items[0]
-	erasure := must(a.EraseUser(ctx, client.EraseUser{User: canary}))(t)
 	return map[string]string{"archived": archived.ID, "erasure": erasure.ID, "source": source.ID, "held": held.ID, "invitation": invitation.ID, "domain": domain.ID, "hold": hold.ID, "webhook": hook.ID, "delivery": delivery.ID, "upload": s.unfinished(a), "user": user.ID, "schedule": schedule.ID, "session": session.ID, "apikey": apiKey.ID, "sshkey": must(a.SSHKeys(ctx, user.ID))(t).Items[0].ID,
 		"submission": sub.ID, "run": run.ID, "result": must(a.Results(ctx, client.ResultFilter{}))(t).Items[0].ID, "tenant": a.ID,
 		"organisation": a.Tenant.Organisation, "key": strings.TrimSpace(publicKey(t))}

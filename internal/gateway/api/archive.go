@@ -135,7 +135,7 @@ func (s *server) archiveErase(ctx context.Context, c *call, i *in[client.EraseUs
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Erasure]{Body: erasureWord(r)}, nil
+	return &out[client.Erasure]{Body: erasureWord(c, r)}, nil
 }
 
 func (s *server) archiveErasure(ctx context.Context, c *call, i *ByID) (*out[client.Erasure], error) {
@@ -152,10 +152,13 @@ func (s *server) archiveErasure(ctx context.Context, c *call, i *ByID) (*out[cli
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Erasure]{Body: erasureWord(r)}, nil
+	return &out[client.Erasure]{Body: erasureWord(c, r)}, nil
 }
 
-func erasureWord(r events.Erasure) client.Erasure {
+func erasureWord(c *call, r events.Erasure) client.Erasure {
+	if c.staff() { // whom a tenant has erased is its own
+		r.Names = []string{}
+	}
 	return client.Erasure{ID: r.ID, Tenant: string(r.Tenant), Names: r.Names, Through: r.Through, StartedBy: r.By, Objects: r.Objects, Archived: r.Archived, Unread: r.Unread,
 		Loaded: r.Loaded, Held: r.Held, Problem: r.Problem, DoneAt: known(r.DoneAt)}
 }

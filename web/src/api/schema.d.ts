@@ -267,7 +267,7 @@ export interface components {
       "id": string;
       /** Events deleted from the warehouse */
       "loaded": number;
-      /** What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one */
+      /** What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one; not for the provider's people */
       "names": Array<string> | null;
       /** Objects of the archive that were written anew */
       "objects": number;
