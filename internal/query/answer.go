@@ -27,7 +27,7 @@ const (
 // AnswerColumn is a column of an answer.
 type AnswerColumn struct {
 	Name string
-	Type string // the engine's name of it
+	Type string // what the engine calls it, such as BIGINT or DECIMAL(12,2), where the kind alone does not say how to store it
 	Kind Kind
 }
 
@@ -35,6 +35,9 @@ type AnswerColumn struct {
 type Ending struct {
 	Rows      int64
 	Truncated bool // there is more than was asked for
+	// Keys, after a transaction that is not beside others, is how many keys the engine has in
+	// memory, all of which another one would read first.
+	Keys int64 `json:",omitempty"`
 }
 
 // The limits of what is read as an answer.
@@ -47,6 +50,7 @@ const (
 // JSON; then for each row a 1 and its values, each a 0 for a null or its length and 1
 // as a uvarint and its bytes; then a 0 and the Ending's JSON, to the end.
 type AnswerWriter struct {
+	Keys int64 // for the Ending
 	w    *bufio.Writer
 	rows int64
 	size int64
@@ -91,7 +95,7 @@ func (a *AnswerWriter) Size() int64 { return a.size }
 // End ends the answer.
 func (a *AnswerWriter) End(truncated bool) error {
 	_ = a.w.WriteByte(0)
-	end, err := json.Marshal(Ending{Rows: a.rows, Truncated: truncated})
+	end, err := json.Marshal(Ending{Rows: a.rows, Truncated: truncated, Keys: a.Keys})
 	if err != nil {
 		return fmt.Errorf("encode end: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,9 @@ type LiveJob struct {
 	// Idle is how long the child lives without a request, until the next one starts it
 	// again; 0: for good.
 	Idle time.Duration
+	// Stay is asked then whether the child is to live on all the same, until after the
+	// next request; nil: it is not.
+	Stay func() bool
 }
 
 // Live is one child that lives: it is started by the first request, and again by
@@ -69,6 +73,7 @@ const (
 	fromData   = 'd' // a piece of the answer
 	fromDone   = 'e' // the answer is complete
 	fromFailed = 'f' // the request failed; a status
+	fromLast   = 'l' // likewise, and the child ends
 )
 
 // Do has the child do a request, and hands its answer to read while it is made. Like
@@ -117,6 +122,9 @@ func (l *Live) begin() (*session, error) {
 	if l.resting != nil {
 		l.resting.Stop()
 	}
+	if l.session != nil && l.session.ending.Load() {
+		l.session.leave()
+	}
 	if l.session == nil || l.session.over() {
 		l.session = l.box.session(l.job)
 	}
@@ -137,18 +145,11 @@ func (l *Live) end() {
 func (l *Live) rest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy > 0 || l.closed || l.session == nil || l.session.over() {
+	if l.busy > 0 || l.closed || l.session == nil || l.session.over() || l.job.Stay != nil && l.job.Stay() {
 		return
 	}
 	l.session.drain()
-	limit := time.NewTimer(grace)
-	defer limit.Stop()
-	select {
-	case <-l.session.ended:
-	case <-limit.C:
-		l.session.kill()
-		<-l.session.ended
-	}
+	l.session.leave()
 }
 
 // Close ends the child once its requests have ended, or with ctx, and waits for it.
@@ -175,10 +176,11 @@ func (l *Live) Close(ctx context.Context) error {
 
 // session is one child from its start to its end.
 type session struct {
-	in    *io.PipeWriter
-	kill  context.CancelFunc
-	ended chan struct{} // closed when the child is gone; err is set before
-	err   error
+	in     *io.PipeWriter
+	kill   context.CancelFunc
+	ending atomic.Bool   // it answers nothing new
+	ended  chan struct{} // closed when the child is gone; err is set before
+	err    error
 
 	writing sync.Mutex
 
@@ -221,6 +223,26 @@ func (s *session) over() bool {
 	}
 }
 
+// leave waits for the end of a child that is to end, and kills one that does not.
+func (s *session) leave() {
+	limit := time.NewTimer(grace)
+	defer limit.Stop()
+	select {
+	case <-s.ended:
+	case <-limit.C:
+		s.kill()
+		<-s.ended
+	}
+}
+
+// lost is why a request has no answer, of a child that is gone.
+func (s *session) lost() error {
+	if fault.Is(s.err, fault.Cancelled) { // we killed it; who asked this has cancelled nothing
+		return fmt.Errorf("the child was ended: %v", s.err) //nolint:errorlint // its kind is not this request's
+	}
+	return s.err
+}
+
 // receive hands the frames of the child to their calls, until it ends.
 func (s *session) receive(r io.Reader) error {
 	for {
@@ -230,6 +252,9 @@ func (s *session) receive(r io.Reader) error {
 		}
 		if err != nil {
 			return fmt.Errorf("read answer: %w", err)
+		}
+		if kind == fromLast {
+			s.ending.Store(true)
 		}
 		s.mu.Lock()
 		c := s.calls[id]
@@ -309,6 +334,7 @@ func (c *call) abandon() {
 			case <-c.s.ended:
 				return
 			case <-limit.C:
+				c.s.ending.Store(true)
 				c.s.kill()
 				return
 			}
@@ -340,7 +366,7 @@ func (a *answer) Read(p []byte) (int, error) {
 			case f := <-a.call.frames: // it came before
 				a.take(f)
 			default:
-				a.err = a.call.s.err
+				a.err = a.call.s.lost()
 			}
 		}
 	}

@@ -56,6 +56,8 @@ func lives(ctx context.Context, c sandbox.Child) error {
 		case "fault":
 			_, _ = io.WriteString(out, "part")
 			return fault.New(fault.Invalid, "%s", rest)
+		case "last":
+			return lastWords{}
 		case "claim":
 			return fault.New(fault.Denied, "%s", rest)
 		case "segv":
@@ -80,6 +82,12 @@ func lives(ctx context.Context, c sandbox.Child) error {
 		return errors.New("no such request")
 	})
 }
+
+// lastWords are an error after which the child answers nothing.
+type lastWords struct{}
+
+func (lastWords) Error() string { return "the file's owner has lost it" }
+func (lastWords) Fatal() bool   { return true }
 
 // triesWithDir are what a child with a directory cannot do.
 var triesWithDir = map[string]func(c sandbox.Child) error{
@@ -219,6 +227,53 @@ func TestHowRequestsOfALiveChildFail(t *testing.T) {
 		}
 		if _, err := do(t.Context(), l, "echo "+strings.Repeat("x", sandbox.MaxRequest)); !fault.Is(err, fault.TooLarge) {
 			t.Errorf("got %v, want too large", err)
+		}
+	})
+}
+
+// A child that says that it can do no more is not asked again, also where others wait for it.
+func TestALiveChildThatGivesUpIsReplaced(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		l := live(t, b, "")
+		err := l.Do(t.Context(), []byte("wait"), func(r io.Reader) error {
+			if _, err := io.ReadFull(r, make([]byte, 7)); err != nil {
+				return err
+			}
+			if _, err := do(t.Context(), l, "last"); err == nil || !strings.Contains(err.Error(), "has lost it") {
+				t.Errorf("got %v, want why the child ends", err)
+			}
+			if got, err := do(t.Context(), l, "count"); err != nil || got != "1" {
+				t.Errorf("got %q, %v; want the first answer of another child", got, err)
+			}
+			_, err := io.Copy(io.Discard, r)
+			return err
+		})
+		if err == nil || !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "has lost it") {
+			t.Errorf("got %v of a request that ran beside, want no kind and why", err)
+		}
+	})
+}
+
+// A child that has much to lose is asked for before it is put to rest.
+func TestAnIdleChildMayStay(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		asked, answers := make(chan struct{}), make(chan bool)
+		l := b.Live(sandbox.LiveJob{Program: "lives", Memory: 256 << 20, Idle: time.Millisecond, Stay: func() bool {
+			asked <- struct{}{}
+			return <-answers
+		}})
+		t.Cleanup(func() { _ = l.Close(context.Background()) })
+		for i, c := range []struct {
+			stay bool
+			want string // of the request before
+		}{{true, "1"}, {false, "2"}, {true, "1"}} {
+			if got, err := do(t.Context(), l, "count"); err != nil || got != c.want {
+				t.Errorf("request %d: got %q, %v; want %s", i, got, err, c.want)
+			}
+			<-asked
+			answers <- c.stay
 		}
 	})
 }

@@ -14,13 +14,21 @@ import (
 
 // Serve answers the parent's requests until there are no more: each by a call of
 // handle, several at once. What handle writes is the answer; its ctx ends when the
-// answer is not wanted any more.
+// answer is not wanted any more. After an error that says that it is Fatal Serve returns
+// it at once: the child, which is to end, can answer nothing any more, and the parent
+// starts another.
 func (c Child) Serve(ctx context.Context, handle func(ctx context.Context, request []byte, out io.Writer) error) error {
-	s := &server{out: c.Output, calls: map[uint32]*served{}}
+	s := &server{out: c.Output, calls: map[uint32]*served{}, ended: make(chan error, 1)}
+	go func() { s.end(s.read(ctx, c.Stream, handle)) }()
+	return <-s.ended
+}
+
+// read reads requests until there are no more, and waits for their answers.
+func (s *server) read(ctx context.Context, in io.Reader, handle func(ctx context.Context, request []byte, out io.Writer) error) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for {
-		id, kind, payload, err := readFrame(c.Stream, MaxRequest)
+		id, kind, payload, err := readFrame(in, MaxRequest)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -53,6 +61,16 @@ type server struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*served
+
+	ended chan error // what Serve returns
+}
+
+// end ends Serve, if nothing has done so yet.
+func (s *server) end(err error) {
+	select {
+	case s.ended <- err:
+	default:
+	}
 }
 
 func (s *server) begin(ctx context.Context, id uint32) *served {
@@ -92,9 +110,14 @@ func (v *served) do(handle func(context.Context, []byte, io.Writer) error, reque
 	}
 	st := statusOf(err)
 	st.Message, st.Detail = clean(st.Message), clean(st.Detail)
-	line, err := json.Marshal(st)
-	if err == nil {
-		_ = v.s.send(v.id, fromFailed, line)
+	kind := byte(fromFailed)
+	var f interface{ Fatal() bool }
+	if errors.As(err, &f) && f.Fatal() {
+		kind = fromLast
+		defer v.s.end(err)
+	}
+	if line, err := json.Marshal(st); err == nil {
+		_ = v.s.send(v.id, kind, line)
 	}
 }
 

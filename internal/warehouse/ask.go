@@ -19,7 +19,8 @@ type Ask struct {
 	SQL     string
 	Rows    int           // at most; 0: 1,000
 	Timeout time.Duration // 0: 30 seconds
-	// Since leaves out of a tenant's facts what happened before it; zero: nothing.
+	// Since leaves out of a tenant's facts what had happened before it; zero: nothing. Of what
+	// takes its time, such as sessions, it leaves out what had ended.
 	Since time.Time
 }
 
@@ -120,7 +121,7 @@ func (w *Warehouse) answer(ctx context.Context, q question, begin func([]Column)
 	if err != nil {
 		return Ended{}, err
 	}
-	return Ended(end), told
+	return Ended{end.Rows, end.Truncated}, told
 }
 
 // tell writes the entry of the audit log for a question that was answered, or was not.

@@ -86,7 +86,9 @@ type Config struct {
 type Warehouse struct {
 	cfg   Config
 	child *sandbox.Live
+	keys  atomic.Int64  // that the child has in memory
 	asks  chan struct{} // held by each SELECT
+	past  past          // nil: there is none
 
 	builtIn []Named
 	answers *answers
@@ -115,6 +117,7 @@ const (
 	defaultMemory = 1 << 30
 	threads       = 2
 	idle          = time.Minute // its child takes memory, and is there again in a blink
+	manyKeys      = 5_000_000   // unless it then had to read so many, for seconds
 )
 
 // New makes a Warehouse. Nothing is opened before something is asked or loaded.
@@ -144,7 +147,8 @@ func New(c Config) (*Warehouse, error) {
 	for _, m := range models {
 		w.made[m.name] = &making{}
 	}
-	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads, Idle: idle})
+	w.child = c.Sandbox.Live(sandbox.LiveJob{Program: query.WarehouseProgram, Args: args, Dir: c.Dir, Memory: 2*c.Memory + 512<<20, Threads: threads,
+		Idle: idle, Stay: func() bool { return w.keys.Load() >= manyKeys }})
 	return w, nil
 }
 
@@ -172,10 +176,13 @@ func (w *Warehouse) change(ctx context.Context, t query.Transact, of touched) er
 }
 
 func (w *Warehouse) perform(ctx context.Context, t query.Transact) (rows [][]string, err error) {
-	_, err = w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
+	end, err := w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
 		rows = append(rows, textsOf(values))
 		return nil
 	})
+	if err == nil && !t.Beside {
+		w.keys.Store(end.Keys)
+	}
 	return rows, err
 }
 

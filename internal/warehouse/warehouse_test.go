@@ -62,9 +62,19 @@ func (c *cadences) UnscopedCadences(context.Context) ([]events.Cadence, error) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOn(t, metatest.Open(t, metatest.SQLite(t)))
+}
+
+// inEach does a test with each control database.
+func inEach(t *testing.T, do func(t *testing.T, w *world)) {
+	t.Helper()
+	metatest.Each(t, func(t *testing.T, db *meta.DB) { do(t, newWorldOn(t, db)) })
+}
+
+func newWorldOn(t testing.TB, db *meta.DB) *world {
+	t.Helper()
 	h := new(clocktest.Hands)
 	c := clock.Clock{NowFunc: h.Now}
-	db := metatest.Open(t, metatest.SQLite(t))
 	kek, secrets := keystest.New(t, c)
 	engine, err := policy.New(policy.Config{Clock: c})
 	if err != nil {
@@ -386,4 +396,22 @@ func TestTablesAreThoseOfTheSchema(t *testing.T) {
 			t.Errorf("the schema has no %s", name)
 		}
 	}
+}
+
+// An engine that has given up, as one does whose COMMIT fails, leaves its place to another at once.
+func TestTheWarehouseGoesOnWithAnotherEngine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.tenant("acme")
+	w.send(stream.Events, a, event("1", "buy", noon))
+	w.load()
+	for n := range 3 {
+		if err := w.Harm(t.Context(), "COMMIT"); err == nil || !strings.Contains(err.Error(), "no transaction is active") { // the one that follows has nothing to commit
+			t.Errorf("got %v, want that there is no transaction", err)
+		}
+		w.want("SELECT count(*) FROM fact_event", fmt.Sprintf("%d\n", n+1))
+		w.send(stream.Events, a, event(fmt.Sprint(n+2), "buy", noon))
+		w.load()
+	}
+	w.want("SELECT count(*), count(DISTINCT key) FROM fact_event", "4|4\n")
 }

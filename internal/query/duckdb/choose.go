@@ -64,7 +64,7 @@ func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) e
 			return err
 		}
 	}
-	return db.stream(ctx, before+final, s, columns, out)
+	return db.write(ctx, before+final, s, columns, out)
 }
 
 // bare is a SELECT without what may end it.
@@ -99,10 +99,12 @@ type described struct {
 
 // describe returns the columns of a SELECT that the gate has let through.
 func (db *instance) describe(ctx context.Context, sql string, others bool) ([]described, error) {
+	defer db.interruptWhenDone(ctx)()
 	var prepared bindings.PreparedStatement
 	defer func() { bindings.DestroyPrepare(&prepared) }()
 	if bindings.Prepare(db.conn, sql, &prepared) == bindings.StateError {
-		return nil, db.explain(ctx, bindings.ErrorTypeInvalid, bindings.PrepareError(prepared), others)
+		text := bindings.PrepareError(prepared)
+		return nil, db.explain(ctx, preparing(text), text, others)
 	}
 	if t := bindings.PreparedStatementType(prepared); t != bindings.StatementTypeSelect {
 		return nil, fmt.Errorf("a statement of type %d is no SELECT", t)
@@ -112,12 +114,28 @@ func (db *instance) describe(ctx context.Context, sql string, others bool) ([]de
 		at := bindings.IdxT(i)
 		logical := bindings.PreparedStatementColumnLogicalType(prepared, at)
 		id := bindings.GetTypeId(logical)
-		alias := bindings.LogicalTypeGetAlias(logical)
+		kind := kindOf(id, bindings.LogicalTypeGetAlias(logical))
+		columns[i] = described{query.AnswerColumn{Name: bindings.PreparedStatementColumnName(prepared, at), Kind: kind, Type: typeOf(logical, id, kind)}, id}
 		bindings.DestroyLogicalType(&logical)
-		columns[i] = described{query.AnswerColumn{Name: bindings.PreparedStatementColumnName(prepared, at), Kind: kindOf(id, alias)}, id}
-		columns[i].Type = string(columns[i].Kind)
 	}
 	return columns, nil
+}
+
+// typeOf is what the engine calls a type, where its kind alone does not say how to store it.
+func typeOf(logical bindings.LogicalType, id bindings.Type, kind query.Kind) string {
+	if id == bindings.TypeDecimal {
+		return fmt.Sprintf("DECIMAL(%d,%d)", bindings.DecimalWidth(logical), bindings.DecimalScale(logical))
+	}
+	if name := typeNames[id]; name != "" {
+		return name
+	}
+	return string(kind)
+}
+
+var typeNames = map[bindings.Type]string{
+	bindings.TypeTinyInt: "TINYINT", bindings.TypeSmallInt: "SMALLINT", bindings.TypeInteger: "INTEGER", bindings.TypeBigInt: "BIGINT", bindings.TypeHugeInt: "HUGEINT",
+	bindings.TypeUTinyInt: "UTINYINT", bindings.TypeUSmallInt: "USMALLINT", bindings.TypeUInteger: "UINTEGER", bindings.TypeUBigInt: "UBIGINT", bindings.TypeUHugeInt: "UHUGEINT",
+	bindings.TypeBigNum: "BIGNUM", bindings.TypeFloat: "FLOAT", bindings.TypeDouble: "DOUBLE", bindings.TypeBlob: "BLOB",
 }
 
 func kindOf(id bindings.Type, alias string) query.Kind {
@@ -166,41 +184,21 @@ func rendered(sql string, columns []described, rows int) string {
 	return "SELECT " + strings.Join(list, ", ") + " FROM (\n" + sql + "\n) AS q(" + strings.Join(names, ", ") + ") LIMIT " + strconv.Itoa(rows)
 }
 
-// stream runs the SELECT of texts and writes rows as they come.
-func (db *instance) stream(ctx context.Context, sql string, s query.Select, columns []described, out io.Writer) error {
-	var prepared bindings.PreparedStatement
-	defer func() { bindings.DestroyPrepare(&prepared) }()
-	if bindings.Prepare(db.conn, sql, &prepared) == bindings.StateError {
-		return db.explain(ctx, bindings.ErrorTypeInvalid, bindings.PrepareError(prepared), s.Tables != nil)
-	}
-	for i, text := range s.Arguments {
-		v := bindings.CreateVarchar(text)
-		state := bindings.BindValue(prepared, bindings.IdxT(i+1), v)
-		bindings.DestroyValue(&v)
-		if state == bindings.StateError {
-			return refused("The SQL does not take as many arguments as there are.")
-		}
-	}
-	defer db.interruptWhenDone(ctx)()
-	r := &result{}
-	defer r.close()
-	if bindings.ExecutePreparedStreaming(prepared, &r.res) == bindings.StateError {
-		return db.explain(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res), s.Tables != nil)
+// write writes the rows of the SELECT of texts as they come.
+func (db *instance) write(ctx context.Context, sql string, s query.Select, columns []described, out io.Writer) error {
+	a, err := query.NewAnswerWriter(out, heads(columns))
+	if err != nil {
+		return err
 	}
 	types := make([]columnType, len(columns))
 	for i := range types {
 		types[i] = columnType{id: bindings.TypeVarchar}
 	}
-	a, err := query.NewAnswerWriter(out, heads(columns))
-	if err != nil {
-		return err
-	}
-	truncated := false
 	row := make([][]byte, len(columns))
-	err = r.chunks(ctx, types, func(n int, data []column) error {
+	failed := func(kind bindings.ErrorType, text string) error { return db.explain(ctx, kind, text, s.Tables != nil) }
+	err = db.stream(ctx, query.Statement{SQL: sql, Arguments: s.Arguments}, types, failed, func(n int, data []column) error {
 		for i := range n {
 			if a.Rows() >= int64(s.Rows) || a.Size() >= s.Bytes {
-				truncated = true
 				return errEnough
 			}
 			for c := range row {
@@ -214,15 +212,8 @@ func (db *instance) stream(ctx context.Context, sql string, s query.Select, colu
 		}
 		return nil
 	})
-	if err == errEnough { //nolint:errorlint // it is ours, from the function above
-		err = nil
-	}
-	if err == nil && !truncated {
-		if text := bindings.ResultError(&r.res); text != "" { // it failed while it was fetched
-			err = db.explain(ctx, bindings.ResultErrorType(&r.res), text, s.Tables != nil)
-		}
-	}
-	if err != nil {
+	truncated := err == errEnough //nolint:errorlint // it is ours, from the function above
+	if err != nil && !truncated {
 		return err
 	}
 	return a.End(truncated)
@@ -236,10 +227,10 @@ func (db *instance) explain(ctx context.Context, kind bindings.ErrorType, text s
 		return err
 	}
 	switch {
-	case kind == bindings.ErrorTypeOutOfMemory || strings.HasPrefix(text, "Out of Memory Error"):
-		return fault.Wrap(fault.TooLarge, fmt.Errorf("DuckDB: %s", text), "The SELECT needs more memory than it may take. Ask for less at once: a shorter time, fewer groups, no ORDER BY of everything.")
+	case kind == bindings.ErrorTypeOutOfMemory:
+		return fault.Wrap(fault.TooLarge, said(text), "The SELECT needs more memory than it may take. Ask for less at once: a shorter time, fewer groups, no ORDER BY of everything.")
 	case !others, kind == bindings.ErrorTypeFatal, kind == bindings.ErrorTypeInternal:
-		return fmt.Errorf("DuckDB: %s", text)
+		return said(text)
 	}
 	text, _, _ = strings.Cut(text, "\n\nLINE ") // it would quote what we have put around the SELECT
 	return refused(text)

@@ -81,14 +81,10 @@ func (w *Warehouse) filterOf(ctx context.Context, u query.Unique, n int) (*filte
 	return f, nil
 }
 
-// keys hands over the one column of a result.
+// keys hands over the one column of a result, while it is read.
 func (db *instance) keys(ctx context.Context, sql string, each func([16]byte)) error {
-	r, err := db.query(ctx, sql)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	return r.chunks(ctx, []columnType{{id: bindings.TypeUHugeInt}}, func(n int, data []column) error {
+	failed := func(kind bindings.ErrorType, text string) error { return db.failure(ctx, kind, text) }
+	return db.stream(ctx, query.Statement{SQL: sql}, []columnType{{id: bindings.TypeUHugeInt}}, failed, func(n int, data []column) error {
 		for i := range n {
 			each(at[[16]byte](data[0], i))
 		}

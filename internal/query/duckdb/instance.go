@@ -10,6 +10,7 @@ import (
 	bindings "github.com/duckdb/duckdb-go-bindings"
 
 	"tributary/internal/fault"
+	"tributary/internal/query"
 )
 
 // settings of one instance.
@@ -118,6 +119,7 @@ func (db *instance) query(ctx context.Context, statement string, parameters ...b
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	defer db.interruptWhenDone(ctx)()
 	var prepared bindings.PreparedStatement
 	defer func() { bindings.DestroyPrepare(&prepared) }()
 	if bindings.Prepare(db.conn, statement, &prepared) == bindings.StateError {
@@ -129,16 +131,45 @@ func (db *instance) query(ctx context.Context, statement string, parameters ...b
 			return nil, fmt.Errorf("bind parameter %d: %s", i+1, bindings.PrepareError(prepared))
 		}
 	}
-	stop := db.interruptWhenDone(ctx)
 	r := &result{}
-	state := bindings.ExecutePrepared(prepared, &r.res)
-	stop()
-	if state == bindings.StateError {
+	if bindings.ExecutePrepared(prepared, &r.res) == bindings.StateError {
 		err := db.failure(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
 		r.close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// stream runs one statement with texts for its parameters, and hands over its result piece by
+// piece while it is made, of columns of these types. explain makes an error of what the engine says.
+func (db *instance) stream(ctx context.Context, s query.Statement, types []columnType, explain func(bindings.ErrorType, string) error, each func(rows int, columns []column) error) error {
+	defer db.interruptWhenDone(ctx)()
+	var prepared bindings.PreparedStatement
+	defer func() { bindings.DestroyPrepare(&prepared) }()
+	if bindings.Prepare(db.conn, s.SQL, &prepared) == bindings.StateError {
+		text := bindings.PrepareError(prepared)
+		return explain(preparing(text), text)
+	}
+	for i, text := range s.Arguments {
+		v := bindings.CreateVarchar(text)
+		state := bindings.BindValue(prepared, bindings.IdxT(i+1), v)
+		bindings.DestroyValue(&v)
+		if state == bindings.StateError {
+			return refused("The SQL does not take as many arguments as there are.")
+		}
+	}
+	r := &result{}
+	defer r.close()
+	if bindings.ExecutePreparedStreaming(prepared, &r.res) == bindings.StateError {
+		return explain(bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
+	}
+	if err := r.chunks(ctx, types, each); err != nil {
+		return err
+	}
+	if text := bindings.ResultError(&r.res); text != "" { // it failed while it was fetched
+		return explain(bindings.ResultErrorType(&r.res), text)
+	}
+	return nil
 }
 
 // interruptWhenDone stops the running statement once the context has ended,
@@ -173,7 +204,7 @@ func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text s
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	cause := fmt.Errorf("DuckDB: %s", text)
+	cause := said(text)
 	switch kind {
 	case bindings.ErrorTypeOutOfMemory:
 		return fault.Wrap(fault.TooLarge, cause,
@@ -188,6 +219,25 @@ func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text s
 	return &damage{cause}
 }
 
+// said is what the engine says of a failure.
+func said(text string) error {
+	err := fmt.Errorf("DuckDB: %s", text)
+	if strings.HasPrefix(text, "FATAL Error") { // what a statement makes it say has another prefix
+		return &fatal{err}
+	}
+	return err
+}
+
+// fatal is an error after which the instance does nothing any more, and its process has
+// to end: what is in its file and its log is there when another opens them.
+type fatal struct{ cause error }
+
+func (f *fatal) Error() string { return f.cause.Error() }
+func (f *fatal) Unwrap() error { return f.cause }
+
+// Fatal says so to package sandbox.
+func (f *fatal) Fatal() bool { return true }
+
 // preparing finds the kind of an error of Prepare, which has it in its text only.
 func preparing(text string) bindings.ErrorType {
 	for prefix, kind := range map[string]bindings.ErrorType{
@@ -195,6 +245,7 @@ func preparing(text string) bindings.ErrorType {
 		"Catalog Error": bindings.ErrorTypeCatalog, "Permission Error": bindings.ErrorTypePermission,
 		"Not implemented Error": bindings.ErrorTypeNotImplemented, "INTERNAL Error": bindings.ErrorTypeInternal,
 		"Out of Memory Error": bindings.ErrorTypeOutOfMemory, "Missing Extension Error": bindings.ErrorTypeMissingExtension,
+		"FATAL Error": bindings.ErrorTypeFatal,
 	} {
 		if strings.HasPrefix(text, prefix) {
 			return kind

@@ -43,13 +43,13 @@ func (db *instance) load(ctx context.Context, r *query.Rows, skip map[int]bool) 
 	var appender bindings.Appender
 	defer bindings.AppenderDestroy(&appender)
 	if bindings.AppenderCreateExt(db.conn, "temp", "main", r.Table, &appender) == bindings.StateError {
-		return fmt.Errorf("append: %s", bindings.AppenderError(appender))
+		return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
 	}
 	if err := fill(ctx, appender, r, skip); err != nil {
 		return err
 	}
 	if bindings.AppenderClose(appender) == bindings.StateError {
-		return fmt.Errorf("append: %s", bindings.AppenderError(appender))
+		return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func fill(ctx context.Context, appender bindings.Appender, r *query.Rows, skip m
 		}
 		bindings.DataChunkSetSize(chunk, bindings.IdxT(rows))
 		if bindings.AppendDataChunk(appender, chunk) == bindings.StateError {
-			return fmt.Errorf("append: %s", bindings.AppenderError(appender))
+			return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
-	"sync"
 
 	bindings "github.com/duckdb/duckdb-go-bindings"
 
@@ -21,10 +20,24 @@ const warehouseFile = "warehouse.duckdb"
 // Warehouse is an open warehouse: the one instance that has its file.
 type Warehouse struct {
 	main    *instance
-	writing sync.Mutex // transactions are one after the other, on main's connection
+	writing turn // transactions are one after the other, on main's connection
 	filters map[query.Unique]*filter
-	aside   sync.Mutex // those beside them too, each on a connection of its own
+	aside   turn // those beside them too, each on a connection of its own
 }
+
+// turn is held by one at a time.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
 
 // OpenWarehouse opens the warehouse in dir, makes it if there is none, and brings its
 // schema up to date. The process must have no other that is open on the same file.
@@ -33,7 +46,7 @@ func OpenWarehouse(ctx context.Context, w query.Warehouse, dir string) (*Warehou
 	if err != nil {
 		return nil, err
 	}
-	wh := &Warehouse{main: db, filters: map[query.Unique]*filter{}}
+	wh := &Warehouse{main: db, writing: make(turn, 1), filters: map[query.Unique]*filter{}, aside: make(turn, 1)}
 	if err := wh.migrate(ctx, w.Migrations); err != nil {
 		db.close()
 		return nil, err
@@ -55,14 +68,17 @@ func WarehouseMain(ctx context.Context, args []byte, dir string, serve func(cont
 	if err != nil {
 		return err
 	}
-	defer w.Close()
-	return serve(ctx, func(ctx context.Context, request []byte, out io.Writer) error {
+	if err := serve(ctx, func(ctx context.Context, request []byte, out io.Writer) error {
 		r, err := query.DecodeRequest(request)
 		if err != nil {
 			return err
 		}
 		return w.Do(ctx, r, out)
-	})
+	}); err != nil {
+		return err // requests may be under way, and nothing can be closed below them
+	}
+	w.Close()
+	return nil
 }
 
 // migrate does the steps that the file has not had yet, each in a transaction.
@@ -107,22 +123,24 @@ func (w *Warehouse) Do(ctx context.Context, r query.Request, out io.Writer) erro
 
 // transact does a transaction, and then writes the answer of its last statement.
 func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Writer) error {
-	db := w.main
+	db, mine := w.main, w.writing
 	if t.Beside {
-		w.aside.Lock()
-		defer w.aside.Unlock()
+		mine = w.aside
+	}
+	if err := mine.take(ctx); err != nil {
+		return err
+	}
+	defer mine.give()
+	if t.Beside {
 		var err error
 		if db, err = w.main.another(); err != nil {
 			return err
 		}
 		defer db.disconnect()
-	} else {
-		w.writing.Lock()
-		defer w.writing.Unlock()
 	}
 	var columns []query.AnswerColumn
 	var rows [][][]byte
-	added, whole := map[query.Unique][][16]byte{}, false
+	added := map[query.Unique][][16]byte{}
 	err := db.transaction(ctx, func() error {
 		for _, r := range t.Rows {
 			if r.Unique != nil && t.Beside {
@@ -159,15 +177,9 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 				return err
 			}
 		}
-		whole = true
 		return nil
 	})
 	if err != nil {
-		if whole { // COMMIT failed, and the rows may be there all the same
-			for unique := range added {
-				delete(w.filters, unique)
-			}
-		}
 		return err
 	}
 	for unique, keys := range added {
@@ -184,10 +196,17 @@ func (w *Warehouse) transact(ctx context.Context, t query.Transact, out io.Write
 			return err
 		}
 	}
+	if !t.Beside {
+		for _, f := range w.filters {
+			a.Keys += int64(f.count)
+		}
+	}
 	return a.End(false)
 }
 
-// transaction does what do says in one transaction.
+// transaction does what do says in one transaction. That COMMIT fails, as where the disk is
+// full, is fatal: it may have been done all the same, and the engine has been seen to break
+// its own memory then.
 func (db *instance) transaction(ctx context.Context, do func() error) error {
 	if err := db.run(ctx, "BEGIN TRANSACTION"); err != nil {
 		return err
@@ -195,9 +214,10 @@ func (db *instance) transaction(ctx context.Context, do func() error) error {
 	err := do()
 	if err == nil {
 		// Not interrupted: it is done, or it is not.
-		if err = db.run(context.WithoutCancel(ctx), "COMMIT"); err == nil {
-			return nil
+		if err = db.run(context.WithoutCancel(ctx), "COMMIT"); err != nil {
+			return &fatal{err}
 		}
+		return nil
 	}
 	_ = db.run(context.WithoutCancel(ctx), "ROLLBACK") // the cause is err
 	return err

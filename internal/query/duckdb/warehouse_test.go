@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tributary/internal/fault"
 	"tributary/internal/query"
 )
@@ -323,19 +325,23 @@ func TestRowsAreUniqueForEver(t *testing.T) {
 	}
 }
 
-// A COMMIT that fails may have been made.
+// A COMMIT that fails may have been made: another instance finds out.
 func TestRowsAreUniqueAfterACommitThatFails(t *testing.T) {
 	t.Parallel()
-	w := openTest(t, t.TempDir(), steps)
-	defer w.Close()
+	dir := t.TempDir()
+	w := openTest(t, dir, steps)
 	if got, err := load(t.Context(), w, 0, 1, factRows("acme", 0, 10)); err != nil || got != "n:text|\n10|" {
 		t.Fatalf("got %q, %v", got, err)
 	}
-	if _, _, err := do(t.Context(), w, query.Request{Transact: &query.Transact{Rows: []*query.Rows{factRows("acme", 10, 10)}, Statements: []query.Statement{
+	_, _, err := do(t.Context(), w, query.Request{Transact: &query.Transact{Rows: []*query.Rows{factRows("acme", 10, 10)}, Statements: []query.Statement{
 		{SQL: "INSERT INTO fact SELECT * FROM stage"}, {SQL: "COMMIT"}, // the one that follows has nothing to commit
-	}}}); err == nil {
-		t.Fatal("no error")
+	}}})
+	if f, ok := errors.AsType[*fatal](err); !ok || !f.Fatal() {
+		t.Fatalf("got %v, want that it is fatal", err)
 	}
+	w.Close()
+	w = openTest(t, dir, steps)
+	defer w.Close()
 	if got, err := load(t.Context(), w, 1, 2, factRows("acme", 0, 30)); err != nil || got != "n:text|\n30|" {
 		t.Errorf("got %q, %v; want 30 rows, each once", got, err)
 	}
@@ -363,5 +369,86 @@ func TestAFilterKnowsItsKeys(t *testing.T) {
 	}
 	if wrong > 30 {
 		t.Errorf("%d of 100000 unknown keys may be there, want at most 30", wrong)
+	}
+}
+
+// Who waits for its turn and does not want it any more goes away.
+func TestWaitingForATurnEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	w := openTest(t, t.TempDir(), steps)
+	defer w.Close()
+	for _, beside := range []bool{false, true} {
+		held := w.writing
+		if beside {
+			held = w.aside
+		}
+		if err := held.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, _, err := do(ctx, w, query.Request{Transact: &query.Transact{Beside: beside, Statements: []query.Statement{{SQL: "SELECT 'x'"}}}})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("beside %v: got %v, want that it does not wait", beside, err)
+		}
+		cancel()
+		held.give()
+	}
+}
+
+// filled has what is written to a file of this process fail, as on a full disk.
+func filled(t *testing.T, path string) {
+	t.Helper()
+	device, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if target, err := os.Readlink("/proc/self/fd/" + n.Name()); err == nil && target == path {
+			fd, err := strconv.Atoi(n.Name())
+			if err == nil {
+				err = unix.Dup3(int(device.Fd()), fd, unix.O_CLOEXEC)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("%s is not open", path)
+}
+
+// An instance that has given up says so, with whatever it is asked: it has to be opened anew.
+func TestAnInstanceThatHasGivenUpSaysSo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := openTest(t, dir, steps)
+	if _, err := load(t.Context(), w, 0, 1, factRows("acme", 0, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	filled(t, filepath.Join(dir, warehouseFile))
+	failed := w.main.run(t.Context(), "CHECKPOINT")
+	_, _, transaction := do(t.Context(), w, query.Request{Transact: &query.Transact{Statements: []query.Statement{{SQL: "SELECT 'x'"}}}})
+	_, asked := ask(t.Context(), w, "SELECT 1")
+	_, loaded := load(t.Context(), w, 1, 2, factRows("birch", 9000, 1))
+	for what, err := range map[string]error{"what failed": failed, "a transaction": transaction, "a SELECT": asked, "rows": loaded} {
+		if _, ok := errors.AsType[*fatal](err); !ok {
+			t.Errorf("%s: got %v, want that it is fatal", what, err)
+		}
+	}
+	w.Close()
+
+	w = openTest(t, dir, steps)
+	defer w.Close()
+	if got, err := load(t.Context(), w, 1, 2, factRows("birch", 0, 5000)); err != nil || got != "n:text|\n10000|" {
+		t.Errorf("got %q, %v of another instance", got, err)
+	}
+	// What somebody's SELECT makes the engine say is not the engine's own word.
+	if _, err := ask(t.Context(), w, "SELECT error('FATAL Error: database has been invalidated')"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("got %v, want that it is refused", err)
 	}
 }
