@@ -4,11 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	_ "github.com/duckdb/duckdb-go/v2"
 
 	"tributary/client"
 )
@@ -43,13 +49,83 @@ func TestAnswersInEachFormat(t *testing.T) {
 	}
 }
 
+// Parquet and Arrow keep the types that the engine has, for the provider and for tenants.
+func TestAnswersInColumnsKeepTheirTypes(t *testing.T) {
+	t.Parallel()
+	s := started(t, "")
+	analyst := s.As(must(s.As(s.Token).CreateAPIKey(t.Context(), client.NewAPIKey{Role: "analyst"}))(t).Key)
+	const types = `SELECT 1::TINYINT AS tiny, 18446744073709551615::UBIGINT AS big, sum(-9223372036854775808) AS total, 0.5::FLOAT AS single, 'nan'::DOUBLE AS double, true AS truth,
+		12.50::DECIMAL(9,2) AS price, -0.01::DECIMAL(12,3) AS little, -1234567890123456789012345678.0123456789::DECIMAL(38,10) AS precise, TIMESTAMP '2026-01-31 08:00:00.000001' AS moment, DATE '1969-12-31' AS day,
+		'infinity'::TIMESTAMP AS never, '=1+1' AS "text, too", {'x': [1, NULL]} AS deep, blob '\x00\xFF' AS raw, NULL AS nothing, ''::VARCHAR AS empty
+		UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL`
+	for who, c := range map[string]*client.Client{"an analyst": analyst, "a tenant": s.party(1).Client} {
+		file := filepath.Join(t.TempDir(), "answer.parquet")
+		if got := s.columnar(c, client.NewQuery{SQL: types}, client.Parquet, file); got {
+			t.Errorf("%s: the answer is cut", who)
+		}
+		db := must(sql.Open("duckdb", ""))(t)
+		defer db.Close()
+		read := func(statement string) (all string) {
+			rows := must(db.QueryContext(t.Context(), strings.ReplaceAll(statement, "$file", "'"+file+"'")))(t)
+			defer rows.Close()
+			for rows.Next() {
+				var line string
+				if err := rows.Scan(&line); err != nil {
+					t.Fatal(err)
+				}
+				all += line + "\n"
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		if got, want := read("SELECT string_agg(column_name || ' ' || column_type, ', ') FROM (DESCRIBE FROM $file)"), "tiny TINYINT, big UBIGINT, total DECIMAL(38,0), single FLOAT, double DOUBLE, truth BOOLEAN, price DECIMAL(9,2), little DECIMAL(12,3), precise DECIMAL(38,10), "+
+			"moment TIMESTAMP WITH TIME ZONE, day DATE, never TIMESTAMP WITH TIME ZONE, text, too VARCHAR, deep JSON, raw BLOB, nothing INTEGER, empty VARCHAR\n"; got != want {
+			t.Errorf("%s: got %q, want %q", who, got, want)
+		}
+		if got, want := read("SELECT concat_ws('|', *COLUMNS(* REPLACE (moment::TIMESTAMP AS moment, never::TIMESTAMP AS never))) FROM $file"), "1|18446744073709551615|-9223372036854775808|0.5|nan|true|12.50|-0.010|-1234567890123456789012345678.0123456789|2026-01-31 08:00:00.000001|1969-12-31|infinity|=1+1|{\"x\":[1,null]}|\\x00\\xFF|\n\n"; got != want {
+			t.Errorf("%s: got %q, want %q", who, got, want)
+		}
+		if got := read("SELECT (count(nothing), count(tiny), count(empty))::VARCHAR FROM $file"); got != "(0, 1, 1)\n" {
+			t.Errorf("%s: got %q values that are no nulls", who, got)
+		}
+
+		file += ".arrow"
+		if got := s.columnar(c, client.NewQuery{SQL: "SELECT range::INTEGER AS n, (range / 4)::DECIMAL(9,2) AS part FROM range(200000)", Rows: 100_000}, client.Arrow, file); !got {
+			t.Errorf("%s: the answer is not cut", who)
+		}
+		in := must(ipc.NewReader(must(os.Open(file))(t)))(t)
+		rows, last := int64(0), ""
+		for in.Next() {
+			batch := in.RecordBatch()
+			rows += batch.NumRows()
+			last = batch.Column(0).ValueStr(int(batch.NumRows())-1) + "|" + batch.Column(1).ValueStr(int(batch.NumRows())-1)
+		}
+		if in.Err() != nil || rows != 100_000 || last != "99999|24999.75" {
+			t.Errorf("%s: got %d rows, the last %s, %v", who, rows, last, in.Err())
+		}
+	}
+}
+
+// columnar writes an answer to a file, and reports whether there is more.
+func (s *server) columnar(c *client.Client, q client.NewQuery, format, file string) bool {
+	s.T.Helper()
+	f := must(os.Create(file))(s.T)
+	truncated := must(c.QueryTo(s.T.Context(), q, format, f))(s.T)
+	if err := f.Close(); err != nil {
+		s.T.Fatal(err)
+	}
+	return truncated
+}
+
 // An answer that fails after it has begun is cut off, and one that fails before is an error.
 func TestAnAnswerThatFailsIsNoAnswer(t *testing.T) {
 	t.Parallel()
 	s := started(t, "")
 	a := s.As(s.Token)
 	const late = "SELECT CASE WHEN range = 90000 THEN error('too late') ELSE repeat('x', 1000) END FROM range(100000)"
-	for _, format := range []string{client.CSV, client.NDJSON} {
+	for _, format := range []string{client.CSV, client.NDJSON, client.Arrow, client.Parquet} {
 		var gone *client.UnreachableError
 		if _, err := a.QueryTo(t.Context(), client.NewQuery{SQL: late, Rows: 100_000}, format, io.Discard); !errors.As(err, &gone) {
 			t.Errorf("%s: got %v, want that it ended early", format, err)

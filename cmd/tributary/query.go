@@ -25,11 +25,16 @@ type queryCmd struct {
 
 // answerFlags are the limits of an answer, and how it is printed.
 type answerFlags struct {
-	Rows    int  `default:"1000" help:"Of the answer at most."`
-	Seconds int  `default:"30" help:"That it may take."`
-	CSV     bool `name:"csv" xor:"format" help:"Print the answer as CSV, as it comes."`
-	NDJSON  bool `name:"ndjson" xor:"format" help:"Print a line of JSON for each row, as it comes."`
+	Rows    int    `default:"1000" help:"Of the answer at most."`
+	Seconds int    `default:"30" help:"That it may take."`
+	Format  string `enum:",csv,ndjson,arrow,parquet" default:"" placeholder:"FORMAT" help:"Write the answer as it comes: as csv, ndjson (a line of JSON for each row), arrow (a stream) or parquet. To print it as a table if absent."`
 }
+
+// formats are those of Format; those that are no text are for files.
+var formats = map[string]struct {
+	kind string
+	text bool
+}{"csv": {client.CSV, true}, "ndjson": {client.NDJSON, true}, "arrow": {client.Arrow, false}, "parquet": {client.Parquet, false}}
 
 type queryAskCmd struct {
 	SQL   string    `arg:"" optional:"" help:"One SELECT, such as: \"SELECT type, count(*) FROM fact_event GROUP BY ALL\". DESCRIBE fact_event says what columns there are."`
@@ -58,20 +63,16 @@ func (q *queryAskCmd) Run(ctx context.Context, out *output, c *client.Client) er
 
 // print prints an answer as it is wanted: whole, or as it comes.
 func (f answerFlags) print(out *output, whole func() (client.QueryAnswer, error), coming func(format string) (bool, error)) error {
-	format := ""
-	switch {
-	case f.CSV:
-		format = client.CSV
-	case f.NDJSON:
-		format = client.NDJSON
-	}
 	more := func(truncated bool) {
 		if truncated {
 			out.note("there are more than %s; ask for more with --rows", plural(int64(f.Rows), "row", "rows"))
 		}
 	}
-	if format != "" && !out.json {
-		truncated, err := coming(format)
+	if format := formats[f.Format]; format.kind != "" && !out.json {
+		if !format.text && out.terminal {
+			return usage("an answer as %s is nothing to read; send it to a file: > FILE.%s", f.Format, f.Format)
+		}
+		truncated, err := coming(format.kind)
 		if err != nil {
 			return err
 		}

@@ -22,13 +22,13 @@ type parquetWriter struct {
 
 // newParquetWriter makes a writer for tables like t.
 func newParquetWriter(t *Table) *parquetWriter {
-	root := &ordered{Group: parquet.Group{}}
+	root := &Ordered{}
 	for _, c := range t.Columns {
 		node := c.leaf()
 		if !c.required {
 			node = parquet.Optional(node)
 		}
-		root.add(c.Name, node)
+		root.Add(c.Name, node)
 	}
 	options := []parquet.WriterOption{
 		parquet.NewSchema("result", root),
@@ -111,17 +111,21 @@ func (p *parquetWriter) add(c Column, v Value, i int) {
 	p.values = append(p.values, value.Level(0, level, i))
 }
 
-// ordered is a group whose columns keep their order; the library's own sorts them by name.
-type ordered struct {
+// Ordered is a group whose columns keep their order; the library's own sorts them by name.
+type Ordered struct {
 	parquet.Group
 	fields []parquet.Field
 }
 
-func (o *ordered) add(name string, node parquet.Node) {
+// Add adds a column, whose name no other has.
+func (o *Ordered) Add(name string, node parquet.Node) {
+	if o.Group == nil {
+		o.Group = parquet.Group{}
+	}
 	o.Group[name] = node
 	i := slices.IndexFunc(o.Group.Fields(), func(f parquet.Field) bool { return f.Name() == name })
 	o.fields = append(o.fields, o.Group.Fields()[i])
 }
 
 // Fields are the columns in the order in which they were added.
-func (o *ordered) Fields() []parquet.Field { return o.fields }
+func (o *Ordered) Fields() []parquet.Field { return o.fields }

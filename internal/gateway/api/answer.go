@@ -12,6 +12,7 @@ import (
 	"tributary/client"
 	"tributary/internal/analysis/render"
 	"tributary/internal/fault"
+	"tributary/internal/gateway/api/columnar"
 	"tributary/internal/query"
 	"tributary/internal/warehouse"
 )
@@ -22,9 +23,11 @@ const held = 256 << 10
 
 // The formats of answers.
 const (
-	asJSON   = "application/json"
-	asNDJSON = "application/x-ndjson"
-	asCSV    = "text/csv"
+	asJSON    = "application/json"
+	asNDJSON  = "application/x-ndjson"
+	asCSV     = "text/csv"
+	asArrow   = "application/vnd.apache.arrow.stream"
+	asParquet = "application/vnd.apache.parquet"
 )
 
 // formatOf chooses the format that a request accepts; JSON if it does not say.
@@ -39,11 +42,11 @@ func formatOf(accept string) (string, error) {
 			return asCSV, nil
 		case "application/ndjson":
 			return asNDJSON, nil
-		case asJSON, asNDJSON, asCSV:
+		case asJSON, asNDJSON, asCSV, asArrow, asParquet:
 			return kind, nil
 		}
 	}
-	return "", fault.New(fault.Invalid, "An answer is %s, %s or %s; not %.100q.", asJSON, asNDJSON, asCSV, accept)
+	return "", fault.New(fault.Invalid, "An answer is %s, %s, %s, %s or %s; not %.100q.", asJSON, asNDJSON, asCSV, asArrow, asParquet, accept)
 }
 
 // answering writes an answer while it comes.
@@ -55,6 +58,12 @@ type answering struct {
 	buffer  []byte
 	columns []warehouse.Column
 	rows    int64
+	table   columnarWriter // of formats that are no text
+}
+
+type columnarWriter interface {
+	Row(values [][]byte) error
+	Close() error
 }
 
 // Write holds the begin of an answer back.
@@ -87,6 +96,14 @@ func (a *answering) flush() error {
 func (a *answering) begin(columns []warehouse.Column) error {
 	a.columns = columns
 	switch a.format {
+	case asArrow:
+		to, err := columnar.NewArrow(a, columns)
+		a.table = to
+		return err
+	case asParquet:
+		to, err := columnar.NewParquet(a, columns)
+		a.table = to
+		return err
 	case asCSV:
 		var b []byte
 		for i, c := range columns {
@@ -130,6 +147,9 @@ func appendCell(b []byte, text bool, v []byte) []byte {
 
 func (a *answering) each(values [][]byte) error {
 	a.rows++
+	if a.table != nil {
+		return a.table.Row(values)
+	}
 	var b []byte
 	if a.format == asCSV {
 		for i, v := range values {
@@ -179,6 +199,9 @@ func (a *answering) each(values [][]byte) error {
 // end ends the answer: with a failure it is one if nothing was sent, and otherwise cuts the
 // connection, so that nobody takes a part for the whole.
 func (a *answering) end(ctx context.Context, end warehouse.Ran, err error) error {
+	if err == nil && a.table != nil {
+		err = a.table.Close()
+	}
 	if err == nil && a.format == asJSON {
 		tail := fmt.Sprintf(`],"truncated":%v`, end.Truncated)
 		if end.Cached {

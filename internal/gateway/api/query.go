@@ -16,9 +16,11 @@ import (
 // queryRoutes ask the warehouse, whose capability writes the audit entries.
 func (s *server) queryRoutes() {
 	answers := map[string]*huma.MediaType{
-		asJSON:   {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.QueryAnswer](), true, "")},
-		asNDJSON: {Schema: &huma.Schema{Type: "string", Description: "A line is a row: an object of its values by name"}},
-		asCSV:    {Schema: &huma.Schema{Type: "string", Description: "The first line has the names. Nothing between commas is a null; what a spreadsheet could take for a formula begins with an apostrophe"}},
+		asJSON:    {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.QueryAnswer](), true, "")},
+		asNDJSON:  {Schema: &huma.Schema{Type: "string", Description: "A line is a row: an object of its values by name"}},
+		asCSV:     {Schema: &huma.Schema{Type: "string", Description: "The first line has the names. Nothing between commas is a null; what a spreadsheet could take for a formula begins with an apostrophe"}},
+		asArrow:   {Schema: &huma.Schema{Type: "string", Format: "binary", Description: "A stream of Arrow record batches"}},
+		asParquet: {Schema: &huma.Schema{Type: "string", Format: "binary", Description: "A Parquet file"}},
 	}
 	add(s, route{method: http.MethodPost, path: "/query", id: "query", summary: "Ask the warehouse: one SELECT over all tenants' rows, or over one's own", thing: "query",
 		action: policy.WarehouseQuery, audience: anyone, audit: "warehouse.query", answers: answers,
@@ -60,7 +62,7 @@ func (s *server) answer(ctx context.Context, c *call, accept string, do func(beg
 }
 
 type asked struct {
-	Accept string `header:"Accept" doc:"application/json, application/x-ndjson or text/csv"`
+	Accept string `header:"Accept" doc:"application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet"`
 	Body   client.NewQuery
 }
 
@@ -184,7 +186,7 @@ func (s *server) deleteQuery(ctx context.Context, c *call, i *ByID) (*struct{}, 
 
 type runNamed struct {
 	ByID
-	Accept string `header:"Accept" doc:"application/json, application/x-ndjson or text/csv"`
+	Accept string `header:"Accept" doc:"application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet"`
 	Body   client.QueryRun
 }
 

@@ -1,0 +1,187 @@
+package columnar
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/parquet-go/parquet-go"
+
+	"tributary/internal/fault"
+	"tributary/internal/query"
+)
+
+type writer interface {
+	Row(values [][]byte) error
+	Close() error
+}
+
+// both are the two writers.
+func both(t *testing.T, columns []query.AnswerColumn) (arrow, file *bytes.Buffer, writers map[string]writer) {
+	t.Helper()
+	arrow, file = &bytes.Buffer{}, &bytes.Buffer{}
+	a, err := NewArrow(arrow, columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewParquet(file, columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return arrow, file, map[string]writer{"Arrow": a, "Parquet": p}
+}
+
+func column(kind query.Kind, engine string) query.AnswerColumn {
+	return query.AnswerColumn{Name: string(kind) + " " + engine, Kind: kind, Type: engine}
+}
+
+// Each value comes back in its type; test/query_test.go has DuckDB read the Parquet.
+func TestArrowKeepsTypes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ column, values string }{
+		{"text VARCHAR: type=utf8, nullable", "one, =1+1|one, =1+1||"},
+		{"json json: type=utf8, nullable", `{"a":[1,null]}|{"a":[1,null]}`},
+		{"text BLOB: type=binary, nullable", "AAH/|AAH/"},
+		{"boolean boolean: type=bool, nullable", "true|true|false|false"},
+		{"integer TINYINT: type=int8, nullable", "-128|-128|127|127"},
+		{"integer SMALLINT: type=int16, nullable", "-32768|-32768"},
+		{"integer INTEGER: type=int32, nullable", "-2147483648|-2147483648"},
+		{"integer BIGINT: type=int64, nullable", "-9223372036854775808|-9223372036854775808"},
+		{"integer UTINYINT: type=uint8, nullable", "255|255"},
+		{"integer USMALLINT: type=uint16, nullable", "65535|65535"},
+		{"integer UINTEGER: type=uint32, nullable", "4294967295|4294967295"},
+		{"integer UBIGINT: type=uint64, nullable", "18446744073709551615|18446744073709551615"},
+		{"integer HUGEINT: type=decimal(38, 0), nullable", "-99999999999999999999999999999999999999|-99999999999999999999999999999999999999|18446744073709551616|18446744073709551616|0|0"},
+		{"integer BIGNUM: type=utf8, nullable", "1|1"},
+		{"number FLOAT: type=float32, nullable", "0.5|0.5"},
+		{"number DOUBLE: type=float64, nullable", "-1.5e300|-1.5e+300|nan|NaN|inf|+Inf"},
+		{"decimal DECIMAL(9,2): type=decimal(9, 2), nullable", "12.50|12.5|-0.01|-0.01|9999999.99|9999999.99"},
+		{"decimal DECIMAL(38,10): type=decimal(38, 10), nullable", "-1234567890123456789012345678.0123456789|-1234567890123456789012345678.0123456789"},
+		{"timestamp timestamp: type=timestamp[us, tz=UTC], nullable", "1969-12-31T23:59:59.999999Z|1969-12-31T23:59:59.999999Z|2026-01-31T08:00:00.000000Z|2026-01-31T08:00:00Z"},
+		{"date date: type=date32, nullable", "1969-12-31|1969-12-31|2026-02-28|2026-02-28"},
+	} {
+		name, _, _ := strings.Cut(c.column, ":")
+		kind, engine, _ := strings.Cut(name, " ")
+		out, _, writers := both(t, []query.AnswerColumn{column(query.Kind(kind), engine)})
+		pairs := strings.Split(c.values, "|")
+		want := []string{"(null)"}
+		a := writers["Arrow"]
+		rows := [][]byte{nil}
+		for i := 0; i < len(pairs); i += 2 {
+			rows, want = append(rows, []byte(pairs[i])), append(want, pairs[i+1])
+		}
+		for _, v := range rows {
+			if err := a.Row([][]byte{v}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		in, err := ipc.NewReader(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := in.Schema().Field(0); fmt.Sprintf("%s: type=%s, nullable", got.Name, got.Type) != c.column {
+			t.Errorf("got %s: %s, want %s", got.Name, got.Type, c.column)
+		}
+		var got []string
+		for in.Next() {
+			for i := range int(in.RecordBatch().NumRows()) {
+				got = append(got, in.RecordBatch().Column(0).ValueStr(i))
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || in.Err() != nil {
+			t.Errorf("%s: got %q, %v; want %q", name, got, in.Err(), want)
+		}
+	}
+}
+
+// A value that a type has no room for is an error, and no other value.
+func TestWhatHasNoPlaceInATypeIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		column query.AnswerColumn
+		values []string
+	}{
+		{column(query.KindInteger, "TINYINT"), []string{"128", "", "1.0", "x"}},
+		{column(query.KindInteger, "UBIGINT"), []string{"-1"}},
+		{column(query.KindInteger, "HUGEINT"), []string{"170141183460469231731687303715884105727", "-", "1e3", ""}},
+		{column(query.KindDecimal, "DECIMAL(4,2)"), []string{"100.00", "1.001", "1..0", "--1", "1.0.0"}},
+		{column(query.KindTimestamp, "timestamp"), []string{"0044-03-15 (BC) 00:00:00", "12026-01-01T00:00:00Z"}},
+		{column(query.KindDate, "date"), []string{"0044-03-15 (BC)", "12026-01-01"}},
+		{column(query.KindText, "BLOB"), []string{"%"}},
+		{column(query.KindNumber, "DOUBLE"), []string{"one"}},
+	} {
+		_, _, writers := both(t, []query.AnswerColumn{c.column})
+		for name, w := range writers {
+			for _, v := range c.values {
+				if err := w.Row([][]byte{[]byte(v)}); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Message(err), c.column.Name) {
+					t.Errorf("%s, %s: %q: got %v, want that it has no place", name, c.column.Name, v, err)
+				}
+			}
+		}
+	}
+	twice := []query.AnswerColumn{{Name: "a"}, {Name: "a"}}
+	if _, err := NewArrow(nil, twice); err == nil {
+		t.Error("two columns of one name")
+	}
+	if _, err := NewParquet(nil, twice); err == nil {
+		t.Error("two columns of one name")
+	}
+}
+
+// Rows are written while they come, and no more are held back than a batch has.
+func TestAnswersAreWrittenAsTheyCome(t *testing.T) {
+	t.Parallel()
+	arrow, file, writers := both(t, []query.AnswerColumn{column(query.KindInteger, "BIGINT"), column(query.KindText, "VARCHAR")})
+	long := []byte(strings.Repeat("0123456789abcdef", 1<<10)) // 256 of them are a batch
+	for name, w := range writers {
+		for i := range 300 {
+			if err := w.Row([][]byte{fmt.Append(nil, i), long}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written := map[string]*bytes.Buffer{"Arrow": arrow, "Parquet": file}[name].Len()
+		if written < 100<<10 {
+			t.Errorf("%s: %d bytes are written", name, written)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil || f.NumRows() != 300 || len(f.RowGroups()) != 2 {
+		t.Errorf("got %v, %v; want 300 rows in two groups", f, err)
+	}
+	in, err := ipc.NewReader(arrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches := 0
+	for in.Next() {
+		batches++
+	}
+	if batches != 2 || in.Err() != nil {
+		t.Errorf("got %d batches, %v; want two", batches, in.Err())
+	}
+}
+
+// An answer without rows has its columns all the same.
+func TestAnAnswerWithoutRows(t *testing.T) {
+	t.Parallel()
+	arrow, file, writers := both(t, []query.AnswerColumn{column(query.KindDate, "date")})
+	for _, w := range writers {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in, err := ipc.NewReader(arrow); err != nil || in.Schema().NumFields() != 1 || in.Next() {
+		t.Errorf("got %v, %v", in, err)
+	}
+	if f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len())); err != nil || f.NumRows() != 0 || len(f.Schema().Fields()) != 1 {
+		t.Errorf("got %v, %v", f, err)
+	}
+}
