@@ -52,7 +52,7 @@ type MadeTable struct {
 	Problem   string     `json:"problem,omitempty" doc:"Why it cannot be made"`
 }
 
-// NewRebuild says what is to be made anew: facts of what the streams still have, and
+// NewRebuild says what is to be made anew: facts of what the archive and the streams have, and
 // models of the facts.
 type NewRebuild struct {
 	Table  string     `json:"table,omitempty" maxLength:"100" doc:"Absent: all"`
@@ -72,7 +72,8 @@ type Rebuild struct {
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	Stream    string     `json:"stream,omitempty" doc:"That is being read"`
-	Read      uint64     `json:"read,omitempty" doc:"How far of it"`
+	Archived  int64      `json:"archived,omitempty" doc:"Events of the archive that were read"`
+	Read      uint64     `json:"read,omitempty" doc:"How far of the stream itself"`
 	Last      uint64     `json:"last,omitempty"`
 	Rows      int64      `json:"rows" doc:"Of facts that were written anew"`
 	Intervals int64      `json:"intervals" doc:"Of models that were made anew"`

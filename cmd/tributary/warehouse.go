@@ -38,7 +38,7 @@ func seconds(n int64) string {
 
 type warehouseCmd struct {
 	Status  warehouseStatusCmd  `cmd:"" help:"How far the warehouse is loaded and made, and the rebuild that runs or ran last."`
-	Rebuild warehouseRebuildCmd `cmd:"" help:"Make rows anew: facts of what the streams still have, models of the facts. It goes on in the background."`
+	Rebuild warehouseRebuildCmd `cmd:"" help:"Make rows anew: facts of what the archive and the streams have, models of the facts. It goes on in the background."`
 	Cancel  warehouseCancelCmd  `cmd:"" help:"End the rebuild that runs; what it has written stays."`
 }
 
@@ -75,8 +75,11 @@ func (warehouseStatusCmd) Run(ctx context.Context, out *output, c *client.Client
 func (o *output) rebuild(r client.Rebuild) {
 	o.fields("rebuild", r.State, "table", r.Table, "tenant", r.Tenant, "from", whenever(r.From), "to", whenever(r.To), "started_at", when(r.StartedAt), "started_by", r.StartedBy,
 		"ended_at", whenever(r.EndedAt), "stream", r.Stream, "rows", fmt.Sprint(r.Rows), "intervals", fmt.Sprint(r.Intervals), "problem", r.Problem)
-	if r.Stream != "" {
-		o.note("%d of %d messages are read", r.Read, r.Last)
+	switch {
+	case r.Last > 0:
+		o.note("%d of %d messages of the stream %s are read", r.Read, r.Last, r.Stream)
+	case r.Stream != "":
+		o.note("%s of the stream %s", plural(r.Archived, "archived event is read", "archived events are read"), r.Stream)
 	}
 }
 

@@ -29,6 +29,7 @@ func (a *App) makeArchive(ctx context.Context) error {
 	}
 	a.archive = archive.New(c)
 	a.archive.SetWarehouse(a.warehouse)
+	a.warehouse.SetPast(a.archive)
 	if err := a.measureArchive(); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 	"tributary/internal/tenant"
 )
 
-// Rebuild is what is to be made anew: facts from what the streams still have, event by
-// event, and models from the facts.
+// Rebuild is what is to be made anew: facts from what the archive and the streams have, event
+// by event, and models from the facts.
 type Rebuild struct {
 	Table    string    // one of Tables; empty: all
 	Tenant   tenant.ID // empty: all, and the provider's own
@@ -32,7 +32,8 @@ type Rebuilding struct {
 	Began      time.Time
 	Ended      time.Time // zero: it runs
 	Stream     string    // that is read; empty: none, or no more
-	Read, Last uint64    // how far of it
+	Archived   int64     // events of the archive that were read
+	Read, Last uint64    // how far of the stream itself
 	Rows       int64     // written anew
 	Intervals  int64     // of models, made anew
 	Problem    string    // with failed
@@ -84,7 +85,7 @@ func (r Rebuild) targets() (fact []string, made []model, err error) {
 
 // UnscopedRebuild begins a rebuild, which goes on in the background. There is one at a
 // time. It can be begun again at any time: rows are replaced one by one, and none are
-// missing meanwhile. What the streams have no longer stays as it is.
+// missing meanwhile. What neither the archive nor the streams have stays as it is.
 func (w *Warehouse) UnscopedRebuild(ctx context.Context, by string, r Rebuild) (Rebuilding, error) {
 	fact, made, err := r.targets()
 	if err != nil {
@@ -193,13 +194,16 @@ func (w *Warehouse) renew(ctx context.Context, b *rebuilding, fact []string, mad
 	return w.Make(ctx)
 }
 
-// reread writes the rows of what a stream has anew.
+// reread writes the rows of what the archive and a stream have anew.
 func (w *Warehouse) reread(ctx context.Context, b *rebuilding, n stream.Name) error {
+	l := &loader{Warehouse: w, name: n}
+	if err := w.rereadPast(ctx, b, l); err != nil {
+		return fmt.Errorf("read the archive: %w", err)
+	}
 	state, err := w.cfg.Streams.State(ctx, n)
 	if err != nil {
 		return err
 	}
-	l := &loader{Warehouse: w, name: n}
 	for {
 		more, err := w.rereadSome(ctx, b, l, state.Last)
 		if err != nil || !more {
@@ -208,7 +212,45 @@ func (w *Warehouse) reread(ctx context.Context, b *rebuilding, n stream.Name) er
 	}
 }
 
-// rereadSome does that for what a transaction holds, and reports whether there was any. An
+// rereadPast does that for what the archive has. What the stream has too is read there once
+// more: which of the two has it whole is not known.
+func (w *Warehouse) rereadPast(ctx context.Context, b *rebuilding, l *loader) error {
+	if w.past == nil {
+		return nil
+	}
+	from := b.From
+	if !from.IsZero() {
+		from = from.Add(-day) // an event happens at most a day after it is received
+	}
+	return w.past.UnscopedSince(ctx, b.Tenant, l.name, from, func(list []events.Event) error {
+		w.loading.Lock()
+		defer w.loading.Unlock()
+		some := l.newBatch()
+		read := int64(len(list))
+		if err := some.rowsOf(ctx, b.within(list)); err != nil {
+			return err
+		}
+		rows, err := some.replace(ctx)
+		if err != nil {
+			return err
+		}
+		w.telling.Lock()
+		b.Stream = string(l.name)
+		b.Archived += read
+		b.Rows += rows
+		w.telling.Unlock()
+		return nil
+	})
+}
+
+// within returns those of some events that happened in the interval.
+func (r Rebuild) within(list []events.Event) []events.Event {
+	return slices.DeleteFunc(list, func(e events.Event) bool {
+		return !r.From.IsZero() && e.Time.Before(r.From) || !r.To.IsZero() && !e.Time.Before(r.To)
+	})
+}
+
+// rereadSome does that for what a transaction holds of the stream, and reports whether there was any. An
 // erasure comes before it, and the blocks cannot be opened, or after it, and finds the rows.
 func (w *Warehouse) rereadSome(ctx context.Context, b *rebuilding, l *loader, end uint64) (bool, error) {
 	w.loading.Lock()
@@ -259,10 +301,7 @@ func (b *batch) again(ctx context.Context, m stream.Stored, r Rebuild) error {
 	if h.Tenant != m.Tenant || h.Stream != string(b.name) {
 		return nil
 	}
-	list = slices.DeleteFunc(list, func(e events.Event) bool {
-		return !r.From.IsZero() && e.Time.Before(r.From) || !r.To.IsZero() && !e.Time.Before(r.To)
-	})
-	return b.rowsOf(ctx, list)
+	return b.rowsOf(ctx, r.within(list))
 }
 
 // replace, under loading, writes the batch's rows in the place of those with their keys, but for those

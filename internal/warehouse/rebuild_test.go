@@ -1,10 +1,12 @@
 package warehouse_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
@@ -75,6 +77,64 @@ func TestFactsAreRebuiltFromTheStreams(t *testing.T) {
 	w.send(stream.Events, a, event("3", "buy", noon))
 	w.load()
 	w.want(all, "12|12|180|12\n")
+}
+
+// archived are events that a stream had.
+type archived map[stream.Name][]events.Event
+
+func (a archived) UnscopedHas(_ context.Context, n stream.Name) (bool, error) {
+	return len(a[n]) > 0, nil
+}
+
+func (a archived) UnscopedSince(_ context.Context, id tenant.ID, n stream.Name, at time.Time, each func([]events.Event) error) error {
+	for _, e := range a[n] {
+		if (id == "" || e.Tenant == id) && !e.Received.Before(at.Truncate(24*time.Hour)) {
+			if err := each([]events.Event{e}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// What streams have no longer is rebuilt from the archive: of a table, a tenant, an interval.
+func TestFactsAreRebuiltFromTheArchive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.tenant("acme"), w.tenant("birch")
+	past := archived{}
+	for _, id := range []tenant.ID{a, b} {
+		for i := range 6 {
+			e := event(fmt.Sprint(i), "buy", noon.Add(time.Duration(i)*time.Hour))
+			e.Tenant, e.Received = id, e.Time.Add(-time.Hour) // by a clock that is an hour ahead
+			past[stream.Events] = append(past[stream.Events], e)
+		}
+		w.send(stream.Events, id, event("6", "buy", noon.Add(6*time.Hour)))
+	}
+	e := act(1, "tenant.create", string(a), `{"slug":"acme"}`, noon)
+	e.Received = noon
+	past[stream.Tenants] = append(past[stream.Tenants], e)
+	w.SetPast(past)
+	if err := w.Fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.load()
+	const all = "SELECT count(*), count(DISTINCT key), sum(bytes)::BIGINT, count(*) FILTER (type = 'buy'), (SELECT count(*) FROM dim_tenant) FROM fact_event"
+	w.want(all, "14|14|210|14|1\n")
+
+	w.harm("UPDATE fact_event SET type = 'wrong', bytes = 0 WHERE id IN ('0', '2', '6')")
+	w.harm("DELETE FROM fact_event WHERE id = '3'")
+	w.harm("UPDATE load_interval SET rows = rows - 1 WHERE epoch_us(start) = " + fmt.Sprint(noon.Add(3*time.Hour).UnixMicro()))
+	w.harm("DELETE FROM fact_act")
+	if got := w.rebuild(warehouse.Rebuild{Table: "fact_event", Tenant: a, From: noon, To: noon.Add(4 * time.Hour)}); got.State != "done" || got.Rows != 4 || got.Archived != 6 {
+		t.Errorf("got %+v, want 4 rows of 6", got)
+	}
+	w.want("SELECT id, type FROM fact_event WHERE tenant = '"+string(a)+"' ORDER BY id", "0|buy\n1|buy\n2|buy\n3|buy\n4|buy\n5|buy\n6|wrong\n")
+	w.want("SELECT id, type FROM fact_event WHERE tenant = '"+string(b)+"' ORDER BY id", "0|wrong\n1|buy\n2|wrong\n4|buy\n5|buy\n6|wrong\n")
+	w.rebuild(warehouse.Rebuild{})
+	w.want(all, "14|14|210|14|1\n")
+	w.want("SELECT sum(rows)::BIGINT, max(rows) FROM load_interval WHERE model = 'fact_event'", "14|1\n")
+	w.want("SELECT sum(quantity)::BIGINT FROM fact_usage WHERE metric = 'event_bytes'", "210\n")
 }
 
 func TestModelsAreRebuiltFromTheFacts(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"tributary/internal/events"
 	"tributary/internal/stream"
+	"tributary/internal/tenant"
 )
 
 // past is what has the events that streams have no longer.
@@ -14,16 +15,19 @@ type past interface {
 	// UnscopedHas reports whether it has anything of a stream.
 	UnscopedHas(ctx context.Context, n stream.Name) (bool, error)
 	// UnscopedSince calls each with a stream's events that came on a time's day or later,
-	// of all tenants and the provider.
-	UnscopedSince(ctx context.Context, n stream.Name, t time.Time, each func([]events.Event) error) error
+	// of a tenant, or with "" of all and of the provider.
+	UnscopedSince(ctx context.Context, id tenant.ID, n stream.Name, t time.Time, each func([]events.Event) error) error
 }
+
+// SetPast says what has the events that streams have no longer; without, nothing does.
+func (w *Warehouse) SetPast(p past) { w.past = p }
 
 // Fill loads what is not loaded and is on the streams no longer: all of the past for a new
 // warehouse, and for one that was away, what came since. It is to end before Run begins,
 // which notes how far a stream is loaded; until then it is done again.
-func (w *Warehouse) Fill(ctx context.Context, from past) error {
+func (w *Warehouse) Fill(ctx context.Context) error {
 	for _, n := range stream.Names {
-		has, err := from.UnscopedHas(ctx, n)
+		has, err := w.past.UnscopedHas(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -41,7 +45,7 @@ func (w *Warehouse) Fill(ctx context.Context, from past) error {
 		if after != 0 && after+1 >= state.First && after <= state.Last {
 			continue
 		}
-		if err := from.UnscopedSince(ctx, n, through, func(list []events.Event) error { return w.UnscopedRestore(ctx, n, list) }); err != nil {
+		if err := w.past.UnscopedSince(ctx, "", n, through, func(list []events.Event) error { return w.UnscopedRestore(ctx, n, list) }); err != nil {
 			return fmt.Errorf("fill the warehouse with stream %s: %w", n, err)
 		}
 	}

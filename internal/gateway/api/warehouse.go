@@ -18,7 +18,7 @@ func (s *server) warehouseRoutes() {
 		action: policy.FreshnessRead, audience: anyone}, s.freshness)
 	add(s, route{method: http.MethodGet, path: "/warehouse", id: "show-warehouse", summary: "How far the warehouse is loaded and made, and the rebuild that runs or ran last", thing: "warehouse",
 		action: policy.WarehouseRead, audience: staff}, s.warehouse)
-	add(s, route{method: http.MethodPost, path: "/warehouse/rebuild", id: "start-rebuild", summary: "Make rows of the warehouse anew: facts of what the streams still have, models of the facts", thing: "warehouse",
+	add(s, route{method: http.MethodPost, path: "/warehouse/rebuild", id: "start-rebuild", summary: "Make rows of the warehouse anew: facts of what the archive and the streams have, models of the facts", thing: "warehouse",
 		action: policy.WarehouseRebuild, audience: staff, audit: "warehouse.rebuild", status: http.StatusAccepted}, s.startRebuild)
 	add(s, route{method: http.MethodDelete, path: "/warehouse/rebuild", id: "cancel-rebuild", summary: "End the rebuild that runs; what it has written stays", thing: "warehouse",
 		action: policy.WarehouseRebuild, audience: staff, audit: "warehouse.cancel", status: http.StatusOK}, s.cancelRebuild)
@@ -91,7 +91,7 @@ func (s *server) warehouse(ctx context.Context, _ *call, _ *struct{}) (*out[clie
 
 func rebuildWord(r warehouse.Rebuilding) client.Rebuild {
 	return client.Rebuild{Table: r.Table, Tenant: string(r.Tenant), From: known(r.From), To: known(r.To), State: r.State, StartedBy: r.By, StartedAt: r.Began.Truncate(time.Microsecond), EndedAt: known(r.Ended),
-		Stream: r.Stream, Read: r.Read, Last: r.Last, Rows: r.Rows, Intervals: r.Intervals, Problem: r.Problem}
+		Stream: r.Stream, Archived: r.Archived, Read: r.Read, Last: r.Last, Rows: r.Rows, Intervals: r.Intervals, Problem: r.Problem}
 }
 
 func (s *server) startRebuild(ctx context.Context, c *call, i *in[client.NewRebuild]) (*out[client.Rebuild], error) {

@@ -1267,13 +1267,15 @@ export interface components {
       "reason"?: string;
     };
     Rebuild: {
+      /** Events of the archive that were read */
+      "archived"?: number;
       "ended_at"?: string;
       "from"?: string;
       /** Of models that were made anew */
       "intervals": number;
       "last"?: number;
       "problem"?: string;
-      /** How far of it */
+      /** How far of the stream itself */
       "read"?: number;
       /** Of facts that were written anew */
       "rows": number;
@@ -2925,7 +2927,7 @@ export interface paths {
       };
       requestBody: { content: { "application/json": components["schemas"]["QueryRun"]; } };
       responses: {
-        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/x-ndjson": Blob; "text/csv": Blob; } };
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/vnd.apache.arrow.stream": Blob; "application/vnd.apache.parquet": Blob; "application/x-ndjson": Blob; "text/csv": Blob; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -2962,7 +2964,7 @@ export interface paths {
       };
       requestBody: { content: { "application/json": components["schemas"]["NewQuery"]; } };
       responses: {
-        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/x-ndjson": Blob; "text/csv": Blob; } };
+        200: { content: { "application/json": components["schemas"]["QueryAnswer"]; "application/vnd.apache.arrow.stream": Blob; "application/vnd.apache.parquet": Blob; "application/x-ndjson": Blob; "text/csv": Blob; } };
         default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
       };
     };
@@ -3977,7 +3979,7 @@ export interface paths {
     };
   };
   "/api/v1/warehouse/rebuild": {
-    /** Make rows of the warehouse anew: facts of what the streams still have, models of the facts */
+    /** Make rows of the warehouse anew: facts of what the archive and the streams have, models of the facts */
     post: {
       parameters: {
       };
