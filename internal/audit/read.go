@@ -140,6 +140,24 @@ func (r *Record) closed() Full {
 	}
 }
 
+// Now is the name, in the details of the provider's chain, of what its subject was after the
+// act. The outbox publishes that, and not what the subject is when it comes to it.
+const Now = "now"
+
+// Now returns what its subject was after the act, as far as the provider's chain says so.
+func (r *Record) Now() map[string]any {
+	if r.Tenant != "" || len(r.Details) == 0 || r.Details[0] != detailsPlain {
+		return nil
+	}
+	var details struct {
+		Now map[string]any `json:"now"`
+	}
+	if json.Unmarshal(r.Details[1:], &details) != nil { // a verifier says that it is damaged
+		return nil
+	}
+	return details.Now
+}
+
 // open is the record with its details. One that was tampered with does not hide
 // the others from their reader.
 func (l *Log) open(ctx context.Context, r *Record) Full {

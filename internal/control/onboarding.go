@@ -255,7 +255,7 @@ func (c *Control) activateNew(ctx context.Context, tx *meta.DB, s *saga) (string
 	if err := c.Audit.Append(ctx, tx, made); err != nil {
 		return "", err
 	}
-	made.Tenant, made.Details = "", lasting(details)
+	made.Tenant, made.Details = "", t.lasting(details)
 	return "", c.Audit.Append(ctx, tx, made)
 }
 

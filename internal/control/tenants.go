@@ -381,7 +381,7 @@ func (c *Control) change(ctx context.Context, by, idOrSlug, verb string, f func(
 		if err := c.Audit.Append(ctx, tx, audit.Entry{Tenant: t.ID, Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: details}); err != nil {
 			return err
 		}
-		return c.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: lasting(details)})
+		return c.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(t.ID), Outcome: "ok", Details: t.lasting(details)})
 	})
 	return t, err
 }
@@ -400,13 +400,14 @@ func (c *Control) changeState(ctx context.Context, by, idOrSlug, verb string, f 
 }
 
 // lasting is what the provider's chain, which is not sealed with the tenant's key,
-// keeps of an act's details: opaque ids and fixed words. Of the rest it says only
-// which fields there were; what they were is in the tenant's own chain.
-func lasting(details map[string]any) map[string]any {
+// keeps of an act's details, and of the tenant after it: opaque ids and fixed words. Of
+// the rest it says only which fields there were; what they were is in the tenant's own chain.
+func (t *Tenant) lasting(details map[string]any) map[string]any {
+	kept := map[string]any{audit.Now: map[string]any{"tier": t.Tier, "type": t.Type, "state": t.State, "organisation": t.Organisation}}
 	if len(details) == 0 {
-		return nil
+		return kept
 	}
-	kept, fields := map[string]any{}, []string{}
+	fields := []string{}
 	for name, value := range details {
 		switch name {
 		case "tier", "type", "erase_after", "organisation":

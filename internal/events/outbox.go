@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"tributary/internal/audit"
 	"tributary/internal/clock"
@@ -22,7 +23,7 @@ type appender interface {
 }
 
 // Facts tells what the provider may read about the thing that an act of a chain was done
-// to, as it is now; nil: nothing. Of a tenant's chain it tells nothing about what is not
+// to, as it is now, where the chain itself does not say what it was then; nil: nothing. Of a tenant's chain it tells nothing about what is not
 // that tenant's.
 type Facts func(ctx context.Context, id tenant.ID, subject string) (map[string]any, error)
 
@@ -133,6 +134,9 @@ func (o *Outbox) append(ctx context.Context, id tenant.ID, records []audit.Recor
 			var err error
 			if facts, err = o.cfg.Facts(ctx, id, r.Subject); err != nil {
 				return fmt.Errorf("what is known of %s: %w", r.Subject, err)
+			}
+			if facts != nil {
+				maps.Copy(facts, r.Now())
 			}
 		}
 		e, err := controlEvent(r, facts, now)
