@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
 	"tributary/internal/sandbox"
 	"tributary/internal/warehouse"
 )
@@ -18,7 +21,7 @@ const unfilled = 5 * time.Second
 // them as they grow.
 func (a *App) loadWarehouse(ctx context.Context) {
 	for {
-		err := a.warehouse.Fill(ctx, a.archive)
+		err := a.warehouse.Fill(ctx)
 		if err == nil {
 			break
 		}
@@ -43,7 +46,30 @@ func (a *App) makeWarehouse(box *sandbox.Box) error {
 		return fmt.Errorf("make directory of the warehouse: %w", err)
 	}
 	var err error
-	a.warehouse, err = warehouse.New(warehouse.Config{Sandbox: box, Dir: dir, DB: a.stores.db, Streams: a.streams, Blocks: a.events.Blocks, Sources: a.events,
-		Audit: a.stores.audit, Clock: a.cfg.Clock, Log: a.cfg.Log})
+	if a.warehouse, err = warehouse.New(warehouse.Config{Sandbox: box, Dir: dir, DB: a.stores.db, Streams: a.streams, Blocks: a.events.Blocks, Sources: a.events,
+		Audit: a.stores.audit, Clock: a.cfg.Clock, Log: a.cfg.Log}); err != nil {
+		return err
+	}
+	return a.measureAnswers()
+}
+
+// measureAnswers makes the figures of the answers that are kept of named queries.
+func (a *App) measureAnswers() error {
+	queries, err := a.telemetry.meter.Int64ObservableCounter("tributary.queries.named", metric.WithDescription("Named queries that were asked, by whether their answer was there (hit) or was made (miss)"))
+	if err != nil {
+		return fmt.Errorf("measure named queries: %w", err)
+	}
+	size, err := a.telemetry.meter.Int64ObservableGauge("tributary.queries.kept", metric.WithUnit("By"), metric.WithDescription("Answers of named queries that are kept"))
+	if err != nil {
+		return fmt.Errorf("measure kept answers: %w", err)
+	}
+	hit, miss := metric.WithAttributes(attribute.String("result", "hit")), metric.WithAttributes(attribute.String("result", "miss"))
+	_, err = a.telemetry.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		k := a.warehouse.Kept()
+		o.ObserveInt64(queries, k.Hits, hit)
+		o.ObserveInt64(queries, k.Misses, miss)
+		o.ObserveInt64(size, k.Bytes)
+		return nil
+	}, queries, size)
 	return err
 }

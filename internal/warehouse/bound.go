@@ -8,12 +8,16 @@ import (
 	"tributary/internal/tenant"
 )
 
-// tenantTables are the tables that a tenant may ask, and the column that says which rows
-// are its own; where there is none all are everybody's.
-var tenantTables = map[string]string{
-	"dim_date": "", "dim_source": "tenant", "dim_tenant": "tenant", "dim_user": "tenant",
-	"dim_identity": "tenant", "fact_act": "tenant", "fact_activity": "tenant", "fact_event": "tenant", "fact_login": "tenant", "fact_session": "tenant",
-	"fact_submission": "tenant", "fact_usage": "tenant",
+// tenantTable is a table that a tenant may ask.
+type tenantTable struct {
+	owner string // the column that says which rows are its own; empty: all are everybody's
+	until string // when what a row tells of had happened; empty: it is no fact
+}
+
+var tenantTables = map[string]tenantTable{
+	"dim_date": {}, "dim_source": {owner: "tenant"}, "dim_tenant": {owner: "tenant"}, "dim_user": {owner: "tenant"}, "dim_identity": {owner: "tenant"},
+	"fact_act": {"tenant", "time"}, "fact_activity": {"tenant", "last_seen"}, "fact_event": {"tenant", "time"}, "fact_login": {"tenant", "time"},
+	"fact_session": {"tenant", "ended"}, "fact_submission": {"tenant", "last_act"}, "fact_usage": {"tenant", "start + INTERVAL 1 HOUR - INTERVAL 1 MICROSECOND"},
 }
 
 // anyTenant is nobody's: what its queries find is nothing.
@@ -30,14 +34,14 @@ func bound(id tenant.ID, acts bool) (tables []string, instead []query.Instead) {
 	if !id.Valid() {
 		return []string{}, nil
 	}
-	for name, column := range tenantTables {
+	for name, t := range tenantTables {
 		tables = append(tables, name)
-		if column != "" {
+		if t.owner != "" {
 			only := ""
 			if condition := withheld[name]; condition != "" && !acts {
 				only = " AND " + condition
 			}
-			instead = append(instead, query.Instead{Table: name, SQL: "FROM main." + name + " WHERE " + column + " = '" + string(id) + "'" + only})
+			instead = append(instead, query.Instead{Table: name, SQL: "FROM main." + name + " WHERE " + t.owner + " = '" + string(id) + "'" + only})
 		}
 	}
 	slices.Sort(tables)

@@ -174,6 +174,20 @@ func (c *answers) find(key string) *answer {
 	return e.Value.(*kept).answer //nolint:forcetypeassert // nothing else is in the list
 }
 
+// Kept is what is known of answers that are kept.
+type Kept struct {
+	Hits, Misses int64 // queries that one was there for, and those that were asked, since the start
+	Bytes        int64 // of the answers that there are
+}
+
+// Kept says how the answers of named queries are kept.
+func (w *Warehouse) Kept() Kept {
+	c := w.answers
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Kept{c.hits, c.misses, int64(c.size)}
+}
+
 // keep keeps an answer, and forgets those that were asked for the longest ago.
 func (c *answers) keep(key string, a *answer) {
 	if key == "" || a.size > maxAnswer {

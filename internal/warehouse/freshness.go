@@ -273,7 +273,7 @@ func (w *Warehouse) hear(ctx context.Context) (*hearing, error) {
 	rows, err := w.choose(ctx, MaxRows, `WITH beats AS (
 			SELECT 'source' AS kind, source AS name, tenant, date_trunc('hour', last_received) AS hour, max(last_received) AS last FROM source_hour WHERE tenant IS NOT NULL GROUP BY ALL
 			UNION ALL
-			SELECT 'fact', model, tenant, start, max(start) + INTERVAL 1 HOUR FROM load_interval WHERE tenant IS NOT NULL AND rows > 0 GROUP BY ALL
+			SELECT 'fact', model, tenant, date_trunc('hour', came), max(came) FROM (SELECT model, tenant, unnest([first_loaded, last_loaded]) AS came FROM load_interval WHERE tenant IS NOT NULL AND rows > 0) GROUP BY ALL
 		), every AS (
 			FROM beats
 			UNION ALL

@@ -180,18 +180,21 @@ func TestModelsAreMadeWholeOrNotAtAll(t *testing.T) {
 	if err := w.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 5 {
-		w.makeFor(time.Duration(i) * 10 * time.Millisecond)
-		w.want("SELECT count(*) FROM model_interval i WHERE model = 'fact_usage' AND rows <> 2", "0\n")
+	for i := range 8 {
+		made := make(chan error, 1)
+		go func() { made <- w.Make(t.Context()) }()
+		moment, over := context.WithTimeout(t.Context(), time.Duration(i*i)*3*time.Millisecond)
+		<-moment.Done()
+		over()
+		_ = w.Close(moment) // which is over, so that the child is killed
+		if err := <-made; i == 0 && err == nil {
+			t.Error("all was made before the child was killed")
+		}
+		w.Warehouse = nil
 		w.again()
+		w.want("SELECT count(*) FROM model_interval i WHERE model = 'fact_usage' AND rows <> (SELECT count(*) FROM fact_usage u WHERE u.tenant = i.tenant AND u.start = i.start)", "0\n")
+		w.want("SELECT count(*) FROM fact_usage u WHERE NOT EXISTS (SELECT 1 FROM model_interval i WHERE i.model = 'fact_usage' AND i.tenant = u.tenant AND i.start = u.start)", "0\n")
 	}
 	w.load()
 	w.want("SELECT sum(quantity)::BIGINT, count(*) FROM fact_usage WHERE metric = 'events'", "20|20\n")
-}
-
-// makeFor makes models until some time is over.
-func (w *world) makeFor(d time.Duration) {
-	ctx, cancel := context.WithTimeout(w.t.Context(), d)
-	defer cancel()
-	_ = w.Make(ctx)
 }

@@ -340,54 +340,55 @@ FROM (SELECT 1 AS "$n") /* $kind /* $kind */ */ WHERE $n > 0`
 
 func TestQueriesAreSavedInVersions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	for _, source := range []string{"", "-- only words", "SELECT $x", "-- parameter x blob\nSELECT $x", "-- parameter x integer = many\nSELECT $x", "-- parameter X text\nSELECT 1",
-		"-- parameter x text\n-- parameter x text\nSELECT $x", "DROP TABLE fact_event", "SELECT nothing FROM fact_event", "SELECT * FROM load_chain", "SELECT 1; SELECT 2", "SELEC 1"} {
-		if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", source); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%q: got %v, want that it is refused", source, err)
+	inEach(t, func(t *testing.T, w *world) {
+		for _, source := range []string{"", "-- only words", "SELECT $x", "-- parameter x blob\nSELECT $x", "-- parameter x integer = many\nSELECT $x", "-- parameter X text\nSELECT 1",
+			"-- parameter x text\n-- parameter x text\nSELECT $x", "DROP TABLE fact_event", "SELECT nothing FROM fact_event", "SELECT * FROM load_chain", "SELECT 1; SELECT 2", "SELEC 1"} {
+			if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", source); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%q: got %v, want that it is refused", source, err)
+			}
 		}
-	}
-	for _, name := range []string{"", "Mine", "my query", "a--b", "-a", "a/b", strings.Repeat("a", 65)} {
-		if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", name, "SELECT 1"); !fault.Is(err, fault.Invalid) {
-			t.Errorf("name %q: got %v, want that it is refused", name, err)
+		for _, name := range []string{"", "Mine", "my query", "a--b", "-a", "a/b", strings.Repeat("a", 65)} {
+			if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", name, "SELECT 1"); !fault.Is(err, fault.Invalid) {
+				t.Errorf("name %q: got %v, want that it is refused", name, err)
+			}
 		}
-	}
-	if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "jobs", "SELECT 1"); !fault.Is(err, fault.Conflict) {
-		t.Errorf("got %v, want that jobs is built in", err)
-	}
-	for i, c := range []struct {
-		source  string
-		version int64
-		changed bool
-	}{{"SELECT 1 AS a", 1, true}, {"SELECT 1 AS a", 1, false}, {"SELECT 2 AS a", 2, true}} {
-		n, changed, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", c.source)
-		if err != nil || n.Version != c.version || changed != c.changed {
-			t.Errorf("%d: got version %d, %v, %v; want %d, %v", i, n.Version, changed, err, c.version, c.changed)
+		if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", "jobs", "SELECT 1"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("got %v, want that jobs is built in", err)
 		}
-	}
-	w.wantNamed("mine", nil, "2\n")
-	if list, err := w.Versions(t.Context(), "mine"); err != nil || len(list) != 2 || list[1].Source != "SELECT 1 AS a" {
-		t.Errorf("got %v, %v; want two versions", list, err)
-	}
-	if n, err := w.Named(t.Context(), "mine", 1); err != nil || n.Source != "SELECT 1 AS a" {
-		t.Errorf("got %v, %v", n, err)
-	}
-	if err := w.UnscopedDelete(t.Context(), "usr_staff", "mine"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Named(t.Context(), "mine", 0); !fault.Is(err, fault.NotFound) {
-		t.Errorf("got %v, want that it is gone", err)
-	}
-	if err := w.UnscopedDelete(t.Context(), "usr_staff", "mine"); !fault.Is(err, fault.NotFound) {
-		t.Errorf("got %v, want that it is gone", err)
-	}
-	if n, _, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", "SELECT 2 AS a"); err != nil || n.Version != 3 {
-		t.Errorf("got version %d, %v; want 3", n.Version, err)
-	}
-	entries, _, err := w.audit.UnscopedEntries(t.Context(), audit.Filter{Verb: "query.save"}, meta.Page{Limit: 100})
-	if err != nil || len(entries) != 3 {
-		t.Errorf("got %d entries, %v; want 3", len(entries), err)
-	}
+		for i, c := range []struct {
+			source  string
+			version int64
+			changed bool
+		}{{"SELECT 1 AS a", 1, true}, {"SELECT 1 AS a", 1, false}, {"SELECT 2 AS a", 2, true}} {
+			n, changed, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", c.source)
+			if err != nil || n.Version != c.version || changed != c.changed {
+				t.Errorf("%d: got version %d, %v, %v; want %d, %v", i, n.Version, changed, err, c.version, c.changed)
+			}
+		}
+		w.wantNamed("mine", nil, "2\n")
+		if list, err := w.Versions(t.Context(), "mine"); err != nil || len(list) != 2 || list[1].Source != "SELECT 1 AS a" {
+			t.Errorf("got %v, %v; want two versions", list, err)
+		}
+		if n, err := w.Named(t.Context(), "mine", 1); err != nil || n.Source != "SELECT 1 AS a" {
+			t.Errorf("got %v, %v", n, err)
+		}
+		if err := w.UnscopedDelete(t.Context(), "usr_staff", "mine"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Named(t.Context(), "mine", 0); !fault.Is(err, fault.NotFound) {
+			t.Errorf("got %v, want that it is gone", err)
+		}
+		if err := w.UnscopedDelete(t.Context(), "usr_staff", "mine"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("got %v, want that it is gone", err)
+		}
+		if n, _, err := w.UnscopedSave(t.Context(), "usr_staff", "mine", "SELECT 2 AS a"); err != nil || n.Version != 3 {
+			t.Errorf("got version %d, %v; want 3", n.Version, err)
+		}
+		entries, _, err := w.audit.UnscopedEntries(t.Context(), audit.Filter{Verb: "query.save"}, meta.Page{Limit: 100})
+		if err != nil || len(entries) != 3 {
+			t.Errorf("got %d entries, %v; want 3", len(entries), err)
+		}
+	})
 }
 
 // An answer that is kept is given again until something that it was made of has changed,
@@ -404,11 +405,18 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 		}
 		return got
 	}
+	kept := w.Kept()
 	first := want(false, "batches", until())
+	if now := w.Kept(); now.Misses != kept.Misses+1 || now.Hits != kept.Hits || now.Bytes <= kept.Bytes {
+		t.Errorf("got %+v, then %+v", kept, now)
+	}
 	if again := want(true, "batches", until()); again != first {
 		t.Errorf("got %q, want %q", again, first)
 	}
 	want(true, "batches", until("days", "30")) // the default's value
+	if now := w.Kept(); now.Misses != kept.Misses+1 || now.Hits != kept.Hits+2 {
+		t.Errorf("got %+v, then %+v", kept, now)
+	}
 	want(false, "batches", until("days", "29"))
 	want(false, "batches", until(), scope(acme))
 	want(false, "batches", until(), scope(birch))

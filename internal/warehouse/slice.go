@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,14 +129,14 @@ func (j *slice) table(ctx context.Context, name string, columns []query.SliceCol
 		list[i] = `"` + c.Name + `"`
 	}
 	statement := query.Statement{SQL: "SELECT " + strings.Join(list, ", ") + " FROM main." + name}
-	if column := tenantTables[name]; column != "" {
-		statement.SQL += " WHERE " + column + " = $1"
+	if t := tenantTables[name]; t.owner != "" {
+		statement.SQL += " WHERE " + t.owner + " = $1"
 		statement.Arguments = []string{string(j.tenant)}
 		if condition := withheld[name]; condition != "" && !j.acts {
 			statement.SQL += " AND " + condition
 		}
-		if !j.since.IsZero() && slices.ContainsFunc(columns, func(c query.SliceColumn) bool { return c.Name == "time" }) {
-			statement.SQL += " AND time >= $2::TIMESTAMP"
+		if !j.since.IsZero() && t.until != "" {
+			statement.SQL += " AND " + t.until + " >= $2::TIMESTAMP"
 			statement.Arguments = append(statement.Arguments, stamp(j.since))
 		}
 	}
