@@ -26,11 +26,7 @@ func (streamListCmd) Run(ctx context.Context, out *output, c *client.Client) err
 	return printItems(out, found, columns[client.Stream]{
 		[]string{"STREAM", "DAYS", "NEWEST", "FIRST", "LAST", "BYTES"},
 		func(s client.Stream) []string {
-			last := ""
-			if s.LastAt != nil {
-				last = when(*s.LastAt)
-			}
-			return []string{s.ID, fmt.Sprintf("%g", s.Days), last, fmt.Sprint(s.First), fmt.Sprint(s.Last), fmt.Sprint(s.Bytes)}
+			return []string{s.ID, fmt.Sprintf("%g", s.Days), whenever(s.LastAt), fmt.Sprint(s.First), fmt.Sprint(s.Last), fmt.Sprint(s.Bytes)}
 		},
 	})
 }
