@@ -198,23 +198,6 @@ func TestADamagedKeyHoldsTheArchiveUp(t *testing.T) {
 	}
 }
 
-// An older copy of a stream is archived from its beginning, and what is archived already
-// is not so again.
-func TestAStreamThatEndsBeforeItsPositionIsArchived(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, metatest.Open(t, metatest.SQLite(t)))
-	a := w.tenant("acme", tenant.Basic)
-	w.send(stream.Events, a, noon, 2)
-	check(t, w.Flush(t.Context()))
-	_, err := w.config.DB.Unscoped().Exec(t.Context(), `UPDATE archive_positions SET sequence = sequence + 5`)
-	check(t, err)
-	w.send(stream.Events, a, noon, 1)
-	check(t, w.Flush(t.Context()))
-	if got, want := w.have(a), []string{"events 2026-03-01 1-2 4", "events 2026-03-01 3-3 2"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // A second block of a number, which only damage or another process leaves.
 func TestAnotherBlockOfANumberIsSaid(t *testing.T) {
 	t.Parallel()
