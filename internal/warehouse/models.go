@@ -82,12 +82,12 @@ func (w *Warehouse) makeModels(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Stop()
-		began := w.cfg.Clock.Now()
+		began := time.Now()
 		if err := w.Make(ctx); err != nil && ctx.Err() == nil {
 			w.cfg.Log.ErrorContext(ctx, "the warehouse could not make all its models", "error", err)
 			w.signal() // it is tried again
 		}
-		pause = max(modelPause, modelShare*w.cfg.Clock.Now().Sub(began))
+		pause = max(modelPause, modelShare*time.Since(began))
 	}
 }
 
