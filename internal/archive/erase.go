@@ -141,31 +141,21 @@ func (a *Archive) erase(ctx context.Context, r events.Erasure) error {
 // eraseObjects writes the tenant's objects anew that have the person's events, and returns
 // how many could not be read.
 func (a *Archive) eraseObjects(ctx context.Context, r events.Erasure) (unread int64, err error) {
-	for at := (chained{}); ; {
-		list, err := a.chained(ctx, r.Tenant, Filter{Stream: stream.Events}, at, verifyObjects)
-		if err != nil {
-			return unread, err
+	err = a.walk(ctx, r.Tenant, Filter{Stream: stream.Events}, func(o Object, _ uint64) error {
+		has, err := a.hasPerson(ctx, o, r)
+		if err == nil && has {
+			err = a.merge(ctx, []Object{o}, func(tx *meta.DB, made Object) error {
+				return a.Erased.Count(ctx, tx, r, events.Erasure{Archived: o.Events - made.Events, Objects: 1})
+			})
 		}
-		for _, o := range list {
-			at = chainedOf(o)
-			has, err := a.hasPerson(ctx, o, r)
-			if err == nil && has {
-				err = a.merge(ctx, []Object{o}, func(tx *meta.DB, made Object) error {
-					return a.Erased.Count(ctx, tx, r, events.Erasure{Archived: o.Events - made.Events, Objects: 1})
-				})
-			}
-			switch {
-			case fault.Is(err, fault.Damaged):
-				a.Log.ErrorContext(ctx, "an object of the archive cannot be read, and nobody erased from it", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
-				unread++
-			case err != nil:
-				return unread, err
-			}
+		if fault.Is(err, fault.Damaged) {
+			a.Log.ErrorContext(ctx, "an object of the archive cannot be read, and nobody erased from it", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
+			unread++
+			return nil
 		}
-		if len(list) < verifyObjects {
-			return unread, nil
-		}
-	}
+		return err
+	})
+	return unread, err
 }
 
 // hasPerson reports whether an object has events of a person.

@@ -255,8 +255,19 @@ type reader struct {
 	parquet *parquet.File
 }
 
+// gone says of an object without bytes that it is lost, or that the catalogue has it no more.
+func (a *Archive) gone(ctx context.Context, o Object) error {
+	if _, err := a.UnscopedObject(ctx, o.ID); fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Conflict, "The archive's object %s is there no more.", o.ID)
+	} else if err != nil {
+		return err
+	}
+	return fault.New(fault.Damaged, "The archive's object %s is lost.", o.ID)
+}
+
 // open opens an object that the catalogue has. What is not what was written is Damaged,
-// also an object that is gone; if the tenant's key is, NotFound.
+// also an object that is lost; if it was replaced or removed meanwhile, Conflict; if the
+// tenant's key is gone, NotFound.
 func (a *Archive) open(ctx context.Context, o Object) (_ *reader, err error) {
 	if err := o.sound(); err != nil {
 		return nil, err
@@ -264,7 +275,7 @@ func (a *Archive) open(ctx context.Context, o Object) (_ *reader, err error) {
 	r := &reader{object: o}
 	if r.blob, err = a.Blobs.Open(ctx, o.blobKey()); err != nil {
 		if fault.Is(err, fault.NotFound) {
-			err = fault.Wrap(fault.Damaged, err, "The archive's object %s is lost.", o.ID)
+			err = a.gone(ctx, o)
 		}
 		return nil, err
 	}

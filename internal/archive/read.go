@@ -24,26 +24,18 @@ type warehouse interface {
 // tenant, or with "" of all and of the provider: chain by chain, in order, some at a time.
 // Objects that are damaged or lost are passed over, and named in the log and by verify.
 func (a *Archive) UnscopedRead(ctx context.Context, id tenant.ID, f Filter, each func([]events.Event) error) error {
-	for at := (chained{}); ; {
-		list, err := a.chained(ctx, id, f, at, verifyObjects)
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			at = chainedOf(o)
-			if err := a.readOne(ctx, o, each); fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
-				a.Log.ErrorContext(ctx, "an object of the archive cannot be read", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
-			} else if err != nil {
-				return err
-			}
-		}
-		if len(list) < verifyObjects {
+	return a.walk(ctx, id, f, func(o Object, from uint64) error {
+		err := a.readOne(ctx, o, from, each)
+		if fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
+			a.Log.ErrorContext(ctx, "an object of the archive cannot be read", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
 			return nil
 		}
-	}
+		return err
+	})
 }
 
-func (a *Archive) readOne(ctx context.Context, o Object, each func([]events.Event) error) error {
+// readOne calls each with an object's events, from a block on.
+func (a *Archive) readOne(ctx context.Context, o Object, from uint64, each func([]events.Event) error) error {
 	r, err := a.open(ctx, o)
 	if err != nil {
 		return err
@@ -60,6 +52,9 @@ func (a *Archive) readOne(ctx context.Context, o Object, each func([]events.Even
 	}
 	err = r.each(func(rows []row) error {
 		for n := range rows {
+			if uint64(rows[n].Block) < from {
+				continue
+			}
 			e, err := rows[n].event()
 			if err != nil {
 				return r.damaged(err)
@@ -94,35 +89,26 @@ func (a *Archive) Export(ctx context.Context, scope tenant.Scope, each func(o Ob
 		a.Log.ErrorContext(ctx, "an export goes without what could not be archived", "tenant.id", string(scope.Tenant()), "error", err)
 		unread = append(unread, Finding{Tenant: scope.Tenant(), Problem: "The newest events could not be archived, and may be missing. Export again later."})
 	}
-	for at := (chained{}); ; {
-		list, err := a.chained(ctx, scope.Tenant(), Filter{}, at, verifyObjects)
-		if err != nil {
-			return nil, err
+	err = a.walk(ctx, scope.Tenant(), Filter{}, func(o Object, from uint64) error {
+		if err := scope.Check(ctx, tenant.Read, tenant.Streams); err != nil {
+			return err
 		}
-		for _, o := range list {
-			if err := scope.Check(ctx, tenant.Read, tenant.Streams); err != nil {
-				return nil, err
+		part := 0
+		err := a.readOne(ctx, o, from, func(list []events.Event) error {
+			lines, err := events.Lines(list)
+			if err != nil {
+				return err
 			}
-			at = chainedOf(o)
-			part := 0
-			err := a.readOne(ctx, o, func(list []events.Event) error {
-				lines, err := events.Lines(list)
-				if err != nil {
-					return err
-				}
-				part++
-				return each(o, part, lines)
-			})
-			if fault.Is(err, fault.Damaged) {
-				unread = append(unread, Finding{o.Tenant, o.ID, fault.Message(err)})
-			} else if err != nil {
-				return nil, err
-			}
+			part++
+			return each(o, part, lines)
+		})
+		if fault.Is(err, fault.Damaged) {
+			unread = append(unread, Finding{o.Tenant, o.ID, fault.Message(err)})
+			return nil
 		}
-		if len(list) < verifyObjects {
-			return unread, nil
-		}
-	}
+		return err
+	})
+	return unread, err
 }
 
 // Restored is what a restore into the warehouse read.
@@ -136,37 +122,22 @@ type Restored struct {
 // a tenant, or with "" of all and of the provider. What is there already stays as it is.
 // after is the Next of the call before. Each call is an entry of the audit log.
 func (a *Archive) UnscopedRestore(ctx context.Context, by string, id tenant.ID, f Filter, after string) (done Restored, err error) {
-	if err := f.check(); err != nil {
-		return done, err
-	}
-	at, err := parseChained(after)
-	if err != nil {
-		return done, err
-	}
-	list, err := a.chained(ctx, id, f, at, verifyObjects+1)
-	if err != nil {
-		return done, err
-	}
-	bytes := int64(0)
-	for n, o := range list {
-		if n == verifyObjects || bytes >= verifyBytes {
-			done.Next = at.String()
-			break
-		}
-		err := a.readOne(ctx, o, func(list []events.Event) error {
+	read, next, err := a.some(ctx, id, f, after, func(o Object, from uint64) error {
+		err := a.readOne(ctx, o, from, func(list []events.Event) error {
 			done.Events += int64(len(list))
 			return a.warehouse.UnscopedRestore(ctx, o.Stream, list)
 		})
 		if fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
 			done.Findings = append(done.Findings, Finding{o.Tenant, o.ID, fault.Message(err)})
-		} else if err != nil {
-			return done, err
+			return nil
 		}
-		at = chainedOf(o)
-		done.Objects++
-		bytes += o.SealedSize
+		return err
+	})
+	if err != nil {
+		return done, err
 	}
-	return done, a.record(ctx, by, "archive.restore", id, list[:done.Objects], map[string]any{"objects": done.Objects, "events": done.Events, "findings": len(done.Findings)})
+	done.Objects, done.Next = int64(len(read)), next
+	return done, a.record(ctx, by, "archive.restore", id, read, map[string]any{"objects": done.Objects, "events": done.Events, "findings": len(done.Findings)})
 }
 
 // SetWarehouse says where events are restored to.

@@ -304,3 +304,23 @@ func TestACompactionAroundAnErasureBringsNobodyBack(t *testing.T) {
 		}
 	})
 }
+
+// Who reads while objects are replaced has each event once, and nothing is said to be lost.
+func TestReadersFindWhatWasReplaced(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme", tenant.Basic)
+		sent := w.parts(a, noon)
+		w.pass(2 * time.Hour)
+		var got []events.Event
+		check(t, w.UnscopedRead(t.Context(), a, archive.Filter{Stream: stream.Events}, func(some []events.Event) error {
+			got = append(got, some...)
+			check(t, w.CompactDue(t.Context()))
+			return w.RemoveDue(t.Context())
+		}))
+		same(t, "read", got, sent)
+		if len(w.files()) != 1 {
+			t.Errorf("%d files, want one", len(w.files()))
+		}
+	})
+}

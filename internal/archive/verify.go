@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,12 +25,6 @@ type Finding struct {
 	Problem string
 }
 
-// The bounds of one Verify.
-const (
-	verifyObjects = 100
-	verifyBytes   = 256 << 20
-)
-
 // Verified is what a Verify looked at.
 type Verified struct {
 	Objects, Events, Bytes int64
@@ -43,32 +35,18 @@ type Verified struct {
 // UnscopedVerify looks at some objects in the order of their chains, of a tenant, or with ""
 // of all and of the provider: that each has the bytes that were written, that all of its
 // rows can be read and are as many as the catalogue says, and that each chain of blocks
-// goes on from object to object without a gap, from its beginning. after is the Next of the call before. Each
-// call is an entry of the audit log.
+// goes on from object to object without a gap, from its beginning. after is the Next of
+// the call before. Each call is in the audit log, and in that of each tenant concerned.
 func (a *Archive) UnscopedVerify(ctx context.Context, by string, id tenant.ID, f Filter, after string) (v Verified, err error) {
-	if err := f.check(); err != nil {
-		return v, err
-	}
-	at, err := parseChained(after)
+	read, next, err := a.some(ctx, id, f, after, func(o Object, _ uint64) error {
+		v.Events, v.Bytes = v.Events+o.Events, v.Bytes+o.SealedSize
+		return a.verify(ctx, o, true, func(problem string) { v.Findings = append(v.Findings, Finding{o.Tenant, o.ID, problem}) })
+	})
 	if err != nil {
 		return v, err
 	}
-	list, err := a.chained(ctx, id, f, at, verifyObjects+1)
-	if err != nil {
-		return v, err
-	}
-	for n, o := range list {
-		if n == verifyObjects || v.Bytes >= verifyBytes {
-			v.Next = at.String()
-			break
-		}
-		if err := a.verify(ctx, o, true, func(problem string) { v.Findings = append(v.Findings, Finding{o.Tenant, o.ID, problem}) }); err != nil {
-			return v, err
-		}
-		at = chainedOf(o)
-		v.Objects, v.Events, v.Bytes = v.Objects+1, v.Events+o.Events, v.Bytes+o.SealedSize
-	}
-	return v, a.record(ctx, by, "archive.verify", id, list[:v.Objects], map[string]any{"objects": v.Objects, "bytes": v.Bytes, "findings": len(v.Findings)})
+	v.Objects, v.Next = int64(len(read)), next
+	return v, a.record(ctx, by, "archive.verify", id, read, map[string]any{"objects": v.Objects, "bytes": v.Bytes, "findings": len(v.Findings)})
 }
 
 // record notes what somebody of the provider's did with some objects: in the provider's own
@@ -88,57 +66,6 @@ func (a *Archive) record(ctx context.Context, by, verb string, id tenant.ID, rea
 		}
 		return a.Audit.Append(ctx, tx, audit.Entry{Actor: by, Verb: verb, Subject: string(id), Outcome: "ok", Details: details})
 	})
-}
-
-// chained is a place in the order of chains: the object that begins there.
-type chained struct {
-	Stream string `json:"s"`
-	Tenant string `json:"t"`
-	First  int64  `json:"f"`
-}
-
-func chainedOf(o Object) chained { return chained{string(o.Stream), string(o.Tenant), int64(o.First)} }
-
-func (c chained) String() string {
-	raw, err := json.Marshal(c)
-	if err != nil {
-		panic("archive: cursor: " + err.Error())
-	}
-	return base64.RawURLEncoding.EncodeToString(raw)
-}
-
-func parseChained(s string) (c chained, err error) {
-	if s == "" {
-		return c, nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
-	}
-	if err != nil {
-		return c, fault.Wrap(fault.Invalid, err, "The cursor %q is not one that was returned; start again without it.", s)
-	}
-	return c, nil
-}
-
-// chained lists objects after a place in the order of chains.
-func (a *Archive) chained(ctx context.Context, id tenant.ID, f Filter, after chained, most int) ([]Object, error) {
-	from, to := f.bounds()
-	where, args := "", []any{from, to, after.Stream, after.Tenant, after.First, int64(most)}
-	db := a.DB.Unscoped()
-	if id != "" {
-		db, where, args = a.DB.For(id), where+`tenant = $7 AND `, append(args, string(id))
-	}
-	if f.Stream != "" {
-		args = append(args, string(f.Stream))
-		where += fmt.Sprintf(`stream = $%d AND `, len(args))
-	}
-	rows, err := db.Query(ctx, `SELECT `+objectColumns+` FROM archive_objects WHERE `+where+`day >= $1 AND day <= $2
-		AND (stream > $3 OR stream = $3 AND (tenant > $4 OR tenant = $4 AND first_block > $5)) ORDER BY stream, tenant, first_block LIMIT $6`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list the archive: %w", err)
-	}
-	return a.scanAll(rows)
 }
 
 // verify looks at one object; deep reads it. An error is for when it could not look. What is
@@ -210,21 +137,11 @@ func (a *Archive) verifyBytes(ctx context.Context, o Object, deep bool) error {
 // row. An error means that it could not look.
 func (a *Archive) UnscopedCheck(ctx context.Context, deep bool, report func(Finding)) error {
 	known := map[blob.Key]bool{}
-	for at := (chained{}); ; {
-		list, err := a.chained(ctx, "", Filter{}, at, verifyObjects)
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			at = chainedOf(o)
-			known[o.blobKey()] = true
-			if err := a.verify(ctx, o, deep, func(problem string) { report(Finding{o.Tenant, o.ID, problem}) }); err != nil {
-				return err
-			}
-		}
-		if len(list) < verifyObjects {
-			break
-		}
+	if err := a.walk(ctx, "", Filter{}, func(o Object, _ uint64) error {
+		known[o.blobKey()] = true
+		return a.verify(ctx, o, deep, func(problem string) { report(Finding{o.Tenant, o.ID, problem}) })
+	}); err != nil {
+		return err
 	}
 	garbage, err := a.garbage(ctx)
 	if err != nil {
