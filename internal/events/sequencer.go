@@ -219,7 +219,7 @@ func (s *Sequencer) end(ctx context.Context, n stream.Name, c *chains, id tenant
 	if end, ok := c.ends[id]; ok {
 		return end, nil
 	}
-	end, _, err := savedEnd(ctx, s.db, n, id)
+	end, err := savedEnd(ctx, s.db, n, id)
 	if err != nil {
 		return end, err
 	}
@@ -245,19 +245,19 @@ func (s *Sequencer) end(ctx context.Context, n stream.Name, c *chains, id tenant
 }
 
 // savedEnd is what Save wrote of a chain; zero: nothing.
-func savedEnd(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (end Place, at time.Time, err error) {
-	var sequence, micros int64
+func savedEnd(ctx context.Context, db *meta.DB, n stream.Name, id tenant.ID) (end Place, err error) {
+	var sequence int64
 	var digest []byte
-	err = db.RowsOf(id).QueryRow(ctx, `SELECT sequence, digest, at FROM stream_heads WHERE tenant = $1 AND stream = $2`, string(id), string(n)).Scan(&sequence, &digest, &micros)
+	err = db.RowsOf(id).QueryRow(ctx, `SELECT sequence, digest FROM stream_heads WHERE tenant = $1 AND stream = $2`, string(id), string(n)).Scan(&sequence, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
-		return end, at, nil
+		return end, nil
 	}
 	if err != nil {
-		return end, at, fmt.Errorf("read the head of a chain of blocks: %w", err)
+		return end, fmt.Errorf("read the head of a chain of blocks: %w", err)
 	}
 	end.Sequence = uint64(sequence)
 	copy(end.Digest[:], digest)
-	return end, meta.Time(micros), nil
+	return end, nil
 }
 
 // Save writes down where the chains have got to, so that a tenant's goes on when all
@@ -290,13 +290,10 @@ func (s *Sequencer) Save(ctx context.Context) error {
 }
 
 func (s *Sequencer) save(ctx context.Context, n stream.Name, ends map[tenant.ID]Place) error {
-	now := meta.Micros(s.clock.Now())
 	return s.db.Transact(ctx, func(tx *meta.DB) error {
 		for id, end := range ends {
-			if _, err := tx.RowsOf(id).Exec(ctx, `INSERT INTO stream_heads (tenant, stream, sequence, digest, at) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (tenant, stream) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest, at = excluded.at`,
-				string(id), string(n), int64(end.Sequence), end.Digest[:], now); err != nil {
-				return fmt.Errorf("save the head of a chain of blocks: %w", err)
+			if err := UnscopedRaiseHead(ctx, tx, n, id, end, s.clock.Now()); err != nil {
+				return err
 			}
 		}
 		return nil
