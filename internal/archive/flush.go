@@ -40,10 +40,14 @@ func (a *Archive) Flush(ctx context.Context) error {
 
 // UnscopedFlush is Flush for somebody of the provider's.
 func (a *Archive) UnscopedFlush(ctx context.Context, by string) error {
-	if err := a.Flush(ctx); err != nil {
+	failed, outcome := a.Flush(ctx), "ok"
+	if failed != nil { // some may be archived all the same
+		outcome = "failed"
+	}
+	if err := a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.flush", Subject: "archive", Outcome: outcome}); err != nil && failed == nil {
 		return err
 	}
-	return a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.flush", Subject: "archive", Outcome: "ok"})
+	return failed
 }
 
 // eachStream does something with each stream, whatever becomes of the others.
