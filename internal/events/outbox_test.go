@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -135,6 +136,40 @@ func TestActsArePublished(t *testing.T) {
 					t.Errorf("an event tells sealed details: %s", e.Data)
 				}
 			}
+		}
+	})
+}
+
+// What the provider's chain says of a thing as it was after an act is published, and not what it is later.
+func TestWhatAThingWasIsPublished(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		o, r := w.outbox(&failing{}), events.NewReader(w.streams, w.Blocks, w.ring, nil)
+		a := w.tenant("acme").ID
+		if _, err := w.control.UnscopedSuspend(t.Context(), "usr_1", string(a), "unpaid"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.control.UnscopedActivate(t.Context(), "usr_1", string(a)); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.PublishDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range read(t, view(t, r, stream.Tenants, ""), 100) {
+			var said struct {
+				About string
+				State string
+			}
+			if err := json.Unmarshal(e.Data, &said); err != nil {
+				t.Fatal(err)
+			}
+			if e.Tenant == "" && e.Subject == string(a) {
+				got = append(got, strings.TrimPrefix(e.Type, "tributary.tenant.")+" "+said.State)
+			}
+		}
+		if want := "[create active suspend suspended activate active]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
 		}
 	})
 }
