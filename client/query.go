@@ -14,7 +14,7 @@ const (
 	CSV    = "text/csv"             // nothing between commas is a null; what could be a formula begins with an apostrophe
 	NDJSON = "application/x-ndjson" // a line is a row
 	// Arrow and Parquet have the engine's types: whole numbers of 128 bits are decimals
-	// of 38 digits, times are UTC microseconds.
+	// of 38 digits, or without a sign texts, and times are UTC microseconds.
 	Arrow   = "application/vnd.apache.arrow.stream"
 	Parquet = "application/vnd.apache.parquet"
 )

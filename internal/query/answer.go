@@ -103,10 +103,15 @@ func (a *AnswerWriter) End(truncated bool) error {
 	return a.w.Flush()
 }
 
-// ReadAnswer reads an answer in the server, as a stranger's: begin is told the columns,
-// each gets the values of each row, nil for a null, which it must not keep. A value
-// of more than maxValue bytes, and any other answer than AnswerWriter's, is an error.
-func ReadAnswer(r io.Reader, maxValue int, begin func([]AnswerColumn) error, each func([][]byte) error) (Ending, error) {
+// Into takes an answer while it comes; what is nil is not wanted.
+type Into struct {
+	Columns func([]AnswerColumn) error // at first
+	Row     func([][]byte) error       // texts, nil for a null; the list is not to be kept
+}
+
+// ReadAnswer reads an answer in the server, as a stranger's. A value of more than maxValue
+// bytes, and any other answer than AnswerWriter's, is an error.
+func ReadAnswer(r io.Reader, maxValue int, into Into) (Ending, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var end Ending
 	var top [4]byte
@@ -125,8 +130,10 @@ func ReadAnswer(r io.Reader, maxValue int, begin func([]AnswerColumn) error, eac
 	if err := json.Unmarshal(head, &columns); err != nil || len(columns) > MaxAnswerColumns {
 		return end, fmt.Errorf("the answer's columns cannot be read: %w", err)
 	}
-	if err := begin(columns); err != nil {
-		return end, err
+	if into.Columns != nil {
+		if err := into.Columns(columns); err != nil {
+			return end, err
+		}
 	}
 	values := make([][]byte, len(columns))
 	var rows int64
@@ -142,8 +149,10 @@ func ReadAnswer(r io.Reader, maxValue int, begin func([]AnswerColumn) error, eac
 			return end, err
 		}
 		rows++
-		if err := each(values); err != nil {
-			return end, err
+		if into.Row != nil {
+			if err := into.Row(values); err != nil {
+				return end, err
+			}
 		}
 	}
 	rest, err := io.ReadAll(io.LimitReader(in, 1<<10))

@@ -43,6 +43,9 @@ type Ended struct {
 // Column is a column of an answer.
 type Column = query.AnswerColumn
 
+// Into takes an answer.
+type Into = query.Into
+
 func (a *Ask) check() error {
 	if a.Rows == 0 {
 		a.Rows = defaultRows
@@ -62,13 +65,12 @@ func (a *Ask) check() error {
 }
 
 // UnscopedAsk does a SELECT over all tenants for somebody of the provider, and hands over
-// its columns and then its rows: texts, nil for a null. Each is an entry of the
-// audit log, with the SQL's hash and what came of it, before the answer is whole.
-func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
+// its answer. Each is an entry of the audit log, with the SQL's hash and what came of it, before the answer is whole.
+func (w *Warehouse) UnscopedAsk(ctx context.Context, by string, a Ask, into Into) (Ended, error) {
 	if err := a.check(); err != nil {
 		return Ended{}, err
 	}
-	return w.ask(ctx, question{by: by, timeout: a.Timeout, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}}, begin, each)
+	return w.ask(ctx, question{by: by, timeout: a.Timeout, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Tables: Tables, Rows: a.Rows, Bytes: MaxBytes}}, into)
 }
 
 // question is what the warehouse's child is asked.
@@ -82,35 +84,33 @@ type question struct {
 }
 
 // ask has the child do a SELECT, and writes the entry of the audit log.
-func (w *Warehouse) ask(ctx context.Context, q question, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
+func (w *Warehouse) ask(ctx context.Context, q question, into Into) (Ended, error) {
 	select {
 	case w.asks <- struct{}{}:
 		defer func() { <-w.asks }()
 	default:
 		return Ended{}, fault.New(fault.Throttled, "%d queries are running already. Try again when one has ended.", askers)
 	}
-	return w.answer(ctx, q, begin, each, func(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (query.Ending, error) {
-		return w.do(ctx, query.Request{Select: &q.Select}, begin, each)
+	return w.answer(ctx, q, into, func(ctx context.Context, into Into) (query.Ending, error) {
+		return w.do(ctx, query.Request{Select: &q.Select}, into)
 	})
 }
 
 // answer has do answer a question within its time, and writes the entry of the audit log.
-func (w *Warehouse) answer(ctx context.Context, q question, begin func([]Column) error, each func([][]byte) error,
-	do func(context.Context, func([]Column) error, func([][]byte) error) (query.Ending, error),
-) (Ended, error) {
+func (w *Warehouse) answer(ctx context.Context, q question, into Into, do func(context.Context, Into) (query.Ending, error)) (Ended, error) {
 	began := w.cfg.Clock.Now()
 	running, u, over := w.begin(ctx, q)
 	defer over()
 	limited, cancel := context.WithTimeout(running, q.timeout)
 	defer cancel()
 	var bytes int64
-	end, err := do(limited, begin, func(row [][]byte) error {
+	end, err := do(limited, Into{Columns: into.Columns, Row: func(row [][]byte) error {
 		u.rows.Add(1)
 		for _, v := range row {
 			bytes += int64(len(v))
 		}
-		return each(row)
-	})
+		return into.Row(row)
+	}})
 	switch {
 	case err != nil && errors.Is(context.Cause(running), errCancelled):
 		err = errCancelled

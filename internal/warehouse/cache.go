@@ -216,37 +216,31 @@ type answer struct {
 	size    int
 }
 
-func (a *answer) begin(next func([]Column) error) func([]Column) error {
-	return func(columns []Column) error {
+// from keeps an answer on its way, with rows up to the size that is kept.
+func (a *answer) from(into Into) Into {
+	return Into{Columns: func(columns []Column) error {
 		a.columns = columns
 		a.size = 1 << 10
-		return next(columns)
-	}
-}
-
-// each keeps rows up to the size that is kept.
-func (a *answer) each(next func([][]byte) error) func([][]byte) error {
-	return func(row [][]byte) error {
+		return into.Columns(columns)
+	}, Row: func(row [][]byte) error {
 		if a.size <= maxAnswer {
-			own := make([][]byte, len(row))
-			for i, v := range row {
-				own[i] = v
+			a.rows = append(a.rows, slices.Clone(row))
+			for _, v := range row {
 				a.size += len(v) + 24
 			}
-			a.rows = append(a.rows, own)
 		} else {
 			a.rows = nil
 		}
-		return next(row)
-	}
+		return into.Row(row)
+	}}
 }
 
-func (a *answer) give(begin func([]Column) error, each func([][]byte) error) error {
-	if err := begin(a.columns); err != nil {
+func (a *answer) give(into Into) error {
+	if err := into.Columns(a.columns); err != nil {
 		return err
 	}
 	for _, row := range a.rows {
-		if err := each(row); err != nil {
+		if err := into.Row(row); err != nil {
 			return err
 		}
 	}

@@ -259,11 +259,7 @@ func (w *Warehouse) makeOne(ctx context.Context, m *model, s interval) error {
 
 // choose returns the answer of a SELECT of ours, texts.
 func (w *Warehouse) choose(ctx context.Context, rows int, sql string, arguments ...string) (list [][]string, err error) {
-	_, err = w.do(ctx, query.Request{Select: &query.Select{Statement: query.Statement{SQL: sql, Arguments: arguments}, Rows: rows, Bytes: MaxBytes}},
-		func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
-			list = append(list, textsOf(values))
-			return nil
-		})
+	_, err = w.do(ctx, query.Request{Select: &query.Select{Statement: query.Statement{SQL: sql, Arguments: arguments}, Rows: rows, Bytes: MaxBytes}}, textsInto(&list))
 	return list, err
 }
 
@@ -279,10 +275,14 @@ func (w *Warehouse) number(ctx context.Context, sql string) (int64, error) {
 	return strconv.ParseInt(rows[0][0], 10, 64)
 }
 
-func textsOf(values [][]byte) []string {
-	row := make([]string, len(values))
-	for i, v := range values {
-		row[i] = string(v)
-	}
-	return row
+// textsInto adds an answer's rows to a list.
+func textsInto(list *[][]string) Into {
+	return Into{Row: func(values [][]byte) error {
+		row := make([]string, len(values))
+		for i, v := range values {
+			row[i] = string(v)
+		}
+		*list = append(*list, row)
+		return nil
+	}}
 }

@@ -76,24 +76,13 @@ func (w *world) product() (acme, birch, cedar tenant.ID) {
 // named returns a named query's answer as text, with ids as slugs.
 func (w *world) named(name string, values map[string]string, of ...tenant.Scope) (string, warehouse.Ran, error) {
 	var b bytes.Buffer
-	begin := func([]warehouse.Column) error { return nil }
-	each := func(row [][]byte) error {
-		for i, v := range row {
-			if i > 0 {
-				b.WriteByte('|')
-			}
-			b.Write(v)
-		}
-		b.WriteByte('\n')
-		return nil
-	}
 	r := warehouse.NamedRun{Name: name, Values: values}
 	var ran warehouse.Ran
 	var err error
 	if len(of) > 0 {
-		ran, err = w.RunNamed(w.t.Context(), of[0], r, begin, each)
+		ran, err = w.RunNamed(w.t.Context(), of[0], r, lines(&b))
 	} else {
-		ran, err = w.UnscopedRunNamed(w.t.Context(), "usr_staff", r, begin, each)
+		ran, err = w.UnscopedRunNamed(w.t.Context(), "usr_staff", r, lines(&b))
 	}
 	return b.String(), ran, err
 }
@@ -270,11 +259,11 @@ func TestTenantsNamedQueriesAreBounded(t *testing.T) {
 		begun := make(chan struct{})
 		var once sync.Once
 		under.Go(func() {
-			_, err := w.RunNamed(ctx, scope(id), warehouse.NamedRun{Name: "long", Rows: warehouse.MaxRows}, func([]warehouse.Column) error { return nil }, func([][]byte) error {
+			_, err := w.RunNamed(ctx, scope(id), warehouse.NamedRun{Name: "long", Rows: warehouse.MaxRows}, warehouse.Into{Columns: func([]warehouse.Column) error { return nil }, Row: func([][]byte) error {
 				once.Do(func() { close(begun) })
 				<-ctx.Done()
 				return ctx.Err()
-			})
+			}})
 			if err == nil {
 				t.Error("got an answer, want that it was cancelled")
 			}

@@ -26,19 +26,19 @@ type Ran struct {
 
 // UnscopedRunNamed does a named query over all tenants for somebody of the provider.
 // Everything else is as with UnscopedAsk.
-func (w *Warehouse) UnscopedRunNamed(ctx context.Context, by string, r NamedRun, begin func([]Column) error, each func([][]byte) error) (Ran, error) {
+func (w *Warehouse) UnscopedRunNamed(ctx context.Context, by string, r NamedRun, into Into) (Ran, error) {
 	n, err := w.Named(ctx, r.Name, 0)
 	if err != nil {
 		return Ran{}, err
 	}
-	return w.run(ctx, question{by: by}, n, r, begin, each)
+	return w.run(ctx, question{by: by}, n, r, into)
 }
 
 // RunNamed does a named query that is for tenants over the tenant's own rows, whatever the
 // query and its parameters say: what the query names are not the tables, but what of
 // them is the tenant's. As with Ask, acts, sign-ins and the users that are known
 // by them are for who may read the tenant's streams; to others it is as if there were none.
-func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, begin func([]Column) error, each func([][]byte) error) (Ran, error) {
+func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, into Into) (Ran, error) {
 	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
 		return Ran{}, err
 	}
@@ -46,10 +46,10 @@ func (w *Warehouse) RunNamed(ctx context.Context, s tenant.Scope, r NamedRun, be
 	if err != nil {
 		return Ran{}, err
 	}
-	return w.run(ctx, question{by: s.Actor(), tenant: s.Tenant(), acts: mayReadActs(ctx, s)}, n, r, begin, each)
+	return w.run(ctx, question{by: s.Actor(), tenant: s.Tenant(), acts: mayReadActs(ctx, s)}, n, r, into)
 }
 
-func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, begin func([]Column) error, each func([][]byte) error) (Ran, error) {
+func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, into Into) (Ran, error) {
 	a := Ask{SQL: n.sql, Rows: r.Rows, Timeout: r.Timeout}
 	if err := a.check(); err != nil {
 		return Ran{}, err
@@ -66,7 +66,7 @@ func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, be
 	key := w.answers.key(q, n)
 	if kept := w.answers.find(key); kept != nil {
 		q.note["cached"] = true
-		if err := kept.give(begin, each); err != nil {
+		if err := kept.give(into); err != nil {
 			return Ran{}, err
 		}
 		err := w.tell(ctx, q, nil, map[string]any{"rows": kept.end.Rows, "truncated": kept.end.Truncated})
@@ -80,7 +80,7 @@ func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, be
 		defer leave()
 	}
 	keeping := &answer{}
-	end, err := w.ask(ctx, q, keeping.begin(begin), keeping.each(each))
+	end, err := w.ask(ctx, q, keeping.from(into))
 	if err != nil {
 		return Ran{}, err
 	}

@@ -30,7 +30,7 @@ func (w *Warehouse) UnscopedSave(ctx context.Context, by, name, source string) (
 	if n.Tenants {
 		look.Tables, look.Instead = bound(anyTenant, true)
 	}
-	if _, err := w.do(ctx, query.Request{Select: &look}, func([]Column) error { return nil }, func([][]byte) error { return nil }); err != nil {
+	if _, err := w.do(ctx, query.Request{Select: &look}, Into{}); err != nil {
 		return n, false, err
 	}
 	hash := sha256.Sum256([]byte(source))

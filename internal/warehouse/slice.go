@@ -31,7 +31,7 @@ const (
 // names are read by a SELECT of ours and handed to a child that has nothing else and ends
 // with the answer. Everything else is as with UnscopedAsk; acts, sign-ins and the
 // users that are known by them are for who may read the tenant's streams.
-func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, begin func([]Column) error, each func([][]byte) error) (Ended, error) {
+func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, into Into) (Ended, error) {
 	if err := s.Check(ctx, tenant.Read, tenant.Warehouse); err != nil {
 		return Ended{}, err
 	}
@@ -45,8 +45,8 @@ func (w *Warehouse) Ask(ctx context.Context, s tenant.Scope, a Ask, begin func([
 	defer leave()
 	q := question{by: s.Actor(), tenant: s.Tenant(), acts: mayReadActs(ctx, s), timeout: a.Timeout, note: map[string]any{}, Select: query.Select{Statement: query.Statement{SQL: a.SQL}, Rows: a.Rows, Bytes: MaxBytes}}
 	j := &slice{Warehouse: w, question: q, since: a.Since}
-	return w.answer(ctx, q, begin, each, func(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (query.Ending, error) {
-		end, err := j.run(ctx, begin, each)
+	return w.answer(ctx, q, into, func(ctx context.Context, into Into) (query.Ending, error) {
+		end, err := j.run(ctx, into)
 		q.note["slice_rows"], q.note["slice_bytes"] = j.rows, j.bytes
 		return end, err
 	})
@@ -66,7 +66,7 @@ type slice struct {
 	rows, bytes int64
 }
 
-func (j *slice) run(ctx context.Context, begin func([]Column) error, each func([][]byte) error) (end query.Ending, err error) {
+func (j *slice) run(ctx context.Context, into Into) (end query.Ending, err error) {
 	all, err := j.schemaColumns(ctx)
 	if err != nil {
 		return end, err
@@ -99,7 +99,7 @@ func (j *slice) run(ctx context.Context, begin func([]Column) error, each func([
 			return err
 		}
 		feeding.Go(func() { _ = feed.CloseWithError(j.feed(ctx, wanted, feed)) })
-		end, err = query.ReadAnswer(out, maxValue, begin, each)
+		end, err = query.ReadAnswer(out, maxValue, into)
 		return err
 	})
 	return end, err
@@ -141,7 +141,7 @@ func (j *slice) table(ctx context.Context, name string, columns []query.SliceCol
 		}
 	}
 	end, err := j.do(ctx, query.Request{Select: &query.Select{Statement: statement, Rows: MaxSliceRows, Bytes: MaxSliceBytes}},
-		func([]Column) error { return nil }, func(row [][]byte) error {
+		Into{Row: func(row [][]byte) error {
 			if err := s.Row(row); err != nil {
 				return err
 			}
@@ -149,7 +149,7 @@ func (j *slice) table(ctx context.Context, name string, columns []query.SliceCol
 				return errSlice
 			}
 			return nil
-		})
+		}})
 	if err == nil && end.Truncated {
 		err = errSlice
 	}

@@ -19,16 +19,7 @@ import (
 // asTenant does a tenant's own SELECT.
 func (w *world) asTenant(s tenant.Scope, a warehouse.Ask) (string, error) {
 	var b bytes.Buffer
-	_, err := w.Ask(w.t.Context(), s, a, func([]warehouse.Column) error { return nil }, func(row [][]byte) error {
-		for i, v := range row {
-			if i > 0 {
-				b.WriteByte('|')
-			}
-			b.Write(v)
-		}
-		b.WriteByte('\n')
-		return nil
-	})
+	_, err := w.Ask(w.t.Context(), s, a, lines(&b))
 	return b.String(), err
 }
 
@@ -158,14 +149,14 @@ func TestSlicesAreBounded(t *testing.T) {
 	for range 2 {
 		go func() {
 			told := false
-			_, err := w.Ask(ctx, scope(a), warehouse.Ask{SQL: "FROM range(1000000)", Rows: warehouse.MaxRows}, func([]warehouse.Column) error { return nil }, func([][]byte) error {
+			_, err := w.Ask(ctx, scope(a), warehouse.Ask{SQL: "FROM range(1000000)", Rows: warehouse.MaxRows}, warehouse.Into{Row: func([][]byte) error {
 				if !told {
 					begun <- struct{}{}
 					told = true
 					<-ctx.Done()
 				}
 				return nil
-			})
+			}})
 			ended <- err
 		}()
 	}

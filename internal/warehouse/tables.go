@@ -22,7 +22,7 @@ func (w *Warehouse) Tables(ctx context.Context, forTenants bool) ([]Table, error
 		}
 		t := Table{Name: name}
 		look := query.Select{Statement: query.Statement{SQL: "FROM " + name}, Tables: Tables, Rows: 1, Bytes: 1, Describe: true}
-		if _, err := w.do(ctx, query.Request{Select: &look}, func(columns []Column) error { t.Columns = columns; return nil }, func([][]byte) error { return nil }); err != nil {
+		if _, err := w.do(ctx, query.Request{Select: &look}, Into{Columns: func(columns []Column) error { t.Columns = columns; return nil }}); err != nil {
 			return nil, err
 		}
 		found = append(found, t)

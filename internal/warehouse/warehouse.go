@@ -1,7 +1,7 @@
 // Package warehouse keeps what happens in the provider's product and in Tributary
 // itself as a star schema, in a file whose one owner is a child process: it loads the
-// streams, exactly once, and answers SELECTs of the provider's analysts. What it has
-// is pooled and not sealed.
+// streams, exactly once, and answers SELECTs: the provider's over all rows, a tenant's over
+// its own. What it has is pooled and not sealed.
 package warehouse
 
 import (
@@ -176,10 +176,7 @@ func (w *Warehouse) change(ctx context.Context, t query.Transact, of touched) er
 }
 
 func (w *Warehouse) perform(ctx context.Context, t query.Transact) (rows [][]string, err error) {
-	end, err := w.do(ctx, query.Request{Transact: &t}, func([]query.AnswerColumn) error { return nil }, func(values [][]byte) error {
-		rows = append(rows, textsOf(values))
-		return nil
-	})
+	end, err := w.do(ctx, query.Request{Transact: &t}, textsInto(&rows))
 	if err == nil && !t.Beside {
 		w.keys.Store(end.Keys)
 	}
@@ -189,14 +186,14 @@ func (w *Warehouse) perform(ctx context.Context, t query.Transact) (rows [][]str
 // maxValue is how many bytes one value of an answer has at most.
 const maxValue = 16 << 20
 
-func (w *Warehouse) do(ctx context.Context, r query.Request, begin func([]query.AnswerColumn) error, each func([][]byte) error) (end query.Ending, err error) {
+func (w *Warehouse) do(ctx context.Context, r query.Request, into Into) (end query.Ending, err error) {
 	wire, err := query.EncodeRequest(r)
 	if err != nil {
 		return end, err
 	}
 	err = w.child.Do(ctx, wire, func(answer io.Reader) error {
 		var err error
-		end, err = query.ReadAnswer(answer, maxValue, begin, each)
+		end, err = query.ReadAnswer(answer, maxValue, into)
 		return err
 	})
 	return end, err

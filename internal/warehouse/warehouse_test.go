@@ -158,19 +158,19 @@ func act(n int, verb, subject, data string, at time.Time) events.Event {
 	return events.Event{ID: fmt.Sprintf("%d-0a1b", n), Source: "tributary", Type: "tributary." + verb, Subject: subject, Time: at, Data: []byte(data)}
 }
 
+// lines writes an answer's rows as text.
+func lines(b *bytes.Buffer) warehouse.Into {
+	return warehouse.Into{Columns: func([]warehouse.Column) error { return nil }, Row: func(row [][]byte) error {
+		b.Write(bytes.Join(row, []byte("|")))
+		b.WriteByte('\n')
+		return nil
+	}}
+}
+
 // ask returns an answer as text.
 func (w *world) ask(sql string) (string, error) {
 	var b bytes.Buffer
-	_, err := w.UnscopedAsk(w.t.Context(), "usr_staff", warehouse.Ask{SQL: sql}, func([]warehouse.Column) error { return nil }, func(row [][]byte) error {
-		for i, v := range row {
-			if i > 0 {
-				b.WriteByte('|')
-			}
-			b.Write(v)
-		}
-		b.WriteByte('\n')
-		return nil
-	})
+	_, err := w.UnscopedAsk(w.t.Context(), "usr_staff", warehouse.Ask{SQL: sql}, lines(&b))
 	return b.String(), err
 }
 
@@ -365,8 +365,7 @@ func TestQueriesAreAuditedAndBounded(t *testing.T) {
 			t.Errorf("%s: got %v, want that it is refused", sql, err)
 		}
 	}
-	none := func([]warehouse.Column) error { return nil }
-	_, err := w.UnscopedAsk(t.Context(), "usr_staff", warehouse.Ask{SQL: "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = 7", Timeout: 50 * time.Millisecond}, none, func([][]byte) error { return nil })
+	_, err := w.UnscopedAsk(t.Context(), "usr_staff", warehouse.Ask{SQL: "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = 7", Timeout: 50 * time.Millisecond}, lines(&bytes.Buffer{}))
 	if !fault.Is(err, fault.TooLarge) || !strings.Contains(fault.Message(err), "50ms") {
 		t.Errorf("got %v, want that it takes too long", err)
 	}

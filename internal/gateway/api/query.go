@@ -10,6 +10,7 @@ import (
 
 	"tributary/client"
 	"tributary/internal/policy"
+	"tributary/internal/tenant"
 	"tributary/internal/warehouse"
 )
 
@@ -48,13 +49,13 @@ func (s *server) queryRoutes() {
 
 // answer hands the columns and rows of a query to the client as they come. The
 // answer is written before the route's own, which is empty.
-func (s *server) answer(ctx context.Context, c *call, accept string, do func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error)) (*huma.StreamResponse, error) {
+func (s *server) answer(ctx context.Context, c *call, accept string, do func(warehouse.Into) (warehouse.Ran, error)) (*huma.StreamResponse, error) {
 	format, err := formatOf(accept)
 	if err != nil {
 		return nil, err
 	}
 	a := &answering{server: s, w: c.response, format: format}
-	ran, err := do(a.begin, a.each)
+	ran, err := do(warehouse.Into{Columns: a.begin, Row: a.each})
 	if err := a.end(ctx, ran, err); err != nil {
 		return nil, err
 	}
@@ -68,16 +69,9 @@ type asked struct {
 
 func (s *server) query(ctx context.Context, c *call, i *asked) (*huma.StreamResponse, error) {
 	a := warehouse.Ask{SQL: i.Body.SQL, Rows: i.Body.Rows, Timeout: time.Duration(i.Body.Seconds) * time.Second, Since: i.Body.Since}
-	return s.answer(ctx, c, i.Accept, func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error) {
-		if c.staff() {
-			end, err := s.Warehouse.UnscopedAsk(ctx, c.by(), a, begin, each)
-			return warehouse.Ran{Ended: end}, err
-		}
-		scope, err := c.scope(ctx)
-		if err != nil {
-			return warehouse.Ran{}, err
-		}
-		end, err := s.Warehouse.Ask(ctx, scope, a, begin, each)
+	return s.answer(ctx, c, i.Accept, func(into warehouse.Into) (warehouse.Ran, error) {
+		end, err := either(ctx, c, func() (warehouse.Ended, error) { return s.Warehouse.UnscopedAsk(ctx, c.by(), a, into) },
+			func(scope tenant.Scope) (warehouse.Ended, error) { return s.Warehouse.Ask(ctx, scope, a, into) })
 		return warehouse.Ran{Ended: end}, err
 	})
 }
@@ -89,14 +83,10 @@ func runningWord(r warehouse.Running) client.RunningQuery {
 // runningQueries lists one's own queries; to admins those of everybody whom they are
 // admins of.
 func (s *server) runningQueries(ctx context.Context, c *call, _ *struct{}) (*list[client.RunningQuery], error) {
-	if c.staff() {
-		return each(s.Warehouse.UnscopedRunning(c.whose()), "", runningWord), nil
-	}
-	scope, err := c.scope(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Warehouse.Running(ctx, scope, c.principal.Role.Admin())
+	found, err := either(ctx, c, func() ([]warehouse.Running, error) { return s.Warehouse.UnscopedRunning(c.whose()), nil },
+		func(scope tenant.Scope) ([]warehouse.Running, error) {
+			return s.Warehouse.Running(ctx, scope, c.principal.Role.Admin())
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -192,14 +182,8 @@ type runNamed struct {
 
 func (s *server) runQuery(ctx context.Context, c *call, i *runNamed) (*huma.StreamResponse, error) {
 	r := warehouse.NamedRun{Name: i.ID, Values: i.Body.Parameters, Rows: i.Body.Rows, Timeout: time.Duration(i.Body.Seconds) * time.Second}
-	return s.answer(ctx, c, i.Accept, func(begin func([]warehouse.Column) error, each func([][]byte) error) (warehouse.Ran, error) {
-		if c.staff() {
-			return s.Warehouse.UnscopedRunNamed(ctx, c.by(), r, begin, each)
-		}
-		scope, err := c.scope(ctx)
-		if err != nil {
-			return warehouse.Ran{}, err
-		}
-		return s.Warehouse.RunNamed(ctx, scope, r, begin, each)
+	return s.answer(ctx, c, i.Accept, func(into warehouse.Into) (warehouse.Ran, error) {
+		return either(ctx, c, func() (warehouse.Ran, error) { return s.Warehouse.UnscopedRunNamed(ctx, c.by(), r, into) },
+			func(scope tenant.Scope) (warehouse.Ran, error) { return s.Warehouse.RunNamed(ctx, scope, r, into) })
 	})
 }

@@ -88,6 +88,20 @@ func (c *call) transfer(ctx context.Context) (tenant.Scope, error) {
 
 func (c *call) staff() bool { return c.principal.Role.Staff() }
 
+// either does one thing for the provider's credentials and another for a tenant's, under
+// its scope.
+func either[T any](ctx context.Context, c *call, provider func() (T, error), own func(tenant.Scope) (T, error)) (T, error) {
+	if c.staff() {
+		return provider()
+	}
+	scope, err := c.scope(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return own(scope)
+}
+
 // by is who acts, for the provider's doings.
 func (c *call) by() string { return c.principal.Actor() }
 

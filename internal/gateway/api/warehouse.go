@@ -35,15 +35,8 @@ func (s *server) freshness(ctx context.Context, c *call, i *freshnessAsked) (*li
 	if err != nil {
 		return nil, err
 	}
-	var found []warehouse.Freshness
-	if c.staff() {
-		found, err = s.Warehouse.UnscopedFreshness(ctx, id)
-	} else {
-		var scope tenant.Scope
-		if scope, err = c.scope(ctx); err == nil {
-			found, err = s.Warehouse.Freshness(ctx, scope)
-		}
-	}
+	found, err := either(ctx, c, func() ([]warehouse.Freshness, error) { return s.Warehouse.UnscopedFreshness(ctx, id) },
+		func(scope tenant.Scope) ([]warehouse.Freshness, error) { return s.Warehouse.Freshness(ctx, scope) })
 	if err != nil {
 		return nil, err
 	}

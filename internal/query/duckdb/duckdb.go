@@ -1,8 +1,9 @@
-// Package duckdb answers queries with DuckDB, in the child process that an
-// analysis run starts: it reads accepted forms (Parquet) and nothing else, and
-// writes one number per participant, measure and cell. It is the only package
-// with cgo. It leaves to others which files it gets, combining participants,
-// and every decision about what may be released. README.md has its steps.
+// Package duckdb answers queries with DuckDB, in child processes: that of an
+// analysis run, which reads accepted forms (Parquet) and nothing else, and writes
+// one number per participant, measure and cell; the one that owns the warehouse's
+// file; and that of a tenant's own SELECT. It is the only package with cgo. It
+// leaves to others which files and rows it gets, combining participants, and every
+// decision about what may be released. README.md has its steps.
 package duckdb
 
 import (

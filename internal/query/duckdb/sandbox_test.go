@@ -156,10 +156,10 @@ func TestAWarehouseInTheSandbox(t *testing.T) {
 			}
 			var got strings.Builder
 			err = live.Do(t.Context(), wire, func(r io.Reader) error {
-				_, err := query.ReadAnswer(r, 1<<20, func([]query.AnswerColumn) error { return nil }, func(row [][]byte) error {
+				_, err := query.ReadAnswer(r, 1<<20, query.Into{Row: func(row [][]byte) error {
 					fmt.Fprintf(&got, "%s\n", bytes.Join(row, []byte("|")))
 					return nil
-				})
+				}})
 				return err
 			})
 			return got.String(), err

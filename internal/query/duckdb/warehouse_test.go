@@ -54,12 +54,12 @@ func do(ctx context.Context, w *Warehouse, r query.Request) (string, query.Endin
 		return "", query.Ending{}, err
 	}
 	var b strings.Builder
-	end, err := query.ReadAnswer(&out, 1<<20, func(columns []query.AnswerColumn) error {
+	end, err := query.ReadAnswer(&out, 1<<20, query.Into{Columns: func(columns []query.AnswerColumn) error {
 		for _, c := range columns {
 			fmt.Fprintf(&b, "%s:%s|", c.Name, c.Kind)
 		}
 		return nil
-	}, func(row [][]byte) error {
+	}, Row: func(row [][]byte) error {
 		b.WriteByte('\n')
 		for _, v := range row {
 			if v == nil {
@@ -69,7 +69,7 @@ func do(ctx context.Context, w *Warehouse, r query.Request) (string, query.Endin
 			}
 		}
 		return nil
-	})
+	}})
 	return b.String(), end, err
 }
 

@@ -44,7 +44,7 @@ var wholes = map[string]form{
 	"TINYINT": {kind: integers, bits: 8}, "SMALLINT": {kind: integers, bits: 16}, "INTEGER": {kind: integers, bits: 32}, "BIGINT": {kind: integers, bits: 64},
 	"UTINYINT": {kind: integers, bits: 8, unsigned: true}, "USMALLINT": {kind: integers, bits: 16, unsigned: true},
 	"UINTEGER": {kind: integers, bits: 32, unsigned: true}, "UBIGINT": {kind: integers, bits: 64, unsigned: true},
-	"HUGEINT": {kind: decimals, precision: mostDigits}, "UHUGEINT": {kind: decimals, precision: mostDigits},
+	"HUGEINT": {kind: decimals, precision: mostDigits}, // the sum of others; a UHUGEINT is a key, of up to 39 digits, and a text
 }
 
 const mostDigits = 38

@@ -54,6 +54,7 @@ func TestArrowKeepsTypes(t *testing.T) {
 		{"integer UINTEGER: type=uint32, nullable", "4294967295|4294967295"},
 		{"integer UBIGINT: type=uint64, nullable", "18446744073709551615|18446744073709551615"},
 		{"integer HUGEINT: type=decimal(38, 0), nullable", "-99999999999999999999999999999999999999|-99999999999999999999999999999999999999|18446744073709551616|18446744073709551616|0|0"},
+		{"integer UHUGEINT: type=utf8, nullable", "340282366920938463463374607431768211455|340282366920938463463374607431768211455"},
 		{"integer BIGNUM: type=utf8, nullable", "1|1"},
 		{"number FLOAT: type=float32, nullable", "0.5|0.5"},
 		{"number DOUBLE: type=float64, nullable", "-1.5e300|-1.5e+300|nan|NaN|inf|+Inf"},
