@@ -76,9 +76,10 @@ func (o *output) rebuild(r client.Rebuild) {
 	o.fields("rebuild", r.State, "table", r.Table, "tenant", r.Tenant, "from", whenever(r.From), "to", whenever(r.To), "started_at", when(r.StartedAt), "started_by", r.StartedBy,
 		"ended_at", whenever(r.EndedAt), "stream", r.Stream, "rows", fmt.Sprint(r.Rows), "intervals", fmt.Sprint(r.Intervals), "problem", r.Problem)
 	switch {
+	case r.Stream == "":
 	case r.Last > 0:
 		o.note("%d of %d messages of the stream %s are read", r.Read, r.Last, r.Stream)
-	case r.Stream != "":
+	default:
 		o.note("%s of the stream %s", plural(r.Archived, "archived event is read", "archived events are read"), r.Stream)
 	}
 }

@@ -222,25 +222,40 @@ func (w *Warehouse) rereadPast(ctx context.Context, b *rebuilding, l *loader) er
 	if !from.IsZero() {
 		from = from.Add(-day) // an event happens at most a day after it is received
 	}
-	return w.past.UnscopedSince(ctx, b.Tenant, l.name, from, func(list []events.Event) error {
+	var waiting []events.Event // for a transaction that is worth it: there is an object for each tenant and day
+	size := 0
+	replace := func() error {
 		w.loading.Lock()
 		defer w.loading.Unlock()
 		some := l.newBatch()
-		read := int64(len(list))
-		if err := some.rowsOf(ctx, b.within(list)); err != nil {
+		if err := some.rowsOf(ctx, waiting); err != nil {
 			return err
 		}
 		rows, err := some.replace(ctx)
-		if err != nil {
-			return err
-		}
+		waiting, size = nil, 0
 		w.telling.Lock()
-		b.Stream = string(l.name)
-		b.Archived += read
 		b.Rows += rows
 		w.telling.Unlock()
-		return nil
+		return err
+	}
+	err := w.past.UnscopedSince(ctx, b.Tenant, l.name, from, func(list []events.Event) error {
+		w.telling.Lock()
+		b.Stream = string(l.name)
+		b.Archived += int64(len(list))
+		w.telling.Unlock()
+		for _, e := range b.within(list) {
+			waiting = append(waiting, e)
+			size += len(e.Data) + len(e.Context) + 200
+		}
+		if size < mostBytes {
+			return nil
+		}
+		return replace()
 	})
+	if err != nil {
+		return err
+	}
+	return replace()
 }
 
 // within returns those of some events that happened in the interval.
