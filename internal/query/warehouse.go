@@ -81,6 +81,10 @@ type Rows struct {
 	Unique *Unique
 	// Again has those whose key the table has too: a statement replaces them.
 	Again bool
+	// Into, if not empty, is the table that the rows go into at once, by the names of its
+	// columns. The temporary table then has those of Keep alone.
+	Into string
+	Keep []string
 
 	data []byte
 }
@@ -90,8 +94,13 @@ type Rows struct {
 type Unique struct{ Table, Column string }
 
 // Text adds a text; the empty one is a null.
-func (r *Rows) Text(s string) {
-	if s == "" {
+func (r *Rows) Text(s string) { addText(r, s) }
+
+// Bytes is Text for who has bytes.
+func (r *Rows) Bytes(b []byte) { addText(r, b) }
+
+func addText[T string | []byte](r *Rows, s T) {
+	if len(s) == 0 {
 		r.Null()
 		return
 	}
@@ -144,8 +153,10 @@ func (r *Rows) Data() []byte { return r.data }
 type wireRows struct {
 	Table   string
 	Columns []Column
-	Unique  *Unique `json:",omitempty"`
-	Again   bool    `json:",omitempty"`
+	Unique  *Unique  `json:",omitempty"`
+	Again   bool     `json:",omitempty"`
+	Into    string   `json:",omitempty"`
+	Keep    []string `json:",omitempty"`
 	Size    int
 }
 
@@ -161,7 +172,7 @@ func EncodeRequest(r Request) ([]byte, error) {
 	size := 0
 	if r.Transact != nil {
 		for _, rows := range r.Transact.Rows {
-			w.Rows = append(w.Rows, wireRows{rows.Table, rows.Columns, rows.Unique, rows.Again, len(rows.data)})
+			w.Rows = append(w.Rows, wireRows{rows.Table, rows.Columns, rows.Unique, rows.Again, rows.Into, rows.Keep, len(rows.data)})
 			size += len(rows.data)
 		}
 	}
@@ -197,7 +208,7 @@ func DecodeRequest(b []byte) (Request, error) {
 		if w.Transact == nil || r.Size < 0 || r.Size > len(data) {
 			return w.Request, errors.New("a request with fewer rows than it says")
 		}
-		w.Transact.Rows = append(w.Transact.Rows, &Rows{Table: r.Table, Columns: r.Columns, Unique: r.Unique, Again: r.Again, data: data[:r.Size]})
+		w.Transact.Rows = append(w.Transact.Rows, &Rows{Table: r.Table, Columns: r.Columns, Unique: r.Unique, Again: r.Again, Into: r.Into, Keep: r.Keep, data: data[:r.Size]})
 		data = data[r.Size:]
 	}
 	return w.Request, nil

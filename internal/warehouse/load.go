@@ -157,7 +157,8 @@ func (l *loader) some(ctx context.Context, toEnd bool) (more bool, err error) {
 // look finds out how far the warehouse has got.
 func (l *loader) look(ctx context.Context) error {
 	rows, err := l.transact(ctx, query.Transact{Statements: []query.Statement{
-		{SQL: "SELECT coalesce(max(sequence), 0)::VARCHAR, coalesce(epoch_us(max(through)), 0)::VARCHAR FROM load_position WHERE stream = $1", Arguments: []string{string(l.name)}},
+		{SQL: "INSERT INTO load_position SELECT $1, 0, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM load_position WHERE stream = $1)", Arguments: []string{string(l.name)}},
+		{SQL: "SELECT sequence::VARCHAR, epoch_us(through)::VARCHAR FROM load_position WHERE stream = $1", Arguments: []string{string(l.name)}},
 	}})
 	if err != nil {
 		return fmt.Errorf("find position: %w", err)
@@ -165,8 +166,10 @@ func (l *loader) look(ctx context.Context) error {
 	if l.after, err = strconv.ParseUint(rows[0][0], 10, 64); err != nil {
 		return fmt.Errorf("find position: %w", err)
 	}
-	if l.at, err = moment(rows[0][1]); err != nil {
-		return fmt.Errorf("find position: %w", err)
+	if l.at = (time.Time{}); rows[0][1] != "" {
+		if l.at, err = moment(rows[0][1]); err != nil {
+			return fmt.Errorf("find position: %w", err)
+		}
 	}
 	if rows, err = l.transact(ctx, query.Transact{Statements: []query.Statement{
 		{SQL: "SELECT coalesce(tenant, ''), sequence::VARCHAR, digest FROM load_chain WHERE stream = $1", Arguments: []string{string(l.name)}},
@@ -219,7 +222,7 @@ func (l *loader) newBatch() *batch {
 	for id, p := range l.chains {
 		b.chains[id] = p
 	}
-	b.rows = &query.Rows{Table: "stage", Unique: &query.Unique{Table: l.fact(), Column: "key"}}
+	b.rows = &query.Rows{Table: "stage", Unique: &query.Unique{Table: l.fact(), Column: "key"}, Into: l.fact(), Keep: []string{"tenant", "time"}}
 	b.rows.Columns = columns(query.Key, "key")
 	if l.name == stream.Events {
 		b.rows.Columns = append(b.rows.Columns, texts("tenant", "source", "origin", "id", "type", "subject")...)
@@ -281,14 +284,12 @@ func (b *batch) rowsOf(ctx context.Context, list []events.Event) error {
 
 // keyOf is what an event is known by for ever.
 func keyOf(e *events.Event) [16]byte {
-	h := sha256.New()
-	for _, part := range []string{string(e.Tenant), e.Source, e.Origin, e.ID} {
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:])
-		h.Write([]byte(part))
+	text := make([]byte, 0, 256)
+	for _, part := range [...]string{string(e.Tenant), e.Source, e.Origin, e.ID} {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
 	}
-	return [16]byte(h.Sum(nil)[:16])
+	sum := sha256.Sum256(text)
+	return [16]byte(sum[:16])
 }
 
 func (b *batch) event(e *events.Event) {
@@ -300,9 +301,12 @@ func (b *batch) event(e *events.Event) {
 	}
 	r.Time(e.Time)
 	r.Time(e.Received)
-	for _, s := range [...]string{e.Channel, e.User, e.Anonymous, e.Session, e.Device, string(e.Data), string(e.Context), strings.Join(e.Flags, ",")} {
+	for _, s := range [...]string{e.Channel, e.User, e.Anonymous, e.Session, e.Device} {
 		r.Text(s)
 	}
+	r.Bytes(e.Data)
+	r.Bytes(e.Context)
+	r.Text(strings.Join(e.Flags, ","))
 	r.Integer(int64(len(e.Data) + len(e.Context)))
 }
 
@@ -345,51 +349,66 @@ func (b *batch) act(e *events.Event) error {
 	return nil
 }
 
-// stamp is a time as a timestamp's text; the zero one is NULL's.
+// stamp is a time as a timestamp's text.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999") }
+
+// stampOf is stamp; the zero time is empty.
+func stampOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t)
+}
 
 // commit loads the rows, adds them to the ledger, and stores the positions, all or
 // nothing. If the position is not the one that the batch began at, nothing is loaded.
 func (b *batch) commit(ctx context.Context) error {
 	name, now := string(b.name), stamp(b.now)
-	t := query.Transact{Rows: []*query.Rows{b.rows, b.problems, b.stagedChains()}}
+	t := query.Transact{Rows: []*query.Rows{b.rows}}
 	say := func(sql string, arguments ...string) {
 		t.Statements = append(t.Statements, query.Statement{SQL: sql, Arguments: arguments})
 	}
 	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.from, 10))
-	say("INSERT INTO " + b.fact() + " BY NAME (FROM stage)")
-	const hours = "(SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL)"
-	say("UPDATE load_version SET n = n + 1 WHERE EXISTS (SELECT 1 FROM stage)")
-	say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP, changed = (SELECT n FROM load_version),
-		reopened = i.reopened + (i.start + INTERVAL 1 HOUR <= coalesce((SELECT max(through) FROM load_position WHERE stream = $2), i.start))::INTEGER
-		FROM `+hours+` s WHERE i.model = $3 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant`, now, name, b.fact())
-	say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0, (SELECT n FROM load_version) FROM `+hours+` s
-		WHERE NOT EXISTS (SELECT 1 FROM load_interval i WHERE i.model = $2 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant)`, now, b.fact())
-	say("INSERT INTO load_problem SELECT $1, sequence, tenant, $2::TIMESTAMP, problem FROM stage_problem", name, now)
+	say("UPDATE load_position SET sequence = $2::UBIGINT, through = nullif($3, '')::TIMESTAMP, loaded = $4::TIMESTAMP WHERE stream = $1",
+		name, strconv.FormatUint(b.last, 10), stampOf(latest(b.at, b.arrived)), now)
+	if b.rows.Size() > 0 {
+		say("UPDATE load_version SET n = n + 1 WHERE EXISTS (SELECT 1 FROM stage)")
+		say("CREATE OR REPLACE TEMP TABLE stage_hour AS SELECT tenant, date_trunc('hour', time) AS start, count(*) AS rows FROM stage GROUP BY ALL")
+		say(`UPDATE load_interval i SET rows = i.rows + s.rows, last_loaded = $1::TIMESTAMP, changed = (SELECT n FROM load_version), reopened = i.reopened + coalesce(i.start + INTERVAL 1 HOUR <= nullif($2, '')::TIMESTAMP, false)::INTEGER
+			FROM stage_hour s WHERE i.model = $3 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant`, now, stampOf(b.at), b.fact())
+		say(`INSERT INTO load_interval SELECT $2, s.tenant, s.start, s.rows, $1::TIMESTAMP, $1::TIMESTAMP, 0, (SELECT n FROM load_version)
+			FROM stage_hour s ANTI JOIN load_interval i ON i.model = $2 AND i.start = s.start AND i.tenant IS NOT DISTINCT FROM s.tenant`, now, b.fact())
+	}
+	if b.problems.Size() > 0 {
+		t.Rows = append(t.Rows, b.problems)
+		say("INSERT INTO load_problem SELECT $1, sequence, tenant, $2::TIMESTAMP, problem FROM stage_problem", name, now)
+	}
 	if b.anew {
 		say("DELETE FROM load_chain WHERE stream = $1", name)
 	}
-	say("DELETE FROM load_chain c WHERE c.stream = $1 AND EXISTS (SELECT 1 FROM stage_chain s WHERE s.tenant IS NOT DISTINCT FROM c.tenant)", name)
-	say("INSERT INTO load_chain SELECT $1, tenant, sequence, digest FROM stage_chain", name)
-	say("CREATE OR REPLACE TEMP TABLE stage_through AS SELECT max(through) AS through FROM load_position WHERE stream = $1", name)
-	say("DELETE FROM load_position WHERE stream = $1", name)
-	arrived := ""
-	if !b.arrived.IsZero() {
-		arrived = stamp(b.arrived)
+	if len(b.ends) > 0 {
+		chains, begun := b.stagedChains()
+		t.Rows = append(t.Rows, chains)
+		say("UPDATE load_chain c SET sequence = s.sequence, digest = s.digest FROM stage_chain s WHERE c.stream = $1 AND c.tenant IS NOT DISTINCT FROM s.tenant", name)
+		if begun {
+			say("INSERT INTO load_chain SELECT $1, s.tenant, s.sequence, s.digest FROM stage_chain s ANTI JOIN load_chain c ON c.stream = $1 AND c.tenant IS NOT DISTINCT FROM s.tenant", name)
+		}
 	}
-	say("INSERT INTO load_position SELECT $1, $2::UBIGINT, greatest(through, nullif($3, '')::TIMESTAMP), $4::TIMESTAMP FROM stage_through",
-		name, strconv.FormatUint(b.last, 10), arrived, now)
 	return b.change(ctx, t, b.touched)
 }
 
-func (b *batch) stagedChains() *query.Rows {
-	r := &query.Rows{Table: "stage_chain", Columns: []query.Column{
+// stagedChains are the chains that went on, and whether any of them began.
+func (b *batch) stagedChains() (r *query.Rows, begun bool) {
+	r = &query.Rows{Table: "stage_chain", Columns: []query.Column{
 		{Name: "tenant", Type: query.Text}, {Name: "sequence", Type: query.Integer}, {Name: "digest", Type: query.Text},
 	}}
 	for id, p := range b.ends {
 		r.Text(string(id))
 		r.Integer(int64(p.Sequence))
 		r.Text(p.Digest.String())
+		if _, known := b.loader.chains[id]; !known {
+			begun = true
+		}
 	}
-	return r
+	return r, begun || b.anew
 }

@@ -325,7 +325,7 @@ func (b *batch) replace(ctx context.Context) (int64, error) {
 	if b.size() == 0 {
 		return 0, nil
 	}
-	b.rows.Again = true
+	b.rows.Again, b.rows.Into = true, ""
 	fact := b.fact()
 	t := query.Transact{Rows: []*query.Rows{b.rows}}
 	for _, sql := range []string{

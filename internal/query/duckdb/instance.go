@@ -26,6 +26,12 @@ type settings struct {
 // what is in the log is in memory too.
 const mostLog = 128 << 20
 
+// How long a statement waits that another thread works on.
+const (
+	shortestPause = 10 * time.Microsecond
+	longestPause  = time.Millisecond
+)
+
 // instance is a DuckDB, locked: it opens its files and no other path, writes nothing
 // but its own file, if it has one, loads nothing and takes no further settings. It is
 // in memory, and fresh, or the one owner of its file.
@@ -131,13 +137,44 @@ func (db *instance) query(ctx context.Context, statement string, parameters ...b
 			return nil, fmt.Errorf("bind parameter %d: %s", i+1, bindings.PrepareError(prepared))
 		}
 	}
-	r := &result{}
-	if bindings.ExecutePrepared(prepared, &r.res) == bindings.StateError {
-		err := db.failure(ctx, bindings.ResultErrorType(&r.res), bindings.ResultError(&r.res))
-		r.close()
-		return nil, err
+	r, text := execute(prepared)
+	if text != "" {
+		return nil, db.failure(ctx, preparing(text), text)
 	}
 	return r, nil
+}
+
+// execute runs what was prepared to its end, or returns the engine's words. While another
+// thread does all that there is to do, the engine would ask for more without a pause, on a
+// core that the others need: this waits.
+func execute(prepared bindings.PreparedStatement) (*result, string) {
+	var pending bindings.PendingResult
+	defer func() { bindings.DestroyPending(&pending) }()
+	if bindings.PendingPrepared(prepared, &pending) == bindings.StateError {
+		return nil, bindings.PendingError(pending)
+	}
+	for pause := shortestPause; ; {
+		switch bindings.PendingExecuteTask(pending) {
+		case bindings.PendingStateResultNotReady:
+			pause = shortestPause
+			continue
+		case bindings.PendingStateNoTasksAvailable:
+			<-time.After(pause)
+			pause = min(2*pause, longestPause)
+			continue
+		case bindings.PendingStateError:
+			if text := bindings.PendingError(pending); text != "" {
+				return nil, text
+			}
+		}
+		r := &result{}
+		if bindings.ExecutePending(pending, &r.res) == bindings.StateError {
+			text := bindings.ResultError(&r.res)
+			r.close()
+			return nil, text
+		}
+		return r, ""
+	}
 }
 
 // stream runs one statement with texts for its parameters, and hands over its result piece by
@@ -238,14 +275,14 @@ func (f *fatal) Unwrap() error { return f.cause }
 // Fatal says so to package sandbox.
 func (f *fatal) Fatal() bool { return true }
 
-// preparing finds the kind of an error of Prepare, which has it in its text only.
+// preparing finds the kind of an error that has it in its text only.
 func preparing(text string) bindings.ErrorType {
 	for prefix, kind := range map[string]bindings.ErrorType{
 		"Parser Error": bindings.ErrorTypeParser, "Binder Error": bindings.ErrorTypeBinder,
 		"Catalog Error": bindings.ErrorTypeCatalog, "Permission Error": bindings.ErrorTypePermission,
 		"Not implemented Error": bindings.ErrorTypeNotImplemented, "INTERNAL Error": bindings.ErrorTypeInternal,
 		"Out of Memory Error": bindings.ErrorTypeOutOfMemory, "Missing Extension Error": bindings.ErrorTypeMissingExtension,
-		"FATAL Error": bindings.ErrorTypeFatal,
+		"FATAL Error": bindings.ErrorTypeFatal, "INTERRUPT Error": bindings.ErrorTypeInterrupt, "Invalid Configuration Error": bindings.ErrorTypeInvalidConfiguration,
 	} {
 		if strings.HasPrefix(text, prefix) {
 			return kind

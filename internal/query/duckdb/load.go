@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -27,80 +28,139 @@ var loaded = map[query.Type]struct {
 	query.Key:       {"UHUGEINT", bindings.TypeUHugeInt, 16},
 }
 
-// load makes the temporary table of rows and fills it, but for those to skip.
+// load makes the temporary table of rows and fills it, or the one that they go into too,
+// but for those to skip.
 func (db *instance) load(ctx context.Context, r *query.Rows, skip map[int]bool) error {
+	kept := make([]int, 0, len(r.Columns))
 	var columns []string
-	for _, c := range r.Columns {
+	for i, c := range r.Columns {
 		t, ok := loaded[c.Type]
 		if !ok {
 			return fmt.Errorf("column %s has type %q, which rows do not have", c.Name, c.Type)
 		}
-		columns = append(columns, identifier(c.Name)+" "+t.name)
+		if r.Into == "" || slices.Contains(r.Keep, c.Name) {
+			kept = append(kept, i)
+			columns = append(columns, identifier(c.Name)+" "+t.name)
+		}
 	}
 	if err := db.run(ctx, "CREATE OR REPLACE TEMP TABLE "+identifier(r.Table)+" ("+strings.Join(columns, ", ")+")"); err != nil {
 		return err
 	}
-	var appender bindings.Appender
-	defer bindings.AppenderDestroy(&appender)
-	if bindings.AppenderCreateExt(db.conn, "temp", "main", r.Table, &appender) == bindings.StateError {
-		return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
-	}
-	if err := fill(ctx, appender, r, skip); err != nil {
+	f := &filling{rows: r, skip: skip, sizes: sizesOf(r.Columns)}
+	defer f.destroy()
+	if err := f.to(db, "temp", r.Table, kept); err != nil {
 		return err
 	}
-	if bindings.AppenderClose(appender) == bindings.StateError {
-		return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
+	if r.Into != "" {
+		all := make([]int, len(r.Columns))
+		for i := range all {
+			all[i] = i
+		}
+		if err := f.to(db, "", r.Into, all); err != nil {
+			return err
+		}
 	}
-	return nil
+	return f.fill(ctx)
 }
 
 var errRows = errors.New("rows that cannot be read")
 
-// fill appends rows, a chunk at a time.
-func fill(ctx context.Context, appender bindings.Appender, r *query.Rows, skip map[int]bool) error {
-	types := make([]bindings.LogicalType, len(r.Columns))
-	sizes := sizesOf(r.Columns)
-	for i, c := range r.Columns {
-		types[i] = bindings.CreateLogicalType(loaded[c.Type].id)
+// filling is how rows come into one or two tables.
+type filling struct {
+	rows    *query.Rows
+	skip    map[int]bool
+	sizes   []int
+	sinks   []*sink
+	targets []target // of one chunk of each sink
+}
+
+// sink is one table, filled a chunk at a time.
+type sink struct {
+	appender bindings.Appender
+	types    []bindings.LogicalType
+	chunk    bindings.DataChunk
+	columns  []int // of the rows
+}
+
+// to adds a table with some of the columns.
+func (f *filling) to(db *instance, catalog, table string, columns []int) error {
+	s := &sink{columns: columns}
+	f.sinks = append(f.sinks, s)
+	if bindings.AppenderCreateExt(db.conn, catalog, "main", table, &s.appender) == bindings.StateError {
+		return s.failure()
 	}
-	chunk := bindings.CreateDataChunk(types)
-	defer func() {
-		bindings.DestroyDataChunk(&chunk)
-		for i := range types {
-			bindings.DestroyLogicalType(&types[i])
+	for _, i := range columns {
+		c := f.rows.Columns[i]
+		if catalog == "" && bindings.AppenderAddColumn(s.appender, c.Name) == bindings.StateError {
+			return s.failure()
 		}
-	}()
-	data, most, read := r.Data(), int(bindings.VectorSize()), 0
-	vectors := make([]target, len(types))
+		s.types = append(s.types, bindings.CreateLogicalType(loaded[c.Type].id))
+	}
+	s.chunk = bindings.CreateDataChunk(s.types)
+	return nil
+}
+
+func (s *sink) failure() error {
+	return fmt.Errorf("append: %w", said(bindings.AppenderError(s.appender)))
+}
+
+func (f *filling) destroy() {
+	for _, s := range f.sinks {
+		bindings.DestroyDataChunk(&s.chunk)
+		for i := range s.types {
+			bindings.DestroyLogicalType(&s.types[i])
+		}
+		bindings.AppenderDestroy(&s.appender)
+	}
+}
+
+// begin empties the chunks.
+func (f *filling) begin() {
+	f.targets = f.targets[:0]
+	for _, s := range f.sinks {
+		bindings.DataChunkReset(s.chunk)
+		for i, c := range s.columns {
+			v := bindings.DataChunkGetVector(s.chunk, bindings.IdxT(i))
+			f.targets = append(f.targets, target{column: c, vector: v, data: bindings.VectorGetData(v), size: f.sizes[c]})
+		}
+	}
+}
+
+// fill appends the rows.
+func (f *filling) fill(ctx context.Context) error {
+	data, most, read := f.rows.Data(), int(bindings.VectorSize()), 0
+	values := make([][]byte, len(f.sizes))
 	for len(data) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		bindings.DataChunkReset(chunk)
-		for i := range vectors {
-			v := bindings.DataChunkGetVector(chunk, bindings.IdxT(i))
-			vectors[i] = target{vector: v, data: bindings.VectorGetData(v), size: sizes[i]}
-		}
+		f.begin()
 		rows := 0
 		for ; rows < most && len(data) > 0; read++ {
-			skipped := skip[read]
-			for i := range vectors {
-				n, value, err := next(data, sizes[i])
+			for i, size := range f.sizes {
+				n, value, err := next(data, size)
 				if err != nil {
 					return err
 				}
-				if !skipped {
-					vectors[i].set(rows, value)
-				}
-				data = data[n:]
+				values[i], data = value, data[n:]
 			}
-			if !skipped {
+			if !f.skip[read] {
+				for i := range f.targets {
+					f.targets[i].set(rows, values[f.targets[i].column])
+				}
 				rows++
 			}
 		}
-		bindings.DataChunkSetSize(chunk, bindings.IdxT(rows))
-		if bindings.AppendDataChunk(appender, chunk) == bindings.StateError {
-			return fmt.Errorf("append: %w", said(bindings.AppenderError(appender)))
+		for _, s := range f.sinks {
+			bindings.DataChunkSetSize(s.chunk, bindings.IdxT(rows))
+			if bindings.AppendDataChunk(s.appender, s.chunk) == bindings.StateError {
+				return s.failure()
+			}
+		}
+	}
+	for _, s := range f.sinks {
+		if bindings.AppenderClose(s.appender) == bindings.StateError {
+			return s.failure()
 		}
 	}
 	return nil
@@ -139,6 +199,7 @@ func next(data []byte, size int) (int, []byte, error) {
 
 // target is a column of the chunk that is being filled.
 type target struct {
+	column int
 	vector bindings.Vector
 	data   unsafe.Pointer
 	valid  *uint64 // nil: none is null yet

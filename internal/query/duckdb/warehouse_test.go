@@ -452,3 +452,33 @@ func TestAnInstanceThatHasGivenUpSaysSo(t *testing.T) {
 		t.Errorf("got %v, want that it is refused", err)
 	}
 }
+
+// Rows that go into a table at once are those that it has not, all or none, and the
+// temporary table has the same with fewer columns.
+func TestRowsGoIntoATableAtOnce(t *testing.T) {
+	t.Parallel()
+	w := openTest(t, t.TempDir(), steps)
+	defer w.Close()
+	into := func(first, n int, after string) (string, error) {
+		r := factRows("a", first, n)
+		r.Into, r.Keep = "fact", []string{"key", "n"}
+		got, _, err := do(t.Context(), w, query.Request{Transact: &query.Transact{Rows: []*query.Rows{r}, Statements: []query.Statement{
+			{SQL: after},
+			{SQL: "SELECT (SELECT count(*) FROM fact)::VARCHAR AS facts, (SELECT count(*) FROM stage)::VARCHAR AS stage, (SELECT count(*) FROM stage s JOIN fact f ON s.key = f.key AND s.n IS NOT DISTINCT FROM f.n)::VARCHAR AS same"},
+		}}})
+		return got, err
+	}
+	if got, err := into(0, 3000, "SELECT 1"); err != nil || !strings.HasSuffix(got, "3000|3000|3000|") {
+		t.Errorf("got %q, %v, want 3000", got, err)
+	}
+	if _, err := into(3000, 10, "SELECT error('no')"); err == nil {
+		t.Error("got nothing wrong, want the error")
+	}
+	if got, err := into(2000, 3000, "SELECT 1"); err != nil || !strings.HasSuffix(got, "5000|2000|2000|") {
+		t.Errorf("got %q, %v, want 2000 more", got, err)
+	}
+	got, _, err := do(t.Context(), w, query.Request{Select: &query.Select{Statement: query.Statement{SQL: `SELECT count(DISTINCT key), sum(amount), sum(n), count(*) FILTER (good), sum(length(data->>'text')), max(happened), typeof(any_value(data)) FROM fact`}, Rows: 1, Bytes: 1 << 20}})
+	if err != nil || !strings.HasSuffix(got, "5000|3124375.0|-8331667|2500|97500|2026-01-01T01:23:19.123456Z|JSON|") {
+		t.Errorf("got %q, %v, want the sums of 5000 rows", got, err)
+	}
+}
