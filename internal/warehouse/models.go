@@ -114,8 +114,9 @@ func (w *Warehouse) Make(ctx context.Context) error {
 	for i := range models {
 		m := &models[i]
 		k := w.made[m.name]
+		began := w.cfg.Clock.Now()
 		w.telling.Lock()
-		began, signals := w.cfg.Clock.Now(), w.signals
+		signals := w.signals
 		w.telling.Unlock()
 		err := w.makeStale(ctx, m, k)
 		if err != nil && failed == nil {
@@ -130,33 +131,35 @@ func (w *Warehouse) Make(ctx context.Context) error {
 	return failed
 }
 
-// makeStale makes what is stale of a model. What fails keeps nothing else from being made.
+// makeStale makes what is stale of a model by now, each interval once: what facts make
+// stale meanwhile is for the next round. What fails keeps nothing else from being made.
 func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
-	for {
-		version, err := w.number(ctx, "SELECT n::VARCHAR FROM load_version")
-		if err != nil || version == k.through {
-			return err
+	version, err := w.number(ctx, "SELECT n::VARCHAR FROM load_version")
+	if err != nil || version == k.through {
+		return err
+	}
+	list, err := w.stale(ctx, m, k.through)
+	if err != nil {
+		return err
+	}
+	count := 0
+	for _, s := range list {
+		count += len(s.tenants)
+		if one := w.makeSome(ctx, m, s); one != nil && err == nil {
+			err = one
 		}
-		list, err := w.stale(ctx, m, k.through)
-		if err != nil {
-			return err
-		}
-		var failed error
-		for _, s := range list {
-			if err := w.makeSome(ctx, m, s); err != nil && failed == nil {
-				failed = err
-			}
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		if failed != nil {
-			return failed
-		}
-		if len(list) == 0 {
-			k.through = version
+		if ctx.Err() != nil {
+			break
 		}
 	}
+	switch {
+	case err != nil:
+		return err
+	case count == mostStale: // there may be more
+		return w.makeStale(ctx, m, k)
+	}
+	k.through = version
+	return nil
 }
 
 // makeSome makes one interval, for fewer tenants at once where all of them take too much memory.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tributary/internal/clock"
 	"tributary/internal/events"
 	"tributary/internal/stream"
 )
@@ -197,4 +198,36 @@ func TestModelsAreMadeWholeOrNotAtAll(t *testing.T) {
 	}
 	w.load()
 	w.want("SELECT sum(quantity)::BIGINT, count(*) FROM fact_usage WHERE metric = 'events'", "20|20\n")
+}
+
+// A round ends while facts go on coming: an interval that they make stale again is for the next.
+func TestARoundEndsWhileFactsCome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.tenant("acme")
+	more, inside := 0, false
+	w.config.Clock = clock.Clock{NowFunc: func() time.Time { // which is asked for with each interval
+		if more > 0 && more < 100 && !inside {
+			inside = true
+			w.send(stream.Events, a, event(fmt.Sprint("a", more), "click", noon), event(fmt.Sprint("b", more), "click", noon.Add(-10*24*time.Hour)))
+			if err := w.Load(t.Context()); err != nil {
+				t.Error(err)
+			}
+			more++
+			inside = false
+		}
+		return w.hands.Now()
+	}}
+	w.again()
+	w.send(stream.Events, a, event("a0", "click", noon), event("b0", "click", noon.Add(-10*24*time.Hour)))
+	if err := w.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	more = 1
+	if err := w.Make(t.Context()); err != nil || more < 5 || more == 100 {
+		t.Errorf("got %d loads during a round, %v, want one with each interval", more-1, err)
+	}
+	more = 0
+	w.load()
+	w.want("SELECT (SELECT sum(events) FROM fact_session) = (SELECT count(*) FROM fact_event)", "true\n")
 }
