@@ -253,7 +253,7 @@ func operations() map[string]*operation {
 		"list-quarantine":   {roles: "SA", metadata: "se", make: listHeld},
 		"show-held-event":   {roles: "SA", names: heldEvents, metadata: "se"},
 		"replay-quarantine": {roles: "SA", weight: 4, make: func(*world, *credential, string) shot { return shot{body: []byte("{}")} }},
-		"replay-held-event": {roles: "SA", names: heldEvents, weight: 6},
+		"replay-held-event": {roles: "SA", names: heldEvents, metadata: "e", weight: 6}, // the verdict has the event's id
 		"drop-held-event":   {roles: "SA", names: heldEvents, weight: 4, make: dropHeld},
 
 		"list-tables":         {roles: "SNAU", weight: 1},
