@@ -34,21 +34,6 @@ const (
 
 func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
-// need returns the path of a program that the clients need.
-func need(t *testing.T, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
-		t.Fatalf("none of %s is installed; run make deps", strings.Join(names, ", "))
-	}
-	t.Skipf("none of %s is installed", strings.Join(names, ", "))
-	return ""
-}
-
 // packages installs the clients from npm, unless they are.
 var packages = sync.OnceValue(func() error {
 	lock, err := os.ReadFile("sdk/package-lock.json")
@@ -235,7 +220,7 @@ func (s *sent) node(script string, env ...string) []string {
 
 func nodeClient(t *testing.T, script string) *exec.Cmd {
 	t.Helper()
-	node := need(t, "node")
+	node := servertest.Need(t, "node")
 	if err := packages(); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +242,7 @@ func (s *sent) golang(name string) []string {
 func (s *sent) visit(page string, query url.Values) (leave func()) {
 	t := s.t
 	t.Helper()
-	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
+	chromium, node := servertest.Chromium(t), servertest.Need(t, "node")
 	if err := packages(); err != nil {
 		t.Fatal(err)
 	}

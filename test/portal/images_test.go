@@ -29,7 +29,7 @@ const (
 // The pictures in docs/images are of a demo that was just filled. What they show differs from day to
 // day, and pixels differ with fonts: wanted is that they can be made as they are, and that those kept are such pictures.
 func TestImages(t *testing.T) {
-	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
+	chromium, node := servertest.Chromium(t), servertest.Need(t, "node")
 	s := servertest.Existing(t, filepath.Join(t.TempDir(), "demo"), "")
 	s.Demo()
 	person := func(words string) map[string]string {

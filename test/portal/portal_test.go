@@ -20,21 +20,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
-// need returns the path of a program that the stories need.
-func need(t *testing.T, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
-		t.Fatalf("none of %s is installed; run make deps", strings.Join(names, ", "))
-	}
-	t.Skipf("none of %s is installed", strings.Join(names, ", "))
-	return ""
-}
-
 // report is what the runner of the stories says of them.
 type report struct {
 	TestResults []struct {
@@ -79,7 +64,7 @@ func free(t *testing.T) string {
 }
 
 func TestStories(t *testing.T) {
-	chromium, node := need(t, "chromium", "chromium-browser", "google-chrome"), need(t, "node")
+	chromium, node := servertest.Chromium(t), servertest.Need(t, "node")
 	mails := notifytest.New(t, "127.0.0.1", nil, nil)
 	s := servertest.Initialised(t, filepath.Join(t.TempDir(), "data"), "")
 	issuer := oidctest.New(t, oidctest.Person{Subject: "ada-1", Email: "ada@issuer.example"}, oidctest.Person{Subject: "eve-2", Email: "eve@issuer.example"})

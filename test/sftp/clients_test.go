@@ -20,7 +20,7 @@ func (w *world) run(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, tool(t, name), args...)
+	cmd := exec.CommandContext(ctx, servertest.Need(t, name), args...)
 	cmd.Stdin, cmd.Env, cmd.Dir = strings.NewReader(stdin), []string{"HOME=" + w.Home, "PATH=" + os.Getenv("PATH"), "TZ=UTC"}, w.Home
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -130,7 +130,7 @@ func TestOpenSSH(t *testing.T) {
 	}
 	for _, command := range []string{"put " + back + " /output/x", "rm /output/" + servertest.Analysis + "/output-2026-08-01-000001-000001.csv", "mkdir /output/x", "mkdir /input/x",
 		"rename /input/" + names[0] + " /input/y", "symlink /input/a /input/b", "ln /input/" + names[0] + " /input/b", "get /input/../../../../etc/passwd"} {
-		cmd := exec.CommandContext(t.Context(), tool(t, "sftp"), "-F", config, "-b", "-", "a")
+		cmd := exec.CommandContext(t.Context(), servertest.Need(t, "sftp"), "-F", config, "-b", "-", "a")
 		cmd.Stdin, cmd.Env = strings.NewReader(command+"\n"), []string{"HOME=" + w.Home, "PATH=" + os.Getenv("PATH")}
 		if out, err := cmd.CombinedOutput(); err == nil {
 			t.Errorf("%s was done\n%s", command, out)
@@ -206,7 +206,7 @@ except PermissionError:
 
 func TestParamiko(t *testing.T) {
 	t.Parallel()
-	python := tool(t, "python3")
+	python := servertest.Need(t, "python3")
 	modules := servertest.Must(filepath.Abs(filepath.Join(servertest.Repository(), ".cache", "paramiko")))(t)
 	if _, err := os.Stat(modules); err != nil {
 		if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {

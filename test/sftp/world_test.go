@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -188,17 +187,4 @@ func (p person) only(t *testing.T) client.Submission {
 		t.Fatalf("submissions of %s: got %d, want 1", p.Slug, len(list.Items))
 	}
 	return servertest.Must(p.WaitSubmission(t.Context(), list.Items[0].ID))(t)
-}
-
-// tool finds a client that `make deps` installs.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("TRIBUTARY_REQUIRE_ALL") != "" {
-			t.Fatalf("%s is not installed; run make deps", name)
-		}
-		t.Skipf("%s is not installed", name)
-	}
-	return path
 }

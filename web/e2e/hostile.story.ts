@@ -46,7 +46,8 @@ async function look(
   if (wrong.length > 0) throw new Error(wrong.join("\n"));
 }
 
-// The pages are many: those about events have stories of their own.
+// The pages are many: those about events, and about the provider's work, have stories of their own.
+const ofWork = (route: string) => /^\/admin\/(submissions|results|analyses|datasets|runs|schedules|reports)\b/.test(route);
 const ofEvents = (route: string) => /^\/(app\/events|admin\/(streams|sources|quarantine|plan|query|archive|freshness))$/.test(route);
 
 story("names that want to be more than text are text, on every page of the tenants' portal", async ({ page }) => {
@@ -57,7 +58,12 @@ story("names that want to be more than text are text, on every page of the tenan
 
 story("so they are on every page of the provider's", async ({ page }) => {
   await signIn(page, admin, "/admin");
-  await look(page, "/admin", await made(), (route) => !ofEvents(route));
+  await look(page, "/admin", await made(), (route) => !ofEvents(route) && !ofWork(route));
+});
+
+story("and on those about its work", async ({ page }) => {
+  await signIn(page, admin, "/admin");
+  await look(page, "/admin", await made(), ofWork);
 });
 
 story("and on those about events", async ({ page }) => {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { admin, signIn, story, tenant, until } from "./world";
+import { admin, signIn, story, tenant, until, violations } from "./world";
 
 story("everything is reached from the keyboard", async ({ page, sound }) => {
   const t = await tenant("Keyboard");
@@ -12,6 +12,7 @@ story("everything is reached from the keyboard", async ({ page, sound }) => {
   await page.keyboard.press("Enter");
   await palette.waitFor({ state: "hidden" });
   expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+  expect(await violations(page), "the frame, wide and dark").toEqual([]);
   await page.keyboard.press("t");
   expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("light");
   await page.keyboard.press("?");
