@@ -26,9 +26,14 @@ func Gathered(commit func(lanes []string)) func(lane string, size int) error {
 
 // Within has a function called in the middle of each commit to the stream, which fails
 // with its error.
-func Within(e *Events, f func() error) {
-	commit := e.good.commit
-	e.good.commit = func(ctx context.Context, list []*work) {
+func Within(e *Events, f func() error) { within(e.good, f) }
+
+// WithinQuarantine is Within for commits to quarantine.
+func WithinQuarantine(e *Events, f func() error) { within(e.bad, f) }
+
+func within(g *gather, f func() error) {
+	commit := g.commit
+	g.commit = func(ctx context.Context, list []*work) {
 		if err := f(); err != nil {
 			for _, w := range list {
 				w.err = err
@@ -37,6 +42,14 @@ func Within(e *Events, f func() error) {
 		}
 		commit(ctx, list)
 	}
+}
+
+// Charged is how many events count as sent by a lane.
+func Charged(e *Events, lane string) float64 {
+	if b := e.limits.all[lane]; b != nil {
+		return burst*b.rate - b.events
+	}
+	return 0
 }
 
 // Seen remembers some ids at most.

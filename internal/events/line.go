@@ -81,9 +81,13 @@ func (r *lineReader) member(name string) bool {
 	return !r.failed && r.skip(name)
 }
 
-// next goes behind the comma, if there is one.
+// next goes behind the comma that another member follows, or stays before the end.
 func (r *lineReader) next() {
-	if !r.skip(",") && r.line[r.at:] != "}" {
+	switch rest := r.line[r.at:]; {
+	case rest == "}":
+	case strings.HasPrefix(rest, `,"`):
+		r.at++
+	default:
 		r.failed = true
 	}
 }
@@ -104,8 +108,9 @@ func (r *lineReader) quoted() (text string) {
 
 func (r *lineReader) text(name string, to *string) {
 	if r.member(name) {
-		*to = r.quoted()
-		r.next()
+		if *to = r.quoted(); !r.failed {
+			r.next()
+		}
 	}
 }
 
@@ -124,11 +129,14 @@ func (r *lineReader) texts(name string, to *[]string) {
 		return
 	}
 	r.failed = !r.skip("[")
-	for !r.failed && !r.skip("]") {
+	for more := !r.skip("]"); more && !r.failed; {
 		*to = append(*to, r.quoted())
-		r.skip(",")
+		more = r.skip(",")
+		r.failed = r.failed || !more && !r.skip("]")
 	}
-	r.next()
+	if !r.failed {
+		r.next()
+	}
 }
 
 // object reads an object up to the brace that ends it.

@@ -46,6 +46,7 @@ func TestLinesAreReadTheShortWay(t *testing.T) {
 	for _, other := range []string{
 		"", "{", text[:len(text)-1], text + " ", text + "}", strings.Replace(text, `"1"`, `"\u0031"`, 1), strings.Replace(text, `"1"`, `1`, 1), strings.Replace(text, `"data":{`, `"data":`, 1),
 		strings.Replace(text, `,"type"`, `,"new":1,"type"`, 1), strings.Replace(text, `{"id"`, `{ "id"`, 1), strings.Replace(text, `"late","unfit"`, `"late" "unfit"`, 1),
+		strings.Replace(text, `"late","unfit"`, `"late""unfit"`, 1), strings.Replace(text, `"unfit"]`, `"unfit",]`, 1), strings.Replace(text, `"unfit"]`, `"unfit"],`, 1), strings.Replace(text, `"late",`, ",", 1),
 		strings.Replace(text, `"id":"1","source":"src_1"`, `"source":"src_1","id":"1"`, 1), strings.Replace(text, "12:00:00Z", "12:00:00", 1),
 	} {
 		if got, ok := events.ReadLine([]byte(other)); ok {

@@ -1,8 +1,8 @@
 package events
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -169,14 +169,15 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 	if s.Tenant == "" && !again {
 		e.chargeEach(&b, good, verdicts)
 	}
-	err := e.keep(ctx, good, bad)
+	both := [2]*work{good, bad}
+	errs := e.keep(ctx, both)
 	if !again && ctx.Err() == nil { // of who has left, all may yet be kept
-		e.giveBack(s, &b, err, good, bad)
+		e.giveBack(s, &b, verdicts, both, errs)
 	}
-	if err != nil {
+	if err := cmp.Or(errs[0], errs[1], nothing(both)); err != nil {
 		return nil, err
 	}
-	for _, w := range []*work{good, bad} {
+	for _, w := range both {
 		for _, i := range w.items {
 			v := &verdicts[i.at]
 			switch {
@@ -231,20 +232,25 @@ func (e *Events) chargeEach(b *Batch, w *work, verdicts []Verdict) {
 	w.items = kept
 }
 
-// giveBack undoes the charges of what was not kept for want of something: all of it with
-// an error of the whole request.
-func (e *Events) giveBack(s *Source, b *Batch, err error, list ...*work) {
+// giveBack undoes the charges of what was not kept for want of something, and of what is
+// to be sent again because its tenant has sent too much or could not be asked for.
+func (e *Events) giveBack(s *Source, b *Batch, verdicts []Verdict, both [2]*work, errs [2]error) {
 	lanes := map[string]amount{}
-	for _, w := range list {
+	give := func(lane string, at int) { lanes[lane] = lanes[lane].plus(b.Received[at].size()) }
+	for at := range verdicts {
+		if verdicts[at].Result == Retry {
+			give(s.lane(), at)
+		}
+	}
+	for k, w := range both {
 		for n := range w.items {
 			i := &w.items[n]
-			if err == nil && !i.lacks() {
+			if errs[k] == nil && !i.lacks() {
 				continue
 			}
-			size := b.Received[i.at].size()
-			lanes[s.lane()] = lanes[s.lane()].plus(size)
+			give(s.lane(), i.at)
 			if s.Tenant == "" && i.held == nil && !i.duplicate {
-				lanes[laneOf(i.tenant)] = lanes[laneOf(i.tenant)].plus(size)
+				give(laneOf(i.tenant), i.at)
 			}
 		}
 	}
@@ -253,27 +259,23 @@ func (e *Events) giveBack(s *Source, b *Batch, err error, list ...*work) {
 	}
 }
 
-// keep commits both kinds of work at once. Where nothing of a request could be kept
-// for want of something, that is the request's error.
-func (e *Events) keep(ctx context.Context, good, bad *work) error {
+// keep commits both kinds of work at once, and returns the error of each.
+func (e *Events) keep(ctx context.Context, both [2]*work) (errs [2]error) {
 	var waits sync.WaitGroup
-	var errs [2]error
-	if len(bad.items) > 0 {
-		waits.Go(func() { errs[1] = e.bad.do(ctx, bad) })
-	}
-	if len(good.items) > 0 {
-		errs[0] = e.good.do(ctx, good)
+	for k, g := range []*gather{e.good, e.bad} {
+		if len(both[k].items) > 0 {
+			waits.Go(func() { errs[k] = g.do(ctx, both[k]) })
+		}
 	}
 	waits.Wait()
-	if err := errors.Join(errs[:]...); err != nil {
-		if errs[0] != nil {
-			return errs[0]
-		}
-		return errs[1]
-	}
+	return errs
+}
+
+// nothing is why nothing of a request could be kept, if it was for want of something.
+func nothing(both [2]*work) error {
 	var first error
 	failed := 0
-	for _, w := range []*work{good, bad} {
+	for _, w := range both {
 		for n := range w.items {
 			if i := &w.items[n]; i.lacks() {
 				failed++
@@ -283,7 +285,7 @@ func (e *Events) keep(ctx context.Context, good, bad *work) error {
 			}
 		}
 	}
-	if failed > 0 && failed == len(good.items)+len(bad.items) {
+	if failed > 0 && failed == len(both[0].items)+len(both[1].items) {
 		return first
 	}
 	return nil

@@ -406,6 +406,42 @@ func TestBytesAreLimited(t *testing.T) {
 	})
 }
 
+// What is sent again because one tenant has sent too much uses up nothing of the source's,
+// and a quarantine that fails gives nothing back of what the stream has kept.
+func TestOnlyWhatIsKeptIsCharged(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.config.Rates = map[tenant.Tier]int{tenant.Basic: 10, tenant.Standard: 10, tenant.Premium: 10, tenant.Platinum: 10}
+		w.again()
+		a := w.tenant("acme")
+		of, _ := w.source(provider, events.NewSource{TenantField: "context.groupId"})
+		loud := func(from int) (list []events.Event) {
+			for n := range 60 {
+				e := login(fmt.Sprint(from + n))
+				e.Context = jsontext.Value(`{"groupId":"acme"}`)
+				list = append(list, e)
+			}
+			return list
+		}
+		w.take(of, loud(0)...)
+		if v := w.take(of, loud(60)...); v[0].Result != events.Retry {
+			t.Fatalf("got %s, want more than the tenant may have", results(v))
+		}
+		if got := events.Charged(w.Events, of.ID); got != 60 {
+			t.Errorf("got %v events charged to the source, want those that were kept", got)
+		}
+		own, _ := w.source(w.admin(a.ID), events.NewSource{})
+		events.WithinQuarantine(w.Events, func() error { return fault.New(fault.Unavailable, "The disk is full.") })
+		good, bad := login("good"), login("bad")
+		bad.Type = ""
+		_, err := w.Take(t.Context(), own, events.Batch{Received: []events.Incoming{{Event: good}, {Event: bad}}})
+		wantKind(t, "a quarantine that fails", err, fault.Unavailable)
+		if got := events.Charged(w.Events, string(a.ID)); got != 1 {
+			t.Errorf("got %v events charged, want the one that was kept", got)
+		}
+	})
+}
+
 // Who repeats what a tenant sent by the provider's source does not use up its rate.
 func TestDuplicatesAreNotChargedToTheTenant(t *testing.T) {
 	t.Parallel()
