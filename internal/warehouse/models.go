@@ -53,7 +53,8 @@ func (m *model) sql() (string, error) {
 // The bounds of making models.
 const (
 	modelPause = 5 * time.Second // after what is new came, and between rounds
-	modelShare = 10              // a round takes at most this part of the time
+	modelShare = 10              // a round takes at most this part of the time …
+	mostPause  = time.Minute     // … unless nothing would be made for longer than this
 	mostStale  = 50_000          // intervals that are looked up at once
 )
 
@@ -87,7 +88,7 @@ func (w *Warehouse) makeModels(ctx context.Context) {
 			w.cfg.Log.ErrorContext(ctx, "the warehouse could not make all its models", "error", err)
 			w.signal() // it is tried again
 		}
-		pause = max(modelPause, modelShare*time.Since(began))
+		pause = min(max(modelPause, modelShare*time.Since(began)), mostPause)
 	}
 }
 
