@@ -74,7 +74,8 @@ func (c *Client) RebuildArchive(ctx context.Context) (RebuiltArchive, error) {
 	return post[RebuiltArchive](ctx, c, "/archive/rebuild", struct{}{})
 }
 
-// EraseUser begins the erasure of a person from a tenant's events.
+// EraseUser begins the erasure of a person from a tenant's events, or in a dry run tells what
+// it would be.
 func (c *Client) EraseUser(ctx context.Context, e EraseUser) (Erasure, error) {
 	return post[Erasure](ctx, c, "/archive/erasures", e)
 }
@@ -82,6 +83,11 @@ func (c *Client) EraseUser(ctx context.Context, e EraseUser) (Erasure, error) {
 // Erasure says how an erasure goes.
 func (c *Client) Erasure(ctx context.Context, erasure string) (Erasure, error) {
 	return get[Erasure](ctx, c, "/archive/erasures/"+id(erasure), nil)
+}
+
+// Erasures lists a page of erasures, the newest first. To a tenant they are its own.
+func (c *Client) Erasures(ctx context.Context, p TenantPage) (List[Erasure], error) {
+	return get[List[Erasure]](ctx, c, "/archive/erasures", p.values())
 }
 
 // WaitErasure waits until an erasure is done, and returns it. Seen, which may be nil, is

@@ -65,6 +65,8 @@ type ArchiveFinding struct {
 type EraseUser struct {
 	Tenant string `json:"tenant,omitempty" doc:"Id or slug; for the provider's credentials, which have to say it"`
 	User   string `json:"user" minLength:"1" maxLength:"1024" doc:"A user id or an anonymous id, as events have it"`
+	Linked bool   `json:"linked,omitempty" doc:"Also the anonymous ids that dim_identity links to it and to nobody else"`
+	DryRun bool   `json:"dry_run,omitempty" doc:"Erase nobody: only say which names it would be, and how many events each has"`
 }
 
 // Erasure is the erasure of a person from a tenant's events: of what came until it was asked
@@ -72,7 +74,7 @@ type EraseUser struct {
 type Erasure struct {
 	ID        string     `json:"id"`
 	Tenant    string     `json:"tenant"`
-	Names     []string   `json:"names" doc:"What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one; not for the provider's people"`
+	Names     []string   `json:"names" doc:"What events call the person: as it was asked for, and those that are linked; not for the provider's people"`
 	Through   time.Time  `json:"through" doc:"Events that were received until then"`
 	StartedBy string     `json:"started_by"`
 	Objects   int64      `json:"objects" doc:"Objects of the archive that were written anew"`
@@ -82,4 +84,13 @@ type Erasure struct {
 	Held      int64      `json:"held" doc:"Events deleted from quarantine"`
 	Problem   string     `json:"problem" doc:"What it waits for"`
 	DoneAt    *time.Time `json:"done_at,omitempty" doc:"Absent: it goes on"`
+
+	Shared []string   `json:"shared,omitempty" doc:"When it is asked for: ids that are linked with somebody else too, or are a user's own, and are left out"`
+	Found  []NameUsed `json:"found,omitempty" doc:"In a dry run, which has no id: the names that an erasure would have"`
+}
+
+// NameUsed is a name of a person and how many events have it.
+type NameUsed struct {
+	Name   string `json:"name"`
+	Events int64  `json:"events" doc:"In the warehouse"`
 }

@@ -240,6 +240,7 @@ var routes = map[string]probe{
 	"verify-archive": {body: `{}`, status: denied},
 	"flush-archive":  {body: `{}`, status: denied},
 	"erase-user":     {body: `{"tenant":"A","user":"nobody"}`, status: http.StatusAccepted},
+	"list-erasures":  {status: yes},
 	"show-erasure":   {victim: "erasure"},
 
 	"restore-archive": {body: `{}`, status: denied},

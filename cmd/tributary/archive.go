@@ -17,6 +17,7 @@ type archiveCmd struct {
 	Rebuild archiveRebuildCmd `cmd:"" help:"Make the catalogue's rows anew from objects that have none."`
 
 	EraseUser archiveEraseUserCmd `cmd:"" help:"Erase a person from a tenant's events: in the archive, the warehouse and quarantine."`
+	Erasures  archiveErasuresCmd  `cmd:"" help:"List the erasures of people, the newest first."`
 	Erasure   archiveErasureCmd   `cmd:"" help:"Show how the erasure of a person goes, and what it has taken away."`
 }
 
@@ -132,21 +133,55 @@ func (archiveRebuildCmd) Run(ctx context.Context, out *output, c *client.Client)
 
 type archiveEraseUserCmd struct {
 	tenantFlag
-	User string `arg:"" help:"A user id or an anonymous id, as events have it; what stands for the same person goes too."`
-	Wait bool   `help:"Wait until it is done."`
+	User   string `arg:"" help:"A user id or an anonymous id, as events have it."`
+	Linked bool   `help:"Also the anonymous ids that are linked to it and to nobody else."`
+	DryRun bool   `help:"Erase nobody: only say which names it would be, and how many events each has."`
+	Wait   bool   `help:"Wait until it is done."`
 }
 
 // Run erases a person.
 func (e *archiveEraseUserCmd) Run(ctx context.Context, out *output, c *client.Client) error {
-	r, err := c.EraseUser(ctx, client.EraseUser{Tenant: e.Tenant, User: e.User})
+	r, err := c.EraseUser(ctx, client.EraseUser{Tenant: e.Tenant, User: e.User, Linked: e.Linked, DryRun: e.DryRun})
+	if err == nil && e.DryRun {
+		return out.wouldErase(r)
+	}
 	if err == nil && e.Wait {
+		shared := r.Shared
 		r, err = c.WaitErasure(ctx, r.ID, func(r client.Erasure) { out.draw("erased " + plural(r.Archived+r.Loaded+r.Held, "event", "events")) })
+		r.Shared = shared
 		out.clearLine()
 	}
 	if err != nil {
 		return err
 	}
 	return out.erasure(r)
+}
+
+// wouldErase prints what an erasure would be.
+func (o *output) wouldErase(r client.Erasure) error {
+	return o.answer(func() {
+		for _, f := range r.Found {
+			o.line("%s  %s", f.Name, plural(f.Events, "event", "events"))
+		}
+		if len(r.Shared) > 0 {
+			o.line("Left out, because they are somebody else's too: %s", strings.Join(r.Shared, ", "))
+		}
+	})
+}
+
+type archiveErasuresCmd struct {
+	tenantFlag
+	listFlags
+}
+
+// Run lists erasures.
+func (l *archiveErasuresCmd) Run(ctx context.Context, out *output, c *client.Client) error {
+	return printList(ctx, out, l.listFlags, c.Erasures, client.TenantPage{Page: l.page(), Tenant: l.Tenant}, columns[client.Erasure]{
+		[]string{"ID", "TENANT", "RECEIVED UNTIL", "NAMES", "DONE", "WAITS"},
+		func(r client.Erasure) []string {
+			return []string{r.ID, r.Tenant, when(r.Through), strings.Join(r.Names, ", "), whenever(r.DoneAt), r.Problem}
+		},
+	})
 }
 
 type archiveErasureCmd struct {
@@ -172,7 +207,7 @@ func some(n int64) string {
 
 func (o *output) erasure(r client.Erasure) error {
 	return o.answer(func() {
-		o.fields("id", r.ID, "tenant", r.Tenant, "names", strings.Join(r.Names, ", "), "received until", when(r.Through), "events out of the archive", fmt.Sprintf("%d, in %s", r.Archived, plural(r.Objects, "object", "objects")),
+		o.fields("id", r.ID, "tenant", r.Tenant, "names", strings.Join(r.Names, ", "), "left out, as somebody else's too", strings.Join(r.Shared, ", "), "received until", when(r.Through), "events out of the archive", fmt.Sprintf("%d, in %s", r.Archived, plural(r.Objects, "object", "objects")),
 			"out of the warehouse", fmt.Sprint(r.Loaded), "out of quarantine", fmt.Sprint(r.Held), "objects not read", some(r.Unread), "waits", r.Problem, "done_at", whenever(r.DoneAt))
 	})
 }

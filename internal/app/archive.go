@@ -99,6 +99,9 @@ func (c Config) archive(s *stores, blocks *events.Blocks) archive.Config {
 
 // verifyArchive is the part of fsck about the archive.
 func verifyArchive(ctx context.Context, c Config, s *stores, deep bool, add func(store string, id tenant.ID, subject, problem string)) error {
+	if err := events.NewErased(s.db, s.ring).UnscopedVerify(ctx, func(id tenant.ID, erasure, problem string) { add("archive", id, erasure, problem) }); err != nil {
+		return err
+	}
 	return archive.New(c.archive(s, nil)).UnscopedCheck(ctx, deep, func(f archive.Finding) { add("archive", f.Tenant, f.Object, f.Problem) })
 }
 

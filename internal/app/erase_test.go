@@ -45,9 +45,25 @@ func TestAPersonIsErasedFromEverything(t *testing.T) {
 		w.posted(of.Key, `{"specversion":"1.0","id":"6","source":"/shop","user":"ann"}`) // without a type
 		w.posted(boltKey.Key, event("1", `,"user":"ann"`))
 
-		begun := must(acme.EraseUser(t.Context(), client.EraseUser{Tenant: "bolt", User: "ann"}))(t)
+		would := must(acme.EraseUser(t.Context(), client.EraseUser{User: "ann", Linked: true, DryRun: true}))(t)
+		if got := fmt.Sprint(would.ID, would.Found, would.Shared); got != "[{ann 2} {phone 1}] []" {
+			t.Errorf("it would erase %s", got)
+		}
+		begun := must(acme.EraseUser(t.Context(), client.EraseUser{Tenant: "bolt", User: "ann", Linked: true}))(t)
 		if _, err := bolt.Erasure(t.Context(), begun.ID); !client.Is(err, client.NotFound) {
 			t.Errorf("another's erasure: %v", err)
+		}
+		for _, c := range []struct {
+			as   *client.Client
+			want string
+		}{{acme, begun.ID + " [ann phone]"}, {admin, begun.ID + " []"}, {bolt, ""}} {
+			got := ""
+			for _, r := range must(c.as.Erasures(t.Context(), client.TenantPage{}))(t).Items {
+				got += r.ID + " " + fmt.Sprint(r.Names)
+			}
+			if got != c.want {
+				t.Errorf("erasures: got %q, want %q", got, c.want)
+			}
 		}
 		done := must(acme.WaitErasure(t.Context(), begun.ID, nil))(t)
 		if done.Archived != 2 || done.Objects != 1 || done.Loaded != 3 || done.Held != 1 || len(done.Names) != 2 || done.Tenant != key.Tenant {

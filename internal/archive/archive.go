@@ -71,6 +71,7 @@ type Archive struct {
 	writing    sync.Mutex           // held by what writes rows, and by an erasure
 	rowless    map[string]time.Time // since when SweepDue has found no row of these objects
 	eraseAfter map[string]time.Time // when EraseDue tries again what failed
+	taken      map[string]taken     // by erasures that are not ended
 	warehouse  warehouse
 }
 
@@ -82,7 +83,7 @@ func New(cfg Config) *Archive {
 	if cfg.Removing == nil {
 		cfg.Removing = func() (func(), error) { return func() {}, nil }
 	}
-	return &Archive{Config: cfg, eraseAfter: map[string]time.Time{}}
+	return &Archive{Config: cfg, eraseAfter: map[string]time.Time{}, taken: map[string]taken{}}
 }
 
 // UnscopedHas reports whether there is anything of a stream.

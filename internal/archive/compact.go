@@ -82,7 +82,7 @@ func (a *Archive) compact(ctx context.Context, list []Object) error {
 // merge replaces objects by one with all their rows, but for those of people who were
 // erased. also, which may be nil, is done in its transaction.
 func (a *Archive) merge(ctx context.Context, list []Object, also func(tx *meta.DB, made Object) error) error {
-	version := a.Erased.Version()
+	version := a.Erased.UnscopedVersion(list[0].Tenant)
 	first, last := list[0], list[len(list)-1]
 	o := Object{Tenant: first.Tenant, Stream: first.Stream, Day: first.Day, Previous: first.Previous}
 	for _, part := range list {
@@ -107,7 +107,7 @@ func (a *Archive) merge(ctx context.Context, list []Object, also func(tx *meta.D
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
-		if a.Erased.Version() != version {
+		if a.Erased.UnscopedVersion(first.Tenant) != version {
 			return fault.New(fault.Conflict, "Somebody was erased meanwhile.")
 		}
 		for _, part := range list {

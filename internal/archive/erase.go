@@ -2,7 +2,8 @@ package archive
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"fmt"
 	"time"
 
 	"tributary/internal/audit"
@@ -23,34 +24,70 @@ type quarantine interface {
 // longestName is how many bytes the name of who is to be erased has at most.
 const longestName = 1024
 
-// EraseUser begins the erasure of a person from the events of the scope's tenant: all that
-// came until now, under this name and those that stand for the same person. The server
-// carries it out, and begins again what it did not end.
-func (a *Archive) EraseUser(ctx context.Context, scope tenant.Scope, user string) (events.Erasure, error) {
+// Person says who is somebody of the scope's tenant, and how many events each name has: what
+// EraseUser would take.
+func (a *Archive) Person(ctx context.Context, scope tenant.Scope, user string, linked bool) (events.Person, error) {
 	if err := scope.Check(ctx, tenant.Delete, tenant.Events); err != nil {
-		return events.Erasure{}, err
+		return events.Person{}, err
 	}
-	return a.UnscopedEraseUser(ctx, scope.Actor(), scope.Tenant(), user)
+	return a.UnscopedPerson(ctx, scope.Actor(), scope.Tenant(), user, linked)
+}
+
+// UnscopedPerson is Person for somebody of the provider's.
+func (a *Archive) UnscopedPerson(ctx context.Context, by string, id tenant.ID, user string, linked bool) (events.Person, error) {
+	if err := checkName(id, user); err != nil {
+		return events.Person{}, err
+	}
+	p, err := a.warehouse.UnscopedPerson(ctx, id, user, linked)
+	if err != nil {
+		return p, err
+	}
+	return p, a.Audit.Record(ctx, audit.Entry{Tenant: id, Actor: by, Verb: "archive.erase-user", Subject: "archive", Outcome: "ok", Details: map[string]any{"dry_run": true, "names": len(p.Names)}})
+}
+
+// EraseUser begins the erasure of a person from the events of the scope's tenant: all that
+// came until now under this name, and linked, under those that Person has. The server
+// carries it out, and begins again what it did not end. Names that are somebody else's
+// too are left out, and returned.
+func (a *Archive) EraseUser(ctx context.Context, scope tenant.Scope, user string, linked bool) (_ events.Erasure, shared []string, err error) {
+	if err := scope.Check(ctx, tenant.Delete, tenant.Events); err != nil {
+		return events.Erasure{}, nil, err
+	}
+	return a.UnscopedEraseUser(ctx, scope.Actor(), scope.Tenant(), user, linked)
 }
 
 // UnscopedEraseUser is EraseUser for somebody of the provider's.
-func (a *Archive) UnscopedEraseUser(ctx context.Context, by string, id tenant.ID, user string) (events.Erasure, error) {
-	switch {
-	case id == "":
-		return events.Erasure{}, fault.New(fault.Invalid, "Say of which tenant.")
-	case user == "" || len(user) > longestName:
-		return events.Erasure{}, fault.New(fault.Invalid, "Say who is to be erased, as events name them: in up to %d bytes.", longestName)
+func (a *Archive) UnscopedEraseUser(ctx context.Context, by string, id tenant.ID, user string, linked bool) (_ events.Erasure, shared []string, err error) {
+	if err := checkName(id, user); err != nil {
+		return events.Erasure{}, nil, err
 	}
 	r := events.Erasure{ID: a.Clock.ID("era"), Tenant: id, Names: []string{user}, Through: meta.Time(meta.Micros(a.Clock.Now())), By: by}
-	return r, a.DB.Transact(ctx, func(tx *meta.DB) error {
+	if linked {
+		p, err := a.warehouse.UnscopedPerson(ctx, id, user, true)
+		if err != nil {
+			return r, nil, err
+		}
+		r.Names, shared = p.Names, p.Shared
+	}
+	return r, shared, a.DB.Transact(ctx, func(tx *meta.DB) error {
 		if err := a.Tenants.UnscopedHeld(ctx, tx, id); err != nil {
 			return err
 		}
 		if err := a.Erased.Add(ctx, tx, r); err != nil {
 			return err
 		}
-		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: id, Actor: by, Verb: "archive.erase-user", Subject: r.ID, Outcome: "ok"})
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: id, Actor: by, Verb: "archive.erase-user", Subject: r.ID, Outcome: "ok", Details: map[string]any{"names": len(r.Names)}})
 	})
+}
+
+func checkName(id tenant.ID, user string) error {
+	switch {
+	case id == "":
+		return fault.New(fault.Invalid, "Say of which tenant.")
+	case user == "" || len(user) > longestName:
+		return fault.New(fault.Invalid, "Say who is to be erased, as events name them: in up to %d bytes.", longestName)
+	}
+	return nil
 }
 
 // Erasure says how an erasure of the scope's tenant goes.
@@ -66,76 +103,130 @@ func (a *Archive) UnscopedErasure(ctx context.Context, id string) (events.Erasur
 	return a.Erased.UnscopedFind(ctx, "", id)
 }
 
-// EraseDue carries out the erasures that are not yet. What fails waits for a minute, and
-// keeps no other from being done.
+// Erasures lists those of the scope's tenant, the newest first.
+func (a *Archive) Erasures(ctx context.Context, scope tenant.Scope, page meta.Page) ([]events.Erasure, string, error) {
+	if err := scope.Check(ctx, tenant.Read, tenant.Events); err != nil {
+		return nil, "", err
+	}
+	return a.Erased.UnscopedList(ctx, scope.Tenant(), page)
+}
+
+// UnscopedErasures lists those of a tenant, or with "" of all.
+func (a *Archive) UnscopedErasures(ctx context.Context, id tenant.ID, page meta.Page) ([]events.Erasure, string, error) {
+	return a.Erased.UnscopedList(ctx, id, page)
+}
+
+// When an erasure is tried again that could not be ended, and one that could not read all.
+const (
+	eraseRetry = time.Minute
+	eraseDaily = 24 * time.Hour
+)
+
+// EraseDue carries out the erasures that are not yet: of each tenant one, so that nobody's
+// many keep another's waiting. What fails waits for a minute, and keeps no other from being
+// done.
 func (a *Archive) EraseDue(ctx context.Context) error {
 	list, err := a.Erased.UnscopedDue(ctx)
 	if err != nil {
 		return err
 	}
-	now := a.Clock.Now()
+	now, had := a.Clock.Now(), map[tenant.ID]bool{}
 	for _, r := range list {
-		if now.Before(a.eraseAfter[r.ID]) {
+		if had[r.Tenant] || now.Before(a.eraseAfter[r.ID]) {
 			continue
 		}
-		err := a.erase(ctx, r)
-		if ctx.Err() != nil {
+		had[r.Tenant] = true
+		unread, err := a.erase(ctx, r)
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if err == nil {
+		case err == nil && unread == 0:
 			delete(a.eraseAfter, r.ID)
-			continue
-		}
-		a.eraseAfter[r.ID] = now.Add(time.Minute)
-		a.Log.WarnContext(ctx, "a person is not erased yet", "erasure", r.ID, "tenant.id", string(r.Tenant), "error", err)
-		if err := a.Erased.Wait(ctx, r, fault.Message(err)); err != nil {
-			return err
+		case err == nil:
+			a.eraseAfter[r.ID] = now.Add(eraseDaily)
+		default:
+			a.eraseAfter[r.ID] = now.Add(eraseRetry)
+			a.Log.WarnContext(ctx, "a person is not erased yet", "erasure", r.ID, "tenant.id", string(r.Tenant), "error", err)
+			if err := a.Erased.Wait(ctx, r, fault.Message(err)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// erase carries out an erasure. Each step finds nothing more to do when it is done again.
-func (a *Archive) erase(ctx context.Context, r events.Erasure) error {
-	if !r.Whole {
-		names, err := a.warehouse.UnscopedNames(ctx, r.Tenant, r.Names[0])
-		if err != nil {
-			return err
+// taken is what an erasure has taken away while it waits for the rest.
+type taken struct {
+	again  int64 // of the erasure
+	unread int64 // objects
+}
+
+// erase carries out an erasure, and returns how many objects could not be read. Each step
+// finds nothing more to do when it is done again.
+func (a *Archive) erase(ctx context.Context, r events.Erasure) (unread int64, err error) {
+	if r.Damage != nil {
+		return 0, r.Damage
+	}
+	if err := a.begin(ctx, &r); err != nil {
+		return 0, err
+	}
+	had, ok := a.taken[r.ID]
+	if !ok || had.again != r.Again {
+		had = taken{again: r.Again}
+		if had.unread, err = a.take(ctx, r); err != nil {
+			return 0, err
 		}
-		r.Names, r.Whole = names, true
-		a.writing.Lock() // so that what a flush opened before is in the catalogue by now
-		err = a.Erased.Name(ctx, r)
-		a.writing.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	if err := a.Quarantine.UnscopedErase(ctx, r); err != nil {
-		return err
-	}
-	loaded, err := a.warehouse.UnscopedErase(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := a.Erased.Count(ctx, a.DB, r, events.Erasure{Loaded: loaded}); err != nil {
-		return err
-	}
-	unread, err := a.eraseObjects(ctx, r)
-	if err != nil {
-		return err
+		a.taken[r.ID] = had
 	}
 	if err := a.RemoveDue(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	if err := a.bytesLeft(ctx, r); err != nil {
-		return err
+		return 0, err
 	}
-	return a.DB.Transact(ctx, func(tx *meta.DB) error {
-		if err := a.Erased.End(ctx, tx, r, unread, a.Clock.Now()); err != nil {
+	delete(a.taken, r.ID)
+	return had.unread, a.DB.Transact(ctx, func(tx *meta.DB) error {
+		if err := a.Erased.End(ctx, tx, r, had.unread, a.Clock.Now()); err != nil || r.Done() && r.Unread == had.unread {
 			return err
 		}
 		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: r.By, Verb: "archive.erased", Subject: r.ID, Outcome: "ok"})
 	})
+}
+
+// begin has the person's events left out from now on. While there is a hold on the tenant it
+// is a Conflict, and what was not erased before it is had again.
+func (a *Archive) begin(ctx context.Context, r *events.Erasure) error {
+	a.writing.Lock() // what a flush opened before is in the catalogue afterwards
+	defer a.writing.Unlock()
+	if r.Begun {
+		err := a.Tenants.UnscopedHeld(ctx, a.DB, r.Tenant)
+		if !fault.Is(err, fault.Conflict) || !r.DoneAt.IsZero() {
+			return err
+		}
+		delete(a.taken, r.ID)
+		r.Begun = false
+		return errors.Join(err, a.Erased.Begin(ctx, *r, func(*meta.DB) error { return nil }))
+	}
+	r.Begun = true
+	return a.Erased.Begin(ctx, *r, func(tx *meta.DB) error { return a.Tenants.UnscopedHeld(ctx, tx, r.Tenant) })
+}
+
+// take takes the person's events away, and returns how many objects could not be read.
+func (a *Archive) take(ctx context.Context, r events.Erasure) (unread int64, err error) {
+	if err := a.Quarantine.UnscopedErase(ctx, r); err != nil {
+		return 0, err
+	}
+	loaded, err := a.warehouse.UnscopedErase(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	if err := a.Erased.Count(ctx, a.DB, r, events.Erasure{Loaded: loaded}); err != nil {
+		return 0, err
+	}
+	if err := a.warehouse.UnscopedRemake(ctx, r.Tenant); err != nil {
+		return 0, err
+	}
+	return a.eraseObjects(ctx, r)
 }
 
 // eraseObjects writes the tenant's objects anew that have the person's events, and returns
@@ -145,6 +236,9 @@ func (a *Archive) eraseObjects(ctx context.Context, r events.Erasure) (unread in
 		has, err := a.hasPerson(ctx, o, r)
 		if err == nil && has {
 			err = a.merge(ctx, []Object{o}, func(tx *meta.DB, made Object) error {
+				if err := a.Tenants.UnscopedHeld(ctx, tx, r.Tenant); err != nil {
+					return err
+				}
 				return a.Erased.Count(ctx, tx, r, events.Erasure{Archived: o.Events - made.Events, Objects: 1})
 			})
 		}
@@ -165,32 +259,47 @@ func (a *Archive) hasPerson(ctx context.Context, o Object, p events.Erasure) (bo
 		return false, err
 	}
 	defer r.close()
-	has := false
+	return r.has(p.People())
+}
+
+// has reports whether there are events of some people.
+func (r *reader) has(who events.People) (has bool, err error) {
 	err = eachOf(r, func(rows []doer) error {
 		for n := range rows {
-			has = has || p.Has(rows[n].event())
+			has = has || who.Has(rows[n].event())
 		}
 		return nil
 	})
 	return has, err
 }
 
-// bytesLeft is Unavailable while there are bytes of the tenant's from before an erasure that
-// the catalogue does not have.
+// bytesLeft is Unavailable while there are bytes of the tenant's with the person that the
+// catalogue does not have, or that it has no more.
 func (a *Archive) bytesLeft(ctx context.Context, r events.Erasure) error {
-	garbage, err := a.garbage(ctx)
-	if err != nil {
+	var garbage int64
+	if err := a.DB.For(r.Tenant).QueryRow(ctx, `SELECT count(*) FROM archive_garbage WHERE tenant = $1`, string(r.Tenant)).Scan(&garbage); err != nil {
+		return fmt.Errorf("count removed objects of the archive: %w", err)
+	}
+	if garbage > 0 {
+		return fault.New(fault.Unavailable, "Objects that were replaced are not removed yet: a backup is being made, or the server's log says why.")
+	}
+	who := r.People()
+	return a.strays(ctx, Prefix+string(r.Tenant)+"/"+string(stream.Events)+"/", func(o Object, _ blob.Info) error {
+		stray, err := a.openStray(ctx, o)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		has := false
+		if err == nil {
+			has, err = stray.has(who)
+			stray.close()
+		}
+		switch {
+		case fault.Is(err, fault.Damaged):
+			return fault.Wrap(fault.Unavailable, err, "The archive's object %s has no row in its catalogue and cannot be read, and may have what is to be erased. Put it right, or remove its bytes from the object store.", o.ID)
+		case err == nil && has:
+			return fault.New(fault.Unavailable, "The archive's object %s has no row in its catalogue, and has what is to be erased. It is removed within hours if others have all that is in it; else tributary archive rebuild reads it.", o.ID)
+		}
 		return err
-	}
-	for _, k := range garbage {
-		if strings.HasPrefix(string(k), Prefix+string(r.Tenant)+"/") {
-			return fault.New(fault.Unavailable, "A backup is being made; what the erasure replaced is removed after it.")
-		}
-	}
-	return a.strays(ctx, Prefix+string(r.Tenant)+"/", func(o Object, i blob.Info) error {
-		if i.Modified.Before(r.Through.Add(time.Minute)) {
-			return fault.New(fault.Unavailable, "The archive's object %s has no row in its catalogue, and may have what is to be erased. It is removed within hours if others have all that is in it; else tributary archive rebuild reads it.", o.ID)
-		}
-		return nil
 	})
 }

@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
+	"tributary/internal/meta"
 	"tributary/internal/stream"
 	"tributary/internal/tenant"
 )
@@ -39,7 +41,7 @@ func (w *world) who(id tenant.ID) (list []string) {
 // erase begins an erasure by the tenant's own admin, and carries out what it can.
 func (w *world) erase(id tenant.ID, user string) events.Erasure {
 	w.t.Helper()
-	r, err := w.EraseUser(w.t.Context(), w.scope(id), user)
+	r, _, err := w.EraseUser(w.t.Context(), w.scope(id), user, len(w.others.names) > 0)
 	check(w.t, err)
 	check(w.t, w.EraseDue(w.t.Context()))
 	return w.erasure(r)
@@ -101,7 +103,7 @@ func TestAPersonIsErased(t *testing.T) {
 		if _, err := w.Erasure(t.Context(), w.scope(b), r.ID); !fault.Is(err, fault.NotFound) {
 			t.Errorf("another's: %v", err)
 		}
-		if _, err := w.EraseUser(t.Context(), tenant.Scope{}, "ann"); err == nil {
+		if _, _, err := w.EraseUser(t.Context(), tenant.Scope{}, "ann", false); err == nil {
 			t.Error("the zero scope erases")
 		}
 	})
@@ -199,7 +201,7 @@ func TestErasuresAreSealedAndHeld(t *testing.T) {
 		}
 		hold, err := w.control.UnscopedSetHold(t.Context(), "usr_staff", string(a), "", "a court asks")
 		check(t, err)
-		if _, err := w.EraseUser(t.Context(), w.scope(a), "ann"); !fault.Is(err, fault.Conflict) {
+		if _, _, err := w.EraseUser(t.Context(), w.scope(a), "ann", false); !fault.Is(err, fault.Conflict) {
 			t.Errorf("on hold: %v (%+v)", err, hold)
 		}
 		_, err = w.config.DB.For(a).Exec(t.Context(), `UPDATE tenant_keys SET wrapped = NULL WHERE tenant = $1`, string(a))
@@ -209,5 +211,164 @@ func TestErasuresAreSealedAndHeld(t *testing.T) {
 			t.Errorf("without the key: %v", err)
 		}
 		check(t, w.EraseDue(t.Context()))
+	})
+}
+
+// A hold that is set after an erasure was asked for stops it, and what had not been erased is
+// kept: also what only the stream has.
+func TestAHoldStopsAnErasure(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme", tenant.Basic)
+		at := w.now().Add(-time.Hour)
+		w.people(a, at, "ann", "bob")
+		check(t, w.Flush(t.Context()))
+		w.people(a, at, "ann")
+		w.others.fails = errors.New("away")
+		r := w.erase(a, "ann")
+		hold, err := w.control.UnscopedSetHold(t.Context(), "usr_staff", string(a), "", "a court asks")
+		check(t, err)
+		w.others.fails = nil
+		w.pass(2 * time.Minute)
+		check(t, w.EraseDue(t.Context()))
+		if r = w.erasure(r); r.Done() || !strings.Contains(r.Problem, "legal hold") {
+			t.Errorf("on hold: %+v", r)
+		}
+		check(t, w.Flush(t.Context()))
+		if got, want := w.who(a), []string{"ann/", "bob/", "ann/"}; !slices.Equal(got, want) {
+			t.Errorf("on hold: got %q, want %q", got, want)
+		}
+		_, err = w.control.UnscopedReleaseHold(t.Context(), "usr_staff", hold.ID)
+		check(t, err)
+		w.pass(2 * time.Minute)
+		check(t, w.EraseDue(t.Context()))
+		if r = w.erasure(r); !r.Done() || r.Archived != 2 {
+			t.Errorf("released: %+v", r)
+		}
+		if got, want := w.who(a), []string{"bob/"}; !slices.Equal(got, want) {
+			t.Errorf("released: got %q, want %q", got, want)
+		}
+	})
+}
+
+// An erasure that cannot be read stops the reading of its tenant's events, and of nobody
+// else's; nothing is lost of it.
+func TestADamagedErasureIsItsTenantsAlone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a, b := w.tenant("acme", tenant.Basic), w.tenant("bolt", tenant.Basic)
+		at := w.now().Add(-time.Hour)
+		w.people(a, at, "bob")
+		check(t, w.Flush(t.Context()))
+		r := w.erase(a, "ann")
+		var body []byte
+		check(t, w.config.DB.For(a).QueryRow(t.Context(), `SELECT body FROM event_erasures WHERE tenant = $1`, string(a)).Scan(&body))
+		set := func(to []byte) {
+			_, err := w.config.DB.For(a).Exec(t.Context(), `UPDATE event_erasures SET body = $1, done_at = NULL WHERE tenant = $2`, to, string(a))
+			check(t, err)
+			w.config.Erased = events.NewErased(w.config.DB, w.config.Keys)
+			w.config.Blocks, err = events.NewBlocks(w.config.Keys, w.config.Erased)
+			check(t, err)
+			w.make()
+		}
+		changed := slices.Clone(body)
+		changed[len(changed)-1] ^= 1
+		set(changed)
+		w.people(b, at, "carol")
+		w.people(a, at, "eve")
+		w.people(b, at, "dave")
+		for range 2 {
+			if err := w.Flush(t.Context()); !errors.Is(err, keys.ErrKey) {
+				t.Errorf("flush: %v, want what is wrong with acme's", err)
+			}
+		}
+		if got := w.who(b); !slices.Equal(got, []string{"carol/", "dave/"}) {
+			t.Errorf("bolt: got %q", got)
+		}
+		other, _, err := w.EraseUser(t.Context(), w.scope(b), "dave", false)
+		check(t, err)
+		check(t, w.EraseDue(t.Context()))
+		if other = w.erasure(other); !other.Done() {
+			t.Errorf("bolt's erasure: %+v", other)
+		}
+		list, _, err := w.UnscopedErasures(t.Context(), "", meta.Page{})
+		if err != nil || len(list) != 2 || list[1].ID != r.ID || list[1].Damage == nil || list[1].Problem == "" {
+			t.Errorf("listed: %+v, %v", list, err)
+		}
+		found := ""
+		check(t, w.config.Erased.UnscopedVerify(t.Context(), func(id tenant.ID, erasure, _ string) { found += string(id) + erasure }))
+		if found != string(a)+r.ID {
+			t.Errorf("fsck finds %q", found)
+		}
+		check(t, w.ExpireDue(t.Context()))
+		set(body)
+		check(t, w.Flush(t.Context()))
+		if got := w.who(a); !slices.Equal(got, []string{"bob/", "eve/"}) {
+			t.Errorf("acme: got %q", got)
+		}
+		if got := w.problems(); len(got) != 0 {
+			t.Errorf("problems: %q", got)
+		}
+	})
+}
+
+// Bytes with the person that no row has are waited for, whenever they were written, and what
+// a rebuild finds while an erasure goes on has it done again.
+func TestAnErasureIsDoneOnceNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme", tenant.Basic)
+		at := w.now().Add(-time.Hour)
+		w.people(a, at, "ann", "bob")
+		check(t, w.Flush(t.Context()))
+		_, err := w.config.DB.Unscoped().Exec(t.Context(), `DELETE FROM archive_objects`)
+		check(t, err)
+		for _, f := range w.files() {
+			check(t, os.Chtimes(f, time.Time{}, w.now().Add(time.Hour)))
+		}
+		r := w.erase(a, "ann")
+		if r.Done() || !strings.Contains(r.Problem, "rebuild") {
+			t.Errorf("with bytes of later: %+v", r)
+		}
+		other := w.erase(a, "eve")
+		if !other.Done() {
+			t.Errorf("of somebody who is not in them: %+v", other)
+		}
+		_, err = w.UnscopedRebuild(t.Context(), "usr_staff")
+		check(t, err)
+		if other = w.erasure(other); other.Done() {
+			t.Error("what a rebuild adds may have anybody")
+		}
+		w.pass(2 * time.Minute)
+		for range 2 { // one of a tenant's at a time
+			check(t, w.EraseDue(t.Context()))
+		}
+		if r, other = w.erasure(r), w.erasure(other); !r.Done() || r.Archived != 1 || !other.Done() {
+			t.Errorf("after the rebuild: %+v, %+v", r, other)
+		}
+	})
+}
+
+// A tenant has so many erasures under way and no more, and keeps nobody else waiting.
+func TestOneTenantsErasuresKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a, b := w.tenant("acme", tenant.Basic), w.tenant("bolt", tenant.Basic)
+		var err error
+		for n := 0; n < 101 && err == nil; n++ {
+			_, _, err = w.EraseUser(t.Context(), w.scope(a), "ann", false)
+		}
+		if !fault.Is(err, fault.Throttled) {
+			t.Errorf("the 101st: %v", err)
+		}
+		if r := w.erase(b, "bob"); !r.Done() {
+			t.Errorf("bolt's waits: %+v", r)
+		}
+		for _, names := range [][]string{nil, {"ann", ""}, make([]string, events.MostNames+1)} {
+			r := events.Erasure{ID: "era_1", Tenant: b, Names: names}
+			if err := w.config.DB.Transact(t.Context(), func(tx *meta.DB) error { return w.config.Erased.Add(t.Context(), tx, r) }); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%d names: %v", len(names), err)
+			}
+		}
 	})
 }

@@ -102,29 +102,51 @@ func (a *Archive) Waiting(ctx context.Context, n stream.Name) (time.Duration, er
 	return max(0, a.Clock.Now().Sub(list[0].At)), nil
 }
 
-// Warnings says which streams are not archived any more.
+// Warnings says which streams are not archived any more, and whether people are not erased.
 func (a *Archive) Warnings(ctx context.Context) (list []string) {
 	for _, n := range stream.Names {
 		if waited, err := a.Waiting(ctx, n); err == nil && waited > late { // else for Ready to find
 			list = append(list, fmt.Sprintf("the stream %s has not been archived for %s, and keeps everything until it is; the log says why", n, waited.Round(time.Minute)))
 		}
 	}
+	if open, err := a.Erased.UnscopedOpen(ctx, a.Clock.Now().Add(-eraseDaily)); err == nil && open > 0 {
+		list = append(list, fmt.Sprintf("%d erasures of people have gone on for more than a day; tributary archive erasures says what they wait for", open))
+	}
 	return list
 }
 
-// flush archives what a stream has by now.
+// flush archives what a stream has by now. A chain that cannot be read holds up no other: the
+// stream counts as archived up to where it stopped, and who comes again begins there.
 func (a *Archive) flush(ctx context.Context, n stream.Name) error {
+	held := &holding{chains: map[tenant.ID]bool{}}
 	for {
-		more, err := a.flushSome(ctx, n)
+		more, err := a.flushSome(ctx, n, held)
 		if err != nil || !more {
-			return err
+			return errors.Join(err, held.failed)
 		}
 	}
+}
+
+// holding is what one flush leaves for a later one.
+type holding struct {
+	read   uint64 // of the stream, by the batches before
+	from   uint64 // where the first of the chains stopped; 0: none has
+	chains map[tenant.ID]bool
+	failed error // why
+}
+
+func (h *holding) hold(id tenant.ID, from uint64, err error) {
+	if h.from == 0 || from < h.from {
+		h.from = from
+	}
+	h.chains[id] = true
+	h.failed = errors.Join(h.failed, err)
 }
 
 // batch is what is archived in one transaction.
 type batch struct {
 	*Archive
+	held   *holding
 	name   stream.Name
 	state  stream.State
 	last   uint64 // of the stream
@@ -136,26 +158,35 @@ type batch struct {
 // block is a sealed block and what it says of itself.
 type block struct {
 	events.Header
+	at   uint64 // of the stream
 	data []byte
 }
 
 // flushSome archives some of a stream, and reports whether there may be more.
-func (a *Archive) flushSome(ctx context.Context, n stream.Name) (more bool, err error) {
+func (a *Archive) flushSome(ctx context.Context, n stream.Name, held *holding) (more bool, err error) {
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	after, state, err := a.position(ctx, n)
 	if err != nil {
 		return false, err
 	}
-	b := &batch{Archive: a, name: n, state: state, last: after, blocks: map[tenant.ID][]block{}}
-	if more, err = b.read(ctx); err != nil || b.last == after {
+	b := &batch{Archive: a, held: held, name: n, state: state, last: max(after, held.read), blocks: map[tenant.ID][]block{}}
+	begun := b.last
+	if more, err = b.read(ctx); err != nil || b.last == begun {
 		return false, err
 	}
+	held.read = b.last
 	for _, id := range b.order {
 		if err := b.write(ctx, id); err != nil {
 			b.discard(ctx, b.made)
 			return false, err
 		}
+	}
+	if held.from != 0 {
+		b.last = held.from - 1
+	}
+	if len(b.made) == 0 && b.last <= after {
+		return more, nil
 	}
 	return more, b.commit(ctx) // after an error of which the rows may be there all the same; a sweep finds out
 }
@@ -187,16 +218,24 @@ func (b *batch) read(ctx context.Context) (more bool, err error) {
 			if b.blocks[h.Tenant] == nil {
 				b.order = append(b.order, h.Tenant)
 			}
-			b.blocks[h.Tenant] = append(b.blocks[h.Tenant], block{h, m.Data})
+			b.blocks[h.Tenant] = append(b.blocks[h.Tenant], block{h, m.Sequence, m.Data})
 		}
 	}
 	return true, nil
 }
 
 // write writes the objects of one chain: one for each run of consecutive blocks of a day.
-// What is archived already is left out.
+// What is archived already is left out. Where it cannot be told what may be read, or how far
+// the chain is, it is left for a later flush.
 func (b *batch) write(ctx context.Context, id tenant.ID) error {
+	if b.held.chains[id] {
+		return nil
+	}
 	at, err := b.end(ctx, b.name, id)
+	if fault.Is(err, fault.Damaged) {
+		b.held.hold(id, b.blocks[id][0].at, err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -228,7 +267,11 @@ func (b *batch) write(ctx context.Context, id tenant.ID) error {
 		if fault.Is(err, fault.NotFound) { // erased
 			return nil
 		}
-		if fault.Is(err, fault.Damaged) && !errors.Is(err, keys.ErrKey) {
+		if fault.Is(err, fault.Damaged) && errors.Is(err, keys.ErrKey) {
+			b.held.hold(id, k.at, err)
+			break
+		}
+		if fault.Is(err, fault.Damaged) {
 			b.Log.ErrorContext(ctx, "a block cannot be archived", "stream", string(b.name), "tenant.id", string(id), "block", k.Sequence, "error", err)
 			continue
 		}

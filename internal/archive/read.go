@@ -14,10 +14,13 @@ type warehouse interface {
 	// UnscopedRestore loads events that a stream may have no longer. Those that are there
 	// are left out.
 	UnscopedRestore(ctx context.Context, n stream.Name, list []events.Event) error
-	// UnscopedNames returns all names that stand for the same person as a name.
-	UnscopedNames(ctx context.Context, id tenant.ID, name string) ([]string, error)
+	// UnscopedPerson finds out who is somebody, by a name, and linked, by those that are
+	// known to be the same person's and nobody else's.
+	UnscopedPerson(ctx context.Context, id tenant.ID, name string, linked bool) (events.Person, error)
 	// UnscopedErase deletes a person's events, and returns how many they were.
 	UnscopedErase(ctx context.Context, r events.Erasure) (int64, error)
+	// UnscopedRemake makes again what was made of a tenant's events.
+	UnscopedRemake(ctx context.Context, id tenant.ID) error
 }
 
 // UnscopedRead calls each with the archived events of a stream that came on some days, of a

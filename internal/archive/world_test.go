@@ -108,15 +108,19 @@ func (w *world) make() {
 // others stand for the warehouse and quarantine where somebody is erased.
 type others struct {
 	names  []string         // of who is erased, beside the one that was said
+	shared []string         // of the names, with others
+	away   error            // of finding the names
 	fails  error            // of the warehouse
 	erased []events.Erasure // by quarantine, and by the warehouse
 }
 
 func (o *others) UnscopedRestore(context.Context, stream.Name, []events.Event) error { return o.fails }
 
-func (o *others) UnscopedNames(_ context.Context, _ tenant.ID, name string) ([]string, error) {
-	return append([]string{name}, o.names...), nil
+func (o *others) UnscopedPerson(_ context.Context, _ tenant.ID, name string, _ bool) (events.Person, error) {
+	return events.Person{Names: append([]string{name}, o.names...), Shared: o.shared}, o.away
 }
+
+func (o *others) UnscopedRemake(context.Context, tenant.ID) error { return nil }
 
 func (o *others) UnscopedErase(_ context.Context, r events.Erasure) (int64, error) {
 	o.erased = append(o.erased, r)

@@ -257,7 +257,10 @@ func (b *Blocks) Kept(ctx context.Context, list []Event) ([]Event, error) {
 		}
 		return gone || who.Has(&e)
 	})
-	return kept, failed
+	if failed != nil {
+		return nil, fmt.Errorf("see whose events may be kept: %w", failed)
+	}
+	return kept, nil
 }
 
 // unseal opens a block.

@@ -14,27 +14,34 @@ import (
 // them in the erasure. What could not be read as an event goes if it has one of the names
 // in quotes.
 func (e *Events) UnscopedErase(ctx context.Context, r Erasure) error {
+	who := r.People()
 	for after := ""; ; {
-		var last string
-		err := e.DB.Transact(ctx, func(tx *meta.DB) (err error) {
-			last, err = e.eraseSome(ctx, tx, r, after)
+		found, last, err := e.findHeld(ctx, r.Tenant, who, after)
+		if err != nil {
 			return err
-		})
-		if err != nil || last == "" {
-			return err
+		}
+		if len(found) > 0 {
+			if err := e.DB.Transact(ctx, func(tx *meta.DB) error { return e.eraseHeld(ctx, tx, r, found) }); err != nil {
+				return err
+			}
+		}
+		if last == "" {
+			return nil
 		}
 		after = last
 	}
 }
 
-// eraseSome looks at some events in quarantine, and returns the last one's id.
-func (e *Events) eraseSome(ctx context.Context, tx *meta.DB, r Erasure, after string) (last string, err error) {
-	rows, err := tx.Unscoped().Query(ctx, `SELECT `+heldColumns+`, tenant FROM quarantined_events WHERE (tenant = $1 OR about = $1) AND id > $2 ORDER BY id LIMIT $3`,
-		string(r.Tenant), after, int64(mostPage))
+// findHeld looks at some events in quarantine, and returns whose owner has which that are to
+// go, and the last one's id; "": there are no more.
+func (e *Events) findHeld(ctx context.Context, id tenant.ID, who People, after string) (found map[string]tenant.ID, last string, err error) {
+	rows, err := e.DB.Unscoped().Query(ctx, `SELECT `+heldColumns+`, tenant FROM quarantined_events WHERE (tenant = $1 OR about = $1) AND id > $2 ORDER BY id LIMIT $3`,
+		string(id), after, int64(mostPage))
 	if err != nil {
-		return "", fmt.Errorf("list what is in quarantine: %w", err)
+		return nil, "", fmt.Errorf("list what is in quarantine: %w", err)
 	}
-	var done Erasure
+	defer rows.Close()
+	found = map[string]tenant.ID{}
 	for rows.Next() {
 		var owner tenant.ID
 		h, c, err := e.scanHeld(ctx, ownedRow{rows, &owner})
@@ -43,17 +50,26 @@ func (e *Events) eraseSome(ctx context.Context, tx *meta.DB, r Erasure, after st
 			continue // nobody can read it, and fsck names it
 		}
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		if !r.hasHeld(h, c) {
-			continue
+		if who.hasHeld(h, c) {
+			found[h.ID] = owner
 		}
-		if _, err := tx.RowsOf(owner).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), h.ID); err != nil {
-			return "", fmt.Errorf("erase an event in quarantine: %w", err)
-		}
-		done.Held++
 	}
-	return last, e.Erased.Count(ctx, tx, r, done)
+	return found, last, rows.Err()
+}
+
+// eraseHeld deletes events in quarantine by their ids.
+func (e *Events) eraseHeld(ctx context.Context, tx *meta.DB, r Erasure, found map[string]tenant.ID) error {
+	var done Erasure
+	for held, owner := range found {
+		n, err := tx.RowsOf(owner).Exec(ctx, `DELETE FROM quarantined_events WHERE tenant = $1 AND id = $2`, string(owner), held)
+		if err != nil {
+			return fmt.Errorf("erase an event in quarantine: %w", err)
+		}
+		done.Held += n
+	}
+	return e.Erased.Count(ctx, tx, r, done)
 }
 
 // ownedRow is a row with its owner behind the columns of an event in quarantine.
@@ -64,16 +80,16 @@ type ownedRow struct {
 
 func (o ownedRow) Scan(dest ...any) error { return o.Scanner.Scan(append(dest, o.owner)...) }
 
-func (r *Erasure) hasHeld(h Held, c contents) bool {
+func (p People) hasHeld(h Held, c contents) bool {
 	if len(c.Event) > 0 {
 		list, err := readLines(append(c.Event.Clone(), '\n'), "")
 		if err == nil {
 			list[0].Received = h.ReceivedAt
-			return r.Has(&list[0])
+			return p.Has(&list[0])
 		}
 	}
-	for _, name := range r.Names {
-		if !h.ReceivedAt.After(r.Through) && bytes.Contains(c.Raw, []byte(`"`+name+`"`)) {
+	for quoted := range bytes.SplitSeq(c.Raw, []byte{'"'}) {
+		if until, erased := p[string(quoted)]; erased && len(quoted) > 0 && !h.ReceivedAt.After(until) {
 			return true
 		}
 	}

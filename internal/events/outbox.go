@@ -171,7 +171,7 @@ func (o *Outbox) sentOf(ctx context.Context, id tenant.ID) (map[stream.Name]int6
 		if err != nil {
 			return nil, err
 		}
-		_, list, err := o.cfg.Blocks.Open(ctx, m.Data)
+		_, list, err := o.cfg.Blocks.unseal(ctx, m.Data)
 		if err != nil {
 			return nil, err
 		}

@@ -171,7 +171,7 @@ func (e *Events) Remember(ctx context.Context) error {
 			if h, err := ReadHeader(m.Data); err == nil && now.Sub(h.Last) > remembered {
 				continue
 			}
-			_, events, err := e.Blocks.Open(ctx, m.Data)
+			_, events, err := e.Blocks.unseal(ctx, m.Data) // what was erased is not to come again either
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()

@@ -204,8 +204,8 @@ CREATE TABLE event_erasures (
     held      BIGINT NOT NULL DEFAULT 0,  -- and from quarantine
     problem   TEXT NOT NULL DEFAULT '',   -- what it waits for
     done_at   BIGINT
-);
-CREATE INDEX event_erasures_due ON event_erasures (asked_at) WHERE done_at IS NULL;
+, again BIGINT NOT NULL DEFAULT 0);
+CREATE INDEX event_erasures_due ON event_erasures (asked_at) WHERE done_at IS NULL OR again > 0 OR unread > 0;
 CREATE INDEX event_erasures_tenant ON event_erasures (tenant, id);
 
 CREATE TABLE event_plans (

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +140,7 @@ func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 	if err != nil || version == k.through {
 		return err
 	}
-	list, err := w.stale(ctx, m, k.through)
+	list, err := w.stale(ctx, m, k.through, "")
 	if err != nil {
 		return err
 	}
@@ -160,6 +161,32 @@ func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 		return w.makeStale(ctx, m, k)
 	}
 	k.through = version
+	return nil
+}
+
+// makeOf makes what is stale of a tenant's by now, of some models or of all, each interval
+// once.
+func (w *Warehouse) makeOf(ctx context.Context, id tenant.ID, names ...string) error {
+	w.modelling.Lock()
+	defer w.modelling.Unlock()
+	for i := range models {
+		m := &models[i]
+		if len(names) > 0 && !slices.Contains(names, m.name) {
+			continue
+		}
+		for count := mostStale; count == mostStale; { // there may be more
+			list, err := w.stale(ctx, m, 0, id)
+			if err != nil {
+				return err
+			}
+			for _, s := range list {
+				if err := w.makeSome(ctx, m, s); err != nil {
+					return fmt.Errorf("make %s: %w", m.name, err)
+				}
+			}
+			count = len(list)
+		}
+	}
 	return nil
 }
 
@@ -192,11 +219,12 @@ func (m *model) unit() string {
 }
 
 // stale lists intervals that have rows of facts, and of which something has changed
-// since they were made and after a version: the newest first, not always all of them.
-func (w *Warehouse) stale(ctx context.Context, m *model, after int64) ([]interval, error) {
+// since they were made and after a version, of a tenant or with "" of all: the newest
+// first, not always all of them.
+func (w *Warehouse) stale(ctx context.Context, m *model, after int64, id tenant.ID) ([]interval, error) {
 	unit := m.unit()
 	sql := `WITH changed AS (
-			SELECT tenant, date_trunc('` + unit + `', start) AS start, max(changed) AS changed FROM load_interval WHERE model IN ` + m.inputNames() + ` AND changed > $1::BIGINT GROUP BY 1, 2
+			SELECT tenant, date_trunc('` + unit + `', start) AS start, max(changed) AS changed FROM load_interval WHERE model IN ` + m.inputNames() + ` AND changed > $1::BIGINT AND ($2 = '' OR tenant = $2) GROUP BY 1, 2
 		), reached AS (
 			SELECT tenant, start + o.range * INTERVAL 1 ` + unit + ` AS start, max(changed) AS changed FROM changed, range(` + strconv.Itoa(-m.after) + `, ` + strconv.Itoa(m.before+1) + `) o GROUP BY 1, 2
 		), there AS (
@@ -206,7 +234,7 @@ func (w *Warehouse) stale(ctx context.Context, m *model, after int64) ([]interva
 		WHERE EXISTS (SELECT 1 FROM there t WHERE t.start = r.start AND t.tenant IS NOT DISTINCT FROM r.tenant)
 			AND NOT EXISTS (SELECT 1 FROM model_interval i WHERE i.model = '` + m.name + `' AND i.start = r.start AND i.tenant IS NOT DISTINCT FROM r.tenant AND i.version >= r.changed)
 		ORDER BY r.start DESC`
-	rows, err := w.choose(ctx, mostStale, sql, strconv.FormatInt(after, 10))
+	rows, err := w.choose(ctx, mostStale, sql, strconv.FormatInt(after, 10), string(id))
 	if err != nil {
 		return nil, fmt.Errorf("look for what is stale: %w", err)
 	}

@@ -49,6 +49,7 @@ func (w *Warehouse) Fill(ctx context.Context) error {
 			return fmt.Errorf("fill the warehouse with stream %s: %w", n, err)
 		}
 	}
+	w.filled.Store(true)
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (w *Warehouse) UnscopedStatus(ctx context.Context) (Status, error) {
 		m := &models[i]
 		t := have[m.name]
 		t.Name, t.Made = m.name, m.unit()
-		list, err := w.stale(ctx, m, 0)
+		list, err := w.stale(ctx, m, 0, "")
 		if err != nil {
 			return s, err
 		}

@@ -90,6 +90,8 @@ type Warehouse struct {
 	asks  chan struct{} // held by each SELECT
 	past  past          // nil: there is none
 
+	filled atomic.Bool // with the past; before, nothing may note how far a stream is loaded
+
 	builtIn []Named
 	answers *answers
 	slicing *crowd // slices

@@ -49,7 +49,7 @@ func (w *world) archive(ctx context.Context, random *rand.Rand) error {
 	if _, err := p.SendEvents(ctx, fmt.Appendf(nil, `[{"specversion":"1.0","id":"1-%[1]s","source":"/crash","type":"crash","user":%[1]q,"anonymous":"at-%[1]s"},{"specversion":"1.0","id":"2-%[1]s","source":"/crash","type":"crash","anonymous":"at-%[1]s"}]`, user)); err != nil {
 		return err
 	}
-	begun, err := p.EraseUser(ctx, client.EraseUser{User: user})
+	begun, err := p.EraseUser(ctx, client.EraseUser{User: user, Linked: true})
 	if err == nil {
 		w.mu.Lock()
 		w.erased[begun.ID] = p

@@ -284,6 +284,7 @@ func operations() map[string]*operation {
 		"list-archive":  {roles: "SRNAD", metadata: "s", weight: 5, make: listed},
 		"show-archived": {roles: "SRNAD", names: archived, metadata: "s", weight: 5},
 		"erase-user":    {roles: "SA", weight: 3, make: eraseUser},
+		"list-erasures": {roles: "SA", weight: 3, make: listed},
 		"show-erasure":  {roles: "SA", names: erasures, weight: 3},
 		"flush-archive": {roles: "S", weight: 3, make: func(*world, *credential, string) shot {
 			return shot{want: []int{empty}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"net/http"
+	"time"
 
 	"tributary/client"
 	"tributary/internal/archive"
@@ -27,6 +28,8 @@ func (s *server) archiveRoutes() {
 		action: policy.ArchiveManage, audience: staff, audit: "archive.rebuild"}, s.archiveRebuild)
 	add(s, route{method: http.MethodPost, path: "/archive/erasures", id: "erase-user", summary: "Erase a person from a tenant's events: in the archive, the warehouse and quarantine", thing: "erasure",
 		action: policy.ArchiveErase, audience: anyone, audit: "archive.erase-user", status: http.StatusAccepted}, s.archiveErase)
+	add(s, route{method: http.MethodGet, path: "/archive/erasures", id: "list-erasures", summary: "List the erasures of people, the newest first: one's own, or all tenants'", thing: "erasure",
+		action: policy.ArchiveErase, audience: anyone}, s.archiveErasures)
 	add(s, route{method: http.MethodGet, path: "/archive/erasures/{id}", id: "show-erasure", summary: "How the erasure of a person goes, and what it has taken away", thing: "erasure",
 		action: policy.ArchiveErase, audience: anyone}, s.archiveErasure)
 	add(s, route{method: http.MethodPost, path: "/archive/flush", id: "flush-archive", summary: "Archive all that the streams have by now", thing: "archived object",
@@ -123,19 +126,69 @@ func (s *server) archiveErase(ctx context.Context, c *call, i *in[client.EraseUs
 	if err != nil {
 		return nil, err
 	}
+	if i.Body.DryRun {
+		return s.archivePerson(ctx, c, id, i.Body)
+	}
 	var r events.Erasure
+	var shared []string
 	if c.staff() {
-		r, err = s.Archive.UnscopedEraseUser(ctx, c.by(), id, i.Body.User)
+		r, shared, err = s.Archive.UnscopedEraseUser(ctx, c.by(), id, i.Body.User, i.Body.Linked)
 	} else {
 		var scope tenant.Scope
 		if scope, err = c.scope(ctx); err == nil {
-			r, err = s.Archive.EraseUser(ctx, scope, i.Body.User)
+			r, shared, err = s.Archive.EraseUser(ctx, scope, i.Body.User, i.Body.Linked)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &out[client.Erasure]{Body: erasureWord(c, r)}, nil
+	word := erasureWord(c, r)
+	word.Shared = shared
+	return &out[client.Erasure]{Body: word}, nil
+}
+
+// archivePerson says what an erasure would be.
+func (s *server) archivePerson(ctx context.Context, c *call, id tenant.ID, e client.EraseUser) (*out[client.Erasure], error) {
+	var p events.Person
+	var err error
+	if c.staff() {
+		p, err = s.Archive.UnscopedPerson(ctx, c.by(), id, e.User, e.Linked)
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			id = scope.Tenant()
+			p, err = s.Archive.Person(ctx, scope, e.User, e.Linked)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	word := client.Erasure{Tenant: string(id), Names: []string{}, Shared: p.Shared}
+	for n, name := range p.Names {
+		word.Found = append(word.Found, client.NameUsed{Name: name, Events: p.Events[n]})
+	}
+	return &out[client.Erasure]{Body: word}, nil
+}
+
+func (s *server) archiveErasures(ctx context.Context, c *call, i *TenantPaging) (*list[client.Erasure], error) {
+	var found []events.Erasure
+	var next string
+	var err error
+	if c.staff() {
+		var id tenant.ID
+		if id, err = c.named(ctx, i.Tenant); err == nil {
+			found, next, err = s.Archive.UnscopedErasures(ctx, id, i.meta())
+		}
+	} else {
+		var scope tenant.Scope
+		if scope, err = c.scope(ctx); err == nil {
+			found, next, err = s.Archive.Erasures(ctx, scope, i.meta())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return each(found, next, func(r events.Erasure) client.Erasure { return erasureWord(c, r) }), nil
 }
 
 func (s *server) archiveErasure(ctx context.Context, c *call, i *ByID) (*out[client.Erasure], error) {
@@ -156,8 +209,11 @@ func (s *server) archiveErasure(ctx context.Context, c *call, i *ByID) (*out[cli
 }
 
 func erasureWord(c *call, r events.Erasure) client.Erasure {
-	if c.staff() { // whom a tenant has erased is its own
+	if c.staff() || r.Damage != nil { // whom a tenant has erased is its own
 		r.Names = []string{}
+	}
+	if !r.Done() {
+		r.DoneAt = time.Time{}
 	}
 	return client.Erasure{ID: r.ID, Tenant: string(r.Tenant), Names: r.Names, Through: r.Through, StartedBy: r.By, Objects: r.Objects, Archived: r.Archived, Unread: r.Unread,
 		Loaded: r.Loaded, Held: r.Held, Problem: r.Problem, DoneAt: known(r.DoneAt)}

@@ -252,6 +252,10 @@ export interface components {
       "tenant_sign_up": boolean;
     };
     EraseUser: {
+      /** Erase nobody: only say which names it would be, and how many events each has */
+      "dry_run"?: boolean;
+      /** Also the anonymous ids that dim_identity links to it and to nobody else */
+      "linked"?: boolean;
       /** Id or slug; for the provider's credentials, which have to say it */
       "tenant"?: string;
       /** A user id or an anonymous id, as events have it */
@@ -262,17 +266,21 @@ export interface components {
       "archived": number;
       /** Absent: it goes on */
       "done_at"?: string;
+      /** In a dry run, which has no id: the names that an erasure would have */
+      "found"?: Array<components["schemas"]["NameUsed"]> | null;
       /** Events deleted from quarantine */
       "held": number;
       "id": string;
       /** Events deleted from the warehouse */
       "loaded": number;
-      /** What events call the person: as it was asked for, and once the erasure has begun the others that stand for the same one; not for the provider's people */
+      /** What events call the person: as it was asked for, and those that are linked; not for the provider's people */
       "names": Array<string> | null;
       /** Objects of the archive that were written anew */
       "objects": number;
       /** What it waits for */
       "problem": string;
+      /** When it is asked for: ids that are linked with somebody else too, or are a user's own, and are left out */
+      "shared"?: Array<string> | null;
       "started_by": string;
       "tenant": string;
       /** Events that were received until then */
@@ -545,6 +553,14 @@ export interface components {
     ListDomain: {
       /** The things on this page */
       "items": Array<components["schemas"]["Domain"]> | null;
+      /** Cursor of the next page; absent on the last */
+      "next"?: string;
+      /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
+      "searched"?: number;
+    };
+    ListErasure: {
+      /** The things on this page */
+      "items": Array<components["schemas"]["Erasure"]> | null;
       /** Cursor of the next page; absent on the last */
       "next"?: string;
       /** How many things were looked at so far, where a search of sealed names paused before its end; go on with next */
@@ -875,6 +891,11 @@ export interface components {
       "role": string;
       "tenant"?: string;
       "tenant_slug"?: string;
+    };
+    NameUsed: {
+      /** In the warehouse */
+      "events": number;
+      "name": string;
     };
     NamedQuery: {
       "built_in": boolean;
@@ -2074,6 +2095,16 @@ export interface paths {
     };
   };
   "/api/v1/archive/erasures": {
+    /** List the erasures of people, the newest first: one's own, or all tenants' */
+    get: {
+      parameters: {
+        query?: { "limit"?: number; "after"?: string; "tenant"?: string; };
+      };
+      responses: {
+        200: { content: { "application/json": components["schemas"]["ListErasure"]; } };
+        default: { content: { "application/problem+json": components["schemas"]["Problem"]; } };
+      };
+    };
     /** Erase a person from a tenant's events: in the archive, the warehouse and quarantine */
     post: {
       parameters: {
