@@ -21,7 +21,8 @@ export function useSourceNames(): Map<string, string> {
 /** How new some things are, a line each. */
 export function FreshTable({ of, title, tenants }: { of: Freshness[]; title: string; tenants?: boolean }) {
   const names = useSourceNames();
-  const named = (f: Freshness) => (f.kind !== "source" ? f.name : f.name === "api" ? t.api : (names.get(f.name) ?? f.name));
+  const unknown = useMe().role === "tenant_admin" ? t.provider : undefined; // who knows all sources of its own
+  const named = (f: Freshness) => (f.kind !== "source" ? f.name : f.name === "api" ? t.api : (names.get(f.name) ?? unknown ?? f.name));
   return (
     <PlainTable
       title={title}

@@ -15,6 +15,7 @@ export const freshness = {
   name: "What",
   own: "Own sources",
   api: "API keys",
+  provider: "the provider's product",
   last: "Newest came",
   complete: "Complete up to",
   lag: "Behind by",
