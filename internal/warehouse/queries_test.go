@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +243,41 @@ func TestTenantsRunNamedQueriesOnTheirOwnRows(t *testing.T) {
 	none := tenant.Mint(tenant.Terms{Tenant: birch, Actor: "usr_b", Alive: func(context.Context) error { return nil }})
 	if _, _, err := w.named("jobs", until(), none); !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v, want that the scope does not allow it", err)
+	}
+}
+
+// What the engine says of a query that fails on data may quote others' rows. It is for the
+// provider alone.
+func TestTenantsAreNotToldWhatAQueryFailedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var log strings.Builder
+	w.config.Log = slog.New(slog.NewTextHandler(&log, nil))
+	w.again()
+	a, b := w.tenant("acme"), w.tenant("birch")
+	mine, other := event("1", "click", noon), event("2", "click", noon)
+	mine.User, other.User = "1", "canary-7f"
+	mine.Anonymous, other.Anonymous = "11", "canary-8f"
+	w.send(stream.Events, a, mine)
+	w.send(stream.Events, b, other)
+	w.load()
+	for i, sql := range []string{
+		"SELECT alias FROM dim_identity WHERE alias::BIGINT > 0", "SELECT user_id FROM dim_user WHERE user_id::BIGINT > 0",
+		"SELECT e.user_id FROM fact_event e JOIN dim_user u ON e.user_id::BIGINT = u.user_id::BIGINT", "SELECT error('own canary: ' || user_id) FROM fact_event",
+	} {
+		name := fmt.Sprint("fails", i)
+		if _, _, err := w.UnscopedSave(t.Context(), "usr_staff", name, "-- for tenants\n"+sql); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.named(name, nil, scope(a)); err != nil && (!fault.Is(err, fault.Invalid) || fault.Message(err) != "The query failed on this data; the provider can see why.") {
+			t.Errorf("%s: got %v, %q", sql, fault.KindOf(err), fault.Message(err))
+		}
+		if _, _, err := w.named(name, nil); !strings.Contains(fault.Message(err), "canary") {
+			t.Errorf("%s: staff got %v, want what it failed on", sql, err)
+		}
+	}
+	if !strings.Contains(log.String(), "own canary: 1") {
+		t.Errorf("the log has not why:\n%s", &log)
 	}
 }
 

@@ -82,6 +82,9 @@ func (w *Warehouse) run(ctx context.Context, q question, n Named, r NamedRun, in
 	keeping := &answer{}
 	end, err := w.ask(ctx, q, keeping.from(into))
 	if err != nil {
+		if q.tenant != "" && fault.Is(err, fault.Invalid) { // who runs it is not told
+			w.cfg.Log.WarnContext(ctx, "a named query failed on a tenant's rows", "query", n.Name, "version", n.Version, "tenant.id", string(q.tenant), "error", err)
+		}
 		return Ran{}, err
 	}
 	keeping.end = end

@@ -44,7 +44,7 @@ func (db *instance) choose(ctx context.Context, s query.Select, out io.Writer) e
 		return err
 	}
 	defer func() { _ = db.run(context.WithoutCancel(ctx), "ROLLBACK") }() // nothing was changed
-	columns, err := db.describe(ctx, before+plain, s.Tables != nil)
+	columns, err := db.describe(ctx, before+plain, s)
 	if err != nil {
 		return err
 	}
@@ -98,13 +98,13 @@ type described struct {
 }
 
 // describe returns the columns of a SELECT that the gate has let through.
-func (db *instance) describe(ctx context.Context, sql string, others bool) ([]described, error) {
+func (db *instance) describe(ctx context.Context, sql string, s query.Select) ([]described, error) {
 	defer db.interruptWhenDone(ctx)()
 	var prepared bindings.PreparedStatement
 	defer func() { bindings.DestroyPrepare(&prepared) }()
 	if bindings.Prepare(db.conn, sql, &prepared) == bindings.StateError {
 		text := bindings.PrepareError(prepared)
-		return nil, db.explain(ctx, preparing(text), text, others)
+		return nil, db.explain(ctx, preparing(text), text, s)
 	}
 	if t := bindings.PreparedStatementType(prepared); t != bindings.StatementTypeSelect {
 		return nil, fmt.Errorf("a statement of type %d is no SELECT", t)
@@ -195,7 +195,7 @@ func (db *instance) write(ctx context.Context, sql string, s query.Select, colum
 		types[i] = columnType{id: bindings.TypeVarchar}
 	}
 	row := make([][]byte, len(columns))
-	failed := func(kind bindings.ErrorType, text string) error { return db.explain(ctx, kind, text, s.Tables != nil) }
+	failed := func(kind bindings.ErrorType, text string) error { return db.explain(ctx, kind, text, s) }
 	err = db.stream(ctx, query.Statement{SQL: sql, Arguments: s.Arguments}, types, failed, func(n int, data []column) error {
 		for i := range n {
 			if a.Rows() >= int64(s.Rows) || a.Size() >= s.Bytes {
@@ -221,16 +221,21 @@ func (db *instance) write(ctx context.Context, sql string, s query.Select, colum
 
 var errEnough = fmt.Errorf("enough rows")
 
-// explain is failure for a SELECT: who wrote it is told what the engine says of it.
-func (db *instance) explain(ctx context.Context, kind bindings.ErrorType, text string, others bool) error {
+// explain is failure for a SELECT: who wrote it is told what the engine says of it. Where
+// SELECTs of ours stand for tables that is for the operator: the engine may evaluate a
+// part of the query on rows that they leave out, and quote one.
+func (db *instance) explain(ctx context.Context, kind bindings.ErrorType, text string, s query.Select) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	cause := said(kind, text)
 	switch {
 	case kind == bindings.ErrorTypeOutOfMemory:
-		return fault.Wrap(fault.TooLarge, said(text), "The SELECT needs more memory than it may take. Ask for less at once: a shorter time, fewer groups, no ORDER BY of everything.")
-	case !others, kind == bindings.ErrorTypeFatal, kind == bindings.ErrorTypeInternal:
-		return said(text)
+		return fault.Wrap(fault.TooLarge, cause, "The SELECT needs more memory than it may take. Ask for less at once: a shorter time, fewer groups, no ORDER BY of everything.")
+	case s.Tables == nil, kind == bindings.ErrorTypeFatal, kind == bindings.ErrorTypeInternal:
+		return cause
+	case len(s.Instead) > 0 && !s.Describe:
+		return fault.Wrap(fault.Invalid, cause, "The query failed on this data; the provider can see why.")
 	}
 	text, _, _ = strings.Cut(text, "\n\nLINE ") // it would quote what we have put around the SELECT
 	return refused(text)

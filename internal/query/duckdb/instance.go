@@ -241,7 +241,7 @@ func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text s
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	cause := said(text)
+	cause := said(kind, text)
 	switch kind {
 	case bindings.ErrorTypeOutOfMemory:
 		return fault.Wrap(fault.TooLarge, cause,
@@ -256,10 +256,11 @@ func (db *instance) failure(ctx context.Context, kind bindings.ErrorType, text s
 	return &damage{cause}
 }
 
-// said is what the engine says of a failure.
-func said(text string) error {
+// said is what the engine says of a failure. What a statement makes it say is of another
+// kind than what it says when it gives up, which it does after an error of its own too.
+func said(kind bindings.ErrorType, text string) error {
 	err := fmt.Errorf("DuckDB: %s", text)
-	if strings.HasPrefix(text, "FATAL Error") { // what a statement makes it say has another prefix
+	if kind == bindings.ErrorTypeFatal || kind == bindings.ErrorTypeInternal {
 		return &fatal{err}
 	}
 	return err

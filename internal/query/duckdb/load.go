@@ -101,7 +101,8 @@ func (f *filling) to(db *instance, catalog, table string, columns []int) error {
 }
 
 func (s *sink) failure() error {
-	return fmt.Errorf("append: %w", said(bindings.AppenderError(s.appender)))
+	text := bindings.AppenderError(s.appender)
+	return fmt.Errorf("append: %w", said(preparing(text), text))
 }
 
 func (f *filling) destroy() {

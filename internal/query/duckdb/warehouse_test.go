@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	bindings "github.com/duckdb/duckdb-go-bindings"
 	"golang.org/x/sys/unix"
 
 	"tributary/internal/fault"
@@ -448,8 +449,18 @@ func TestAnInstanceThatHasGivenUpSaysSo(t *testing.T) {
 		t.Errorf("got %q, %v of another instance", got, err)
 	}
 	// What somebody's SELECT makes the engine say is not the engine's own word.
-	if _, err := ask(t.Context(), w, "SELECT error('FATAL Error: database has been invalidated')"); !fault.Is(err, fault.Invalid) {
-		t.Errorf("got %v, want that it is refused", err)
+	for _, kind := range []string{"FATAL", "INTERNAL"} {
+		if _, err := ask(t.Context(), w, "SELECT error('"+kind+" Error: database has been invalidated')"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("got %v, want that it is refused", err)
+		}
+		_, failed := w.main.query(t.Context(), "SELECT error('"+kind+" Error: database has been invalidated')")
+		if _, ok := errors.AsType[*fatal](failed); ok || failed == nil {
+			t.Errorf("got %v, want that it is not fatal", failed)
+		}
+	}
+	internal := w.main.failure(t.Context(), bindings.ErrorTypeInternal, "INTERNAL Error: an assertion")
+	if _, ok := errors.AsType[*fatal](internal); !ok {
+		t.Errorf("got %v, want that it is fatal: it invalidates the database", internal)
 	}
 }
 
