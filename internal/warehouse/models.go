@@ -151,7 +151,7 @@ func (w *Warehouse) makeStale(ctx context.Context, m *model, k *making) error {
 			err = one
 		}
 		if ctx.Err() != nil {
-			break
+			return ctx.Err() // the rest is not made
 		}
 	}
 	switch {

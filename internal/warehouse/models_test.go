@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,4 +231,39 @@ func TestARoundEndsWhileFactsCome(t *testing.T) {
 	more = 0
 	w.load()
 	w.want("SELECT (SELECT sum(events) FROM fact_session) = (SELECT count(*) FROM fact_event)", "true\n")
+}
+
+// counted is a context that ends after it has been asked some times whether it has.
+type counted struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *counted) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A round that is cancelled, wherever it is, takes nothing for made that it has not made.
+func TestWhatACancelledRoundLeavesIsMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.tenant("acme")
+	for n := range 10 {
+		w.send(stream.Events, a, event(fmt.Sprint("a", n), "click", noon), event(fmt.Sprint("b", n), "click", noon.Add(-240*time.Hour)))
+		if err := w.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx := &counted{Context: t.Context()}
+		ctx.left.Store(int64(n))
+		if err := w.Make(ctx); err == nil {
+			t.Errorf("cancelled after %d: got no error", n)
+		}
+		if err := w.Make(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.want("SELECT count(*) FROM load_interval i WHERE NOT EXISTS (SELECT 1 FROM model_interval m WHERE m.model = 'source_hour' AND m.tenant = i.tenant AND m.start = i.start AND m.version >= i.changed)", "0\n")
+	}
 }
