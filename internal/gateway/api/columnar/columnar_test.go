@@ -2,7 +2,10 @@ package columnar
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -184,5 +187,53 @@ func TestAnAnswerWithoutRows(t *testing.T) {
 	}
 	if f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len())); err != nil || f.NumRows() != 0 || len(f.Schema().Fields()) != 1 {
 		t.Errorf("got %v, %v", f, err)
+	}
+}
+
+// Long values are in a file once: no bounds of theirs are kept until its end, and its
+// index of pages leaves nothing out.
+func TestLongValuesAreInAFileOnce(t *testing.T) {
+	t.Parallel()
+	_, file, writers := both(t, []query.AnswerColumn{column(query.KindText, "VARCHAR"), column(query.KindJSON, "json"), column(query.KindText, "BLOB"), column(query.KindInteger, "BIGINT")})
+	random := make([]byte, 300<<10)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	long := base64.StdEncoding.AppendEncode(nil, random)
+	document := fmt.Appendf(nil, "%q", long)
+	const rows = 20
+	for i := range rows {
+		if err := writers["Parquet"].Row([][]byte{long, document, long, fmt.Append(nil, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writers["Parquet"].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if most := rows * (len(long) + len(document) + len(random)) * 105 / 100; file.Len() > most {
+		t.Errorf("a file of %d bytes, want at most %d", file.Len(), most)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if footer := binary.LittleEndian.Uint32(file.Bytes()[file.Len()-8:]); footer > 16<<10 {
+		t.Errorf("a footer of %d bytes", footer)
+	}
+	for _, group := range f.RowGroups() {
+		for n, chunk := range group.ColumnChunks()[:3] {
+			index, err := chunk.ColumnIndex()
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := [][]byte{long, document, random}[n]
+			for page := range index.NumPages() {
+				if bytes.Compare(index.MinValue(page).ByteArray(), value) > 0 || bytes.Compare(index.MaxValue(page).ByteArray(), value) < 0 {
+					t.Errorf("column %d: page %d is said to be from %q to %q", n, page, index.MinValue(page), index.MaxValue(page))
+				}
+			}
+		}
+		last := group.ColumnChunks()[3]
+		if index, err := last.ColumnIndex(); err != nil || index.MaxValue(0).Int64() < 1 {
+			t.Errorf("got %v, %v, want the bounds of a number", index, err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -27,10 +28,44 @@ func NewParquet(w io.Writer, columns []query.AnswerColumn) (*Parquet, error) {
 		return nil, err
 	}
 	root := &render.Ordered{}
+	options := []parquet.WriterOption{parquet.Compression(&parquet.Snappy), parquet.CreatedBy("tributary", "1", "0")}
 	for i, c := range columns {
-		root.Add(c.Name, parquet.Optional(forms[i].parquet()))
+		node := forms[i].parquet()
+		if most, long := longest[forms[i].kind]; long {
+			node = parquet.Leaf(unbounded{node.Type(), most})
+			options = append(options, parquet.SkipPageBounds(c.Name), parquet.SkipPageStatistics(c.Name))
+		}
+		root.Add(c.Name, parquet.Optional(node))
 	}
-	return &Parquet{columns: columns, forms: forms, out: parquet.NewGenericWriter[any](w, parquet.NewSchema("answer", root), parquet.Compression(&parquet.Snappy), parquet.CreatedBy("tributary", "1", "0"))}, nil
+	options = append(options, parquet.NewSchema("answer", root))
+	return &Parquet{columns: columns, forms: forms, out: parquet.NewGenericWriter[any](w, options...)}, nil
+}
+
+// longest are the forms of which values may be long, and what sorts behind their values.
+var longest = map[formKind]string{
+	texts: strings.Repeat("\U0010ffff", 4), documents: strings.Repeat("\U0010ffff", 4), binaries: strings.Repeat("\xff", 16),
+}
+
+// unbounded is a type whose columns do not say what their least and greatest values are.
+// They are whole values, which the writer keeps until the file ends.
+type unbounded struct {
+	parquet.Type
+	most string
+}
+
+// NewColumnIndexer makes the index that a file has of its pages in any case. Without
+// bounds it would say that all values are empty, and readers would pass over pages.
+func (u unbounded) NewColumnIndexer(limit int) parquet.ColumnIndexer {
+	return widest{u.Type.NewColumnIndexer(limit), parquet.ByteArrayValue([]byte(u.most))}
+}
+
+type widest struct {
+	parquet.ColumnIndexer
+	most parquet.Value
+}
+
+func (w widest) IndexPage(values, nulls int64, _, _ parquet.Value) {
+	w.ColumnIndexer.IndexPage(values, nulls, parquet.ByteArrayValue(nil), w.most)
 }
 
 func (f form) parquet() parquet.Node {
