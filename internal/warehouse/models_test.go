@@ -235,8 +235,8 @@ func TestARoundEndsWhileFactsCome(t *testing.T) {
 
 // counted is a context that ends after it has been asked some times whether it has.
 type counted struct {
-	context.Context
-	left atomic.Int64
+	context.Context //nolint:containedctx // it is one itself
+	left            atomic.Int64
 }
 
 func (c *counted) Err() error {
