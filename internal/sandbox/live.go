@@ -38,8 +38,10 @@ type LiveJob struct {
 }
 
 // Live is one child that lives: it is started by the first request, and again by
-// the next one after it has ended for whatever reason. It is safe for use by many
-// goroutines; requests run at once, and their answers do not wait for each other.
+// the next one after it has ended for whatever reason. After one that ended by itself
+// without one good answer a pause comes before the next, each time twice as long, and
+// requests meanwhile are refused. It is safe for use by many goroutines; requests run at
+// once, and their answers do not wait for each other.
 type Live struct {
 	box *Box
 	job LiveJob
@@ -47,8 +49,10 @@ type Live struct {
 	mu      sync.Mutex
 	session *session // nil: there is no child
 	closed  bool
-	busy    int         // requests under way
-	resting *time.Timer // ends the child
+	busy    int           // requests under way
+	resting *time.Timer   // ends the child
+	pause   time.Duration // after the last child that answered nothing; 0: none since one did
+	pausing bool          // until its end
 }
 
 // Live makes a Live. It starts nothing yet. The caller closes it.
@@ -62,6 +66,9 @@ const (
 	window   = 8               // pieces of an answer that are on their way at once
 	grace    = 5 * time.Second // for a cancelled request to end, before the child is killed
 	frameTop = 4 + 1 + 4       // request, kind, size
+
+	shortestPause = time.Second
+	longestPause  = time.Minute
 )
 
 // The kinds of frames to the child, and from it.
@@ -82,7 +89,8 @@ const (
 //
 // The kinds of errors: what the handler returned of kind Invalid, TooLarge or Damaged;
 // Cancelled and TimedOut when ctx ended, at once: the request ends by itself, or the
-// child does; no kind if the child ended, and the request may have taken effect.
+// child does; Unavailable, with a RetryAfter, if none is to be started yet; no kind if the
+// child ended, and the request may have taken effect.
 func (l *Live) Do(ctx context.Context, request []byte, read func(io.Reader) error) error {
 	if len(request) > MaxRequest {
 		return fault.New(fault.TooLarge, "The request has %d bytes; the limit is %d.", len(request), MaxRequest)
@@ -90,7 +98,7 @@ func (l *Live) Do(ctx context.Context, request []byte, read func(io.Reader) erro
 	if ctx.Err() != nil {
 		return cancelled(ctx)
 	}
-	s, err := l.begin()
+	s, err := l.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,25 +119,70 @@ func (l *Live) Do(ctx context.Context, request []byte, read func(io.Reader) erro
 	return a.err
 }
 
-// begin returns a session with the child.
-func (l *Live) begin() (*session, error) {
+// begin returns a session with the child. Where the one before is about to end, it waits
+// for that: there is one owner of its directory.
+func (l *Live) begin(ctx context.Context) (*session, error) {
+	for {
+		s, err := l.enter()
+		if err != nil || !s.ending.Load() {
+			return s, err
+		}
+		l.end()
+		select {
+		case <-s.ended:
+		case <-ctx.Done():
+			return nil, cancelled(ctx)
+		}
+	}
+}
+
+// enter counts a request, and returns the session that there is, or another after its end.
+func (l *Live) enter() (*session, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return nil, fault.New(fault.Unavailable, "The server is stopping.")
 	}
+	if l.session != nil && l.session.over() {
+		l.rate(l.session)
+		l.session = nil
+	}
+	if l.session == nil {
+		if l.pausing {
+			return nil, &later{fault.New(fault.Unavailable, "What answers this does not start at the moment. It is tried again by itself; its operator finds the reason in the log."), l.pause}
+		}
+		l.session = l.box.session(l.job)
+	}
 	l.busy++
 	if l.resting != nil {
 		l.resting.Stop()
 	}
-	if l.session != nil && l.session.ending.Load() {
-		l.session.leave()
-	}
-	if l.session == nil || l.session.over() {
-		l.session = l.box.session(l.job)
-	}
 	return l.session, nil
 }
+
+// rate has a pause begin after a session that was of no use. The caller holds mu.
+func (l *Live) rate(s *session) {
+	if s.good.Load() || s.rested {
+		l.pause = 0
+		return
+	}
+	l.pause = min(max(2*l.pause, shortestPause), longestPause)
+	l.pausing = true
+	time.AfterFunc(l.pause, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.pausing = false
+	})
+}
+
+// later is an error that says after how long it is worth while to try again.
+type later struct {
+	error
+	after time.Duration
+}
+
+func (e *later) Unwrap() error             { return e.error }
+func (e *later) RetryAfter() time.Duration { return e.after }
 
 // end notes that a request has ended.
 func (l *Live) end() {
@@ -140,14 +193,14 @@ func (l *Live) end() {
 	}
 }
 
-// rest ends a child that nobody asks anything. Requests that come meanwhile wait for
-// its end, since there is one owner of its directory.
+// rest ends a child that nobody asks anything.
 func (l *Live) rest() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy > 0 || l.closed || l.session == nil || l.session.over() || l.job.Stay != nil && l.job.Stay() {
+	if l.busy > 0 || l.closed || l.session == nil || l.session.over() || l.session.ending.Load() || l.job.Stay != nil && l.job.Stay() {
 		return
 	}
+	l.session.rested = true
 	l.session.drain()
 	l.session.leave()
 }
@@ -178,6 +231,8 @@ func (l *Live) Close(ctx context.Context) error {
 type session struct {
 	in     *io.PipeWriter
 	kill   context.CancelFunc
+	good   atomic.Bool   // it has answered something
+	rested bool          // it ended since nobody asked it anything
 	ending atomic.Bool   // it answers nothing new
 	ended  chan struct{} // closed when the child is gone; err is set before
 	err    error
@@ -223,24 +278,19 @@ func (s *session) over() bool {
 	}
 }
 
-// leave waits for the end of a child that is to end, and kills one that does not.
+// leave has nothing new asked of a child that is to end, and kills one that does not.
 func (s *session) leave() {
-	limit := time.NewTimer(grace)
-	defer limit.Stop()
-	select {
-	case <-s.ended:
-	case <-limit.C:
-		s.kill()
-		<-s.ended
-	}
+	s.ending.Store(true)
+	time.AfterFunc(grace, s.kill)
 }
 
-// lost is why a request has no answer, of a child that is gone.
+// lost is why a request has no answer, of a child that is gone. Only that the child could
+// not be started is of that kind; any other is that of another request, or nobody's.
 func (s *session) lost() error {
-	if fault.Is(s.err, fault.Cancelled) { // we killed it; who asked this has cancelled nothing
-		return fmt.Errorf("the child was ended: %v", s.err) //nolint:errorlint // its kind is not this request's
+	if fault.Is(s.err, fault.Unavailable) {
+		return s.err
 	}
-	return s.err
+	return errors.New(s.err.Error())
 }
 
 // receive hands the frames of the child to their calls, until it ends.
@@ -253,8 +303,11 @@ func (s *session) receive(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("read answer: %w", err)
 		}
-		if kind == fromLast {
-			s.ending.Store(true)
+		switch kind {
+		case fromDone:
+			s.good.Store(true)
+		case fromLast:
+			s.leave()
 		}
 		s.mu.Lock()
 		c := s.calls[id]

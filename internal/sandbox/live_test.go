@@ -31,7 +31,7 @@ func lives(ctx context.Context, c sandbox.Child) error {
 	if string(c.Args) == "broken" {
 		return fault.New(fault.Damaged, "The file is damaged.")
 	}
-	return c.Serve(ctx, func(ctx context.Context, request []byte, out io.Writer) error {
+	err := c.Serve(ctx, func(ctx context.Context, request []byte, out io.Writer) error {
 		how, rest, _ := strings.Cut(string(request), " ")
 		switch how {
 		case "echo":
@@ -81,6 +81,10 @@ func lives(ctx context.Context, c sandbox.Child) error {
 		}
 		return errors.New("no such request")
 	})
+	if string(c.Args) == "clings" {
+		select {}
+	}
+	return err
 }
 
 // lastWords are an error after which the child answers nothing.
@@ -88,6 +92,7 @@ type lastWords struct{}
 
 func (lastWords) Error() string { return "the file's owner has lost it" }
 func (lastWords) Fatal() bool   { return true }
+func (lastWords) Unwrap() error { return fault.New(fault.TooLarge, "It was too much.") }
 
 // triesWithDir are what a child with a directory cannot do.
 var triesWithDir = map[string]func(c sandbox.Child) error{
@@ -118,6 +123,14 @@ func live(t *testing.T, b *sandbox.Box, dir string) *sandbox.Live {
 		}
 	})
 	return l
+}
+
+// useful has a child give one good answer, so that the next is there at once after it.
+func useful(t *testing.T, l *sandbox.Live) {
+	t.Helper()
+	if got, err := do(t.Context(), l, "echo good"); err != nil || got != "good" {
+		t.Fatalf("got %q, %v", got, err)
+	}
 }
 
 func do(ctx context.Context, l *sandbox.Live, request string) (string, error) {
@@ -186,6 +199,7 @@ func TestALiveChildThatIgnoresACancelIsKilled(t *testing.T) {
 	t.Parallel()
 	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
 		l := live(t, b, "")
+		useful(t, l)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := l.Do(ctx, []byte("hang"), func(r io.Reader) error {
 			cancel()
@@ -209,6 +223,7 @@ func TestHowRequestsOfALiveChildFail(t *testing.T) {
 	t.Parallel()
 	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
 		l := live(t, b, "")
+		useful(t, l)
 		if got, err := do(t.Context(), l, "fault A word is wrong."); !fault.Is(err, fault.Invalid) || fault.Message(err) != "A word is wrong." || got != "part" {
 			t.Errorf("got %q, %v; want its fault", got, err)
 		}
@@ -222,8 +237,8 @@ func TestHowRequestsOfALiveChildFail(t *testing.T) {
 			t.Errorf("got %q, %v; want a new child's answer", got, err)
 		}
 		broken := b.Live(sandbox.LiveJob{Program: "lives", Args: []byte("broken"), Memory: 64 << 20})
-		if _, err := do(t.Context(), broken, "echo"); !fault.Is(err, fault.Damaged) {
-			t.Errorf("got %v, want why the child ended", err)
+		if _, err := do(t.Context(), broken, "echo"); !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "The file is damaged.") {
+			t.Errorf("got %v, want why the child ended, and no kind", err)
 		}
 		if _, err := do(t.Context(), l, "echo "+strings.Repeat("x", sandbox.MaxRequest)); !fault.Is(err, fault.TooLarge) {
 			t.Errorf("got %v, want too large", err)
@@ -236,11 +251,12 @@ func TestALiveChildThatGivesUpIsReplaced(t *testing.T) {
 	t.Parallel()
 	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
 		l := live(t, b, "")
+		useful(t, l)
 		err := l.Do(t.Context(), []byte("wait"), func(r io.Reader) error {
 			if _, err := io.ReadFull(r, make([]byte, 7)); err != nil {
 				return err
 			}
-			if _, err := do(t.Context(), l, "last"); err == nil || !strings.Contains(err.Error(), "has lost it") {
+			if _, err := do(t.Context(), l, "last"); !fault.Is(err, fault.TooLarge) || !strings.Contains(err.Error(), "has lost it") {
 				t.Errorf("got %v, want why the child ends", err)
 			}
 			if got, err := do(t.Context(), l, "count"); err != nil || got != "1" {
@@ -251,6 +267,57 @@ func TestALiveChildThatGivesUpIsReplaced(t *testing.T) {
 		})
 		if err == nil || !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "has lost it") {
 			t.Errorf("got %v of a request that ran beside, want no kind and why", err)
+		}
+	})
+}
+
+// A child that answers nothing is not started again and again: each time it is left
+// alone for longer, and who asks meanwhile is told when to come back.
+func TestALiveChildThatIsOfNoUseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		l := b.Live(sandbox.LiveJob{Program: "lives", Args: []byte("broken"), Memory: 64 << 20})
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for _, want := range []time.Duration{time.Second, 2 * time.Second} {
+			for {
+				_, err := do(t.Context(), l, "echo")
+				if fault.Is(err, fault.Internal) {
+					break // it was started
+				}
+				<-tick.C
+			}
+			for range 3 {
+				_, err := do(t.Context(), l, "echo")
+				later, ok := errors.AsType[interface {
+					error
+					RetryAfter() time.Duration
+				}](err)
+				if !fault.Is(err, fault.Unavailable) || !ok || later.RetryAfter() != want {
+					t.Fatalf("got %v, want that it is there after %s", err, want)
+				}
+			}
+		}
+	})
+}
+
+// Who waits for a child's end, to have another, waits no longer than its own time.
+func TestWaitingForAnotherChildEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	atEachLevel(t, func(t *testing.T, b *sandbox.Box) {
+		l := b.Live(sandbox.LiveJob{Program: "lives", Args: []byte("clings"), Memory: 256 << 20})
+		useful(t, l)
+		if _, err := do(t.Context(), l, "last"); err == nil {
+			t.Error("got no error")
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if _, err := do(ctx, l, "echo"); !fault.Is(err, fault.TimedOut) || time.Since(began) > 4*time.Second {
+			t.Errorf("got %v after %s, want that the time is over", err, time.Since(began))
+		}
+		if got, err := do(t.Context(), l, "count"); err != nil || got != "1" {
+			t.Errorf("got %q, %v of another child", got, err)
 		}
 	})
 }
