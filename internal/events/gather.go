@@ -181,7 +181,8 @@ type busy struct {
 	after time.Duration
 }
 
-func (b *busy) Unwrap() error { return b.error }
+func (b *busy) Unwrap() error             { return b.error }
+func (b *busy) RetryAfter() time.Duration { return b.after }
 
 // Busy makes a Throttled fault that says when to try again.
 func Busy(after time.Duration, format string, args ...any) error {

@@ -30,8 +30,13 @@ const (
 	mostTurns  = 4               // transactions before others may load or erase
 	atStart    = 2 * time.Second // a server has more urgent things to do
 	settle     = 50 * time.Millisecond
-	retry      = 5 * time.Second // after a failure
+
+	leastRetry = time.Second // after a failure
+	mostRetry  = time.Minute // after many
 )
+
+// longer is how long it takes until the next try, after one more failure.
+func longer(pause time.Duration) time.Duration { return min(max(2*pause, leastRetry), mostRetry) }
 
 // Run loads the streams as they grow, until ctx ends: what has come is there within
 // a fraction of a second, and each stream that does not lag behind has at most twenty
@@ -48,7 +53,7 @@ func (w *Warehouse) Run(ctx context.Context) {
 }
 
 func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
-	pause := atStart
+	pause, failed := atStart, time.Duration(0)
 	for after := uint64(0); ctx.Err() == nil; {
 		timer := time.NewTimer(pause)
 		select {
@@ -61,9 +66,13 @@ func (w *Warehouse) follow(ctx context.Context, n stream.Name) {
 		if err == nil {
 			after, err = w.load(ctx, n, false)
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+			failed = 0
+		case ctx.Err() == nil:
 			w.cfg.Log.ErrorContext(ctx, "the warehouse could not load", "stream", string(n), "error", err)
-			pause = retry
+			failed = longer(failed)
+			pause = failed
 		}
 	}
 }

@@ -71,7 +71,7 @@ type making struct {
 
 // makeModels makes what is stale as facts come, until ctx ends.
 func (w *Warehouse) makeModels(ctx context.Context) {
-	pause := modelPause
+	pause, failed := modelPause, time.Duration(0)
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -85,11 +85,16 @@ func (w *Warehouse) makeModels(ctx context.Context) {
 		}
 		timer.Stop()
 		began := time.Now()
-		if err := w.Make(ctx); err != nil && ctx.Err() == nil {
+		err := w.Make(ctx)
+		switch {
+		case err == nil:
+			failed = 0
+		case ctx.Err() == nil:
 			w.cfg.Log.ErrorContext(ctx, "the warehouse could not make all its models", "error", err)
 			w.signal() // it is tried again
+			failed = longer(failed)
 		}
-		pause = min(max(modelPause, modelShare*time.Since(began)), mostPause)
+		pause = max(min(max(modelPause, modelShare*time.Since(began)), mostPause), failed)
 	}
 }
 

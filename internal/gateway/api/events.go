@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -116,9 +115,6 @@ func (s *server) sendEvents(ctx context.Context, c *call, i *sentEvents) (*verdi
 		err = events.Again(found)
 	}
 	if err != nil {
-		if after := events.RetryAfter(err); after > 0 {
-			c.response.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
-		}
 		return nil, err
 	}
 	out := &verdicts{Status: http.StatusOK, Body: each(found, "", verdictWord).Body}

@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -33,9 +37,13 @@ var statuses = map[fault.Kind]int{
 }
 
 // problem is a client.Problem that huma can answer with.
-type problem struct{ client.Problem }
+type problem struct {
+	client.Problem
+	headers http.Header
+}
 
 func (p *problem) Error() string             { return p.Detail }
+func (p *problem) GetHeaders() http.Header   { return p.headers }
 func (p *problem) GetStatus() int            { return p.Status }
 func (p *problem) ContentType(string) string { return "application/problem+json" }
 
@@ -46,7 +54,12 @@ func problemOf(err error, request string) *problem {
 	if errors.As(err, &own) {
 		status = own.status
 	}
-	return &problem{client.Problem{Type: "urn:tributary:" + string(k), Title: title(status), Status: status, Detail: fault.Message(err), Instance: request}}
+	p := &problem{Problem: client.Problem{Type: "urn:tributary:" + string(k), Title: title(status), Status: status, Detail: fault.Message(err), Instance: request}}
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(err, &later) && later.RetryAfter() > 0 {
+		p.headers = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(later.RetryAfter().Seconds())))}}
+	}
+	return p
 }
 
 func title(status int) string {
@@ -83,6 +96,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func writeProblem(w http.ResponseWriter, p *problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
+	maps.Copy(w.Header(), p.headers)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p.Problem) // the client may be gone
 }
@@ -103,7 +117,7 @@ func ownProblems() {
 			case http.StatusInternalServerError:
 				kind = fault.Internal
 			}
-			p := &problem{client.Problem{Type: "urn:tributary:" + string(kind), Title: title(status), Status: status, Detail: message}}
+			p := &problem{Problem: client.Problem{Type: "urn:tributary:" + string(kind), Title: title(status), Status: status, Detail: message}}
 			for _, err := range errs {
 				e := client.ProblemError{Message: err.Error()}
 				if d, ok := err.(huma.ErrorDetailer); ok {
