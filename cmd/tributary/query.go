@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type answerFlags struct {
 	Rows    int    `default:"1000" help:"Of the answer at most."`
 	Seconds int    `default:"30" help:"That it may take."`
 	Format  string `enum:",csv,ndjson,arrow,parquet" default:"" placeholder:"FORMAT" help:"Write the answer as it comes: as csv, ndjson (a line of JSON for each row), arrow (a stream) or parquet. To print it as a table if absent."`
+	Output  string `short:"o" placeholder:"FILE" help:"With --format: write the answer to this file, replacing it once the answer is whole."`
 }
 
 // formats are those of Format; those that are no text are for files.
@@ -58,21 +60,39 @@ func (q *queryAskCmd) Run(ctx context.Context, out *output, c *client.Client) er
 	}
 	n := client.NewQuery{SQL: sql, Rows: q.Rows, Seconds: q.Seconds, Since: q.Since}
 	return q.print(out, func() (client.QueryAnswer, error) { return c.Query(ctx, n) },
-		func(format string) (bool, error) { return c.QueryTo(ctx, n, format, out.stdout) })
+		func(format string, w io.Writer) (bool, error) { return c.QueryTo(ctx, n, format, w) })
 }
 
 // print prints an answer as it is wanted: whole, or as it comes.
-func (f answerFlags) print(out *output, whole func() (client.QueryAnswer, error), coming func(format string) (bool, error)) error {
+func (f answerFlags) print(out *output, whole func() (client.QueryAnswer, error), coming func(format string, w io.Writer) (bool, error)) error {
 	more := func(truncated bool) {
 		if truncated {
 			out.note("there are more than %s; ask for more with --rows", plural(int64(f.Rows), "row", "rows"))
 		}
 	}
-	if format := formats[f.Format]; format.kind != "" && !out.json {
-		if !format.text && out.terminal {
-			return usage("an answer as %s is nothing to read; send it to a file: > FILE.%s", f.Format, f.Format)
+	switch format := formats[f.Format]; {
+	case f.Output != "":
+		if format.kind == "" {
+			return usage("say with --format what %s is to be", f.Output)
 		}
-		truncated, err := coming(format.kind)
+		to, err := newFile(f.Output)
+		if err != nil {
+			return err
+		}
+		defer to.discard()
+		truncated, err := coming(format.kind, to)
+		if err == nil {
+			err = to.replace()
+		}
+		if err == nil {
+			more(truncated)
+		}
+		return err
+	case format.kind != "" && !out.json:
+		if !format.text && out.terminal {
+			return usage("an answer as %s is nothing to read; send it to a file: -o FILE.%s", f.Format, f.Format)
+		}
+		truncated, err := coming(format.kind, out.stdout)
 		if err != nil {
 			return err
 		}

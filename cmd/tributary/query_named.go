@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"tributary/client"
@@ -30,7 +31,7 @@ func (q *queryRunCmd) Run(ctx context.Context, out *output, c *client.Client) er
 	}
 	r := client.QueryRun{Parameters: values, Rows: q.Rows, Seconds: q.Seconds}
 	return q.print(out, func() (client.QueryAnswer, error) { return c.RunQuery(ctx, q.Name, r) },
-		func(format string) (bool, error) { return c.RunQueryTo(ctx, q.Name, r, format, out.stdout) })
+		func(format string, w io.Writer) (bool, error) { return c.RunQueryTo(ctx, q.Name, r, format, w) })
 }
 
 type queryRunningCmd struct{}

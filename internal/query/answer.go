@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"tributary/internal/fault"
 )
 
 // Kind says how a value of an answer is written: all are texts.
@@ -43,8 +45,13 @@ type Ending struct {
 // The limits of what is read as an answer.
 const (
 	MaxAnswerColumns = 1000
+	MaxAnswerRow     = 32 << 20 // bytes of one row's values
 	maxAnswerHead    = 4 << 20
+	pieceOfValue     = 64 << 10 // room is made for no more before bytes have come
 )
+
+// ErrRow is that a row of an answer is too large.
+var ErrRow = fault.New(fault.TooLarge, "A row of the answer has more than %d MiB. Ask for less in one row.", MaxAnswerRow>>20)
 
 // AnswerWriter writes an answer in the child: four bytes of length and the columns in
 // JSON; then for each row a 1 and its values, each a 0 for a null or its length and 1
@@ -110,7 +117,8 @@ type Into struct {
 }
 
 // ReadAnswer reads an answer in the server, as a stranger's. A value of more than maxValue
-// bytes, and any other answer than AnswerWriter's, is an error.
+// bytes and a row of more than MaxAnswerRow are TooLarge; any other answer than
+// AnswerWriter's is an error.
 func ReadAnswer(r io.Reader, maxValue int, into Into) (Ending, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var end Ending
@@ -167,6 +175,7 @@ func ReadAnswer(r io.Reader, maxValue int, into Into) (Ending, error) {
 
 // readValues reads a row into values, whose bytes it makes anew: a row is mostly small.
 func readValues(in *bufio.Reader, values [][]byte, maxValue int) error {
+	size := uint64(0)
 	for i := range values {
 		n, err := binary.ReadUvarint(in)
 		if err != nil {
@@ -178,14 +187,27 @@ func readValues(in *bufio.Reader, values [][]byte, maxValue int) error {
 		}
 		n--
 		if n > uint64(maxValue) {
-			return fmt.Errorf("a value of %d bytes, at most %d", n, maxValue)
+			return fault.New(fault.TooLarge, "A value of the answer has %d bytes; the limit is %d.", n, maxValue)
 		}
-		values[i] = make([]byte, n)
-		if _, err := io.ReadFull(in, values[i]); err != nil {
+		if size += n; size > MaxAnswerRow {
+			return ErrRow
+		}
+		if values[i], err = readValue(in, int(n)); err != nil {
 			return cutOff(err)
 		}
 	}
 	return nil
+}
+
+func readValue(in io.Reader, n int) ([]byte, error) {
+	v := make([]byte, min(n, pieceOfValue))
+	_, err := io.ReadFull(in, v)
+	for err == nil && len(v) < n {
+		more := min(n-len(v), len(v))
+		v = append(v, make([]byte, more)...)
+		_, err = io.ReadFull(in, v[len(v)-more:])
+	}
+	return v, err
 }
 
 func cutOff(err error) error {

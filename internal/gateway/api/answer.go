@@ -63,7 +63,7 @@ type answering struct {
 
 type columnarWriter interface {
 	Row(values [][]byte) error
-	Close() error
+	Close(rows int64, truncated bool) error
 }
 
 // Write holds the begin of an answer back.
@@ -200,7 +200,7 @@ func (a *answering) each(values [][]byte) error {
 // connection, so that nobody takes a part for the whole.
 func (a *answering) end(ctx context.Context, end warehouse.Ran, err error) error {
 	if err == nil && a.table != nil {
-		err = a.table.Close()
+		err = a.table.Close(end.Rows, end.Truncated)
 	}
 	if err == nil && a.format == asJSON {
 		tail := fmt.Sprintf(`],"truncated":%v`, end.Truncated)

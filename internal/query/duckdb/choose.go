@@ -171,6 +171,8 @@ func rendered(sql string, columns []described, rows int) string {
 		name := "c" + strconv.Itoa(i+1)
 		names = append(names, name)
 		switch {
+		case c.id == bindings.TypeTimestampNS:
+			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN strftime("+name+", '%Y-%m-%dT%H:%M:%S.%nZ') ELSE "+name+"::VARCHAR END")
 		case c.Kind == query.KindTimestamp:
 			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN strftime("+name+"::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE "+name+"::VARCHAR END")
 		case c.id == bindings.TypeBlob:
@@ -201,9 +203,14 @@ func (db *instance) write(ctx context.Context, sql string, s query.Select, colum
 			if a.Rows() >= int64(s.Rows) || a.Size() >= s.Bytes {
 				return errEnough
 			}
+			size := 0
 			for c := range row {
 				if row[c] = nil; !data[c].null(i) {
-					row[c] = append([]byte{}, data[c].text(i)...)
+					text := data[c].text(i)
+					if size += len(text); size > query.MaxAnswerRow {
+						return query.ErrRow
+					}
+					row[c] = append([]byte{}, text...)
 				}
 			}
 			if err := writeRow(a, row); err != nil {

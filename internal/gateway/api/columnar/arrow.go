@@ -133,8 +133,10 @@ func (a *Arrow) flush() error {
 	return nil
 }
 
-// Close ends the stream. Without it, it is not whole.
-func (a *Arrow) Close() error {
+// Close ends the stream with the format's mark of an end. Readers take a stream without
+// one for whole too, and none can say how many rows it has, or that there are more: only
+// what it comes by tells that one was cut off.
+func (a *Arrow) Close(int64, bool) error {
 	if err := a.flush(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ package columnar
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/bits"
@@ -98,7 +99,8 @@ func (f form) parse(text []byte) (v value, ok bool) {
 	var err error
 	switch f.kind {
 	case booleans:
-		v.low = map[string]uint64{"true": 1}[string(text)]
+		v.low, ok = map[string]uint64{"true": 1, "false": 0}[string(text)]
+		return v, ok
 	case integers:
 		var n int64
 		if f.unsigned {
@@ -107,6 +109,9 @@ func (f form) parse(text []byte) (v value, ok bool) {
 			v.low = uint64(n)
 		}
 	case numbers:
+		if string(text) == "-nan" { // as the engine writes one that has a sign
+			text = text[1:]
+		}
 		v.number, err = strconv.ParseFloat(string(text), f.bits)
 	case decimals:
 		v.high, v.low, ok = digits(text, f.scale, f.precision)
@@ -117,6 +122,7 @@ func (f form) parse(text []byte) (v value, ok bool) {
 			v.low = uint64(n)
 		} else if t, err = time.Parse(time.RFC3339Nano, string(text)); err == nil {
 			v.low = uint64(t.UnixMicro())
+			return v, t.Nanosecond()%1000 == 0
 		}
 	case dates:
 		var t time.Time
@@ -125,6 +131,9 @@ func (f form) parse(text []byte) (v value, ok bool) {
 		} else if t, err = time.Parse(time.DateOnly, string(text)); err == nil {
 			v.low = uint64(t.Unix() / (24 * 60 * 60))
 		}
+	case documents:
+		v.bytes = text
+		return v, json.Valid(text) // a list with a number that is not finite is none
 	case binaries:
 		v.bytes, err = base64.StdEncoding.AppendDecode([]byte{}, text)
 	default:

@@ -18,7 +18,7 @@ import (
 
 type writer interface {
 	Row(values [][]byte) error
-	Close() error
+	Close(rows int64, truncated bool) error
 }
 
 // both are the two writers.
@@ -60,7 +60,7 @@ func TestArrowKeepsTypes(t *testing.T) {
 		{"integer UHUGEINT: type=utf8, nullable", "340282366920938463463374607431768211455|340282366920938463463374607431768211455"},
 		{"integer BIGNUM: type=utf8, nullable", "1|1"},
 		{"number FLOAT: type=float32, nullable", "0.5|0.5"},
-		{"number DOUBLE: type=float64, nullable", "-1.5e300|-1.5e+300|nan|NaN|inf|+Inf"},
+		{"number DOUBLE: type=float64, nullable", "-1.5e300|-1.5e+300|nan|NaN|-nan|NaN|inf|+Inf"},
 		{"decimal DECIMAL(9,2): type=decimal(9, 2), nullable", "12.50|12.5|-0.01|-0.01|9999999.99|9999999.99"},
 		{"decimal DECIMAL(38,10): type=decimal(38, 10), nullable", "-1234567890123456789012345678.0123456789|-1234567890123456789012345678.0123456789"},
 		{"timestamp timestamp: type=timestamp[us, tz=UTC], nullable", "1969-12-31T23:59:59.999999Z|1969-12-31T23:59:59.999999Z|2026-01-31T08:00:00.000000Z|2026-01-31T08:00:00Z"},
@@ -81,7 +81,7 @@ func TestArrowKeepsTypes(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
-		if err := a.Close(); err != nil {
+		if err := a.Close(0, false); err != nil {
 			t.Fatal(err)
 		}
 		in, err := ipc.NewReader(out)
@@ -118,6 +118,9 @@ func TestWhatHasNoPlaceInATypeIsRefused(t *testing.T) {
 		{column(query.KindDate, "date"), []string{"0044-03-15 (BC)", "12026-01-01"}},
 		{column(query.KindText, "BLOB"), []string{"%"}},
 		{column(query.KindNumber, "DOUBLE"), []string{"one"}},
+		{column(query.KindTimestamp, "timestamp"), []string{"2026-01-31T08:00:00.123456789Z"}},
+		{column(query.KindBoolean, "boolean"), []string{"1", "TRUE", ""}},
+		{column(query.KindJSON, "json"), []string{"[NaN]", "{", ""}},
 	} {
 		_, _, writers := both(t, []query.AnswerColumn{c.column})
 		for name, w := range writers {
@@ -152,13 +155,17 @@ func TestAnswersAreWrittenAsTheyCome(t *testing.T) {
 		if written < 100<<10 {
 			t.Errorf("%s: %d bytes are written", name, written)
 		}
-		if err := w.Close(); err != nil {
+		if err := w.Close(300, true); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
 	if err != nil || f.NumRows() != 300 || len(f.RowGroups()) != 2 {
 		t.Errorf("got %v, %v; want 300 rows in two groups", f, err)
+	}
+	rows, _ := f.Lookup("tributary.rows")
+	if truncated, ok := f.Lookup("tributary.truncated"); !ok || truncated != "true" || rows != "300" {
+		t.Errorf("got %q rows, truncated %q; want 300 and that there are more", rows, truncated)
 	}
 	in, err := ipc.NewReader(arrow)
 	if err != nil {
@@ -178,7 +185,7 @@ func TestAnAnswerWithoutRows(t *testing.T) {
 	t.Parallel()
 	arrow, file, writers := both(t, []query.AnswerColumn{column(query.KindDate, "date")})
 	for _, w := range writers {
-		if err := w.Close(); err != nil {
+		if err := w.Close(300, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,7 +212,7 @@ func TestLongValuesAreInAFileOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := writers["Parquet"].Close(); err != nil {
+	if err := writers["Parquet"].Close(rows, false); err != nil {
 		t.Fatal(err)
 	}
 	if most := rows * (len(long) + len(document) + len(random)) * 105 / 100; file.Len() > most {

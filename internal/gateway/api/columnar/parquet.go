@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -165,8 +166,11 @@ func (f form) value(v value) parquet.Value {
 	return parquet.Int64Value(int64(v.low))
 }
 
-// Close ends the file. Without it, it is not whole.
-func (p *Parquet) Close() error {
+// Close ends the file, which says how many rows of the answer it has, and whether there
+// are more. Without it, it is no Parquet file.
+func (p *Parquet) Close(rows int64, truncated bool) error {
+	p.out.SetKeyValueMetadata("tributary.rows", strconv.FormatInt(rows, 10))
+	p.out.SetKeyValueMetadata("tributary.truncated", strconv.FormatBool(truncated))
 	if err := p.out.Close(); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
