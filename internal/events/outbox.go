@@ -135,7 +135,7 @@ func (o *Outbox) append(ctx context.Context, id tenant.ID, records []audit.Recor
 			if facts, err = o.cfg.Facts(ctx, id, r.Subject); err != nil {
 				return fmt.Errorf("what is known of %s: %w", r.Subject, err)
 			}
-			if facts != nil {
+			if facts != nil && tenant.ID(r.Subject).Valid() { // whose act it is to say what a tenant was
 				maps.Copy(facts, r.Now())
 			}
 		}

@@ -172,7 +172,7 @@ func rendered(sql string, columns []described, rows int) string {
 		names = append(names, name)
 		switch {
 		case c.id == bindings.TypeTimestampNS:
-			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN strftime("+name+", '%Y-%m-%dT%H:%M:%S.%nZ') ELSE "+name+"::VARCHAR END")
+			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN replace("+name+"::VARCHAR, ' ', 'T') || 'Z' ELSE "+name+"::VARCHAR END")
 		case c.Kind == query.KindTimestamp:
 			list = append(list, "CASE WHEN isfinite("+name+"::TIMESTAMP) THEN strftime("+name+"::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%fZ') ELSE "+name+"::VARCHAR END")
 		case c.id == bindings.TypeBlob:

@@ -1,5 +1,6 @@
 -- dim_tenant has a row for each time that a tenant was other than before, by the provider's own chain, whose acts say what the
--- tenant was after each; valid_to is null in the present one.
+-- tenant was after each: tier, type, state and organisation. Its slug and industry, which that chain does not keep, are those of the
+-- moment when the act came to the stream; valid_to is null in the present one.
 DROP VIEW dim_tenant;
 CREATE VIEW dim_tenant AS
 WITH said AS (
