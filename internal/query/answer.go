@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"tributary/internal/fault"
 )
@@ -204,7 +205,7 @@ func readValue(in io.Reader, n int) ([]byte, error) {
 	_, err := io.ReadFull(in, v)
 	for err == nil && len(v) < n {
 		more := min(n-len(v), len(v))
-		v = append(v, make([]byte, more)...)
+		v = slices.Grow(v, more)[:len(v)+more]
 		_, err = io.ReadFull(in, v[len(v)-more:])
 	}
 	return v, err
