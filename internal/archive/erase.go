@@ -232,8 +232,9 @@ func (a *Archive) take(ctx context.Context, r events.Erasure) (unread int64, err
 // eraseObjects writes the tenant's objects anew that have the person's events, and returns
 // how many could not be read.
 func (a *Archive) eraseObjects(ctx context.Context, r events.Erasure) (unread int64, err error) {
+	who := r.People()
 	err = a.walk(ctx, r.Tenant, Filter{Stream: stream.Events}, func(o Object, _ uint64) error {
-		has, err := a.hasPerson(ctx, o, r)
+		has, err := a.hasPerson(ctx, o, who)
 		if err == nil && has {
 			err = a.merge(ctx, []Object{o}, func(tx *meta.DB, made Object) error {
 				if err := a.Tenants.UnscopedHeld(ctx, tx, r.Tenant); err != nil {
@@ -253,13 +254,13 @@ func (a *Archive) eraseObjects(ctx context.Context, r events.Erasure) (unread in
 }
 
 // hasPerson reports whether an object has events of a person.
-func (a *Archive) hasPerson(ctx context.Context, o Object, p events.Erasure) (bool, error) {
+func (a *Archive) hasPerson(ctx context.Context, o Object, who events.People) (bool, error) {
 	r, err := a.open(ctx, o)
 	if err != nil {
 		return false, err
 	}
 	defer r.close()
-	return r.has(p.People())
+	return r.has(who)
 }
 
 // has reports whether there are events of some people.
