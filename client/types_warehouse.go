@@ -77,5 +77,6 @@ type Rebuild struct {
 	Last      uint64     `json:"last,omitempty"`
 	Rows      int64      `json:"rows" doc:"Of facts that were written anew"`
 	Intervals int64      `json:"intervals" doc:"Of models that were made anew"`
+	Unread    []string   `json:"unread,omitempty" doc:"Objects of the archive that could not be read, and were passed over; verify-archive says what is wrong with them"`
 	Problem   string     `json:"problem,omitempty"`
 }

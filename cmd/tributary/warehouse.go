@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tributary/client"
@@ -75,6 +76,9 @@ func (warehouseStatusCmd) Run(ctx context.Context, out *output, c *client.Client
 func (o *output) rebuild(r client.Rebuild) {
 	o.fields("rebuild", r.State, "table", r.Table, "tenant", r.Tenant, "from", whenever(r.From), "to", whenever(r.To), "started_at", when(r.StartedAt), "started_by", r.StartedBy,
 		"ended_at", whenever(r.EndedAt), "stream", r.Stream, "rows", fmt.Sprint(r.Rows), "intervals", fmt.Sprint(r.Intervals), "problem", r.Problem)
+	if len(r.Unread) > 0 {
+		o.note("%s of the archive could not be read, and is missing: %s; tributary archive verify says why", plural(int64(len(r.Unread)), "object", "objects"), strings.Join(r.Unread, ", "))
+	}
 	switch {
 	case r.Stream == "":
 	case r.Last > 0:

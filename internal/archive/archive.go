@@ -95,16 +95,6 @@ func (a *Archive) UnscopedHas(ctx context.Context, n stream.Name) (bool, error) 
 	return there > 0, nil
 }
 
-// UnscopedSince calls each with the archived events of a stream that came on a time's day or
-// later, of a tenant, or with "" of all and of the provider; see UnscopedRead.
-func (a *Archive) UnscopedSince(ctx context.Context, id tenant.ID, n stream.Name, t time.Time, each func([]events.Event) error) error {
-	f := Filter{Stream: n}
-	if !t.IsZero() {
-		f.From = DayOf(t)
-	}
-	return a.UnscopedRead(ctx, id, f, each)
-}
-
 // Day is a day of UTC: its beginning.
 type Day struct{ time.Time }
 

@@ -108,7 +108,7 @@ func (a *Archive) merge(ctx context.Context, list []Object, also func(tx *meta.D
 	defer a.writing.Unlock()
 	err = a.DB.Transact(ctx, func(tx *meta.DB) error {
 		if a.Erased.UnscopedVersion(first.Tenant) != version {
-			return fault.New(fault.Conflict, "Somebody was erased meanwhile.")
+			return fault.Wrap(fault.Conflict, errMeanwhile, "Somebody was erased meanwhile.")
 		}
 		for _, part := range list {
 			if err := a.remove(ctx, tx, part); err != nil {

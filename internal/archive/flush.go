@@ -44,10 +44,7 @@ func (a *Archive) UnscopedFlush(ctx context.Context, by string) error {
 	if failed != nil { // some may be archived all the same
 		outcome = "failed"
 	}
-	if err := a.Audit.Record(ctx, audit.Entry{Actor: by, Verb: "archive.flush", Subject: "archive", Outcome: outcome}); err != nil && failed == nil {
-		return err
-	}
-	return failed
+	return errors.Join(failed, a.Audit.Record(context.WithoutCancel(ctx), audit.Entry{Actor: by, Verb: "archive.flush", Subject: "archive", Outcome: outcome}))
 }
 
 // eachStream does something with each stream, whatever becomes of the others.

@@ -258,7 +258,7 @@ type reader struct {
 // gone says of an object without bytes that it is lost, or that the catalogue has it no more.
 func (a *Archive) gone(ctx context.Context, o Object) error {
 	if _, err := a.UnscopedObject(ctx, o.ID); fault.Is(err, fault.NotFound) {
-		return fault.New(fault.Conflict, "The archive's object %s is there no more.", o.ID)
+		return fault.Wrap(fault.Conflict, errMeanwhile, "The archive's object %s is there no more.", o.ID)
 	} else if err != nil {
 		return err
 	}
@@ -315,7 +315,7 @@ func (r *reader) unseal(ctx context.Context, ring *keys.Ring) (err error) {
 }
 
 func (r *reader) damaged(err error) error {
-	if err == nil || fault.KindOf(err) != "" {
+	if !fault.Is(err, fault.Internal) {
 		return err
 	}
 	return fault.Wrap(fault.Damaged, err, "The archive's object %s is damaged.", r.object.ID)

@@ -2,6 +2,8 @@ package archive
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"tributary/internal/events"
 	"tributary/internal/fault"
@@ -23,21 +25,46 @@ type warehouse interface {
 	UnscopedRemake(ctx context.Context, id tenant.ID) error
 }
 
-// UnscopedRead calls each with the archived events of a stream that came on some days, of a
-// tenant, or with "" of all and of the provider: chain by chain, in order, some at a time.
-// Objects that are damaged or lost are passed over, and named in the log and by verify.
-func (a *Archive) UnscopedRead(ctx context.Context, id tenant.ID, f Filter, each func([]events.Event) error) error {
-	return a.walk(ctx, id, f, func(o Object, from uint64) error {
-		err := a.readOne(ctx, o, from, each)
-		if fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
-			a.Log.ErrorContext(ctx, "an object of the archive cannot be read", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
-			return nil
+// UnscopedSince calls each with the archived events of a stream that came on a time's day or
+// later, of a tenant, or with "" of all and of the provider: chain by chain, in order, some
+// at a time. Objects that are damaged or lost are passed over, and returned.
+func (a *Archive) UnscopedSince(ctx context.Context, id tenant.ID, n stream.Name, t time.Time, each func([]events.Event) error) (unread []string, err error) {
+	f := Filter{Stream: n}
+	if !t.IsZero() {
+		f.From = DayOf(t)
+	}
+	err = a.walk(ctx, id, f, func(o Object, from uint64) error {
+		found, err := a.read(ctx, o, from, each)
+		for _, x := range found {
+			unread = append(unread, x.Object)
 		}
 		return err
 	})
+	return unread, err
 }
 
-// readOne calls each with an object's events, from a block on.
+// read calls each with an object's events, from a block on. If the object cannot be read, it
+// returns and logs why; an error of each's is returned as it is.
+func (a *Archive) read(ctx context.Context, o Object, from uint64, each func([]events.Event) error) (unread []Finding, err error) {
+	var failed error
+	err = a.readOne(ctx, o, from, func(list []events.Event) error {
+		if list, failed = a.Blocks.Kept(ctx, list); failed == nil && len(list) > 0 {
+			failed = each(list)
+		}
+		return failed
+	})
+	if failed == nil && fault.Is(err, fault.NotFound) { // some stores have no bytes any more for who reads them when they are removed
+		if gone := a.gone(ctx, o); errors.Is(gone, errMeanwhile) {
+			return nil, gone
+		}
+	}
+	if failed == nil && (fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound)) {
+		a.Log.ErrorContext(ctx, "an object of the archive cannot be read", "object", o.ID, "tenant.id", string(o.Tenant), "error", err)
+		return []Finding{{o.Tenant, o.ID, fault.Message(err)}}, nil
+	}
+	return nil, err
+}
+
 func (a *Archive) readOne(ctx context.Context, o Object, from uint64, each func([]events.Event) error) error {
 	r, err := a.open(ctx, o)
 	if err != nil {
@@ -46,13 +73,6 @@ func (a *Archive) readOne(ctx context.Context, o Object, from uint64, each func(
 	defer r.close()
 	var list []events.Event
 	size := 0
-	give := func(list []events.Event) error {
-		list, err := a.Blocks.Kept(ctx, list)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		return each(list)
-	}
 	err = r.each(func(rows []row) error {
 		for n := range rows {
 			if uint64(rows[n].Block) < from {
@@ -71,12 +91,12 @@ func (a *Archive) readOne(ctx context.Context, o Object, from uint64, each func(
 		}
 		some := list
 		list, size = nil, 0
-		return give(some)
+		return each(some)
 	})
 	if err != nil {
 		return err
 	}
-	return give(list)
+	return each(list)
 }
 
 // Export calls each with all events of the scope's tenant that the streams have, or had, as
@@ -97,7 +117,7 @@ func (a *Archive) Export(ctx context.Context, scope tenant.Scope, each func(o Ob
 			return err
 		}
 		part := 0
-		err := a.readOne(ctx, o, from, func(list []events.Event) error {
+		found, err := a.read(ctx, o, from, func(list []events.Event) error {
 			lines, err := events.Lines(list)
 			if err != nil {
 				return err
@@ -105,10 +125,7 @@ func (a *Archive) Export(ctx context.Context, scope tenant.Scope, each func(o Ob
 			part++
 			return each(o, part, lines)
 		})
-		if fault.Is(err, fault.Damaged) {
-			unread = append(unread, Finding{o.Tenant, o.ID, fault.Message(err)})
-			return nil
-		}
+		unread = append(unread, found...)
 		return err
 	})
 	return unread, err
@@ -126,14 +143,11 @@ type Restored struct {
 // after is the Next of the call before. Each call is an entry of the audit log.
 func (a *Archive) UnscopedRestore(ctx context.Context, by string, id tenant.ID, f Filter, after string) (done Restored, err error) {
 	read, next, err := a.some(ctx, id, f, after, func(o Object, from uint64) error {
-		err := a.readOne(ctx, o, from, func(list []events.Event) error {
+		found, err := a.read(ctx, o, from, func(list []events.Event) error {
 			done.Events += int64(len(list))
 			return a.warehouse.UnscopedRestore(ctx, o.Stream, list)
 		})
-		if fault.Is(err, fault.Damaged) || fault.Is(err, fault.NotFound) {
-			done.Findings = append(done.Findings, Finding{o.Tenant, o.ID, fault.Message(err)})
-			return nil
-		}
+		done.Findings = append(done.Findings, found...)
 		return err
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func (a *Archive) remove(ctx context.Context, tx *meta.DB, o Object) error {
 	db := tx.RowsOf(o.Tenant)
 	n, err := db.Exec(ctx, `DELETE FROM archive_objects WHERE tenant = $1 AND id = $2`, string(o.Tenant), o.ID)
 	if err == nil && n != 1 {
-		err = fault.New(fault.Conflict, "The archive's object %s is there no more.", o.ID)
+		err = fault.Wrap(fault.Conflict, errMeanwhile, "The archive's object %s is there no more.", o.ID)
 	}
 	if err == nil {
 		_, err = db.Exec(ctx, `INSERT INTO archive_garbage (blob_key, tenant, since) VALUES ($1, $2, $3)`, string(o.blobKey()), string(o.Tenant), meta.Micros(a.Clock.Now()))

@@ -305,22 +305,24 @@ func TestACompactionAroundAnErasureBringsNobodyBack(t *testing.T) {
 	})
 }
 
-// Who reads while objects are replaced has each event once, and nothing is said to be lost.
-func TestReadersFindWhatWasReplaced(t *testing.T) {
+// A flush is in the audit log however it ended, also where who asked for it left.
+func TestAFlushThatFailedIsInTheAuditLog(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, w *world) {
-		a := w.tenant("acme", tenant.Basic)
-		sent := w.parts(a, noon)
-		w.pass(2 * time.Hour)
-		var got []events.Event
-		check(t, w.UnscopedRead(t.Context(), a, archive.Filter{Stream: stream.Events}, func(some []events.Event) error {
-			got = append(got, some...)
-			check(t, w.CompactDue(t.Context()))
-			return w.RemoveDue(t.Context())
-		}))
-		same(t, "read", got, sent)
-		if len(w.files()) != 1 {
-			t.Errorf("%d files, want one", len(w.files()))
-		}
-	})
+	w := newWorld(t, metatest.Open(t, metatest.SQLite(t)))
+	w.send(stream.Events, w.tenant("acme", tenant.Basic), noon, 1)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if err := w.UnscopedFlush(gone, "usr_staff"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	check(t, w.UnscopedFlush(t.Context(), "usr_staff"))
+	acts, _, err := w.config.Audit.UnscopedEntries(t.Context(), audit.Filter{Verb: "archive.flush"}, meta.Page{})
+	check(t, err)
+	var got []string
+	for _, e := range acts {
+		got = append(got, e.Outcome)
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"failed", "ok"}) {
+		t.Errorf("the audit log has flushes that ended %q", got)
+	}
 }

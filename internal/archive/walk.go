@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"tributary/internal/fault"
@@ -19,19 +20,21 @@ const (
 // visit is what is done with an object, of which what comes before a block was had already.
 type visit func(o Object, from uint64) error
 
+// errMeanwhile is in the error of who found the catalogue another than it was a moment ago.
+var errMeanwhile = errors.New("the catalogue of the archive has changed meanwhile")
+
 // walk does something with each object of a tenant, or with "" of all and of the provider, in
-// the order of chains.
+// the order of chains. Blocks that compaction puts into another object meanwhile are there once.
 func (a *Archive) walk(ctx context.Context, id tenant.ID, f Filter, do visit) error {
-	for at, last := (chained{}), (Object{}); ; {
-		list, err := a.chained(ctx, id, f, at, mostObjects)
+	for at := (place{}); ; {
+		list, err := a.after(ctx, id, f, at, mostObjects)
 		if err != nil {
 			return err
 		}
 		for _, o := range list {
-			if last, err = a.visit(ctx, o, last, do); err != nil {
+			if at, err = a.visit(ctx, o, at, do); err != nil {
 				return err
 			}
-			at = chainedOf(o)
 		}
 		if len(list) < mostObjects {
 			return nil
@@ -45,93 +48,108 @@ func (a *Archive) some(ctx context.Context, id tenant.ID, f Filter, after string
 	if err := f.check(); err != nil {
 		return nil, "", err
 	}
-	at, err := parseChained(after)
+	at, err := parsePlace(after)
 	if err != nil {
 		return nil, "", err
 	}
-	list, err := a.chained(ctx, id, f, at, mostObjects+1)
+	list, err := a.after(ctx, id, f, at, mostObjects+1)
 	if err != nil {
 		return nil, "", err
 	}
-	bytes, last := int64(0), Object{}
+	bytes := int64(0)
 	for n, o := range list {
 		if n == mostObjects || bytes >= mostBytes {
 			return list[:n], at.String(), nil
 		}
-		if last, err = a.visit(ctx, o, last, do); err != nil {
+		if at, err = a.visit(ctx, o, at, do); err != nil {
 			return nil, "", err
 		}
-		at = chainedOf(o)
 		bytes += o.SealedSize
 	}
 	return list, "", nil
 }
 
 // visit does it with an object, or if it was replaced since it was listed, with those that
-// have its blocks now. last is the last one that it was done with, before and after.
-func (a *Archive) visit(ctx context.Context, o, last Object, do visit) (Object, error) {
-	if o.Stream == last.Stream && o.Tenant == last.Tenant && o.Last <= last.Last {
-		return last, nil
-	}
-	err := do(o, o.First)
-	if !fault.Is(err, fault.Conflict) {
-		return o, err
+// have its blocks now, and returns the place after it.
+func (a *Archive) visit(ctx context.Context, o Object, at place, do visit) (place, error) {
+	at, err := at.visit(o, do)
+	if !errors.Is(err, errMeanwhile) {
+		return at, err
 	}
 	now, err := a.overlapping(ctx, o)
 	for _, x := range now {
-		if err = do(x, o.First); err != nil {
+		if at, err = at.visit(x, do); err != nil {
 			break
 		}
-		last = x
 	}
-	return last, err
+	return at, err
 }
 
-// chained is a place in the order of chains: the object that begins there.
-type chained struct {
+// place is a place in the order of chains: after an object with these blocks, which may be
+// there no more, and after the blocks that were had.
+type place struct {
 	Stream string `json:"s"`
 	Tenant string `json:"t"`
+	Last   int64  `json:"l"`
 	First  int64  `json:"f"`
+	Had    uint64 `json:"h"` // all up to this one
 }
 
-func chainedOf(o Object) chained { return chained{string(o.Stream), string(o.Tenant), int64(o.First)} }
+// visit does something with what of an object was not had, if there is anything.
+func (p place) visit(o Object, do visit) (place, error) {
+	next := place{Stream: string(o.Stream), Tenant: string(o.Tenant), Last: int64(o.Last), First: int64(o.First)}
+	if next.Stream == p.Stream && next.Tenant == p.Tenant {
+		next.Had = p.Had
+	}
+	if o.sound() != nil { // and what it says of its blocks is not so
+		return next, do(o, o.First)
+	}
+	if o.Last <= next.Had {
+		return next, nil
+	}
+	err := do(o, max(o.First, next.Had+1))
+	if err == nil {
+		next.Had = o.Last
+	}
+	return next, err
+}
 
-func (c chained) String() string {
-	raw, err := json.Marshal(c)
+func (p place) String() string {
+	raw, err := json.Marshal(p)
 	if err != nil {
 		panic("archive: cursor: " + err.Error())
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func parseChained(s string) (c chained, err error) {
+func parsePlace(s string) (p place, err error) {
 	if s == "" {
-		return c, nil
+		return p, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	if err == nil {
-		err = json.Unmarshal(raw, &c)
+		err = json.Unmarshal(raw, &p)
 	}
 	if err != nil {
-		return c, fault.Wrap(fault.Invalid, err, "The cursor %q is not one that was returned; start again without it.", s)
+		return p, fault.Wrap(fault.Invalid, err, "The cursor %q is not one that was returned; start again without it.", s)
 	}
-	return c, nil
+	return p, nil
 }
 
-// chained lists objects after a place in the order of chains.
-func (a *Archive) chained(ctx context.Context, id tenant.ID, f Filter, after chained, most int) ([]Object, error) {
+// after lists objects after a place in the order of chains.
+func (a *Archive) after(ctx context.Context, id tenant.ID, f Filter, at place, most int) ([]Object, error) {
 	from, to := f.bounds()
-	where, args := "", []any{from, to, after.Stream, after.Tenant, after.First, int64(most)}
+	where, args := "", []any{from, to, at.Stream, at.Tenant, at.Last, at.First, int64(most)}
 	db := a.DB.Unscoped()
 	if id != "" {
-		db, where, args = a.DB.For(id), where+`tenant = $7 AND `, append(args, string(id))
+		db, where, args = a.DB.For(id), where+`tenant = $8 AND `, append(args, string(id))
 	}
 	if f.Stream != "" {
 		args = append(args, string(f.Stream))
 		where += fmt.Sprintf(`stream = $%d AND `, len(args))
 	}
 	rows, err := db.Query(ctx, `SELECT `+objectColumns+` FROM archive_objects WHERE `+where+`day >= $1 AND day <= $2
-		AND (stream > $3 OR stream = $3 AND (tenant > $4 OR tenant = $4 AND first_block > $5)) ORDER BY stream, tenant, first_block LIMIT $6`, args...)
+		AND (stream, tenant, last_block, first_block) > ($3, $4, $5, $6) ORDER BY stream, tenant, last_block, first_block LIMIT $7`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list the archive: %w", err)
 	}

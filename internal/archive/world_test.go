@@ -111,10 +111,14 @@ type others struct {
 	shared []string         // of the names, with others
 	away   error            // of finding the names
 	fails  error            // of the warehouse
+	loaded []events.Event   // again
 	erased []events.Erasure // by quarantine, and by the warehouse
 }
 
-func (o *others) UnscopedRestore(context.Context, stream.Name, []events.Event) error { return o.fails }
+func (o *others) UnscopedRestore(_ context.Context, _ stream.Name, list []events.Event) error {
+	o.loaded = append(o.loaded, list...)
+	return o.fails
+}
 
 func (o *others) UnscopedPerson(_ context.Context, _ tenant.ID, name string, _ bool) (events.Person, error) {
 	return events.Person{Names: append([]string{name}, o.names...), Shared: o.shared}, o.away

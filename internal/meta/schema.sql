@@ -115,6 +115,7 @@ CREATE TABLE archive_objects (
     mac         BYTEA NOT NULL,
     UNIQUE (stream, tenant, first_block)
 );
+CREATE INDEX archive_objects_chain ON archive_objects (stream, tenant, last_block, first_block);
 CREATE INDEX archive_objects_day ON archive_objects (day, id);
 CREATE INDEX archive_objects_tenant ON archive_objects (tenant, day, id);
 

@@ -33,6 +33,7 @@ type Rebuilding struct {
 	Ended      time.Time // zero: it runs
 	Stream     string    // that is read; empty: none, or no more
 	Archived   int64     // events of the archive that were read
+	Unread     []string  // objects of the archive that could not be read, and were passed over
 	Read, Last uint64    // how far of the stream itself
 	Rows       int64     // written anew
 	Intervals  int64     // of models, made anew
@@ -127,7 +128,7 @@ func (w *Warehouse) finish(ctx context.Context, b *rebuilding, err error) {
 		b.State, b.Problem = "failed", fault.Message(err)
 		w.cfg.Log.ErrorContext(ctx, "the warehouse could not be rebuilt", "error", err)
 	}
-	e := audit.Entry{Actor: b.By, Verb: "warehouse.rebuilt", Subject: "warehouse", Outcome: b.State, Details: map[string]any{"rows": b.Rows, "intervals": b.Intervals}}
+	e := audit.Entry{Actor: b.By, Verb: "warehouse.rebuilt", Subject: "warehouse", Outcome: b.State, Details: map[string]any{"rows": b.Rows, "intervals": b.Intervals, "unread": len(b.Unread)}}
 	w.telling.Unlock()
 	if err := w.cfg.Audit.Record(ctx, e); err != nil {
 		w.cfg.Log.ErrorContext(ctx, "the end of a rebuild is not in the audit log", "error", err)
@@ -174,6 +175,7 @@ func (w *Warehouse) lastRebuild() *Rebuilding {
 		return nil
 	}
 	r := w.rebuild.Rebuilding
+	r.Unread = slices.Clone(r.Unread)
 	return &r
 }
 
@@ -238,7 +240,7 @@ func (w *Warehouse) rereadPast(ctx context.Context, b *rebuilding, l *loader) er
 		w.telling.Unlock()
 		return err
 	}
-	err := w.past.UnscopedSince(ctx, b.Tenant, l.name, from, func(list []events.Event) error {
+	unread, err := w.past.UnscopedSince(ctx, b.Tenant, l.name, from, func(list []events.Event) error {
 		w.telling.Lock()
 		b.Stream = string(l.name)
 		b.Archived += int64(len(list))
@@ -252,6 +254,9 @@ func (w *Warehouse) rereadPast(ctx context.Context, b *rebuilding, l *loader) er
 		}
 		return replace()
 	})
+	w.telling.Lock()
+	b.Unread = append(b.Unread, unread...)
+	w.telling.Unlock()
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,15 +87,15 @@ func (a archived) UnscopedHas(_ context.Context, n stream.Name) (bool, error) {
 	return len(a[n]) > 0, nil
 }
 
-func (a archived) UnscopedSince(_ context.Context, id tenant.ID, n stream.Name, at time.Time, each func([]events.Event) error) error {
+func (a archived) UnscopedSince(_ context.Context, id tenant.ID, n stream.Name, at time.Time, each func([]events.Event) error) (unread []string, err error) {
 	for _, e := range a[n] {
 		if (id == "" || e.Tenant == id) && !e.Received.Before(at.Truncate(24*time.Hour)) {
 			if err := each([]events.Event{e}); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return []string{"arc_damaged_" + string(n)}, nil
 }
 
 // What streams have no longer is rebuilt from the archive: of a table, a tenant, an interval.
@@ -126,7 +127,7 @@ func TestFactsAreRebuiltFromTheArchive(t *testing.T) {
 	w.harm("DELETE FROM fact_event WHERE id = '3'")
 	w.harm("UPDATE load_interval SET rows = rows - 1 WHERE epoch_us(start) = " + fmt.Sprint(noon.Add(3*time.Hour).UnixMicro()))
 	w.harm("DELETE FROM fact_act")
-	if got := w.rebuild(warehouse.Rebuild{Table: "fact_event", Tenant: a, From: noon, To: noon.Add(4 * time.Hour)}); got.State != "done" || got.Rows != 4 || got.Archived != 6 {
+	if got := w.rebuild(warehouse.Rebuild{Table: "fact_event", Tenant: a, From: noon, To: noon.Add(4 * time.Hour)}); got.State != "done" || got.Rows != 4 || got.Archived != 6 || !slices.Equal(got.Unread, []string{"arc_damaged_events"}) {
 		t.Errorf("got %+v, want 4 rows of 6", got)
 	}
 	w.want("SELECT id, type FROM fact_event WHERE tenant = '"+string(a)+"' ORDER BY id", "0|buy\n1|buy\n2|buy\n3|buy\n4|buy\n5|buy\n6|wrong\n")

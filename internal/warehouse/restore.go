@@ -15,8 +15,9 @@ type past interface {
 	// UnscopedHas reports whether it has anything of a stream.
 	UnscopedHas(ctx context.Context, n stream.Name) (bool, error)
 	// UnscopedSince calls each with a stream's events that came on a time's day or later,
-	// of a tenant, or with "" of all and of the provider.
-	UnscopedSince(ctx context.Context, id tenant.ID, n stream.Name, t time.Time, each func([]events.Event) error) error
+	// of a tenant, or with "" of all and of the provider. It passes over objects that cannot
+	// be read, and returns and logs them.
+	UnscopedSince(ctx context.Context, id tenant.ID, n stream.Name, t time.Time, each func([]events.Event) error) (unread []string, err error)
 }
 
 // SetPast says what has the events that streams have no longer; without, nothing does.
@@ -45,7 +46,7 @@ func (w *Warehouse) Fill(ctx context.Context) error {
 		if after != 0 && after+1 >= state.First && after <= state.Last {
 			continue
 		}
-		if err := w.past.UnscopedSince(ctx, "", n, through, func(list []events.Event) error { return w.UnscopedRestore(ctx, n, list) }); err != nil {
+		if _, err := w.past.UnscopedSince(ctx, "", n, through, func(list []events.Event) error { return w.UnscopedRestore(ctx, n, list) }); err != nil {
 			return fmt.Errorf("fill the warehouse with stream %s: %w", n, err)
 		}
 	}

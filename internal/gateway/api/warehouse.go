@@ -84,7 +84,7 @@ func (s *server) warehouse(ctx context.Context, _ *call, _ *struct{}) (*out[clie
 
 func rebuildWord(r warehouse.Rebuilding) client.Rebuild {
 	return client.Rebuild{Table: r.Table, Tenant: string(r.Tenant), From: known(r.From), To: known(r.To), State: r.State, StartedBy: r.By, StartedAt: r.Began.Truncate(time.Microsecond), EndedAt: known(r.Ended),
-		Stream: r.Stream, Archived: r.Archived, Read: r.Read, Last: r.Last, Rows: r.Rows, Intervals: r.Intervals, Problem: r.Problem}
+		Stream: r.Stream, Archived: r.Archived, Read: r.Read, Last: r.Last, Rows: r.Rows, Intervals: r.Intervals, Unread: r.Unread, Problem: r.Problem}
 }
 
 func (s *server) startRebuild(ctx context.Context, c *call, i *in[client.NewRebuild]) (*out[client.Rebuild], error) {

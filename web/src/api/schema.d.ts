@@ -1308,6 +1308,8 @@ export interface components {
       "table"?: string;
       "tenant"?: string;
       "to"?: string;
+      /** Objects of the archive that could not be read, and were passed over; verify-archive says what is wrong with them */
+      "unread"?: Array<string> | null;
     };
     RebuiltArchive: {
       /** Of them, to the catalogue; the others have nothing that others have not */
