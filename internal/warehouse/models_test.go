@@ -198,7 +198,22 @@ func TestModelsAreMadeWholeOrNotAtAll(t *testing.T) {
 		w.want("SELECT count(*) FROM fact_usage u WHERE NOT EXISTS (SELECT 1 FROM model_interval i WHERE i.model = 'fact_usage' AND i.tenant = u.tenant AND i.start = u.start)", "0\n")
 	}
 	w.load()
-	w.want("SELECT sum(quantity)::BIGINT, count(*) FROM fact_usage WHERE metric = 'events'", "20|20\n")
+	const usage = "SELECT sum(quantity)::BIGINT, count(*) FROM fact_usage WHERE metric = 'events'"
+	w.want(usage, "20|20\n")
+
+	// The last statement of a transaction fails: those before it have not happened.
+	w.send(stream.Events, a, event("again", "click", noon))
+	if err := w.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.harm("ALTER TABLE model_interval ADD COLUMN more INTEGER")
+	if err := w.Make(t.Context()); err == nil {
+		t.Error("got no error of a ledger that takes no entries")
+	}
+	w.want(usage, "20|20\n")
+	w.harm("ALTER TABLE model_interval DROP COLUMN more")
+	w.load()
+	w.want("SELECT sum(quantity)::BIGINT FROM fact_usage WHERE metric = 'events'", "21\n")
 }
 
 // A round ends while facts go on coming: an interval that they make stale again is for the next.
