@@ -122,13 +122,23 @@ const (
 	eraseDaily = 24 * time.Hour
 )
 
-// EraseDue carries out the erasures that are not yet: of each tenant one, so that nobody's
-// many keep another's waiting. What fails waits for a minute, and keeps no other from being
-// done.
+// EraseDue carries out the erasures that are not yet: of each tenant one after the other, in
+// turns, so that nobody's many keep another's waiting. What fails waits for a minute, and
+// keeps no other from being done.
 func (a *Archive) EraseDue(ctx context.Context) error {
+	for {
+		tried, err := a.eraseTurn(ctx)
+		if err != nil || tried == 0 {
+			return err
+		}
+	}
+}
+
+// eraseTurn tries one erasure of each tenant, and returns how many that were.
+func (a *Archive) eraseTurn(ctx context.Context) (tried int, err error) {
 	list, err := a.Erased.UnscopedDue(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	now, had := a.Clock.Now(), map[tenant.ID]bool{}
 	for _, r := range list {
@@ -139,7 +149,7 @@ func (a *Archive) EraseDue(ctx context.Context) error {
 		unread, err := a.erase(ctx, r)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return 0, ctx.Err()
 		case err == nil && unread == 0:
 			delete(a.eraseAfter, r.ID)
 		case err == nil:
@@ -148,11 +158,11 @@ func (a *Archive) EraseDue(ctx context.Context) error {
 			a.eraseAfter[r.ID] = now.Add(eraseRetry)
 			a.Log.WarnContext(ctx, "a person is not erased yet", "erasure", r.ID, "tenant.id", string(r.Tenant), "error", err)
 			if err := a.Erased.Wait(ctx, r, fault.Message(err)); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
-	return nil
+	return len(had), nil
 }
 
 // taken is what an erasure has taken away while it waits for the rest.

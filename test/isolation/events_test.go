@@ -185,9 +185,9 @@ func eraseUser(w *world, c *credential, _ string) shot {
 		if c != nil {
 			of = c.tenant
 		}
-		return shot{body: document(body), want: relaxed(of, accepted, clash), then: func(a *answer) { w.know(erasures, a.field("id"), of) }}
+		return shot{body: document(body), want: relaxed(of, accepted, clash, tooMany), then: func(a *answer) { w.know(erasures, a.field("id"), of) }}
 	}
 	t := pick(w, w.tenants)
 	body["tenant"] = pick(w, []string{t.id, t.slug})
-	return shot{body: document(body), want: relaxed(t, accepted, clash), then: func(a *answer) { w.know(erasures, a.field("id"), t) }}
+	return shot{body: document(body), want: relaxed(t, accepted, clash, tooMany), then: func(a *answer) { w.know(erasures, a.field("id"), t) }}
 }
