@@ -285,7 +285,7 @@ func (r *reader) has(who events.People) (has bool, err error) {
 }
 
 // bytesLeft is Unavailable while there are bytes of the tenant's with the person that the
-// catalogue does not have, or that it has no more.
+// catalogue has no more, or does not have and nothing else has.
 func (a *Archive) bytesLeft(ctx context.Context, r events.Erasure) error {
 	var garbage int64
 	if err := a.DB.For(r.Tenant).QueryRow(ctx, `SELECT count(*) FROM archive_garbage WHERE tenant = $1`, string(r.Tenant)).Scan(&garbage); err != nil {
@@ -294,8 +294,20 @@ func (a *Archive) bytesLeft(ctx context.Context, r events.Erasure) error {
 	if garbage > 0 {
 		return fault.New(fault.Unavailable, "Objects that were replaced are not removed yet: a backup is being made, or the server's log says why.")
 	}
+	left, err := a.straysWith(ctx, r)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	if err := a.Flush(ctx); err != nil { // a server that was killed in one left them
+		return err
+	}
+	return a.removeStrays(ctx, left)
+}
+
+// straysWith lists the tenant's objects without a row that have the person.
+func (a *Archive) straysWith(ctx context.Context, r events.Erasure) (left []Object, err error) {
 	who := r.People()
-	return a.strays(ctx, Prefix+string(r.Tenant)+"/"+string(stream.Events)+"/", func(o Object, _ blob.Info) error {
+	err = a.strays(ctx, Prefix+string(r.Tenant)+"/"+string(stream.Events)+"/", func(o Object, _ blob.Info) error {
 		stray, err := a.openStray(ctx, o)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -305,12 +317,38 @@ func (a *Archive) bytesLeft(ctx context.Context, r events.Erasure) error {
 			has, err = stray.has(who)
 			stray.close()
 		}
-		switch {
-		case fault.Is(err, fault.Damaged):
+		if fault.Is(err, fault.Damaged) {
 			return fault.Wrap(fault.Unavailable, err, "The archive's object %s has no row in its catalogue and cannot be read, and may have what is to be erased. Put it right, or remove its bytes from the object store.", o.ID)
-		case err == nil && has:
-			return fault.New(fault.Unavailable, "The archive's object %s has no row in its catalogue, and has what is to be erased. It is removed within hours if others have all that is in it; else tributary archive rebuild reads it.", o.ID)
+		}
+		if err == nil && has {
+			left = append(left, o)
 		}
 		return err
 	})
+	return left, err
+}
+
+// removeStrays removes objects without a row that have a person who is erased, whatever
+// their age: no flush is under way, and a compaction that read the person comes to nothing.
+func (a *Archive) removeStrays(ctx context.Context, left []Object) error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	done, err := a.Removing()
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, o := range left {
+		needed, err := a.needed(ctx, o)
+		if err != nil {
+			return err
+		}
+		if needed {
+			return fault.New(fault.Unavailable, "The archive's object %s has no row in its catalogue, and has what is to be erased and what no other has: tributary archive rebuild reads it.", o.ID)
+		}
+		if err := a.Blobs.Delete(ctx, o.blobKey()); err != nil && !fault.Is(err, fault.NotFound) {
+			return fmt.Errorf("remove bytes of %s: %w", o.blobKey(), err)
+		}
+	}
+	return nil
 }

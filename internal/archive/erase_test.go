@@ -347,6 +347,27 @@ func TestAnErasureIsDoneOnceNothingIsLeft(t *testing.T) {
 	})
 }
 
+// What a server that was killed in a flush left is no reason to wait: what it has is archived
+// again, and its bytes go.
+func TestAnErasureTakesWhatAKilledFlushLeft(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme", tenant.Basic)
+		w.people(a, w.now().Add(-time.Hour), "ann", "bob")
+		check(t, w.Flush(t.Context()))
+		for _, q := range []string{`DELETE FROM archive_objects`, `DELETE FROM archive_positions`} {
+			_, err := w.config.DB.Unscoped().Exec(t.Context(), q)
+			check(t, err)
+		}
+		if r := w.erase(a, "ann"); !r.Done() {
+			t.Errorf("not done: %+v", r)
+		}
+		if got := w.who(a); !slices.Equal(got, []string{"bob/"}) || len(w.files()) != 1 {
+			t.Errorf("got %q in %d objects, want bob in one", got, len(w.files()))
+		}
+	})
+}
+
 // A tenant has so many erasures under way and no more, and keeps nobody else waiting.
 func TestOneTenantsErasuresKeepNobodyWaiting(t *testing.T) {
 	t.Parallel()
