@@ -38,6 +38,9 @@ func (r *Refusals) Record(ctx context.Context, now time.Time, of Lane, e Entry, 
 		return nil
 	}
 	if skipped > 0 {
+		if e.Details == nil {
+			e.Details = map[string]any{}
+		}
 		e.Details["unrecorded_before"] = skipped
 	}
 	return record(context.WithoutCancel(ctx), e)

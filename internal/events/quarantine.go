@@ -35,6 +35,7 @@ const (
 	longestHeld = 30 * 24 * time.Hour
 	mostHeld    = 10_000   // events of one owner
 	mostStored  = 64 << 20 // bytes of them, sealed
+	ownPart     = 20       // each source has one part in so many, however full the rest is
 	mostRaw     = 64 << 10 // bytes of one that could not be read; the rest is left out
 	mostReplay  = 1000     // events taken in by one replay, and up to a page more
 	mostPage    = 50       // events opened at once
@@ -122,14 +123,14 @@ func (e *Events) quarantine(ctx context.Context, list []*work) {
 type room map[string]amount
 
 // takes reports whether there is room for more of a source, which takes no more of it than
-// it leaves free: one that sends nothing good does not keep out what the others hold.
+// it leaves free, but for its own part: those that send nothing good keep out no other.
 func (r room) takes(source string, more amount) bool {
 	free := amount{mostHeld, mostStored}
 	for _, a := range r {
 		free.events, free.bytes = free.events-a.events, free.bytes-a.bytes
 	}
 	own := r[source].plus(more)
-	return own.events <= free.events && own.bytes <= free.bytes
+	return own.events <= max(free.events, mostHeld/ownPart) && own.bytes <= max(free.bytes, mostStored/ownPart)
 }
 
 func roomOf(ctx context.Context, tx *meta.DB, owner tenant.ID) (room, error) {
@@ -168,7 +169,7 @@ func (e *Events) holdIn(ctx context.Context, tx *meta.DB, h *held, rooms map[ten
 		return fmt.Errorf("seal event for quarantine: %w", err), nil
 	}
 	if !there.takes(h.source, amount{1, len(body)}) {
-		return fault.New(fault.Conflict, "%s It is not kept: quarantine has room for %d events, and %d MiB, of which one source takes as much as it leaves free, and is full. Replay or drop some.", h.Reason, mostHeld, mostStored>>20), nil
+		return fault.New(fault.Conflict, "%s It is not kept: quarantine has room for %d events, and %d MiB, of which one source takes as much as it leaves free, or a %dth part, and is full. Replay or drop some.", h.Reason, mostHeld, mostStored>>20, ownPart), nil
 	}
 	if _, err := tx.RowsOf(h.owner).Exec(ctx, `INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		id, string(h.owner), string(h.about), h.source, string(h.kind), body, meta.Micros(h.event.Received)); err != nil {

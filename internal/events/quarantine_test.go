@@ -76,3 +76,32 @@ func TestQuarantineIsBoundedInBytes(t *testing.T) {
 		}
 	})
 }
+
+// Who had more than its share before there were shares keeps nobody out, nor do several
+// that have all there is: each source has its own part.
+func TestAFullQuarantineHasAPartForEach(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.tenant("acme")
+		if _, err := w.config.DB.For(a.ID).Exec(t.Context(), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+			INSERT INTO quarantined_events (id, tenant, about, source, reason, body, received_at) SELECT 'qua_' || i, $1, $1, 'src_loud', 'unfit', $2, 0 FROM n`, string(a.ID), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := w.source(w.admin(a.ID), events.NewSource{Strict: true})
+		kept := 0
+		for n := range 6 {
+			var list []events.Event
+			for k := range 100 {
+				list = append(list, login(fmt.Sprint(n, " ", k)))
+			}
+			for _, v := range w.take(s, list...) {
+				if strings.Contains(v.Details, "in quarantine") {
+					kept++
+				}
+			}
+		}
+		if kept != 500 {
+			t.Errorf("%d events are kept, want the 500 of a source's own part", kept)
+		}
+	})
+}

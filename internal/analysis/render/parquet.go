@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -114,7 +115,8 @@ func (p *parquetWriter) add(c Column, v Value, i int) {
 // Ordered is a group whose columns keep their order; the library's own sorts them by name.
 type Ordered struct {
 	parquet.Group
-	fields []parquet.Field
+	names  []string
+	fields []parquet.Field // once they were asked for
 }
 
 // Add adds a column, whose name no other has.
@@ -123,9 +125,17 @@ func (o *Ordered) Add(name string, node parquet.Node) {
 		o.Group = parquet.Group{}
 	}
 	o.Group[name] = node
-	i := slices.IndexFunc(o.Group.Fields(), func(f parquet.Field) bool { return f.Name() == name })
-	o.fields = append(o.fields, o.Group.Fields()[i])
+	o.names, o.fields = append(o.names, name), nil
 }
 
 // Fields are the columns in the order in which they were added.
-func (o *Ordered) Fields() []parquet.Field { return o.fields }
+func (o *Ordered) Fields() []parquet.Field {
+	if o.fields == nil {
+		sorted := o.Group.Fields()
+		for _, name := range o.names {
+			i, _ := slices.BinarySearchFunc(sorted, name, func(f parquet.Field, name string) int { return strings.Compare(f.Name(), name) })
+			o.fields = append(o.fields, sorted[i])
+		}
+	}
+	return o.fields
+}
