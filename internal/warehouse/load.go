@@ -377,7 +377,7 @@ func (b *batch) commit(ctx context.Context) error {
 	say := func(sql string, arguments ...string) {
 		t.Statements = append(t.Statements, query.Statement{SQL: sql, Arguments: arguments})
 	}
-	say("SELECT CASE WHEN coalesce(max(sequence), 0) <> $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.from, 10))
+	say("SELECT CASE WHEN max(sequence) IS DISTINCT FROM $2::UBIGINT THEN error('the warehouse is not where its loader thinks') END FROM load_position WHERE stream = $1", name, strconv.FormatUint(b.from, 10))
 	say("UPDATE load_position SET sequence = $2::UBIGINT, through = nullif($3, '')::TIMESTAMP, loaded = $4::TIMESTAMP WHERE stream = $1",
 		name, strconv.FormatUint(b.last, 10), stampOf(latest(b.at, b.arrived)), now)
 	if b.rows.Size() > 0 {
@@ -396,28 +396,22 @@ func (b *batch) commit(ctx context.Context) error {
 		say("DELETE FROM load_chain WHERE stream = $1", name)
 	}
 	if len(b.ends) > 0 {
-		chains, begun := b.stagedChains()
-		t.Rows = append(t.Rows, chains)
+		t.Rows = append(t.Rows, b.stagedChains())
 		say("UPDATE load_chain c SET sequence = s.sequence, digest = s.digest FROM stage_chain s WHERE c.stream = $1 AND c.tenant IS NOT DISTINCT FROM s.tenant", name)
-		if begun {
-			say("INSERT INTO load_chain SELECT $1, s.tenant, s.sequence, s.digest FROM stage_chain s ANTI JOIN load_chain c ON c.stream = $1 AND c.tenant IS NOT DISTINCT FROM s.tenant", name)
-		}
+		say("INSERT INTO load_chain SELECT $1, s.tenant, s.sequence, s.digest FROM stage_chain s ANTI JOIN load_chain c ON c.stream = $1 AND c.tenant IS NOT DISTINCT FROM s.tenant", name)
 	}
 	return b.change(ctx, t, b.touched)
 }
 
-// stagedChains are the chains that went on, and whether any of them began.
-func (b *batch) stagedChains() (r *query.Rows, begun bool) {
-	r = &query.Rows{Table: "stage_chain", Columns: []query.Column{
+// stagedChains are the chains that went on.
+func (b *batch) stagedChains() *query.Rows {
+	r := &query.Rows{Table: "stage_chain", Columns: []query.Column{
 		{Name: "tenant", Type: query.Text}, {Name: "sequence", Type: query.Integer}, {Name: "digest", Type: query.Text},
 	}}
 	for id, p := range b.ends {
 		r.Text(string(id))
 		r.Integer(int64(p.Sequence))
 		r.Text(p.Digest.String())
-		if _, known := b.loader.chains[id]; !known {
-			begun = true
-		}
 	}
-	return r, begun || b.anew
+	return r
 }

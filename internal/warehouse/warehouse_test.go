@@ -414,3 +414,25 @@ func TestTheWarehouseGoesOnWithAnotherEngine(t *testing.T) {
 	}
 	w.want("SELECT count(*), count(DISTINCT key) FROM fact_event", "4|4\n")
 }
+
+// Rows of the loader's own that are lost are there again after the next load.
+func TestTheLoadersOwnRowsAreThereAfterALoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.tenant("acme")
+	for n := range 3 {
+		w.send(stream.Events, a, event(fmt.Sprint(n), "buy", noon))
+		if err := w.Load(t.Context()); (err != nil) != (n == 2) { // the one that finds no position looks where it is
+			t.Errorf("load %d: got %v", n, err)
+		}
+		w.load()
+		w.harm("SELECT CASE WHEN count(*) <> 1 THEN error('the chain is lost') END FROM load_chain WHERE stream = 'events' AND sequence = " + fmt.Sprint(n+1))
+		w.want("SELECT sequence FROM load_position WHERE stream = 'events'", fmt.Sprintf("%d\n", n+1))
+		if n == 0 {
+			w.harm("DELETE FROM load_chain")
+		} else {
+			w.harm("DELETE FROM load_position")
+		}
+	}
+	w.want("SELECT count(*) FROM fact_event", "3\n")
+}
