@@ -64,9 +64,10 @@ func TestByURL(t *testing.T) {
 // Three nodes on this host: one goes, and everything that was acknowledged is there.
 func TestAClusterLosesANode(t *testing.T) {
 	t.Parallel()
+	const host = "127.83.0.1" // loopback too, and nobody else's: a port that is free stays so until its node has it
 	var routes []*url.URL
 	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", host+":0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func TestAClusterLosesANode(t *testing.T) {
 		}
 		s := node(t, func(o *natsserver.Options) {
 			o.ServerName, o.Routes = fmt.Sprint("n", i), routes
-			o.Cluster = natsserver.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: port}
+			o.Cluster = natsserver.ClusterOpts{Name: "test", Host: host, Port: port}
 		})
 		nodes, addresses = append(nodes, s), append(addresses, s.ClientURL())
 	}
