@@ -50,7 +50,7 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	}
 	tier := s.tier
 	if s.Tenant == "" {
-		of, err := e.tenantOf(ctx, s, &ev)
+		of, err := e.tenantOf(ctx, s, &ev, again)
 		if err != nil {
 			v.Result, v.Details = Retry, fault.Message(err)
 			return v, nil, nil
@@ -192,8 +192,8 @@ type resolved struct {
 }
 
 // tenantOf finds the tenant that an event of the provider's names in the field that
-// its source declares.
-func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, error) {
+// its source declares. What is judged again may be so because the tenant is there now.
+func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event, again bool) (resolved, error) {
 	if s.about != "" {
 		t, err := e.Tenants.UnscopedTenant(ctx, string(s.about))
 		return resolve(t, err)
@@ -206,7 +206,7 @@ func (e *Events) tenantOf(ctx context.Context, s *Source, ev *Event) (resolved, 
 	e.mu.Lock()
 	r, ok := e.named[name]
 	e.mu.Unlock()
-	if age := now.Sub(r.at); ok && age >= 0 && age < fresh {
+	if age := now.Sub(r.at); ok && age >= 0 && age < fresh && (r.id != "" || !again) {
 		return r, nil
 	}
 	t, err := e.Tenants.UnscopedNamed(ctx, name)

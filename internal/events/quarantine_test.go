@@ -105,3 +105,18 @@ func TestAFullQuarantineHasAPartForEach(t *testing.T) {
 		}
 	})
 }
+
+// An event whose tenant was made a moment ago is taken in, though it was not there a moment before.
+func TestAReplayFindsTheTenantThatIsThereNow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		s, _ := w.source(provider, events.NewSource{TenantField: "context.groupId"})
+		e := login("1")
+		e.Context = jsontext.Value(`{"groupId":"acme"}`)
+		w.take(s, e)
+		w.tenant("acme")
+		if done, err := w.Replay(t.Context(), provider, events.HeldFilter{}); err != nil || done.Kept != 1 {
+			t.Errorf("got %+v, %v, want the event kept", done, err)
+		}
+	})
+}
