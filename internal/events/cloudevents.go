@@ -90,6 +90,7 @@ func readCloudEvent(raw jsontext.Value) Incoming {
 		in.Err = unreadable(err)
 		return in
 	}
+	in.Strict = true
 	in.Event = Event{ID: c.ID, Origin: c.Source, Type: c.Type, Subject: c.Subject, Time: c.Time, Tenant: tenant.ID(c.Tenant),
 		User: c.User, Anonymous: c.Anonymous, Session: c.Session, Device: c.Device, Data: c.Data, Context: c.Extensions}
 	media, _, _ := mime.ParseMediaType(c.DataContentType)

@@ -9,8 +9,8 @@ import (
 	"tributary/internal/tenant"
 )
 
-// Wrong is malformed, for fuzzing.
-func Wrong(e *Event) string { return malformed(e) }
+// Wrong is malformed, of what was decoded strictly or not.
+func Wrong(e *Event, strict bool) string { return malformed(e, strict) }
 
 // Gathered is a gather whose commits tell how many requests of each lane they had.
 func Gathered(commit func(lanes []string)) func(lane string, size int) error {

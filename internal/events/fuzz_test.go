@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tributary/internal/events"
@@ -73,7 +74,7 @@ func FuzzTheDataOfEvents(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, id string, data []byte) {
 		e := events.Event{ID: id, Source: "api", Type: "t", Time: noon, Received: noon, Tenant: alice, Data: jsontext.Value(data)}
-		if events.Wrong(&e) != "" {
+		if events.Wrong(&e, false) != "" {
 			return
 		}
 		_, block, err := b.Seal(t.Context(), events.Header{Stream: "events", Tenant: alice, Sequence: 1}, []events.Event{e})
@@ -83,6 +84,33 @@ func FuzzTheDataOfEvents(f *testing.F) {
 		_, list, err := b.Open(t.Context(), block)
 		if err != nil || len(list) != 1 || list[0].ID != e.ID || string(list[0].Data) != string(e.Data) {
 			t.Fatalf("got %+v, %v, want %+v", list, err, e)
+		}
+	})
+}
+
+// What was decoded strictly is as it would be if it were looked at once more, and what is
+// found in it is what a decoder finds.
+func FuzzObjects(f *testing.F) {
+	for _, text := range []string{`{"a":{"b":[1,{"c":"}\\\""}]},"\u0062":"x,y","":null}`, "{ \"a\" :\n[1,\t2] , \"b\":-1.5e3 }", `{"a":tru`, `{"a":"`, `{"a"`, `{`, `[{"a":1}]`, `{"a":1,}`, `{"a":}`, `{"b":{}}`, `{"a":"\`} {
+		f.Add([]byte(text), "a", "b")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, first, second string) {
+		found := events.Lookup(data, first, second) // which does not fail
+		var top map[string]jsontext.Value
+		if json.Unmarshal(data, &top) != nil {
+			return
+		}
+		var want jsontext.Value
+		var below map[string]jsontext.Value
+		if json.Unmarshal(top[first], &below) == nil {
+			want = below[second]
+		}
+		if string(found) != string(want) {
+			t.Fatalf("%s at %q %q: got %s, want %s", data, first, second, found, want)
+		}
+		one, other := events.Event{ID: "1", Type: "t", Data: jsontext.Value(data).Clone()}, events.Event{ID: "1", Type: "t", Data: jsontext.Value(data).Clone()}
+		if a, b := events.Wrong(&one, true), events.Wrong(&other, false); a != b || a == "" && string(one.Data) != string(other.Data) {
+			t.Fatalf("%s: got %q and %s, and looked at again %q and %s", data, a, one.Data, b, other.Data)
 		}
 	})
 }

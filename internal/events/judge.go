@@ -16,8 +16,8 @@ import (
 )
 
 // judge decides about one event: it is to be kept, held in quarantine, or, where both
-// are nil, refused as the verdict says.
-func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, now time.Time, again bool) (Verdict, *item, *held) {
+// are nil, refused as the verdict says. The line of what is kept is added to lines.
+func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, now time.Time, again bool, lines *[]byte) (Verdict, *item, *held) {
 	ev := in.Event
 	claimed := ev.Tenant
 	ev.Source, ev.Channel, ev.Tenant, ev.Flags = s.ID, b.Channel, s.Tenant, nil
@@ -44,7 +44,7 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 		ev.ID = e.Clock.ID("evt")
 		v.ID = ev.ID
 	}
-	words := malformed(&ev)
+	words := malformed(&ev, in.Strict)
 	if was = ev; words != "" {
 		return hold(Malformed, words)
 	}
@@ -78,19 +78,23 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	if v.Details != "" {
 		v.Result = Warning
 	}
-	line, err := ev.appendLine(make([]byte, 0, len(ev.Data)+len(ev.Context)+512))
+	before := len(*lines)
+	all, err := ev.appendLine(*lines)
 	if err != nil {
 		return hold(Malformed, "It is not UTF-8.")
 	}
+	line := all[before:len(all):len(all)]
 	if len(line) > MaxLines {
 		v.Result, v.Details = Drop, "The event is too large and is not kept."
 		return v, nil, nil
 	}
+	*lines = all
 	return v, &item{tenant: ev.Tenant, tier: tier, line: line, received: ev.Received, key: e.seen.key(ev.Tenant, ev.Source, ev.Origin, ev.ID)}, nil
 }
 
-// malformed says what is wrong with an event in itself, and compacts its JSON.
-func malformed(ev *Event) string {
+// malformed says what is wrong with an event in itself, and compacts its JSON. With strict
+// that was decoded as Incoming says.
+func malformed(ev *Event, strict bool) string {
 	for _, f := range []struct {
 		name, value string
 		most        int
@@ -114,39 +118,17 @@ func malformed(ev *Event) string {
 			*v = nil
 			continue
 		}
-		if err := v.Format(jsontext.PreserveRawStrings(true)); err != nil {
-			return fmt.Sprintf("Its %s is not right: it has a name twice, is not UTF-8, or is not JSON.", name)
+		compact, words := survey(*v)
+		if !compact || !strict {
+			if err := v.Format(jsontext.PreserveRawStrings(true)); err != nil {
+				return fmt.Sprintf("Its %s is not right: it has a name twice, is not UTF-8, or is not JSON.", name)
+			}
 		}
 		if v.Kind() != '{' {
 			return fmt.Sprintf("Its %s is not a JSON object.", name)
 		}
-		if words := tooDeep(*v); words != "" {
+		if words != "" {
 			return fmt.Sprintf("Its %s %s.", name, words)
-		}
-	}
-	return ""
-}
-
-// tooDeep says which bound compact JSON is beyond.
-func tooDeep(v jsontext.Value) string {
-	depth, names, quoted := 0, 0, false
-	for n := 0; n < len(v); n++ {
-		switch c := v[n]; {
-		case quoted && c == '\\':
-			n++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return fmt.Sprintf("is more than %d levels deep", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		case c == ':':
-			if names++; names > maxNames {
-				return fmt.Sprintf("has more than %d names", maxNames)
-			}
 		}
 	}
 	return ""
@@ -263,8 +245,7 @@ func fieldOf(ev *Event, field string) string {
 	if !below {
 		return ""
 	}
-	v := lookup(in, strings.Split(rest, "."))
-	switch {
+	switch v := Lookup(in, strings.Split(rest, ".")...); {
 	case len(v) == 0 || len(v) > maxID:
 		return ""
 	case v.Kind() == '"':

@@ -145,38 +145,10 @@ func (r *lineReader) object(name string, to *jsontext.Value) {
 		return
 	}
 	begin := r.at
-	r.failed = !strings.HasPrefix(r.line[r.at:], "{")
-	for depth := 0; !r.failed && r.at < len(r.line); r.at++ {
-		switch r.line[r.at] {
-		case '"':
-			r.behind()
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				r.at++
-				*to = jsontext.Value(r.raw[begin:r.at:r.at])
-				r.next()
-				return
-			}
-		}
+	if r.failed = !strings.HasPrefix(r.line[r.at:], "{"); r.failed {
+		return
 	}
-	r.failed = true
-}
-
-// behind goes from the quote that begins a text to the one that ends it.
-func (r *lineReader) behind() {
-	for r.at++; r.at < len(r.line); r.at++ {
-		n := strings.IndexByte(r.line[r.at:], '"')
-		if n < 0 {
-			r.at = len(r.line)
-			return
-		}
-		if esc := strings.IndexByte(r.line[r.at:r.at+n], '\\'); esc < 0 {
-			r.at += n
-			return
-		} else {
-			r.at += esc + 1
-		}
-	}
+	r.at = endOf(r.raw, begin)
+	*to = jsontext.Value(r.raw[begin:r.at:r.at])
+	r.next()
 }

@@ -61,7 +61,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("", "\n", `"`)
 	f.Fuzz(func(t *testing.T, data, id, user string) {
 		e := events.Event{ID: id, Source: "api", Type: "t", Time: noon, Received: noon, User: user, Data: jsontext.Value(data)}
-		if events.Wrong(&e) != "" {
+		if events.Wrong(&e, false) != "" {
 			return
 		}
 		line, err := events.Line(&e)

@@ -63,7 +63,7 @@ func (e *Events) CreatePixels(ctx context.Context, owner tenant.Owner, source st
 		return nil, err
 	}
 	like := Event{ID: "pix", Type: n.Type, Data: n.Data.Clone()} // which malformed compacts
-	if words := malformed(&like); words != "" {
+	if words := malformed(&like, false); words != "" {
 		return nil, fault.New(fault.Invalid, "No such event can be sent. %s", words)
 	}
 	if len(n.Users) == 0 || len(n.Users) > mostPixels || len(like.Data) > mostPixelData {

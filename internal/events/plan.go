@@ -331,7 +331,7 @@ func (p *plan) fits(ev *Event) (flag, words string) {
 }
 
 func (f *PlannedField) fits(data jsontext.Value) string {
-	v := lookup(data, f.path)
+	v := Lookup(data, f.path...)
 	if v == nil || v.Kind() == 'n' {
 		if f.Required {
 			return fmt.Sprintf("The field %q is missing.", f.Name)
@@ -377,48 +377,4 @@ func (f *PlannedField) fits(data jsontext.Value) string {
 // properType reports whether events may have a type.
 func properType(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxTypeLength && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
-
-// lookup finds what a JSON object has at a path; nil: nothing.
-func lookup(v jsontext.Value, path []string) jsontext.Value {
-	for _, name := range path {
-		if len(v) == 0 || v.Kind() != '{' {
-			return nil
-		}
-		if v = member(v, name); v == nil {
-			return nil
-		}
-	}
-	return v
-}
-
-func member(v jsontext.Value, name string) jsontext.Value {
-	d := jsontext.NewDecoder(bytes.NewBuffer(v)) // which is not copied
-	if _, err := d.ReadToken(); err != nil {
-		return nil
-	}
-	for d.PeekKind() == '"' {
-		t, err := d.ReadToken()
-		if err != nil {
-			return nil
-		}
-		found := t.String() == name
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil
-		}
-		if found {
-			return value
-		}
-	}
-	return nil
-}
-
-// textOf is what a JSON string says.
-func textOf(v jsontext.Value) string {
-	b, err := jsontext.AppendUnquote(nil, v)
-	if err != nil {
-		return ""
-	}
-	return string(b)
 }

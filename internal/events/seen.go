@@ -118,10 +118,8 @@ func (h *hashes) has(key uint64) bool {
 	return false
 }
 
+// add reports whether a number is new.
 func (h *hashes) add(key uint64) bool {
-	if h.has(key) {
-		return false
-	}
 	if 10*(h.count+1) > 7*len(h.table) {
 		old := h.table
 		h.table = make([]uint64, max(1024, 2*len(old)))
@@ -131,18 +129,23 @@ func (h *hashes) add(key uint64) bool {
 			}
 		}
 	}
-	h.put(key)
+	if !h.put(key) {
+		return false
+	}
 	h.count++
 	return true
 }
 
-func (h *hashes) put(key uint64) {
+func (h *hashes) put(key uint64) bool {
 	mask := uint64(len(h.table) - 1)
 	i := key & mask
-	for h.table[i] != 0 {
-		i = (i + 1) & mask
+	for ; h.table[i] != 0; i = (i + 1) & mask {
+		if h.table[i] == key {
+			return false
+		}
 	}
 	h.table[i] = key
+	return true
 }
 
 // Remember reads what came in the last days from the stream, so that duplicates of it

@@ -75,7 +75,16 @@ func (s *Sequencer) Append(ctx context.Context, n stream.Name, id tenant.ID, lis
 // parcel is what one tenant has in a commit.
 type parcel struct {
 	lines  []byte
+	size   int // that lines will have
 	events []extent
+}
+
+// add adds to lines, which have memory at once for all that there will be.
+func (p *parcel) add(line []byte) {
+	if p.lines == nil {
+		p.lines = make([]byte, 0, p.size)
+	}
+	p.lines = append(p.lines, line...)
 }
 
 // extent is one event of a parcel.
@@ -200,7 +209,7 @@ func (s *Sequencer) seal(ctx context.Context, n stream.Name, c *chains, id tenan
 			return nil, end, err
 		}
 		end = PlaceOf(h, block)
-		list = append(list, stream.Message{Tenant: id, ID: end.Digest.String(), Data: block})
+		list = append(list, stream.Message{Tenant: id, Data: block})
 		lines, events = lines[size:], events[h.Count:]
 	}
 	return list, end, nil

@@ -28,6 +28,9 @@ type Incoming struct {
 	Event Event          // its Tenant is what the sender says, which is ignored and counted
 	Raw   jsontext.Value // what it was read from; may be nil unless Err is not
 	Err   error          // why it could not be read as an event: it goes to quarantine
+	// Strict says that what made Data and Context of Event has seen that they are JSON in
+	// UTF-8 that has no name twice, which is then not seen to once more.
+	Strict bool
 }
 
 // size is what an event is charged.
@@ -148,10 +151,15 @@ func (e *Events) rateOf(tier tenant.Tier) int {
 func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Verdict, error) {
 	now := e.Clock.Now()
 	verdicts := make([]Verdict, len(b.Received))
-	good, bad := &work{lane: s.lane()}, &work{lane: s.lane()}
+	good, bad := &work{lane: s.lane(), items: make([]item, 0, len(b.Received))}, &work{lane: s.lane()}
+	size := 0
+	for n := range b.Received {
+		size += lineSize(&b.Received[n].Event)
+	}
+	lines := make([]byte, 0, min(size, mostEach)) // of all events of the request
 	for n := range b.Received {
 		in := &b.Received[n]
-		v, kept, held := e.judge(ctx, s, &b, in, now, again)
+		v, kept, held := e.judge(ctx, s, &b, in, now, again, &lines)
 		switch {
 		case held != nil && again:
 			v.Result, v.Details = Drop, held.Reason
@@ -318,11 +326,18 @@ func (e *Events) commit(ctx context.Context, list []*work) {
 			here[i.key] = true
 			p := parcels[i.tenant]
 			if p == nil {
-				p = &parcel{lines: make([]byte, 0, 4*len(i.line))}
+				p = &parcel{}
 				parcels[i.tenant] = p
 			}
-			p.lines = append(p.lines, i.line...)
+			p.size += len(i.line)
 			p.events = append(p.events, extent{len(i.line), i.received})
+		}
+	}
+	for _, w := range list {
+		for n := range w.items {
+			if i := &w.items[n]; !i.duplicate && !i.repeated {
+				parcels[i.tenant].add(i.line)
+			}
 		}
 	}
 	failed, err := e.Sequencer.appendAll(ctx, stream.Events, parcels)

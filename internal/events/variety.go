@@ -67,10 +67,10 @@ func (v *variety) admit(now time.Time, ev *Event, perSecond int) string {
 	if len(ev.Data) == 0 || k.shapes.has(shape) {
 		return ""
 	}
-	known := true
-	eachName(ev.Data, func(name []byte) { known = known && v.fits(&k.members, v.hash(string(name)), mostMembers) })
-	if !known {
-		return fmt.Sprintf("Its data has names that are new, and those of the tenant's events had %d names today, which is the most.", mostMembers)
+	for name := range members(ev.Data) {
+		if !v.fits(&k.members, v.hash(string(name)), mostMembers) {
+			return fmt.Sprintf("Its data has names that are new, and those of the tenant's events had %d names today, which is the most.", mostMembers)
+		}
 	}
 	v.fits(&k.shapes, shape, mostMembers)
 	return ""
@@ -95,32 +95,9 @@ func (v *variety) hash(s string) uint64 { return max(1, maphash.String(v.seed, s
 func (v *variety) shape(data jsontext.Value) uint64 {
 	var h maphash.Hash
 	h.SetSeed(v.seed)
-	eachName(data, func(name []byte) {
+	for name := range members(data) {
 		_, _ = h.Write(name) // never fails
 		_ = h.WriteByte('"')
-	})
-	return max(1, h.Sum64())
-}
-
-// eachName calls f with each name, as it is written, of a compact JSON object's own
-// members.
-func eachName(v jsontext.Value, f func(name []byte)) {
-	depth, begin, quoted := 0, 0, false
-	for n := 0; n < len(v); n++ {
-		switch c := v[n]; {
-		case quoted && c == '\\':
-			n++
-		case c == '"':
-			if quoted = !quoted; quoted {
-				begin = n + 1
-			}
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		case c == ':' && depth == 1:
-			f(v[begin : n-1])
-		}
 	}
+	return max(1, h.Sum64())
 }

@@ -123,9 +123,16 @@ func (s *server) read(r *http.Request, who string, most int64) (*bounded, error)
 	return b, nil
 }
 
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
+
 // copy keeps what is read, and unpacks it if it is gzip.
 func (b *bounded) copy(from io.Reader) error {
-	ahead := bufio.NewReader(from)
+	ahead := readers.Get().(*bufio.Reader)
+	ahead.Reset(from)
+	defer func() {
+		ahead.Reset(nil)
+		readers.Put(ahead)
+	}()
 	from = ahead
 	if first, _ := ahead.Peek(2); bytes.Equal(first, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(ahead)

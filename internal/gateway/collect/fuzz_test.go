@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -51,6 +52,33 @@ func fuzz(f *testing.F, method, path string, bodies ...string) {
 
 func FuzzSegmentBatches(f *testing.F) {
 	fuzz(f, "POST", "/v1/batch", `{"writeKey":"twk_good","sentAt":"2026-03-04T12:00:00Z","context":{"ip":"::1"},"batch":[{"type":"track","event":"E","messageId":"1","properties":{"a":[1e9,null]},"timestamp":0},{"type":"group","traits":{"a":"\ud83d\ude00"}},{"type":"alias","previousId":7},1]}`)
+}
+
+// A batch that is read in one go is what it is when it is taken apart, as one is that has
+// a context for all.
+func FuzzWholeBatches(f *testing.F) {
+	for _, text := range []string{
+		`{"writeKey":"twk_good","sentAt":"2026-03-04T12:00:00Z","batch":[{"type":"track","event":"E","messageId":"1","properties":{"a":[1e9,null]},"timestamp":0} , {"type":"group","traits":{"a":"\ud83d\ude00"}},{"type":"page","name":"n","context":{"sessionId":7,"device":{"id":"d"}}}]}`,
+		`{"batch":[]}`, `{"batch":null,"writeKey":"k"}`, `{"writeKey":"k","batch":[{"type":"alias","previousId":7,"tenant":"t"},{}]}`, `{"writeKey":"k","batch":[{"context":{"device":1,"sessionId":{}},"type":"track","event":"e"}]}`,
+		`{"writeKey":"k","batch":[{"a":1,"a":2}]}`, `{"writeKey":"k","batch":[{"userId":null}],"sentAt":"no"}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://collect.example.com/v1/batch", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, ok := segmentWhole(&call{Request: r, body: []byte(body)})
+		if !ok {
+			return
+		}
+		body = strings.Replace(body, "{", `{"context":null,`, 1)
+		parts, err := (&server{}).segmentBatch(&call{Request: r, body: []byte(body)})
+		if err != nil || !reflect.DeepEqual(whole, parts) {
+			t.Fatalf("%s: got %+v, and in parts %+v, %v", body, whole, parts, err)
+		}
+	})
 }
 
 func FuzzSegmentCalls(f *testing.F) {

@@ -286,6 +286,10 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	case 'n':
 		*t = ""
 	case '"':
+		if !bytes.ContainsRune(raw, '\\') {
+			*t = text(raw[1 : len(raw)-1])
+			return nil
+		}
 		s, err := jsontext.AppendUnquote(nil, raw)
 		*t = text(s)
 		return err
@@ -295,6 +299,15 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 		return errors.New("a text is wanted")
 	}
 	return nil
+}
+
+// textAt is the text at a path of names in an object; "": there is none.
+func textAt(o jsontext.Value, path ...string) string {
+	var t text
+	if v := events.Lookup(o, path...); v == nil || t.UnmarshalJSON(v) != nil {
+		return ""
+	}
+	return string(t)
 }
 
 // record is a JSON object that is kept as it is; null is none.

@@ -55,10 +55,30 @@ func traced(r *http.Request) context.Context {
 	return propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 }
 
+// answered is what requests are counted by.
+type answered struct {
+	protocol string
+	status   int
+	tier     tenant.Tier
+}
+
+func (a answered) attributes() []attribute.KeyValue {
+	return []attribute.KeyValue{attribute.String("protocol", a.protocol), attribute.Int("status", a.status), attribute.String("tenant.tier", string(a.tier))}
+}
+
+// option returns the attributes as metrics take them, made once.
+func (s *server) option(a answered) metric.MeasurementOption {
+	made, ok := s.options.Load(a)
+	if !ok {
+		made, _ = s.options.LoadOrStore(a, metric.WithAttributeSet(attribute.NewSet(a.attributes()...)))
+	}
+	return made.(metric.MeasurementOption)
+}
+
 // measure counts a request that was answered, and tells its span what it was.
 func (s *server) measure(ctx context.Context, r route, c *call, status int) {
-	about := []attribute.KeyValue{attribute.String("protocol", r.protocol.name), attribute.Int("status", status), attribute.String("tenant.tier", string(c.tier()))}
-	set := metric.WithAttributeSet(attribute.NewSet(about...))
+	about := answered{r.protocol.name, status, c.tier()}
+	set := s.option(about)
 	s.counted.requests.Add(ctx, 1, set)
 	s.counted.duration.Record(ctx, s.Clock.Now().Sub(c.now).Seconds(), set)
 	span := trace.SpanFromContext(ctx)
@@ -66,7 +86,7 @@ func (s *server) measure(ctx context.Context, r route, c *call, status int) {
 		return
 	}
 	_, path, _ := strings.Cut(c.Pattern, " ")
-	span.SetAttributes(append(about, semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(path), semconv.HTTPResponseStatusCode(status))...)
+	span.SetAttributes(append(about.attributes(), semconv.HTTPRequestMethodKey.String(c.Method), semconv.HTTPRoute(path), semconv.HTTPResponseStatusCode(status))...)
 	if c.source != nil {
 		span.SetAttributes(attribute.String("tenant.id", string(c.source.Tenant)), attribute.String("source", c.source.ID))
 	}

@@ -226,6 +226,7 @@ func posthogIncoming(raw jsontext.Value, now, sent time.Time) (in events.Incomin
 		in.Event.ID = keyOf(raw, "uuid")
 		return in, first(keyOf(raw, "api_key"), keyOf(raw, "token"))
 	}
+	in.Strict = true
 	in.Event, in.Err = m.event(p)
 	if in.Event.Time = m.Timestamp.Time; m.Timestamp.IsZero() && m.Offset != nil && *m.Offset >= 0 && *m.Offset < int64(mostWaiting/time.Millisecond) {
 		if sent.IsZero() {

@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"bytes"
+	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
@@ -60,9 +62,37 @@ type message struct {
 	Timestamp         moment `json:"timestamp"`
 	OriginalTimestamp moment `json:"originalTimestamp"`
 	Tenant            text   `json:"tenant"` // which the key decides
+
+	begin, end int64 // where it lies in what is decoded
+}
+
+// messages are as many as a request may have.
+type messages []message
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (l *messages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if err := begin(d, '['); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		if len(*l) == events.MaxEvents {
+			return errors.New("too many")
+		}
+		*l = append(*l, message{begin: d.InputOffset()})
+		m := &(*l)[len(*l)-1]
+		if err := json.UnmarshalDecode(d, m); err != nil {
+			return err
+		}
+		m.end = d.InputOffset()
+	}
+	_, err := d.ReadToken()
+	return err
 }
 
 func (s *server) segmentBatch(c *call) (delivery, error) {
+	if d, ok := segmentWhole(c); ok {
+		return d, nil
+	}
 	o, list, err := membersAnd(c.body, "batch")
 	if err != nil {
 		return delivery{}, err
@@ -89,6 +119,31 @@ func (s *server) segmentBatch(c *call) (delivery, error) {
 		d.batch.Received = append(d.batch.Received, segmentEvent(raw, "", shared))
 	}
 	return d, nil
+}
+
+// segmentWhole reads a body in one go and reports whether nothing is wrong with any of it.
+// Else it is taken apart, so that what is right is not lost.
+func segmentWhole(c *call) (d delivery, ok bool) {
+	var b struct {
+		Batch   messages       `json:"batch"`
+		Context jsontext.Value `json:"context"`
+		SentAt  moment         `json:"sentAt"`
+		Key     text           `json:"writeKey"`
+	}
+	if err := json.Unmarshal(c.body, &b); err != nil || b.Batch == nil || b.Context != nil {
+		return d, false
+	}
+	d.batch.SentAt = b.SentAt.Time
+	if d.key = first(bearer(c.Request), string(b.Key), c.URL.Query().Get("writeKey")); d.key == "" { // a beacon's are in the events
+		return d, false
+	}
+	d.batch.Received = make([]events.Incoming, 0, len(b.Batch))
+	for n := range b.Batch {
+		m := &b.Batch[n]
+		raw := bytes.TrimLeft(c.body[m.begin:m.end:m.end], ", \t\r\n")
+		d.batch.Received = append(d.batch.Received, m.incoming(raw, "", nil))
+	}
+	return d, true
 }
 
 func (s *server) segmentOne(c *call, kind string) (delivery, error) {
@@ -141,6 +196,12 @@ func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) events
 		in.Event.ID = keyOf(raw, "messageId")
 		return in
 	}
+	return m.incoming(raw, kind, shared)
+}
+
+// incoming is the event that a message says.
+func (m *message) incoming(raw jsontext.Value, kind string, shared jsontext.Value) events.Incoming {
+	in := events.Incoming{Raw: raw, Strict: shared == nil}
 	if kind == "" {
 		kind = string(m.Type)
 	}
@@ -181,15 +242,7 @@ func (m *message) fill(e *events.Event, kind string) (err error) {
 	if err != nil {
 		return err
 	}
-	var circumstances struct {
-		Session text `json:"sessionId"`
-		Device  struct {
-			ID text `json:"id"`
-		} `json:"device"`
-	}
-	if e.Context != nil && json.Unmarshal(e.Context, &circumstances) == nil { // else it is as the client likes it
-		e.Session, e.Device = string(circumstances.Session), string(circumstances.Device.ID)
-	}
+	e.Session, e.Device = textAt(e.Context, "sessionId"), textAt(e.Context, "device", "id")
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -60,6 +61,7 @@ type server struct {
 	budget    budget
 	strangers *strangers
 	counted   counters
+	options   sync.Map // of metrics, by answered
 	said      said
 	refusals  audit.Refusals
 	tracer    trace.Tracer
