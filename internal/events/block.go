@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -147,6 +148,7 @@ type Blocks struct {
 	erased *Erased
 	in     *zstd.Encoder
 	out    *zstd.Decoder
+	space  sync.Pool // of *[]byte, for what is compressed until it is sealed
 }
 
 // NewBlocks makes Blocks, which leave out the events of people who were erased; nil: of
@@ -160,7 +162,7 @@ func NewBlocks(ring *keys.Ring, erased *Erased) (*Blocks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make decompressor: %w", err)
 	}
-	return &Blocks{ring, erased, in, out}, nil
+	return &Blocks{ring: ring, erased: erased, in: in, out: out, space: sync.Pool{New: func() any { return new([]byte) }}}, nil
 }
 
 // Seal makes the block of h's stream, tenant, sequence and predecessor with the
@@ -194,7 +196,12 @@ func (b *Blocks) sealLines(ctx context.Context, h Header, lines []byte) (Header,
 	if err != nil {
 		return h, nil, err
 	}
-	packed := b.in.EncodeAll(lines, make([]byte, 0, len(lines)/2+128))
+	space := b.space.Get().(*[]byte)
+	packed := b.in.EncodeAll(lines, (*space)[:0])
+	defer func() {
+		*space = packed
+		b.space.Put(space)
+	}()
 	var sealed []byte
 	if h.Tenant == "" {
 		sealed, err = b.ring.EncryptOwn(packed, block)

@@ -20,7 +20,7 @@ func Lookup(v jsontext.Value, path ...string) jsontext.Value {
 }
 
 func member(v jsontext.Value, want string) jsontext.Value {
-	for name, value := range members(v) {
+	for name, value := range Members(v) {
 		if string(name) == want || bytes.IndexByte(name, '\\') >= 0 && unescaped(name) == want {
 			return value
 		}
@@ -28,9 +28,9 @@ func member(v jsontext.Value, want string) jsontext.Value {
 	return nil
 }
 
-// members goes through the members of a JSON object: the names as they are written, and
+// Members goes through the members of a JSON object: the names as they are written, and
 // the values, which are parts of it.
-func members(v jsontext.Value) iter.Seq2[[]byte, jsontext.Value] {
+func Members(v jsontext.Value) iter.Seq2[[]byte, jsontext.Value] {
 	return func(yield func([]byte, jsontext.Value) bool) {
 		for at := behind(v, 0, '{'); at < len(v) && v[at] == '"'; at = behind(v, at, ',') {
 			end := unquoted(v, at)

@@ -301,7 +301,7 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// textAt is the text at a path of names in an object; "": there is none.
+// textAt is the text at a path of names in a value; "": there is none.
 func textAt(o jsontext.Value, path ...string) string {
 	var t text
 	if v := events.Lookup(o, path...); v == nil || t.UnmarshalJSON(v) != nil {

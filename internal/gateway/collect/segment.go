@@ -24,6 +24,8 @@ var segment = &protocol{name: "segment", refuse: func(c *call, status int, err e
 	}{false, fault.Message(err)})
 }}
 
+const usual = 512 // bytes of an event
+
 // segmentCalls are the kinds of calls, by their names and by the letter that browsers
 // send, and the type of the events that they become: the one that PostHog's clients
 // use for the same. What is tracked has its own.
@@ -62,28 +64,31 @@ type message struct {
 	Timestamp         moment `json:"timestamp"`
 	OriginalTimestamp moment `json:"originalTimestamp"`
 	Tenant            text   `json:"tenant"` // which the key decides
-
-	begin, end int64 // where it lies in what is decoded
 }
 
-// messages are as many as a request may have.
-type messages []message
+// messages are the events of the batch of a body, as many as a request may have.
+type messages struct {
+	body []byte
+	list []events.Incoming
+}
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (l *messages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+func (b *messages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if err := begin(d, '['); err != nil {
 		return err
 	}
+	b.list = make([]events.Incoming, 0, min(len(b.body)/usual+1, events.MaxEvents))
 	for d.PeekKind() != ']' {
-		if len(*l) == events.MaxEvents {
+		if len(b.list) == events.MaxEvents {
 			return errors.New("too many")
 		}
-		*l = append(*l, message{begin: d.InputOffset()})
-		m := &(*l)[len(*l)-1]
-		if err := json.UnmarshalDecode(d, m); err != nil {
+		var m message
+		from := d.InputOffset() // before the comma
+		if err := json.UnmarshalDecode(d, &m); err != nil {
 			return err
 		}
-		m.end = d.InputOffset()
+		end := d.InputOffset()
+		b.list = append(b.list, m.incoming(bytes.TrimLeft(b.body[from:end:end], ", \t\r\n"), "", nil))
 	}
 	_, err := d.ReadToken()
 	return err
@@ -124,26 +129,18 @@ func (s *server) segmentBatch(c *call) (delivery, error) {
 // segmentWhole reads a body in one go and reports whether nothing is wrong with any of it.
 // Else it is taken apart, so that what is right is not lost.
 func segmentWhole(c *call) (d delivery, ok bool) {
-	var b struct {
+	b := struct {
 		Batch   messages       `json:"batch"`
 		Context jsontext.Value `json:"context"`
 		SentAt  moment         `json:"sentAt"`
 		Key     text           `json:"writeKey"`
-	}
-	if err := json.Unmarshal(c.body, &b); err != nil || b.Batch == nil || b.Context != nil {
+	}{Batch: messages{body: c.body}}
+	if err := json.Unmarshal(c.body, &b); err != nil || b.Batch.list == nil || b.Context != nil {
 		return d, false
 	}
-	d.batch.SentAt = b.SentAt.Time
-	if d.key = first(bearer(c.Request), string(b.Key), c.URL.Query().Get("writeKey")); d.key == "" { // a beacon's are in the events
-		return d, false
-	}
-	d.batch.Received = make([]events.Incoming, 0, len(b.Batch))
-	for n := range b.Batch {
-		m := &b.Batch[n]
-		raw := bytes.TrimLeft(c.body[m.begin:m.end:m.end], ", \t\r\n")
-		d.batch.Received = append(d.batch.Received, m.incoming(raw, "", nil))
-	}
-	return d, true
+	d.batch = events.Batch{SentAt: b.SentAt.Time, Received: b.Batch.list}
+	d.key = first(bearer(c.Request), string(b.Key), c.URL.Query().Get("writeKey"))
+	return d, d.key != "" // a beacon's are in the events
 }
 
 func (s *server) segmentOne(c *call, kind string) (delivery, error) {
@@ -242,7 +239,14 @@ func (m *message) fill(e *events.Event, kind string) (err error) {
 	if err != nil {
 		return err
 	}
-	e.Session, e.Device = textAt(e.Context, "sessionId"), textAt(e.Context, "device", "id")
+	for name, value := range events.Members(e.Context) {
+		switch string(name) {
+		case "sessionId":
+			e.Session = textAt(value)
+		case "device":
+			e.Device = textAt(value, "id")
+		}
+	}
 	return nil
 }
 
