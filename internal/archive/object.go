@@ -167,8 +167,7 @@ func (a *Archive) create(ctx context.Context, o Object) (w *writer, err error) {
 		return nil, fmt.Errorf("seal archive object: %w", err)
 	}
 	w.plain = &counter{w: w.sealed}
-	w.parquet = parquet.NewGenericWriter[row](w.plain, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("tributary", "", ""),
-		parquet.SkipPageBounds("data"), parquet.SkipPageBounds("context"))
+	w.parquet = parquet.NewGenericWriter[row](w.plain, parquet.Compression(&parquet.Zstd), parquet.CreatedBy("tributary", "", ""))
 	return w, nil
 }
 

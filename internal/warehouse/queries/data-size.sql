@@ -11,7 +11,7 @@ WITH names AS (
 	SELECT tenant, time, try_cast(data->>'dataSize' AS DOUBLE) AS job_data, 0 AS files, 0 AS bytes FROM fact_event WHERE type = 'jobSubmitted'
 	UNION ALL SELECT tenant, received, NULL, 1, bytes FROM fact_submission
 ), periods AS (
-	SELECT date_trunc($each, time)::DATE AS period, tenant, slug, coalesce(sum(job_data), 0) AS job_data, sum(files)::BIGINT AS files, sum(bytes)::BIGINT AS file_bytes
+	SELECT date_trunc($each, time)::DATE AS period, tenant, slug, round(coalesce(sum(job_data), 0), 6) AS job_data, sum(files)::BIGINT AS files, sum(bytes)::BIGINT AS file_bytes
 	FROM sizes LEFT JOIN names USING (tenant)
 	WHERE tenant IS NOT NULL AND $tenant IN ('', tenant, coalesce(slug, tenant)) AND time < $until + INTERVAL 1 DAY
 	GROUP BY ALL

@@ -13,5 +13,5 @@ WITH names AS (
 		AND time >= $until - to_days($days::INTEGER - 1) AND time < $until + INTERVAL 1 DAY
 )
 SELECT date_trunc($each, time)::DATE AS period, sum(n)::BIGINT AS jobs, coalesce(sum(servers), 0)::BIGINT AS servers,
-	coalesce(sum(size), 0) AS data_size, round(avg(size), 2) AS average_size, max(size) AS largest
+	round(coalesce(sum(size), 0), 6) AS data_size, round(avg(size), 2) AS average_size, max(size) AS largest
 FROM jobs GROUP BY ALL ORDER BY period
