@@ -166,27 +166,29 @@ func (a *Archive) find(row *meta.Row, id string) (Object, error) {
 	return o, nil
 }
 
-// end is how far a chain is in the archive.
+// end is how far a chain is in the archive. It is Damaged if a row says so that is not as it
+// was written: what it says is archived may not be.
 func (a *Archive) end(ctx context.Context, n stream.Name, id tenant.ID) (events.Place, error) {
-	return a.last(ctx, Object{Tenant: id, Stream: n, First: math.MaxInt64})
+	at, row, err := a.last(ctx, Object{Tenant: id, Stream: n, First: math.MaxInt64})
+	if err == nil && row.Problem != "" {
+		err = fault.New(fault.Damaged, "Of the archive's object %s: %s", row.ID, row.Problem)
+	}
+	return at, err
 }
 
-// last is where a chain is before an object: the end of the object before it, or where the
-// chain begins in the archive.
-func (a *Archive) last(ctx context.Context, o Object) (p events.Place, err error) {
-	var last int64
-	var digest []byte
-	err = a.DB.RowsOf(o.Tenant).QueryRow(ctx, `SELECT last_block, digest FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
-		string(o.Stream), string(o.Tenant), int64(o.First)).Scan(&last, &digest)
+// last is where a chain is before an object: the end of the object before it, whose row it
+// is, or where the chain begins in the archive.
+func (a *Archive) last(ctx context.Context, o Object) (at events.Place, row Object, err error) {
+	row, err = a.scanObject(a.DB.RowsOf(o.Tenant).QueryRow(ctx, `SELECT `+objectColumns+` FROM archive_objects WHERE stream = $1 AND tenant = $2 AND first_block < $3 ORDER BY first_block DESC LIMIT 1`,
+		string(o.Stream), string(o.Tenant), int64(o.First)))
 	if errors.Is(err, sql.ErrNoRows) {
-		return a.start(ctx, a.DB, o.Stream, o.Tenant)
+		at, err = a.start(ctx, a.DB, o.Stream, o.Tenant)
+		return at, Object{}, err
 	}
 	if err != nil {
-		return p, fmt.Errorf("find how far a chain is archived: %w", err)
+		return at, row, fmt.Errorf("find how far a chain is archived: %w", err)
 	}
-	p.Sequence = uint64(last)
-	copy(p.Digest[:], digest)
-	return p, nil
+	return events.Place{Sequence: row.Last, Digest: row.Digest}, row, nil
 }
 
 // start is where a chain begins in the archive: the last block that it keeps no longer. The

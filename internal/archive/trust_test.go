@@ -58,6 +58,30 @@ func TestAChangedRowHidesNoOther(t *testing.T) {
 	})
 }
 
+// What a changed row says is archived is not left out: the chain waits until the row is right.
+func TestAChangedEndLeavesNothingOut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a, b := w.tenant("acme", tenant.Basic), w.tenant("bolt", tenant.Basic)
+		w.send(stream.Events, a, noon, 2)
+		check(t, w.Flush(t.Context()))
+		w.send(stream.Events, a, noon, 2)
+		w.send(stream.Events, b, noon, 1)
+		w.exec(`UPDATE archive_objects SET last_block = 4`)
+		if err := w.Flush(t.Context()); !fault.Is(err, fault.Damaged) {
+			t.Errorf("got %v, want Damaged", err)
+		}
+		if len(w.have(b)) != 1 {
+			t.Error("the other tenant's are not archived")
+		}
+		w.exec(`UPDATE archive_objects SET last_block = 2 WHERE tenant = $1`, string(a))
+		check(t, w.Flush(t.Context()))
+		if got, want := w.have(a), []string{"events 2026-03-01 1-2 4", "events 2026-03-01 3-4 4"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // How far a stream is archived decides what may be deleted, so nothing is while it is not
 // what was written; all that is not archived then is.
 func TestAChangedPositionDeletesNothing(t *testing.T) {

@@ -71,7 +71,7 @@ func (a *Archive) record(ctx context.Context, by, verb string, id tenant.ID, rea
 // verify looks at one object; deep reads it. An error is for when it could not look. What is
 // of a tenant whose key is destroyed is not there any more, or will soon not be.
 func (a *Archive) verify(ctx context.Context, o Object, deep bool, report func(problem string)) error {
-	at, err := a.last(ctx, o)
+	at, _, err := a.last(ctx, o) // the row of which is looked at by itself
 	if err == nil {
 		err = at.Follows(events.Header{Stream: string(o.Stream), Tenant: o.Tenant, Sequence: o.First, Previous: o.Previous})
 	}
