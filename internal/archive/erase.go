@@ -194,12 +194,17 @@ func (a *Archive) erase(ctx context.Context, r events.Erasure) (unread int64, er
 	if err := a.bytesLeft(ctx, r); err != nil {
 		return 0, err
 	}
+	counted, err := a.Erased.UnscopedFind(ctx, r.Tenant, r.ID)
+	if err != nil {
+		return 0, err
+	}
 	delete(a.taken, r.ID)
 	return had.unread, a.DB.Transact(ctx, func(tx *meta.DB) error {
 		if err := a.Erased.End(ctx, tx, r, had.unread, a.Clock.Now()); err != nil || r.Done() && r.Unread == had.unread {
 			return err
 		}
-		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: r.By, Verb: "archive.erased", Subject: r.ID, Outcome: "ok"})
+		return a.Audit.Append(ctx, tx, audit.Entry{Tenant: r.Tenant, Actor: r.By, Verb: "archive.erased", Subject: r.ID, Outcome: "ok",
+			Details: map[string]any{"archived": counted.Archived, "objects": counted.Objects, "unread": had.unread, "loaded": counted.Loaded, "held": counted.Held}})
 	})
 }
 

@@ -2,12 +2,14 @@ package archive_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tributary/internal/audit"
 	"tributary/internal/events"
 	"tributary/internal/fault"
 	"tributary/internal/keys"
@@ -77,6 +79,11 @@ func TestAPersonIsErased(t *testing.T) {
 		}
 		if r.DoneAt.IsZero() || r.Objects != 2 || r.Archived != 5 || r.Loaded != 3 || !slices.Equal(r.Names, []string{"ann", "device"}) || len(w.others.erased) != 2 {
 			t.Errorf("receipt: %+v", r)
+		}
+		acts, _, err := w.config.Audit.Entries(t.Context(), w.scope(a), audit.Filter{Verb: "archive.erased"}, meta.Page{})
+		check(t, err)
+		if len(acts) != 1 || fmt.Sprint(acts[0].Details) != "map[archived:5 held:0 loaded:3 objects:2 unread:0]" {
+			t.Errorf("the tenant's chain has: %+v", acts)
 		}
 		if got, want := w.have(a), []string{strings.TrimSuffix(before[0], "6") + "3", strings.TrimSuffix(before[1], "2") + "0"}; !slices.Equal(got, want) {
 			t.Errorf("objects: got %q, want %q", got, want)
