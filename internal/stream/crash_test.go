@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -29,8 +30,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// saying is the data of the message that has a name.
+func saying(name string) []byte { return []byte(strings.Repeat(name+" ", 15)) }
+
 // publishForEver writes a line for each message once it is acknowledged: stream,
-// sequence, tenant, ID. Four publishers write batches of one to five.
+// sequence, tenant, name. Four publishers write batches of one to five.
 func publishForEver(dir string) error {
 	s, err := stream.Open(context.Background(), stream.Config{Dir: dir})
 	if err != nil {
@@ -43,9 +47,10 @@ func publishForEver(dir string) error {
 		go func() {
 			for i := 0; ; i++ {
 				var list []stream.Message
+				var names []string
 				for k := range i%5 + 1 {
-					name := fmt.Sprintf("%d.%d", i, k)
-					list = append(list, stream.Message{Tenant: id, ID: string(id) + "/" + name, Data: []byte(strings.Repeat(name, 100))})
+					names = append(names, fmt.Sprintf("%s/%d.%d", id, i, k))
+					list = append(list, stream.Message{Tenant: id, Data: saying(names[k])})
 				}
 				last, err := s.Publish(context.Background(), n, list)
 				if err != nil {
@@ -53,8 +58,8 @@ func publishForEver(dir string) error {
 					return
 				}
 				out.Lock()
-				for k, m := range list {
-					fmt.Println(n, last-uint64(len(list)-1-k), id, m.ID)
+				for k, name := range names {
+					fmt.Println(n, last-uint64(len(list)-1-k), id, name)
 				}
 				out.Unlock()
 			}
@@ -90,8 +95,8 @@ func TestKilledPublishersLoseNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if at, id, found := cutTwo(scanner.Text()); found {
-				acknowledged[id] = at
+			if at, name, found := cutTwo(scanner.Text()); found {
+				acknowledged[name] = at
 			}
 		}
 		if err := child.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
@@ -101,8 +106,8 @@ func TestKilledPublishersLoseNothing(t *testing.T) {
 	}
 }
 
-// cutTwo splits "events 12 ten_… ID" into "events 12" and the rest. The last line may be torn.
-func cutTwo(line string) (at, id string, found bool) {
+// cutTwo splits "events 12 ten_… NAME" into "events 12" and NAME. The last line may be torn.
+func cutTwo(line string) (at, name string, found bool) {
 	parts := strings.Fields(line)
 	if len(parts) != 4 || !tenant.ID(parts[2]).Valid() {
 		return "", "", false
@@ -127,12 +132,13 @@ func look(t *testing.T, dir string, acknowledged map[string]string) {
 				break
 			}
 			for _, m := range list {
-				if m.Sequence != after+1 || seen[m.ID] != "" {
-					t.Errorf("message %s has sequence %d after %d, and was seen at %q", m.ID, m.Sequence, after, seen[m.ID])
+				name, _, _ := strings.Cut(string(m.Data), " ")
+				if m.Sequence != after+1 || seen[name] != "" || !bytes.Equal(m.Data, saying(name)) {
+					t.Errorf("message %s has sequence %d after %d, was seen at %q, and says %.100q", name, m.Sequence, after, seen[name], m.Data)
 				}
 				after = m.Sequence
-				seen[m.ID] = fmt.Sprint(n, " ", m.Sequence)
-				batch, _, _ := strings.Cut(m.ID, ".")
+				seen[name] = fmt.Sprint(n, " ", m.Sequence)
+				batch, _, _ := strings.Cut(name, ".")
 				batches[batch]++
 			}
 		}
@@ -140,9 +146,9 @@ func look(t *testing.T, dir string, acknowledged map[string]string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for id, at := range acknowledged {
-		if seen[id] != at {
-			t.Errorf("acknowledged %s at %s: got %q", id, at, seen[id])
+	for name, at := range acknowledged {
+		if seen[name] != at {
+			t.Errorf("acknowledged %s at %s: got %q", name, at, seen[name])
 		}
 	}
 	for batch, count := range batches {

@@ -49,7 +49,6 @@ func (s *Streams) set(ctx context.Context, n Name, change func(*jetstream.Stream
 		Storage: jetstream.FileStorage, Replicas: replicas,
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		MaxBytes: -1, MaxMsgs: -1, MaxMsgsPerSubject: -1, Metadata: map[string]string{},
-		Duplicates:         window,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
 	}

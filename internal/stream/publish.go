@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -17,18 +16,19 @@ import (
 // last; theirs are consecutive. When it returns nil they survive a power cut. One that
 // comes before may leave the first of them.
 //
-// The fault is Conflict when one of them was published within two minutes under its ID,
-// TooLarge over a bound, and Unavailable when the stream or its disk is full, does not
-// answer, or failed: then it takes nothing more until it is opened again. After Unavailable, or when ctx ended, they may be there all the same, or
-// may yet come: Last tells, once the stream answers, and the ID keeps them from being
-// there twice.
+// The fault is TooLarge over a bound, and Unavailable when the stream or its disk is full,
+// does not answer, or failed: then it takes nothing more until it is opened again. After
+// Unavailable, or when ctx ended, they may be there all the same, or may yet come: Last
+// tells, once the stream answers. Who publishes them again may have them there twice; see
+// PublishAfter.
 func (s *Streams) Publish(ctx context.Context, n Name, list []Message) (last uint64, err error) {
 	return s.send(ctx, n, "", list)
 }
 
-// PublishAfter is Publish for who knows where the stream ends: it is Conflict too when
-// the stream does not end at a sequence by then. So what comes late of a publish that was
-// given up is not followed by something made without knowing of it.
+// PublishAfter is Publish for who knows where the stream ends: it is Conflict when the
+// stream does not end at a sequence by then. So what comes late of a publish that was
+// given up is not followed by something made without knowing of it, and of all that is
+// published after one sequence, the same again or something else, one at most is there.
 func (s *Streams) PublishAfter(ctx context.Context, n Name, after uint64, list []Message) (last uint64, err error) {
 	return s.send(ctx, n, strconv.FormatUint(after, 10), list)
 }
@@ -96,11 +96,10 @@ func (s *Streams) publish(ctx context.Context, n Name, after string, list []Mess
 // acknowledged reads the server's word on what was published.
 func acknowledged(n Name, answer []byte, batch string, count int) (last uint64, err error) {
 	var ack struct {
-		Error     *jetstream.APIError `json:"error"`
-		Sequence  uint64              `json:"seq"`
-		Duplicate bool                `json:"duplicate"`
-		Batch     string              `json:"batch"`
-		Count     int                 `json:"count"`
+		Error    *jetstream.APIError `json:"error"`
+		Sequence uint64              `json:"seq"`
+		Batch    string              `json:"batch"`
+		Count    int                 `json:"count"`
 	}
 	if err := json.Unmarshal(answer, &ack); err != nil {
 		return 0, fmt.Errorf("publish to %s: read the acknowledgement: %w", n, err)
@@ -108,15 +107,11 @@ func acknowledged(n Name, answer []byte, batch string, count int) (last uint64, 
 	switch {
 	case ack.Error != nil:
 		return 0, fmt.Errorf("publish to %s: %w", n, kindly(n, ack.Error))
-	case ack.Duplicate:
-		return 0, fault.New(fault.Conflict, "The stream %s was sent this already.", n)
 	case ack.Sequence == 0, batch != "" && (ack.Batch != batch || ack.Count != count):
 		return 0, fmt.Errorf("publish to %s: the acknowledgement is of something else: %q", n, answer)
 	}
 	return ack.Sequence, nil
 }
-
-const maxID = 200
 
 func check(n Name, list []Message) (size int, err error) {
 	if !n.Valid() {
@@ -132,29 +127,14 @@ func check(n Name, list []Message) (size int, err error) {
 		if _, err := n.subject(m.Tenant); err != nil || m.Tenant == lost {
 			return 0, fmt.Errorf("stream: %q is no tenant", m.Tenant)
 		}
-		if len(m.ID) > maxID {
-			return 0, errors.New("stream: the ID is too long")
-		}
-		for _, c := range []byte(m.ID) {
-			if c <= ' ' || c > '~' {
-				return 0, fmt.Errorf("stream: the ID %q is not printable ASCII", m.ID)
-			}
-		}
 		size += len(m.Data) + envelope/64
 	}
 	return size, nil
 }
 
-// idHeader has a message's ID; JetStream knows what it is for.
-const idHeader = "Nats-Msg-Id"
-
 func message(n Name, m Message) *nats.Msg {
 	subject, _ := n.subject(m.Tenant) // which check has seen
-	out := &nats.Msg{Subject: subject, Header: nats.Header{}, Data: m.Data}
-	if m.ID != "" {
-		out.Header.Set(idHeader, m.ID)
-	}
-	return out
+	return &nats.Msg{Subject: subject, Header: nats.Header{}, Data: m.Data}
 }
 
 // tell wakes who waits.

@@ -185,7 +185,6 @@ func (s *Streams) one(ctx context.Context, n Name, request map[string]any) (Stor
 		Message struct {
 			Subject  string    `json:"subject"`
 			Sequence uint64    `json:"seq"`
-			Header   []byte    `json:"hdrs"`
 			Data     []byte    `json:"data"`
 			At       time.Time `json:"time"`
 		} `json:"message"`
@@ -203,15 +202,7 @@ func (s *Streams) one(ctx context.Context, n Name, request map[string]any) (Stor
 	if err != nil {
 		return Stored{}, err
 	}
-	m := Stored{Sequence: answer.Message.Sequence, At: answer.Message.At.UTC(), Message: Message{Tenant: id, Data: answer.Message.Data}}
-	if len(answer.Message.Header) > 0 {
-		header, err := nats.DecodeHeadersMsg(answer.Message.Header)
-		if err != nil {
-			return Stored{}, fmt.Errorf("read stream %s: headers of %d: %w", n, m.Sequence, err)
-		}
-		m.ID = header.Get(idHeader)
-	}
-	return m, nil
+	return Stored{Sequence: answer.Message.Sequence, At: answer.Message.At.UTC(), Message: Message{Tenant: id, Data: answer.Message.Data}}, nil
 }
 
 // get reads messages from whichever node answers. It stops at the first that it cannot
@@ -264,7 +255,7 @@ func stored(n Name, m *nats.Msg) (Stored, error) {
 	if err != nil {
 		return Stored{}, fmt.Errorf("time of message %d: %w", seq, err)
 	}
-	return Stored{Sequence: seq, At: at.UTC(), Message: Message{Tenant: id, ID: m.Header.Get(idHeader), Data: m.Data}}, nil
+	return Stored{Sequence: seq, At: at.UTC(), Message: Message{Tenant: id, Data: m.Data}}, nil
 }
 
 func (n Name) tenantOf(subject string) (tenant.ID, error) {

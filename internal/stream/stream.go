@@ -52,11 +52,7 @@ const (
 // Message is something to publish.
 type Message struct {
 	Tenant tenant.ID // whose; empty: the provider's own
-	// ID is the publisher's name for it, at most 200 bytes of printable ASCII: the stream
-	// refuses what it was sent under this ID within the last two minutes. Empty: nothing
-	// is refused.
-	ID   string
-	Data []byte // kept as it is, so sealed already
+	Data   []byte    // kept as it is, so sealed already
 }
 
 // Stored is a message of a stream.
@@ -139,7 +135,6 @@ type place struct {
 const (
 	onItsWay = 8                // publishes at once to one stream; the rest wait
 	patience = 10 * time.Second // for an answer
-	window   = 2 * time.Minute  // in which an ID is not taken again
 	week     = 7 * 24 * time.Hour
 	provider = "-" // the subject of the provider's own
 	lost     = "!" // the subject of what is in the place of lost messages
@@ -375,8 +370,6 @@ func silent(ctx context.Context, err error) error {
 // kindly gives the server's word its kind.
 func kindly(n Name, e *jetstream.APIError) error {
 	switch e.ErrorCode {
-	case refusedTwice, refusedAgain:
-		return fault.Wrap(fault.Conflict, e, "The stream %s was sent this already.", n)
 	case endsElsewhere, endsElsewhereToo:
 		return fault.Wrap(fault.Conflict, e, "The stream %s ends elsewhere by now.", n)
 	case tooLarge:
@@ -389,7 +382,5 @@ func kindly(n Name, e *jetstream.APIError) error {
 const (
 	tooLarge         jetstream.ErrorCode = 10054
 	endsElsewhere    jetstream.ErrorCode = 10071
-	refusedAgain     jetstream.ErrorCode = 10158
 	endsElsewhereToo jetstream.ErrorCode = 10164
-	refusedTwice     jetstream.ErrorCode = 10201
 )

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"tributary/internal/fault"
 	"tributary/internal/stream"
@@ -103,37 +106,113 @@ func TestAClusterLosesANode(t *testing.T) {
 	}
 	s := open(t, stream.Config{URL: strings.Join(addresses, ",")})
 	a := streamtest.NewTenant()
-	acknowledged := map[string]bool{}
+	var want []stream.Message
+	end := uint64(0)
 	for i := range 60 {
 		if i == 20 {
 			nodes[0].Shutdown()
 		}
-		list := []stream.Message{{Tenant: a, ID: fmt.Sprint(i), Data: []byte("x")}, {ID: fmt.Sprintf("p%d", i), Data: []byte("y")}}
-		for { // as a publisher does, which knows its messages by their IDs
-			_, err := s.Publish(ctx, stream.Events, list)
-			if err == nil || fault.Is(err, fault.Conflict) {
-				break
-			}
-			if !fault.Is(err, fault.Unavailable) {
-				t.Fatal(err)
-			}
-		}
-		acknowledged[list[0].ID], acknowledged[list[1].ID] = true, true
+		list := []stream.Message{{Tenant: a, Data: fmt.Append(nil, i)}, {Data: fmt.Appendf(nil, "p%d", i)}}
+		end = follow(ctx, t, s, end, list)
+		want = append(want, list...)
 	}
-	seen := map[string]bool{}
-	for after := uint64(0); len(seen) < len(acknowledged); {
+	got := 0
+	for after := uint64(0); ; {
 		list, err := s.Read(ctx, stream.Events, after, "", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(list) == 0 {
-			t.Fatalf("read %d messages, want %d", len(seen), len(acknowledged))
+			break
 		}
 		for _, m := range list {
-			if seen[m.ID] || !acknowledged[m.ID] {
-				t.Errorf("message %q is there twice, or was not published", m.ID)
+			if got == len(want) || m.Tenant != want[got].Tenant || !bytes.Equal(m.Data, want[got].Data) {
+				t.Fatalf("message %d says %q: it is there twice, or another is not there", m.Sequence, m.Data)
 			}
-			seen[m.ID], after = true, m.Sequence
+			got, after = got+1, m.Sequence
+		}
+	}
+	if got != len(want) {
+		t.Errorf("read %d messages, want %d", got, len(want))
+	}
+}
+
+// follow publishes a list once, after what ends at a sequence, however often it has to
+// ask: a publisher that got no answer, or is told that the stream ends elsewhere, looks
+// whether its list came. The last of the list is the provider's.
+func follow(ctx context.Context, t *testing.T, s *stream.Streams, end uint64, list []stream.Message) uint64 {
+	t.Helper()
+	unsure := func(err error) bool {
+		if err != nil && (ctx.Err() != nil || !fault.Is(err, fault.Unavailable) && !fault.Is(err, fault.Conflict)) {
+			t.Fatal(err)
+		}
+		return err != nil
+	}
+	for {
+		last, err := s.PublishAfter(ctx, stream.Events, end, list)
+		if !unsure(err) {
+			return last
+		}
+		state, err := s.State(ctx, stream.Events) // before Last: what comes in between is a conflict
+		if unsure(err) {
+			continue
+		}
+		m, err := s.Last(ctx, stream.Events, "")
+		switch {
+		case err == nil && bytes.Equal(m.Data, list[len(list)-1].Data):
+			return m.Sequence
+		case fault.Is(err, fault.NotFound), !unsure(err):
+			end = state.Last
+		}
+	}
+}
+
+// Messages once had ids, in a header that JetStream knows; a stream with some goes on.
+func TestMessagesThatHaveIDsAreRead(t *testing.T) {
+	t.Parallel()
+	dir, a := t.TempDir(), streamtest.NewTenant()
+	before := node(t, func(o *natsserver.Options) { o.StoreDir = dir })
+	if !before.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not answer")
+	}
+	conn, err := nats.Connect(before.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: string(stream.Events), Subjects: []string{string(stream.Events) + ".>"}, Discard: jetstream.DiscardNew,
+		Duplicates: 2 * time.Minute, AllowDirect: true, AllowAtomicPublish: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := js.Publish(t.Context(), string(stream.Events)+"."+string(a), fmt.Append(nil, i), jetstream.WithMsgID(fmt.Sprint("id", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn.Close()
+	before.Shutdown()
+	before.WaitForShutdown()
+
+	s := open(t, stream.Config{Dir: dir, Retention: map[stream.Name]stream.Retention{stream.Events: {Age: time.Hour, Bytes: 1 << 20}}})
+	if m, err := s.Last(t.Context(), stream.Events, a); err != nil || m.Sequence != 3 || string(m.Data) != "2" {
+		t.Errorf("the last: %+v, %v", m, err)
+	}
+	if last, err := s.PublishAfter(t.Context(), stream.Events, 3, []stream.Message{{Tenant: a, Data: []byte("3")}, {Tenant: a, Data: []byte("4")}}); err != nil || last != 5 {
+		t.Fatalf("behind them: %d, %v, want 5", last, err)
+	}
+	list, err := s.Read(t.Context(), stream.Events, 0, "", 0)
+	if err != nil || len(list) != 5 {
+		t.Fatalf("read %d messages, %v, want 5", len(list), err)
+	}
+	for i, m := range list {
+		if m.Tenant != a || string(m.Data) != fmt.Sprint(i) {
+			t.Errorf("message %d: %q of %q", i, m.Data, m.Tenant)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func BenchmarkLoad(b *testing.B) {
 							b.Fatal(err)
 						}
 						ends[id] = events.PlaceOf(h, block)
-						list = append(list, stream.Message{Tenant: id, ID: ends[id].Digest.String(), Data: block})
+						list = append(list, stream.Message{Tenant: id, Data: block})
 					}
 					if _, err := w.streams.Publish(b.Context(), stream.Events, list); err != nil {
 						b.Fatal(err)
