@@ -51,7 +51,7 @@ const (
 
 // lineSize is about how long an event's line is.
 func lineSize(e *Event) int {
-	return len(e.ID) + len(e.Type) + len(e.Subject) + len(e.User) + len(e.Anonymous) + len(e.Session) + len(e.Device) + len(e.Data) + len(e.Context) + 256
+	return len(e.ID) + len(e.Origin) + len(e.Type) + len(e.Subject) + len(e.User) + len(e.Anonymous) + len(e.Session) + len(e.Device) + len(e.Data) + len(e.Context) + 256
 }
 
 // appendLine adds the event's line to b, the newline included. Data and context are

@@ -78,6 +78,9 @@ func (e *Events) judge(ctx context.Context, s *Source, b *Batch, in *Incoming, n
 	if v.Details != "" {
 		v.Result = Warning
 	}
+	if need := lineSize(&ev); cap(*lines)-len(*lines) < need { // grown, it would be in memory once more for each time
+		*lines = make([]byte, 0, max(need, mostLines))
+	}
 	before := len(*lines)
 	all, err := ev.appendLine(*lines)
 	if err != nil {

@@ -20,7 +20,7 @@ func Lookup(v jsontext.Value, path ...string) jsontext.Value {
 }
 
 func member(v jsontext.Value, want string) jsontext.Value {
-	for name, value := range Members(v) {
+	for name, value := range members(v) {
 		if string(name) == want || bytes.IndexByte(name, '\\') >= 0 && unescaped(name) == want {
 			return value
 		}
@@ -28,9 +28,9 @@ func member(v jsontext.Value, want string) jsontext.Value {
 	return nil
 }
 
-// Members goes through the members of a JSON object: the names as they are written, and
+// members goes through the members of a JSON object: the names as they are written, and
 // the values, which are parts of it.
-func Members(v jsontext.Value) iter.Seq2[[]byte, jsontext.Value] {
+func members(v jsontext.Value) iter.Seq2[[]byte, jsontext.Value] {
 	return func(yield func([]byte, jsontext.Value) bool) {
 		for at := behind(v, 0, '{'); at < len(v) && v[at] == '"'; at = behind(v, at, ',') {
 			end := unquoted(v, at)
@@ -93,18 +93,21 @@ func endOf(v []byte, at int) int {
 	return at
 }
 
-// unquoted is where a text ends that begins at an offset.
+// unquoted is where a text ends that begins at an offset. Each byte is looked at twice at
+// most, however many escapes there are.
 func unquoted(v []byte, at int) int {
 	for at++; at < len(v); {
 		n := bytes.IndexByte(v[at:], '"')
 		if n < 0 {
 			break
 		}
-		if escape := bytes.IndexByte(v[at:at+n], '\\'); escape >= 0 {
+		for end := at + n; at <= end; {
+			escape := bytes.IndexByte(v[at:end], '\\')
+			if escape < 0 {
+				return end + 1
+			}
 			at += escape + 2
-			continue
 		}
-		return at + n + 1
 	}
 	return len(v)
 }
@@ -129,8 +132,8 @@ func textOf(v jsontext.Value) string {
 	return string(v)
 }
 
-// survey reports whether JSON has no blanks between its parts, and says which bound it is
-// beyond.
+// survey says which bound JSON is beyond, or reports whether it has no blanks between its
+// parts.
 func survey(v jsontext.Value) (compact bool, words string) {
 	compact = true
 	depth, names := 0, 0
@@ -141,13 +144,13 @@ func survey(v jsontext.Value) (compact bool, words string) {
 			continue
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
-				return compact, fmt.Sprintf("is more than %d levels deep", maxDepth)
+				return false, fmt.Sprintf("is more than %d levels deep", maxDepth)
 			}
 		case c == '}' || c == ']':
 			depth--
 		case c == ':':
 			if names++; names > maxNames {
-				return compact, fmt.Sprintf("has more than %d names", maxNames)
+				return false, fmt.Sprintf("has more than %d names", maxNames)
 			}
 		case blank(c):
 			compact = false

@@ -75,7 +75,7 @@ func (s *Sequencer) Append(ctx context.Context, n stream.Name, id tenant.ID, lis
 // parcel is what one tenant has in a commit.
 type parcel struct {
 	lines  []byte
-	size   int // that lines will have
+	size   int // that lines will have, for add
 	events []extent
 }
 

@@ -86,6 +86,7 @@ const (
 	maxDepth  = 32        // of objects and arrays in data, and in context
 	maxNames  = 1000      // of members in data, and in context, at all depths
 	maxID     = 256       // bytes of each id
+	mostLines = 256 << 10 // bytes of events that are in one piece of memory, unless one is larger
 	maxFlight = 24 * time.Hour
 	tolerance = time.Minute // by how much a sender's clock may differ
 )
@@ -156,7 +157,7 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 	for n := range b.Received {
 		size += lineSize(&b.Received[n].Event)
 	}
-	lines := make([]byte, 0, min(size, mostEach)) // of all events of the request
+	lines := make([]byte, 0, min(size, mostLines)) // of all events of the request, or of the next
 	for n := range b.Received {
 		in := &b.Received[n]
 		v, kept, held := e.judge(ctx, s, &b, in, now, again, &lines)
@@ -182,7 +183,10 @@ func (e *Events) take(ctx context.Context, s *Source, b Batch, again bool) ([]Ve
 	if !again && ctx.Err() == nil { // of who has left, all may yet be kept
 		e.giveBack(s, &b, verdicts, both, errs)
 	}
-	if err := cmp.Or(errs[0], errs[1], nothing(both)); err != nil {
+	if err := cmp.Or(errs[0], errs[1]); err != nil {
+		return nil, err
+	}
+	if err := nothing(both); err != nil {
 		return nil, err
 	}
 	for _, w := range both {

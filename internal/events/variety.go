@@ -67,7 +67,7 @@ func (v *variety) admit(now time.Time, ev *Event, perSecond int) string {
 	if len(ev.Data) == 0 || k.shapes.has(shape) {
 		return ""
 	}
-	for name := range Members(ev.Data) {
+	for name := range members(ev.Data) {
 		if !v.fits(&k.members, v.hash(string(name)), mostMembers) {
 			return fmt.Sprintf("Its data has names that are new, and those of the tenant's events had %d names today, which is the most.", mostMembers)
 		}
@@ -95,7 +95,7 @@ func (v *variety) hash(s string) uint64 { return max(1, maphash.String(v.seed, s
 func (v *variety) shape(data jsontext.Value) uint64 {
 	var h maphash.Hash
 	h.SetSeed(v.seed)
-	for name := range Members(data) {
+	for name := range members(data) {
 		_, _ = h.Write(name) // never fails
 		_ = h.WriteByte('"')
 	}

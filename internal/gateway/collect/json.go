@@ -18,7 +18,8 @@ import (
 
 // What a request is made of is read in two steps, so that one bad event does not
 // lose the others: what holds the events is taken apart by members and elements,
-// which look at nothing within, and then each event is decoded strictly.
+// which look at nothing within, and then each event is decoded strictly. The decoder
+// remembers all names of an object, so nothing large is given to it.
 
 // member is one name of a JSON object with its value.
 type member struct {
@@ -53,11 +54,15 @@ func (o object) names() map[string]bool {
 	return names
 }
 
-// decode reads a member into a value. One that is missing changes nothing.
+// decode reads a member, which is to be a text or a time, into a value. One that is missing
+// changes nothing.
 func (o object) decode(name string, to any) error {
 	raw := o.get(name)
 	if raw == nil {
 		return nil
+	}
+	if k := raw.Kind(); k == '{' || k == '[' {
+		return unreadable(name, errors.New("a text is wanted"))
 	}
 	if err := json.Unmarshal(raw, to); err != nil {
 		return unreadable(name, err)
@@ -286,7 +291,7 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	case 'n':
 		*t = ""
 	case '"':
-		if !bytes.ContainsRune(raw, '\\') {
+		if len(raw) > 1 && bytes.IndexByte(raw, '\\') < 0 {
 			*t = text(raw[1 : len(raw)-1])
 			return nil
 		}

@@ -215,6 +215,10 @@ func unbase64(raw []byte) ([]byte, error) {
 // posthogIncoming reads one event, and the key that it carries itself.
 func posthogIncoming(raw jsontext.Value, now, sent time.Time) (in events.Incoming, key string) {
 	in = events.Incoming{Raw: raw}
+	if len(raw) > events.MaxEvent { // which Take refuses
+		in.Event.ID = keyOf(raw, "uuid")
+		return in, first(keyOf(raw, "api_key"), keyOf(raw, "token"))
+	}
 	var m posthogEvent
 	var p posthogProperties
 	err := json.Unmarshal(raw, &m)

@@ -24,7 +24,10 @@ var segment = &protocol{name: "segment", refuse: func(c *call, status int, err e
 	}{false, fault.Message(err)})
 }}
 
-const usual = 512 // bytes of an event
+const (
+	mostWhole  = 1 << 20 // bytes of a batch that is decoded in one go
+	usualEvent = 512     // bytes
+)
 
 // segmentCalls are the kinds of calls, by their names and by the letter that browsers
 // send, and the type of the events that they become: the one that PostHog's clients
@@ -77,14 +80,14 @@ func (b *messages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if err := begin(d, '['); err != nil {
 		return err
 	}
-	b.list = make([]events.Incoming, 0, min(len(b.body)/usual+1, events.MaxEvents))
+	b.list = make([]events.Incoming, 0, min(len(b.body)/usualEvent+1, events.MaxEvents))
 	for d.PeekKind() != ']' {
 		if len(b.list) == events.MaxEvents {
 			return errors.New("too many")
 		}
 		var m message
 		from := d.InputOffset() // before the comma
-		if err := json.UnmarshalDecode(d, &m); err != nil {
+		if err := json.UnmarshalDecode(d, &m, json.RejectUnknownMembers(false)); err != nil {
 			return err
 		}
 		end := d.InputOffset()
@@ -127,15 +130,18 @@ func (s *server) segmentBatch(c *call) (delivery, error) {
 }
 
 // segmentWhole reads a body in one go and reports whether nothing is wrong with any of it.
-// Else it is taken apart, so that what is right is not lost.
+// Else, and where it is large or has more than clients send, it is taken apart.
 func segmentWhole(c *call) (d delivery, ok bool) {
+	if len(c.body) > mostWhole {
+		return d, false
+	}
 	b := struct {
-		Batch   messages       `json:"batch"`
-		Context jsontext.Value `json:"context"`
-		SentAt  moment         `json:"sentAt"`
-		Key     text           `json:"writeKey"`
+		Batch   messages `json:"batch"`
+		SentAt  moment   `json:"sentAt"`
+		Key     text     `json:"writeKey"`
+		Message text     `json:"messageId"` // of the request, which nothing is made of
 	}{Batch: messages{body: c.body}}
-	if err := json.Unmarshal(c.body, &b); err != nil || b.Batch.list == nil || b.Context != nil {
+	if err := json.Unmarshal(c.body, &b, json.RejectUnknownMembers(true)); err != nil || b.Batch.list == nil {
 		return d, false
 	}
 	d.batch = events.Batch{SentAt: b.SentAt.Time, Received: b.Batch.list}
@@ -187,6 +193,10 @@ func keyOf(raw jsontext.Value, name string) string {
 // the context of the whole batch.
 func segmentEvent(raw jsontext.Value, kind string, shared jsontext.Value) events.Incoming {
 	in := events.Incoming{Raw: raw}
+	if len(raw) > events.MaxEvent { // which Take refuses
+		in.Event.ID = keyOf(raw, "messageId")
+		return in
+	}
 	var m message
 	if in.Err = json.Unmarshal(raw, &m); in.Err != nil {
 		in.Err = unreadable("The event", in.Err)
@@ -239,14 +249,7 @@ func (m *message) fill(e *events.Event, kind string) (err error) {
 	if err != nil {
 		return err
 	}
-	for name, value := range events.Members(e.Context) {
-		switch string(name) {
-		case "sessionId":
-			e.Session = textAt(value)
-		case "device":
-			e.Device = textAt(value, "id")
-		}
-	}
+	e.Session, e.Device = textAt(e.Context, "sessionId"), textAt(e.Context, "device", "id")
 	return nil
 }
 

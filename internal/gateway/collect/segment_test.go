@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -98,6 +99,53 @@ func TestABatchIsAsLargeAsItBecomes(t *testing.T) { //nolint:paralleltest // see
 		runtime.ReadMemStats(&after)
 		if took := after.TotalAlloc - before.TotalAlloc; w.Code != c.status || took > mostBatch {
 			t.Errorf("%s: got %d after %d bytes, want %d and at most %d", c.name, w.Code, took, c.status, mostBatch)
+		}
+	}
+}
+
+// The decoder remembers all names of an object, so nobody has it read a large one. It runs
+// alone, since it measures what is allocated.
+func TestManyNamesTakeNoMemory(t *testing.T) { //nolint:paralleltest // see above
+	var many strings.Builder
+	for n := range 1_500_000 {
+		fmt.Fprintf(&many, `"%x":0,`, n)
+	}
+	names := "{" + strings.TrimSuffix(many.String(), ",") + "}"
+	small := `{"type":"track","event":"E"}`
+	for name, body := range map[string]string{
+		"at the top": names, "of what is not known": `{"a":` + names + `,"batch":[` + small + `]}`, "of a key": `{"writeKey":` + names + `,"batch":[` + small + `]}`,
+		"of an event": `{"batch":[` + names + `]}`, "of data": `{"batch":[{"type":"track","event":"E","properties":` + names + `}]}`, "of a context for all": `{"context":` + names + `,"batch":[` + small + `]}`,
+	} {
+		h := gateway(t, &taker{})
+		for _, path := range []string{"/v1/batch", "/batch"} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			w := ask(h, http.MethodPost, path, body, basic)
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; w.Code >= 500 || took > 8*mostBatch {
+				t.Errorf("%s, %s: got %d after %d bytes", path, name, w.Code, took)
+			}
+		}
+	}
+}
+
+// Session and device are what a context says of each, whatever it says of the other.
+func TestSegmentSessionsAndDevices(t *testing.T) {
+	t.Parallel()
+	for context, want := range map[string]string{
+		`{"sessionId":"s","device":{"id":"d"}}`: "s d", `{"sessionId":7,"device":"iPhone"}`: "7 ", `{"sessionId":{},"device":{"id":"d"}}`: " d", `{"device":1}`: " ",
+		`{"\u0073essionId":"\u0073","device":{"name":"n"}}`: "s ", `null`: " ",
+	} {
+		for _, shared := range []string{"", `,"context":{"locale":"de"}`} {
+			f := &taker{}
+			w := ask(gateway(t, f), http.MethodPost, "/v1/batch", `{"batch":[{"type":"track","event":"E","context":`+context+`}]`+shared+`}`, basic)
+			if w.Code != 200 || len(f.taken) != 1 {
+				t.Fatalf("%s: got %d %s", context, w.Code, w.Body)
+			}
+			in := f.taken[0].Received[0]
+			if got := in.Event.Session + " " + in.Event.Device; got != want || in.Err != nil {
+				t.Errorf("%s%s: got %q, %v, want %q", context, shared, got, in.Err, want)
+			}
 		}
 	}
 }
