@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	intakeFloor       = 0.1 // of the probe's events for each CPU-second
+	intakeFloor       = 0.2 // of the probe's events for each CPU-second
 	intakeConnections = 64
 	intakeSources     = 8 // a source of the provider's may send 50,000 events a second
 	intakePhase       = 1500 * time.Millisecond
