@@ -204,7 +204,7 @@ story("ending another session ends it", async ({ page, another, expected }) => {
   await end.first().waitFor();
   await end.first().click();
   await page.getByText("The session has ended").waitFor();
-  await go(other, "/app/account").catch(() => undefined);
+  await other.goto("/app/account");
   await other.waitForURL(/\/login/);
 
   await signInByForm(other, t.admin);

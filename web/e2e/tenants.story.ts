@@ -115,7 +115,6 @@ story("the provider's people, outbox, audit log and settings", async ({ page, so
   ] as const) {
     await go(page, path);
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
-    await page.waitForLoadState("networkidle").catch(() => undefined);
     await sound();
   }
   await go(page, "/admin/audit?filter=verb:is:user.create&provider=yes");

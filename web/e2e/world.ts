@@ -107,10 +107,47 @@ const launch = () =>
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(process.env.FLAGS ?? "").split(" ").filter(Boolean),
     ],
   });
 
 process.once("beforeExit", async () => (await browser)?.close());
+
+const screen = { width: 1280, height: 860 };
+
+async function fresh(running: Browser): Promise<Page> {
+  const context = await running.newContext({
+    viewport: screen,
+    colorScheme: "light",
+    reducedMotion: "reduce",
+    baseURL: url,
+    timezoneId: "Europe/Zurich",
+  });
+  context.setDefaultTimeout(15_000);
+  return context.newPage();
+}
+
+// Stages that stories have left as they found them. A stage keeps what it loaded: where each story begins with an empty cache in a
+// process of its own, half of what the browser does is to fetch and compile the portal again.
+const left: Page[] = [];
+
+/** Takes what a story did off its page, and whether that could be done: else the next one has another. */
+async function cleared(page: Page): Promise<boolean> {
+  const context = page.context();
+  if (page.isClosed() || context.pages().length > 1) return false;
+  page.removeAllListeners();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  await context.clearCookies();
+  await context.clearPermissions();
+  await page.goto("/healthz"); // of the portal's origin, and without it
+  await page.evaluate(() => {
+    localStorage.clear();
+    sessionStorage.clear();
+    window.name = "";
+  });
+  await page.setViewportSize(screen);
+  return true;
+}
 
 /** What a story has: a page, and what else it asks for. */
 export type Stage = {
@@ -133,21 +170,13 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
     browser ??= launch();
     const running = await browser;
     const wrong: string[] = [];
-    const contexts: BrowserContext[] = [];
+    const pages: Page[] = [];
     // What the API refuses is logged by the browser as a resource that failed to load, and is no error of a page's. Only who is not
     // signed in asks for what takes that, and that is who they are; nobody asks for what their role may not.
     const expected = [/with a status of 401 .*\/api\/v1\/me$/, /with a status of (404|409|422|429|503) /];
     const open = async () => {
-      const context = await running.newContext({
-        viewport: { width: 1280, height: 860 },
-        colorScheme: "light",
-        reducedMotion: "reduce",
-        baseURL: url,
-        timezoneId: "Europe/Zurich",
-      });
-      contexts.push(context);
-      context.setDefaultTimeout(15_000);
-      const page = await context.newPage();
+      const page = (process.env.FRESH ? undefined : left.pop()) ?? (await fresh(running));
+      pages.push(page);
       page.on("console", (m) => {
         const text = `${m.text()} ${m.location().url}`;
         if (m.type() === "error" && !expected.some((e) => e.test(text))) wrong.push(text);
@@ -169,7 +198,9 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
       if (wrong.length > 0 && error instanceof Error) error.message += `\nin the console:\n${wrong.join("\n")}`;
       throw error;
     } finally {
-      for (const c of contexts) await c.close();
+      for (const p of pages)
+        if (await cleared(p).catch(() => false)) left.push(p);
+        else await p.context().close();
     }
   });
 }
