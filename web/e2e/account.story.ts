@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { admin, as, ended, go, ok, root, signIn, signInByForm, story, type Tenant, tenant, token, type User, until } from "./world";
+import { admin, as, ended, ok, root, signIn, signInByForm, story, type Tenant, tenant, token, type User, until, visit } from "./world";
 
 /** What an authenticator shows of a secret: now, or some steps ahead. */
 function code(secret: string, ahead = 0): string {
@@ -82,7 +82,7 @@ story("a second factor: on, signing in with it, a recovery code, off", async ({ 
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL("**/app");
 
-  await go(page, "/app/account");
+  await visit(page, "/app/account");
   await page.getByRole("button", { name: "Turn off" }).click();
   const off = page.getByRole("dialog", { name: "Turn the second factor off" });
   await off.getByLabel("Your password").fill(t.admin.password);
@@ -199,7 +199,7 @@ story("ending another session ends it", async ({ page, another, expected }) => {
   const other = await another();
   await signInByForm(other, t.admin);
   await signInByForm(page, t.admin);
-  await go(page, "/app/account");
+  await visit(page, "/app/account");
   const end = page.getByRole("button", { name: /^End the session of Chrome/ });
   await end.first().waitFor();
   await end.first().click();

@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { betrayed } from "./hostile";
-import { made, tour, visit, type World } from "./tour";
-import { admin, settled, signIn, story, violations } from "./world";
+import { made, tour, type World } from "./tour";
+import { admin, settled, signIn, story, violations, visit } from "./world";
 
 /** Looks at every page of a portal, or at those of who has not signed in. */
 async function look(

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { exchange, file, send } from "./released";
-import { admin, go, ok, root, signIn, story, tenant, unique, until } from "./world";
+import { admin, go, ok, root, signIn, story, tenant, unique, until, visit } from "./world";
 
 story("a list is searched, filtered and sorted, and looks the same after a reload", async ({ page, sound }) => {
   const word = unique("list");
@@ -78,7 +78,7 @@ story("how tenants are is seen at a glance, and as it changes", async ({ page, s
   await ok(root.POST("/api/v1/tenants/{id}/suspend", { params: { path: { id: b.id } }, body: { reason: "unpaid" } }));
   await signIn(page, admin);
   const shows = async (slug: string, words: string) => {
-    await go(page, `/admin/tenants?search=${slug}`);
+    await visit(page, `/admin/tenants?search=${slug}`);
     await page.getByRole("row").filter({ hasText: slug }).getByText(words, { exact: true }).waitFor();
   };
   await shows(asleep, "not started");

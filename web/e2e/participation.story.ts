@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { apply, means, sales } from "./contracts";
-import { go, ok, signIn, story, tenant, unique } from "./world";
+import { ok, signIn, story, tenant, unique, visit } from "./world";
 
 story("an admin accepts an analysis, is asked again when it widens, and leaves; a user cannot", async ({ page, another, sound }) => {
   const t = await tenant("Taking part");
@@ -35,7 +35,7 @@ story("an admin accepts an analysis, is asked again when it widens, and leaves; 
   expect(await decision()).toBe("accepted");
 
   await apply("analyses", means(name, dataset, "rules: {min_contributors: 2, p_percent: 0, dominance: off}\nquorum: 2\n"));
-  await go(page, `/app/analyses/${name}`);
+  await visit(page, `/app/analyses/${name}`);
   await page.getByText("You accepted version 1. This version asks for more").waitFor();
   await page.getByText("With 2 contributors each can compute the other's value exactly.").waitFor();
   await sound();

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { file, released, send } from "./released";
-import { go, signIn, story, until } from "./world";
+import { signIn, story, until, visit } from "./world";
 
 story("a tenant checks its receipt in the browser, and withdraws the file", async ({ page, sound }) => {
   const { a, dataset, submission, result } = await released({ alpha: 1, beta: 2 });
@@ -22,7 +22,7 @@ story("a tenant checks its receipt in the browser, and withdraws the file", asyn
 
   // A newer file takes its place, and is withdrawn.
   const second = await send(a, dataset, "corrected.csv", file(a, { alpha: 1 }));
-  await go(page, "/app/submissions");
+  await visit(page, "/app/submissions");
   await page.getByRole("cell", { name: "superseded" }).waitFor();
   await sound();
   await page.getByRole("link", { name: "corrected.csv" }).click();

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { released } from "./released";
-import { go, signIn, story, url } from "./world";
+import { signIn, story, url, visit } from "./world";
 
 story("a tenant looks at a result, and what it downloads is what was sealed for it", async ({ page, sound }) => {
   const { a, result } = await released({ alpha: 10, beta: 20 });
@@ -33,7 +33,7 @@ story("a tenant looks at a result, and what it downloads is what was sealed for 
   expect(bytes.equals(Buffer.from(sealed.data as unknown as ArrayBuffer))).toBe(true);
 
   // It is not new any more, and its own file is named.
-  await go(page, "/app/results");
+  await visit(page, "/app/results");
   await page.getByRole("row").nth(1).waitFor();
   expect(await page.getByRole("cell", { name: "new", exact: true }).count()).toBe(0);
   await page.goto(`${url}/app/results/${result.id}`);

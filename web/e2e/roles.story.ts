@@ -1,8 +1,8 @@
 import type { Page } from "playwright-core";
 import { expect, vi } from "vitest";
 import { send } from "./hostile";
-import { made, tour, visit, type World } from "./tour";
-import { ok, root, signIn, story, tenant, token, type User, unique } from "./world";
+import { made, tour, type World } from "./tour";
+import { ok, root, signIn, story, tenant, token, type User, unique, visit } from "./world";
 
 // What everybody is offered: how things are shown, and what is their own.
 const everybodys =

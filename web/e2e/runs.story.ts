@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { definitions, lastMonth, participant, send } from "./monthly";
-import { admin, go, ok, root, signIn, story } from "./world";
+import { admin, ok, root, signIn, story, visit } from "./world";
 
 story("an admin runs two analyses now and watches them finish", async ({ page, sound }) => {
   const { dataset, means, sums } = await definitions();
@@ -35,7 +35,7 @@ story("an admin runs two analyses now and watches them finish", async ({ page, s
   await page.getByRole("button", { name: "Download all" }).click();
   expect((await file).suggestedFilename()).toMatch(/^run_.*\.log$/);
   await sound();
-  await go(page, "/admin/runs?view=dates");
+  await visit(page, "/admin/runs?view=dates");
   await page.getByRole("table", { name: lastMonth() }).getByRole("link", { name: sums }).waitFor();
   await sound();
 });
@@ -48,7 +48,7 @@ story("a run that did not run explains itself, and is run again", async ({ page,
   await page.getByText(/^It (did not run|failed)/).waitFor();
   await page.getByText("participants", { exact: false }).first().waitFor();
   await sound();
-  await go(page, "/admin");
+  await visit(page, "/admin");
   await page.getByRole("link", { name: `${means} for ${lastMonth()}` }).click();
   await page.getByRole("button", { name: "Run again" }).click();
   await page.waitForURL((u) => u.pathname.startsWith("/admin/runs/run_") && !u.pathname.endsWith(id));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { apply, means, sales } from "./contracts";
-import { ended, go, ok, signIn, signInHere, story, tenant, unique, until } from "./world";
+import { ended, ok, signIn, signInHere, story, tenant, unique, until, visit } from "./world";
 
 const month = "2026-03-01";
 
@@ -84,7 +84,7 @@ story("from the first sign-in to the first verdict, with a good file and a bad o
     .getByText("12.50")
     .waitFor();
   await sound();
-  await go(page, "/app");
+  await visit(page, "/app");
   await page.getByText("3 of 4 done").waitFor();
   await page.getByRole("button", { name: "Hide for good" }).click();
   await page.reload();

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { admin, go, mail, ok, root, signIn, story, tenant, unique } from "./world";
+import { admin, mail, ok, root, signIn, story, tenant, unique, visit } from "./world";
 
 // What the page of a suspended tenant's people asks for until it knows: what it shows, and who one is.
 const refused = /with a status of 403 .*\/api\/v1\/(changes|me|tenant)(\?.*)?$/;
@@ -113,10 +113,10 @@ story("the provider's people, outbox, audit log and settings", async ({ page, so
     ["/admin/audit", "Audit log"],
     ["/admin/settings", "Settings"],
   ] as const) {
-    await go(page, path);
+    await visit(page, path);
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     await sound();
   }
-  await go(page, "/admin/audit?filter=verb:is:user.create&provider=yes");
+  await visit(page, "/admin/audit?filter=verb:is:user.create&provider=yes");
   await page.getByRole("cell", { name: "user.create" }).first().waitFor();
 });

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { hostileWorld } from "./hostile";
 import { lastMonth } from "./monthly";
-import { mail, settled } from "./world";
+import { mail } from "./world";
 
 export type World = Awaited<ReturnType<typeof hostileWorld>>;
 /** An address, and what is done there. */
@@ -150,10 +150,3 @@ export const tour: Record<string, (w: World) => Stop[]> = {
   "/admin/audit": (w) => [["/admin/audit"], [`/admin/audit?tenant=${w.a.id}`]],
   "/admin/settings": () => [["/admin/settings"]],
 };
-
-/** Goes to a page as a link does, and waits until it has fetched what it shows. */
-export async function visit(page: Page, path: string): Promise<void> {
-  await page.evaluate((href) => window.__TSR_ROUTER__?.navigate({ href } as never), path);
-  await page.getByRole("heading", { level: 1, includeHidden: true }).waitFor({ state: "attached" });
-  await settled(page);
-}

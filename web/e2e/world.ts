@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
-import AxeSource from "axe-core";
+import type Axe from "axe-core";
+import source from "axe-core/axe.min.js?raw";
 import createClient from "openapi-fetch";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -107,7 +108,6 @@ const launch = () =>
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      ...(process.env.FLAGS ?? "").split(" ").filter(Boolean),
     ],
   });
 
@@ -175,7 +175,7 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
     // signed in asks for what takes that, and that is who they are; nobody asks for what their role may not.
     const expected = [/with a status of 401 .*\/api\/v1\/me$/, /with a status of (404|409|422|429|503) /];
     const open = async () => {
-      const page = (process.env.FRESH ? undefined : left.pop()) ?? (await fresh(running));
+      const page = left.pop() ?? (await fresh(running));
       pages.push(page);
       page.on("console", (m) => {
         const text = `${m.text()} ${m.location().url}`;
@@ -231,7 +231,7 @@ export async function signInHere(page: Page, user: User): Promise<void> {
   await arrived(page);
 }
 
-/** Goes to a page of a portal, and waits until its frame is there and takes keys. */
+/** Loads a page of a portal, and waits until its frame is there and takes keys; see visit for going on from there. */
 export async function go(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await arrived(page);
@@ -246,6 +246,13 @@ export async function settled(page: Page): Promise<void> {
 }
 
 const standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+/** Goes to a page as a link does, which loads nothing anew, and waits until it has fetched what it shows. */
+export async function visit(page: Page, path: string): Promise<void> {
+  await page.evaluate((href) => window.__TSR_ROUTER__?.navigate({ href } as never), path);
+  await page.getByRole("heading", { level: 1, includeHidden: true }).waitFor({ state: "attached" });
+  await settled(page);
+}
+
 // Two looks see both themes and both widths; each takes axe a good part of a second.
 const looks = [
   { width: 1280, height: 860, dark: false },
@@ -287,10 +294,11 @@ export async function sound(page: Page): Promise<void> {
 /** What axe finds. */
 export async function violations(page: Page): Promise<string[]> {
   // By the debugger and not by a script element, which the page's policy refuses.
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AxeSource.source);
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(source);
   return page.evaluate(async (runOnly) => {
-    const axe = (window as unknown as { axe: typeof AxeSource }).axe;
-    const result = await axe.run(document, { runOnly, resultTypes: ["violations"] });
+    const axe = (window as unknown as { axe: typeof Axe }).axe;
+    // Without a preload, which fetches every style sheet again, for rules about sound and turned screens that are not among these.
+    const result = await axe.run(document, { runOnly, resultTypes: ["violations"], preload: false });
     return result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${v.help}: ${n.target.join(" ")} ${n.failureSummary ?? ""}`));
   }, standards);
 }
