@@ -14,7 +14,7 @@ const timed = async (load: () => Promise<unknown>) => {
   return performance.now() - began;
 };
 
-story("pages are loaded", async ({ another }) => {
+story("pages are loaded", async ({ another, cold }) => {
   const visits: Visit[] = [];
   const visit = async (path: string, user?: User) => {
     let cookies: Awaited<ReturnType<ReturnType<Page["context"]>["cookies"]>> = [];
@@ -29,7 +29,7 @@ story("pages are loaded", async ({ another }) => {
     };
     const found: Visit = { page: path, script: 0, style: 0, all: 0, requests: 0, asked: 0, cold: [], warm: [], blank: [] };
     for (let i = 0; i < times; i++) {
-      const page = await another(); // with a cache of its own
+      const page = await cold();
       await page.context().addCookies(cookies);
       if (i === 0)
         Object.assign(

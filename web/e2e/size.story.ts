@@ -5,7 +5,8 @@ import { admin, go, signIn, story, tenant } from "./world";
 // Compressed, as the server sends it to a browser that comes for the first time. bench/portal.go has the same limits.
 const budget = { script: 180_000, style: 15_000, all: 300_000 };
 
-story("a first load is small", async ({ page, another }) => {
+story("a first load is small", async ({ another, cold }) => {
+  const page = await cold();
   const login = await weigh(page, async () => {
     await page.goto("/login");
     await page.getByLabel("Login").waitFor();
@@ -14,7 +15,7 @@ story("a first load is small", async ({ page, another }) => {
     const at = await another();
     await signIn(at, who);
     const cookies = await at.context().cookies();
-    const fresh = await another();
+    const fresh = await cold();
     await fresh.context().addCookies(cookies);
     return weigh(fresh, async () => {
       await go(fresh, path);

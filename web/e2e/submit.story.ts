@@ -145,6 +145,7 @@ story("a large file goes on after a pause, a lost connection and a reload", asyn
     const whole = await ok(t.api.GET("/api/v1/submissions/{id}", { params: { path: { id: sent?.id ?? "" } } }));
     expect(whole.sha256).toBe(createHash("sha256").update(bytes).digest("hex"));
     expect(Object.keys(await page.evaluate(() => ({ ...localStorage }))).filter((k) => k.startsWith("upload."))).toEqual([]);
+    await slow.detach(); // and with it ends what it slows down
   } finally {
     rmSync(folder, { recursive: true });
   }

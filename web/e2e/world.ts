@@ -127,8 +127,8 @@ async function fresh(running: Browser): Promise<Page> {
   return context.newPage();
 }
 
-// Stages that stories have left as they found them. A stage keeps what it loaded: where each story begins with an empty cache in a
-// process of its own, half of what the browser does is to fetch and compile the portal again.
+// Pages that stories have left as they found them. They keep what they loaded, and their process: to fetch and compile the portal
+// anew for each story is a sixth of what the browser does.
 const left: Page[] = [];
 
 /** Takes what a story did off its page, and whether that could be done: else the next one has another. */
@@ -155,6 +155,8 @@ export type Stage = {
   context: BrowserContext;
   /** Another person's page, with its own cookies. */
   another: () => Promise<Page>;
+  /** The same, of who comes for the first time: other pages may have the portal's files from an earlier story. */
+  cold: () => Promise<Page>;
   /** Wants a page to be good in every way that can be measured, in both themes and on a phone: see sound. */
   sound: (page?: Page) => Promise<void>;
   /** Errors that the console may show, with the address that they are of, as for a connection that the story cuts. */
@@ -174,8 +176,9 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
     // What the API refuses is logged by the browser as a resource that failed to load, and is no error of a page's. Only who is not
     // signed in asks for what takes that, and that is who they are; nobody asks for what their role may not.
     const expected = [/with a status of 401 .*\/api\/v1\/me$/, /with a status of (404|409|422|429|503) /];
-    const open = async () => {
-      const page = left.pop() ?? (await fresh(running));
+    let good = false;
+    const open = async (cold = false) => {
+      const page = (cold ? undefined : left.pop()) ?? (await fresh(running));
       pages.push(page);
       page.on("console", (m) => {
         const text = `${m.text()} ${m.location().url}`;
@@ -190,8 +193,9 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
     };
     const page = await open();
     try {
-      await tell({ page, context: page.context(), another: open, sound: (p = page) => sound(p), expected });
+      await tell({ page, context: page.context(), another: () => open(), cold: () => open(true), sound: (p = page) => sound(p), expected });
       expect(wrong, "errors in the console").toEqual([]);
+      good = true;
     } catch (error) {
       mkdirSync("../.cache/e2e", { recursive: true });
       await page.screenshot({ path: `../.cache/e2e/${name.replace(/\W+/g, "-")}.png`, fullPage: true }).catch(() => undefined);
@@ -199,7 +203,7 @@ export function story(name: string, tell: (stage: Stage) => Promise<void>): void
       throw error;
     } finally {
       for (const p of pages)
-        if (await cleared(p).catch(() => false)) left.push(p);
+        if (good && (await cleared(p).catch(() => false))) left.push(p);
         else await p.context().close();
     }
   });
