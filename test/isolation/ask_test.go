@@ -343,12 +343,13 @@ var trails = map[string]bool{"list-audit": true, "list-audit-records": true, "ex
 // content never.
 func (w *world) maySee(op *operation, c *credential, of *tenant, found string) bool {
 	k := w.class[found]
+	pooled := op.names == streams || op.names == queries || op.id == "query" // which analysts read
 	switch {
 	case c.tenant == of:
 		return true
 	case c.tenant != nil:
 		return k == owner && w.shared[found] == c.tenant.organisation
-	case k == content || c.role == 'N' && k != slug && op.names != streams && op.names != queries: // what is pooled analysts read
+	case k == content || c.role == 'N' && k != slug && !pooled:
 		return false
 	}
 	return strings.ContainsRune(op.metadata, rune(k))

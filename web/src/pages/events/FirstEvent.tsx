@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import { api, call, items, type Schemas } from "../../api/client";
 import { strings } from "../../strings";
 import { Status } from "../../ui/Status";
-import { Note } from "../../ui/states";
+import { Note, ProblemBox } from "../../ui/states";
 import { type StreamEvent, useTail } from "./tail";
 
 const t = strings.events.sources;
@@ -11,8 +11,8 @@ const t = strings.events.sources;
 /** Waits for the first event of a source, and says when it has come, or why it went to quarantine. */
 export function FirstEvent({ of: source }: { of: Schemas["Source"] }) {
   const [first, setFirst] = useState<StreamEvent>();
-  const { events } = useTail("events", "", source.created_at, first === undefined);
-  const came = events.findLast((e) => e.source === source.id);
+  const tail = useTail("events", "", source.created_at, first === undefined);
+  const came = tail.events.findLast((e) => e.source === source.id);
   useEffect(() => setFirst((before) => before ?? came), [came]);
   const held = useQuery({
     queryKey: ["quarantine", "first", source.id],
@@ -25,6 +25,8 @@ export function FirstEvent({ of: source }: { of: Schemas["Source"] }) {
     <div role="status">
       {first ? (
         <Note tone="ok">{t.first(first.type)}</Note>
+      ) : tail.state === "refused" ? (
+        <ProblemBox of={new Error(strings.events.streams.refused)} again={tail.again} />
       ) : stopped ? (
         <Note tone="warn">
           {t.firstHeld} <bdi>{stopped.details}</bdi>

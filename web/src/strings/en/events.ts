@@ -96,7 +96,7 @@ export const events = {
     paused: (n: number) => (n === 1 ? "Paused: 1 event waits." : `Paused: ${n.toLocaleString("en")} events wait.`),
     live: "Live",
     lost: "Connection lost, trying again",
-    refused: "The stream could not be opened.",
+    refused: "The stream could not be opened. If many pages of yours are open, close one and try again.",
     tenant: "Tenant",
     everyTenant: "All tenants",
     type: "Type or who",
