@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { definitions, participant, send } from "./monthly";
-import { admin, signIn, story } from "./world";
+import { admin, signIn, story, until } from "./world";
 
 story("an admin reads what came and ran over time, as charts and as tables", async ({ page, sound }) => {
   const { dataset, means } = await definitions();
@@ -16,14 +16,20 @@ story("an admin reads what came and ran over time, as charts and as tables", asy
   await page.getByRole("table", { name: "Files received", exact: true }).getByRole("cell", { name: today }).waitFor();
   await page.getByRole("button", { name: "View as chart" }).click();
   // Dragging across it asks for that part, and the address says so.
-  await chart.scrollIntoViewIfNeeded();
-  const box = await chart.boundingBox();
-  if (!box) throw new Error("the chart has no place");
-  await page.mouse.move(box.x + box.width * 0.5, box.y + 100);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width * 0.9, box.y + 110, { steps: 5 });
-  await page.mouse.up();
-  await page.waitForURL(/from=\d{4}-\d{2}-\d{2}/);
+  // It is drawn after it is there, and until then nothing can be dragged.
+  await until("a part that is asked for", async () => {
+    await chart.scrollIntoViewIfNeeded();
+    const box = await chart.boundingBox();
+    if (!box) throw new Error("the chart has no place");
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.9, box.y + 110, { steps: 5 });
+    await page.mouse.up();
+    return page.waitForURL(/from=\d{4}-\d{2}-\d{2}/, { timeout: 2000 }).then(
+      () => true,
+      () => false,
+    );
+  });
   await page.getByRole("link", { name: "12 months" }).click();
   await page.waitForURL(/each=month/);
   await chart.waitFor();
